@@ -1,0 +1,20 @@
+/**
+ * Every environment name that Meterhouse reads, and what it is for. A field can only be declared for a key of this
+ * table, so a name that is set but not here is a typing error of the operator and is warned about; the README beside
+ * this file is checked against the table. A secret `X` can be given as `X_FILE`, a path, instead.
+ */
+export const CONFIG_KEYS = {
+  METERHOUSE_CONFIG: "Path of a JSON file with the same names as keys; the environment wins over it.",
+  METERHOUSE_LOG_LEVEL: "How much is logged: trace, debug, info, warn, error or silent.",
+  METERHOUSE_METRICS_HOST: "Address that /metrics, /healthz and /readyz listen on.",
+  METERHOUSE_METRICS_PORT: "Port of /metrics, /healthz and /readyz; 0 takes any free port.",
+  METERHOUSE_KAFKA_BROKERS: "Kafka brokers, host:port separated by commas.",
+  METERHOUSE_TOPIC: "Kafka topic of the probes' records.",
+  METERHOUSE_CONSUMER_GROUP: "Kafka consumer group that the processors share.",
+  METERHOUSE_CLICKHOUSE_URL: "HTTP address of ClickHouse, without user or password.",
+  METERHOUSE_CLICKHOUSE_DATABASE: "ClickHouse database.",
+  METERHOUSE_CLICKHOUSE_USER: "ClickHouse user of this process.",
+  METERHOUSE_CLICKHOUSE_PASSWORD: "Password of that user (secret).",
+} as const satisfies Record<string, string>;
+
+export type ConfigKey = keyof typeof CONFIG_KEYS;

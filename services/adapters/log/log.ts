@@ -1,0 +1,39 @@
+import { type DestinationStream, destination, pino, stdTimeFunctions } from "pino";
+
+export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+type Write = (fields: object, message: string) => void;
+
+/** What the house may do with a log: fields first, then a sentence that stays the same from call to call. */
+export interface Log {
+  readonly trace: Write;
+  readonly debug: Write;
+  readonly info: Write;
+  readonly warn: Write;
+  readonly error: Write;
+  child(fields: object): Log;
+}
+
+/** Names that hold secrets wherever they turn up, at the top or one or two levels down. */
+const SECRET_NAMES = ["password", "secret", "token", "authorization", "api_key", "apiKey", "passphrase"];
+const STDERR = 2;
+
+/**
+ * JSON lines on standard error, so that standard output stays free for results. Written at once: a line that was logged
+ * before the process ends is there. Secrets are replaced by `[secret]`; errors go under the name `err`.
+ */
+export function createLog(options: { level: LogLevel; name: string; to?: DestinationStream }): Log {
+  return pino(
+    {
+      name: options.name,
+      level: options.level,
+      timestamp: stdTimeFunctions.isoTime,
+      redact: {
+        paths: SECRET_NAMES.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]),
+        censor: "[secret]",
+      },
+    },
+    options.to ?? destination({ fd: STDERR, sync: true }),
+  );
+}
