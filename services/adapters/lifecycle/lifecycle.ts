@@ -39,6 +39,8 @@ export interface LifecycleOptions {
 }
 
 const STOP_MS_MAX = 20_000;
+// One Ctrl-C comes twice where a parent such as npm passes on what the terminal has sent already.
+const SAME_SIGNAL_MS_MAX = 500;
 const SIGNAL_EXIT = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /**
@@ -68,6 +70,7 @@ class Run implements Life {
   readonly #ended = Promise.withResolvers<number>();
   readonly #parts: Part[] = [];
   #exitCode = 0;
+  #signalledAtMs: number | undefined;
   #hasFailed = false;
 
   constructor({
@@ -180,11 +183,14 @@ class Run implements Life {
 
   #listeners(): [HostEvent, (cause: unknown) => void][] {
     const onSignal = (name: StopSignal) => () => {
-      if (this.signal.aborted) {
+      const now = this.#clock.monotonicMs();
+      if (this.#signalledAtMs !== undefined) {
+        if (now - this.#signalledAtMs <= SAME_SIGNAL_MS_MAX) return;
         this.#log.warn({ signal: name }, "second signal; ending at once");
         this.#ended.resolve(SIGNAL_EXIT[name]);
         return;
       }
+      this.#signalledAtMs = now;
       this.#log.info({ signal: name }, "stopping");
       this.stop();
     };

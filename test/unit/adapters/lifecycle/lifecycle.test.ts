@@ -93,8 +93,8 @@ describe("runProcess", () => {
     expect(lines).toEqual(["stopping"]);
   });
 
-  it("ends at once on a second signal, while a part is still stopping", async () => {
-    const { host, options, part } = bench();
+  it("ends at once on a second signal while a part is still stopping, but not on an echo of the first", async () => {
+    const { host, clock, lines, options, part } = bench();
     const started = Promise.withResolvers<void>();
     const stopping = Promise.withResolvers<void>();
     const exit = runProcess(options, async (life) => {
@@ -107,6 +107,9 @@ describe("runProcess", () => {
     await started.promise;
     host.emit("SIGTERM");
     await stopping.promise;
+    host.emit("SIGTERM");
+    expect(lines).toEqual(["stopping"]);
+    await clock.advance(501);
     host.emit("SIGINT");
     expect(await exit).toBe(130);
   });

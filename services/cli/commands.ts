@@ -1,0 +1,82 @@
+/** A command and the process that does it. Paths are relative to the repository's root. */
+export interface Command {
+  readonly usage: string;
+  readonly help: string;
+  readonly entry: string;
+  /** Put before the arguments given on the command line. */
+  readonly arguments?: readonly string[];
+}
+
+export const COMMANDS: Readonly<Record<string, Command>> = {
+  up: {
+    usage: "up",
+    help: "Start a Kafka broker and a ClickHouse engine on this machine.",
+    entry: "services/local/main.ts",
+    arguments: ["up"],
+  },
+  demo: {
+    usage: "demo [--json] [--keep]",
+    help: "Play a recorded H100 workload through everything, from the probe to a bill per tenant.",
+    entry: "services/local/demo/main.ts",
+  },
+  migrate: {
+    usage: "migrate",
+    help: "Bring ClickHouse's tables up to date. Running it again changes nothing.",
+    entry: "services/cli/migrate.ts",
+  },
+  processor: {
+    usage: "processor",
+    help: "Read events from Kafka into usage_log. Start as many as there is work for.",
+    entry: "services/processor/main.ts",
+  },
+  settlement: {
+    usage: "settlement",
+    help: "Close hours as they become due, audit them and rate them.",
+    entry: "services/settlement/main.ts",
+  },
+  close: {
+    usage: "close --through <hour> [--reason <text>]",
+    help: "Close every hour up to this one now, such as 2026-01-31T10:00Z; a reason is needed to do it anew.",
+    entry: "services/settlement/main.ts",
+    arguments: ["close"],
+  },
+};
+
+/** What a command line asks for. */
+export type Request =
+  | { readonly kind: "run"; readonly entry: string; readonly arguments: readonly string[] }
+  | { readonly kind: "say"; readonly text: string; readonly exitCode: number };
+
+const USAGE_EXIT = 2;
+
+/** `argv` without the program's own. Arguments of a command are its process' business and passed on as they are. */
+export function understand(argv: readonly string[]): Request {
+  const [name = "help", ...rest] = argv;
+  if (name === "help" || name === "--help" || name === "-h")
+    return { kind: "say", text: helpText(), exitCode: 0 };
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined) {
+    const text = `There is no command "${name}". These are the commands:\n\n${commandLines()}`;
+    return { kind: "say", text, exitCode: USAGE_EXIT };
+  }
+  if (rest.includes("--help") || rest.includes("-h")) {
+    return { kind: "say", text: `meterhouse ${command.usage}\n\n${command.help}`, exitCode: 0 };
+  }
+  return { kind: "run", entry: command.entry, arguments: [...(command.arguments ?? []), ...rest] };
+}
+
+function helpText(): string {
+  return [
+    "Meterhouse meters the GPU time that AI models use and turns it into bills that anyone can recompute.",
+    `Usage: meterhouse <command>\n\n${commandLines()}`,
+    "--check-config after processor, settlement or migrate reads the configuration, names every fault and ends.",
+    "Settings: services/adapters/config/README.md",
+  ].join("\n\n");
+}
+
+function commandLines(): string {
+  const width = Math.max(...Object.values(COMMANDS).map(({ usage }) => usage.length));
+  return Object.values(COMMANDS)
+    .map(({ usage, help }) => `  ${usage.padEnd(width)}  ${help}`)
+    .join("\n");
+}
