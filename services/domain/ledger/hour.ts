@@ -1,0 +1,29 @@
+/** The start of an hour, in seconds since the Unix epoch, UTC; a multiple of 3600. */
+export type Hour = number;
+
+export const HOUR_S = 3600;
+const PATTERN = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):00(?::00(?:\.0+)?)?Z$/;
+
+/** Reads an hour such as "2026-11-23T10:00:00Z" or "2026-11-23T10:00Z"; null for anything else. */
+export function parseHour(text: string): Hour | null {
+  const match = PATTERN.exec(text);
+  if (match === null) return null;
+  const [, year, month, day, hour] = match;
+  const seconds = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour)) / 1000;
+  // Date.UTC rolls 31 February over into March; writing the hour back finds that.
+  return formatHour(seconds).startsWith(`${year}-${month}-${day}T${hour}`) ? seconds : null;
+}
+
+export function formatHour(hour: Hour): string {
+  return new Date(hour * 1000).toISOString().replace(".000Z", "Z");
+}
+
+/** The hour that holds this moment. */
+export function hourOf(timeMs: number): Hour {
+  return Math.floor(timeMs / (HOUR_S * 1000)) * HOUR_S;
+}
+
+/** The first moment after the hour, in milliseconds. */
+export function hourEndMs(hour: Hour): number {
+  return (hour + HOUR_S) * 1000;
+}

@@ -1,0 +1,72 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { divideHalfEven, splitByLargestRemainder } from "../../../../services/domain/pricing/rounding.ts";
+
+describe("divideHalfEven", () => {
+  it.each([
+    [5n, 2n, 2n],
+    [7n, 2n, 4n],
+    [-5n, 2n, -2n],
+    [-7n, 2n, -4n],
+    [1n, 3n, 0n],
+    [2n, 3n, 1n],
+    [-2n, 3n, -1n],
+    [25n, 10n, 2n],
+    [26n, 10n, 3n],
+    [0n, 7n, 0n],
+  ])("%d / %d = %d", (numerator, denominator, quotient) => {
+    expect(divideHalfEven(numerator, denominator)).toBe(quotient);
+  });
+
+  it("is at most half away, and even where it is exactly half away", () => {
+    fc.assert(
+      fc.property(fc.bigInt(), fc.bigInt({ min: 1n }), (numerator, denominator) => {
+        const quotient = divideHalfEven(numerator, denominator);
+        const off = numerator - quotient * denominator;
+        const twice = 2n * (off < 0n ? -off : off);
+        expect(twice <= denominator).toBe(true);
+        if (twice === denominator) expect(quotient % 2n).toBe(0n);
+      }),
+    );
+  });
+
+  it("refuses a denominator that is not positive", () => {
+    expect(() => divideHalfEven(1n, 0n)).toThrow(RangeError);
+    expect(() => divideHalfEven(1n, -1n)).toThrow(RangeError);
+  });
+});
+
+describe("splitByLargestRemainder", () => {
+  it.each([
+    [10n, [1n, 1n, 1n], [4n, 3n, 3n]],
+    [10n, [3n, 3n, 4n], [3n, 3n, 4n]],
+    [1n, [1n, 2n], [0n, 1n]],
+    [5n, [0n, 0n], [3n, 2n]],
+    [0n, [1n, 2n], [0n, 0n]],
+    [7n, [0n, 1n, 0n], [0n, 7n, 0n]],
+  ])("%s over %s is %s", (whole, weights, shares) => {
+    expect(splitByLargestRemainder(whole, weights)).toEqual(shares);
+  });
+
+  it("adds up to the whole, each share within 1 of its exact value", () => {
+    const weights = fc.array(fc.bigInt({ min: 0n, max: 10n ** 20n }), { minLength: 1, maxLength: 20 });
+    fc.assert(
+      fc.property(fc.bigInt({ min: 0n, max: 10n ** 30n }), weights, (whole, parts) => {
+        const shares = splitByLargestRemainder(whole, parts);
+        const total = parts.reduce((sum, part) => sum + part, 0n);
+        expect(shares.reduce((sum, share) => sum + share, 0n)).toBe(whole);
+        if (total === 0n) return;
+        shares.forEach((share, index) => {
+          const off = share * total - whole * (parts[index] ?? 0n);
+          expect(off > -total && off < total).toBe(true);
+        });
+      }),
+    );
+  });
+
+  it("refuses what cannot be split", () => {
+    expect(() => splitByLargestRemainder(1n, [])).toThrow(RangeError);
+    expect(() => splitByLargestRemainder(-1n, [1n])).toThrow(RangeError);
+    expect(() => splitByLargestRemainder(1n, [-1n])).toThrow(RangeError);
+  });
+});
