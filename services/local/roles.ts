@@ -1,0 +1,65 @@
+import { randomBytes } from "node:crypto";
+
+/** The users of ClickHouse, one a process, each with no more rights than its work needs. */
+export const ROLES = ["migrate", "processor", "settlement", "reader"] as const;
+export type Role = (typeof ROLES)[number];
+export type Users = Readonly<Record<Role, { readonly user: string; readonly password: string }>>;
+
+/** Who appends to which table. A test compares this and the views with the migrations. */
+export const PROCESSOR_TABLES = ["usage_log", "partition_owner"] as const;
+export const SETTLEMENT_TABLES = ["settlement_leader", "usage_hourly", "hour_close", "charges"] as const;
+export const READER_VIEWS = [
+  "events",
+  "usage_windows",
+  "gpu_totals",
+  "batches",
+  "rejected_events",
+  "event_voids",
+] as const;
+
+const TABLE_ENGINES = ["MergeTree", "ReplacingMergeTree", "AggregatingMergeTree", "SummingMergeTree"];
+
+/** Fresh passwords for every role. */
+export function generateUsers(): Users {
+  const user = (role: Role) => ({ user: role, password: randomBytes(18).toString("base64url") });
+  return {
+    migrate: user("migrate"),
+    processor: user("processor"),
+    settlement: user("settlement"),
+    reader: user("reader"),
+  };
+}
+
+/** The GRANT statements of a role over the databases of this server, as ClickHouse's users file takes them. */
+export function grantsOf(role: Role, databases: readonly string[]): string[] {
+  const grants = databases.flatMap((database) => databaseGrants(role, database));
+  switch (role) {
+    case "migrate":
+      return [
+        ...grants,
+        ...TABLE_ENGINES.map((engine) => `GRANT TABLE ENGINE ON ${engine}`),
+        "GRANT SELECT ON system.*",
+      ];
+    case "processor":
+      // To see, and so to be able to kill, the inserts that an earlier owner of a partition left running.
+      return [...grants, "GRANT SELECT ON system.processes"];
+    case "settlement":
+    case "reader":
+      return grants;
+  }
+}
+
+function databaseGrants(role: Role, database: string): string[] {
+  const select = (name: string) => `GRANT SELECT ON ${database}.${name}`;
+  const append = (name: string) => `GRANT SELECT, INSERT ON ${database}.${name}`;
+  switch (role) {
+    case "migrate":
+      return [`GRANT ALL ON ${database}.*`];
+    case "processor":
+      return [select("schema_migrations"), ...PROCESSOR_TABLES.map(append)];
+    case "settlement":
+      return [select("*"), ...SETTLEMENT_TABLES.map(append)];
+    case "reader":
+      return READER_VIEWS.map(select);
+  }
+}
