@@ -1,0 +1,26 @@
+-- Stretches of offsets that batches cover without gap or overlap, between two cuts: usually one per partition.
+WITH starts AS
+(
+    SELECT
+        kafka_partition, numbers[1] AS first_offset, kafka_offset AS last_offset,
+        lagInFrame(kafka_offset + 1, 1, 0) OVER partition_order AS expected,
+        row_number() OVER partition_order AS place
+    FROM usage_log
+    WHERE
+        kind = 'batch'
+        AND kafka_offset >= {from:Map(UInt16, UInt64)}[kafka_partition]
+        AND kafka_offset < {to:Map(UInt16, UInt64)}[kafka_partition]
+    WINDOW partition_order AS (PARTITION BY kafka_partition ORDER BY numbers[1], kafka_offset ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)
+),
+runs AS
+(
+    SELECT
+        kafka_partition, first_offset, last_offset,
+        sum(place = 1 OR first_offset != expected)
+            OVER (PARTITION BY kafka_partition ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS run
+    FROM starts
+)
+SELECT kafka_partition AS partition, min(r.first_offset) AS first_offset, max(last_offset) + 1 AS end_offset
+FROM runs AS r
+GROUP BY kafka_partition, run
+ORDER BY partition, first_offset, end_offset

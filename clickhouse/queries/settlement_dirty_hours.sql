@@ -1,0 +1,43 @@
+-- Closed hours that later records change: events of theirs, or the first void of an event of theirs, between the cut of
+-- their newest revision and the cut of this pass.
+WITH
+    closed AS (SELECT hour, cut FROM hour_close_current),
+    first_voids AS
+    (
+        SELECT event_id, kafka_partition, min(kafka_offset) AS first_offset, any(hour) AS hour
+        FROM usage_log
+        WHERE kind = 'void' AND kafka_offset < {cut:Map(UInt16, UInt64)}[kafka_partition]
+        GROUP BY event_id, kafka_partition
+    ),
+    -- The void's own hour is the event's last one: it is revised last, so a void is new until that hour covers it.
+    new_voids AS
+    (
+        SELECT v.event_id AS event_id, v.kafka_partition AS kafka_partition, v.first_offset AS first_offset, v.hour AS hour
+        FROM first_voids AS v
+        LEFT JOIN closed AS c ON c.hour = v.hour
+        WHERE v.first_offset >= c.cut[v.kafka_partition]
+    )
+SELECT toUnixTimestamp(hour) AS hour, sum(events) AS late_events, sum(voids) AS late_voids
+FROM
+(
+    SELECT w.hour AS hour, toUInt64(w.numbers[1]) AS events, toUInt64(0) AS voids
+    FROM usage_log AS w
+    INNER JOIN closed AS c ON c.hour = w.hour
+    WHERE
+        w.kind = 'window'
+        AND w.kafka_offset < {cut:Map(UInt16, UInt64)}[w.kafka_partition]
+        AND w.kafka_offset >= c.cut[w.kafka_partition]
+        AND arrayExists((n, i) -> n > 0 AND (i = 1 OR i > 5), w.numbers, arrayEnumerate(w.numbers))
+    UNION ALL
+    SELECT e.hour AS hour, toUInt64(0) AS events, toUInt64(1) AS voids
+    FROM usage_log AS e
+    INNER JOIN new_voids AS v ON v.event_id = e.event_id
+    INNER JOIN closed AS c ON c.hour = e.hour
+    WHERE
+        e.kind = 'event'
+        AND e.hour <= (SELECT max(hour) FROM new_voids)
+        AND e.event_id IN (SELECT event_id FROM new_voids)
+        AND v.first_offset >= c.cut[v.kafka_partition]
+)
+GROUP BY hour
+ORDER BY hour

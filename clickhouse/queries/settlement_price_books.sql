@@ -1,0 +1,1 @@
+SELECT hash, content FROM price_books ORDER BY effective_from
