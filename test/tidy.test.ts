@@ -1,0 +1,55 @@
+import { describe, expect, it } from "vitest";
+import { CONFIG_KEYS } from "../services/adapters/config/keys.ts";
+import { REJECT_CODES } from "../services/domain/event/codes.ts";
+import { PRICE_BOOK_FAULTS } from "../services/domain/pricing/price-book-faults.ts";
+import * as checks from "./tidy/checks.ts";
+import { repositoryFiles } from "./tidy/source.ts";
+
+const files = repositoryFiles();
+const CODE_TABLES = { PRICE_BOOK_FAULTS, REJECT_CODES };
+
+function textOf(path: string): string {
+  const file = files.find((candidate) => candidate.path === path);
+  if (file === undefined) throw new Error(`${path} is not there`);
+  return file.text;
+}
+
+/** The first two cells of the rows whose first cell is a name in backticks. */
+function documentedNames(markdown: string): [string, string][] {
+  return [...markdown.matchAll(/^\| `([A-Z0-9_]+)` \| (.+?) \|$/gm)].map(([, name = "", text = ""]) => [
+    name,
+    text,
+  ]);
+}
+
+describe("the source is tidy", () => {
+  it.each(Object.entries(checks))("%s", (_name, check) => {
+    expect(check(files)).toEqual([]);
+  });
+});
+
+describe("the documents say what the code says", () => {
+  it("every setting", () => {
+    const documented = documentedNames(textOf("services/adapters/config/README.md"));
+    expect(documented).toEqual(Object.entries(CONFIG_KEYS));
+  });
+
+  it("every error code, with the same words", () => {
+    const documented = Object.fromEntries(documentedNames(textOf("docs/ERRORS.md")));
+    expect(documented).toEqual({ ...REJECT_CODES, ...PRICE_BOOK_FAULTS });
+  });
+
+  it("every table of error codes is among those", () => {
+    const tables = files.flatMap(({ path, code }) =>
+      path.startsWith("services/") ? [...code.matchAll(/^export const (\w+_(?:CODES|FAULTS)) = \{/gm)] : [],
+    );
+    expect(tables.map(([, name]) => name).sort()).toEqual(Object.keys(CODE_TABLES));
+  });
+
+  it("every dependency", () => {
+    const { dependencies, devDependencies, optionalDependencies } = JSON.parse(textOf("package.json"));
+    const names = Object.keys({ ...dependencies, ...optionalDependencies, ...devDependencies });
+    const contributing = textOf("CONTRIBUTING.md");
+    expect(names.filter((name) => !contributing.includes(`| \`${name}\` |`))).toEqual([]);
+  });
+});
