@@ -47,6 +47,7 @@ export function usersConfig(users: Users, databases: readonly string[]): string 
     <reader>
       <readonly>1</readonly>
       <output_format_json_quote_64bit_integers>1</output_format_json_quote_64bit_integers>
+      <output_format_json_quote_decimals>1</output_format_json_quote_decimals>
       <async_insert>0</async_insert>
       <max_execution_time>60</max_execution_time>
       <max_memory_usage>2147483648</max_memory_usage>

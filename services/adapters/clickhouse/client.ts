@@ -1,0 +1,142 @@
+import { readFileSync } from "node:fs";
+import { Readable } from "node:stream";
+import { ClickHouseLogLevel, type ClickHouseSettings, createClient } from "@clickhouse/client";
+import { failureOf } from "./failure.ts";
+
+export interface ClickHouseOptions {
+  readonly url: string;
+  readonly database: string;
+  readonly user: string;
+  readonly password: string;
+  /** How long a request may stay silent before it is given up as retriable. */
+  readonly requestMsMax?: number;
+}
+
+/** Values for `{name:Type}` in a statement; integers may be bigints, in arrays too. */
+export type Params = Readonly<Record<string, unknown>>;
+
+export interface StatementOptions {
+  readonly params?: Params;
+  readonly queryId?: string;
+  readonly settings?: ClickHouseSettings;
+  /** Gives the request up. The server may still carry it out. */
+  readonly signal?: AbortSignal;
+}
+
+/** Bytes in the statement's own FORMAT: whole, in pieces that are sent one after the other, or as a stream. */
+export type Body = Uint8Array | readonly Uint8Array[] | Readable;
+
+/** What the house asks of ClickHouse. Every method throws ClickHouseFailure and nothing else. */
+export interface ClickHouse {
+  /** Rows of a SELECT without a FORMAT. Integers of 64 bits and more and decimals arrive as strings. */
+  query<Row>(sql: string, params?: Params, options?: Omit<StatementOptions, "params">): Promise<Row[]>;
+  /** The raw answer of a SELECT that names its own FORMAT. Read it to its end: it holds a connection. */
+  stream(sql: string, options?: StatementOptions): Promise<Readable>;
+  /** A statement without rows. Resolves when the server has carried it out. */
+  command(sql: string, options?: StatementOptions): Promise<void>;
+  /** Appends a few rows; bigints are allowed. For many rows send a Native block by `execInsert`. */
+  insertRows<Row extends object>(
+    table: string,
+    rows: readonly Row[],
+    settings?: ClickHouseSettings,
+  ): Promise<void>;
+  /** An `INSERT … FORMAT …` with its data. Resolves when the server has committed it. */
+  execInsert(sql: string, body: Body, options?: StatementOptions): Promise<void>;
+  /** Resolves when the server answers this user and has the database. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const REQUEST_MS_MAX = 60_000;
+/** Below the server's keep-alive (10 s by default), so that no request is sent on a socket it is just closing. */
+const IDLE_SOCKET_MS = 2_500;
+/** The answer's status is then the statement's true end, not that of its start. */
+const WAIT_FOR_END = { wait_end_of_query: 1 } as const;
+
+export function openClickHouse(options: ClickHouseOptions): ClickHouse {
+  const client = createClient({
+    url: options.url,
+    database: options.database,
+    username: options.user,
+    password: options.password,
+    application: "meterhouse",
+    request_timeout: options.requestMsMax ?? REQUEST_MS_MAX,
+    keep_alive: { enabled: true, idle_socket_ttl: IDLE_SOCKET_MS, eagerly_destroy_stale_sockets: true },
+    compression: { request: false, response: false },
+    use_multipart_params_auto: true,
+    log: { level: ClickHouseLogLevel.OFF },
+    json: { parse: JSON.parse, stringify: stringifyWithBigints },
+    clickhouse_settings: {
+      async_insert: 0,
+      output_format_json_quote_64bit_integers: 1,
+      output_format_json_quote_decimals: 1,
+    },
+  });
+  return {
+    query: <Row>(sql: string, params: Params = {}, rest = {}) =>
+      mapped(async () => {
+        const answer = await client.query({
+          query: sql,
+          format: "JSONEachRow",
+          ...request({ ...rest, params }),
+        });
+        return answer.json<Row>();
+      }),
+    stream: (sql, rest = {}) =>
+      mapped(async () => (await client.exec({ query: sql, ...request(rest, {}) })).stream),
+    command: (sql, rest = {}) =>
+      mapped(async () => {
+        await client.command({ query: sql, ...request(rest) });
+      }),
+    insertRows: (table, rows, settings = {}) =>
+      mapped(async () => {
+        await client.insert({ table, values: [...rows], format: "JSONEachRow", ...request({ settings }) });
+      }),
+    execInsert: (sql, body, rest = {}) =>
+      mapped(async () => {
+        const answer = await client.exec({ query: sql, values: readable(body), ...request(rest) });
+        await answer.stream.resume().toArray();
+      }),
+    ping: () =>
+      mapped(async () => {
+        // The client's own ping leaves out the database, so a missing one would go unseen.
+        await (await client.query({ query: "SELECT 1", format: "JSONEachRow" })).text();
+      }),
+    close: () => client.close(),
+  };
+}
+
+const QUERIES = new URL("../../../clickhouse/queries/", import.meta.url);
+
+/** The text of `clickhouse/queries/<name>.sql`. */
+export function loadQuery(name: string): string {
+  return readFileSync(new URL(`${name}.sql`, QUERIES), "utf8");
+}
+
+function request(options: StatementOptions, always: ClickHouseSettings = WAIT_FOR_END) {
+  return {
+    clickhouse_settings: { ...always, ...options.settings },
+    ...(options.params === undefined ? {} : { query_params: { ...options.params } }),
+    ...(options.queryId === undefined ? {} : { query_id: options.queryId }),
+    ...(options.signal === undefined ? {} : { abort_signal: options.signal }),
+  };
+}
+
+async function mapped<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw failureOf(error);
+  }
+}
+
+function readable(body: Body): Readable {
+  if (body instanceof Readable) return body;
+  return Readable.from(body instanceof Uint8Array ? [body] : body);
+}
+
+function stringifyWithBigints(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === "bigint" ? inner.toString() : inner,
+  );
+}
