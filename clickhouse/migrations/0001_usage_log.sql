@@ -82,7 +82,8 @@ CREATE TABLE partition_owner
 ENGINE = MergeTree
 ORDER BY (kafka_partition, epoch, owner);
 
-CREATE VIEW events AS
+-- What people query. Views run with the rights of who made them, so that a reader needs no right on the raw log.
+CREATE VIEW events SQL SECURITY DEFINER AS
 SELECT
     event_id, hour, home, tenant_id, project_id, user_id, session_id, sequence, model, model_version, node,
     container_id, gpu_uuid, gpu_model, mig_profile, sharing, rank, world_size, phase, outcome, started_at, ended_at,
@@ -93,7 +94,7 @@ SELECT
 FROM usage_log
 WHERE kind = 'event';
 
-CREATE VIEW usage_windows AS
+CREATE VIEW usage_windows SQL SECURITY DEFINER AS
 SELECT
     hour, tenant_id, project_id, model, gpu_model, sharing, phase, outcome, kafka_partition, kafka_offset, ingested_at,
     numbers[1] AS events,
@@ -118,7 +119,7 @@ SELECT
 FROM usage_log
 WHERE kind = 'window';
 
-CREATE VIEW gpu_totals AS
+CREATE VIEW gpu_totals SQL SECURITY DEFINER AS
 SELECT
     event_id AS totals_id, hour, node, container_id, gpu_uuid, gpu_model, mig_profile, sharing, rank, started_at, ended_at,
     numbers[1] AS wall_time_ns,
@@ -137,7 +138,7 @@ SELECT
 FROM usage_log
 WHERE kind = 'totals';
 
-CREATE VIEW batches AS
+CREATE VIEW batches SQL SECURITY DEFINER AS
 SELECT
     kafka_partition,
     numbers[1] AS first_offset,
@@ -152,14 +153,14 @@ SELECT
 FROM usage_log
 WHERE kind = 'batch';
 
-CREATE VIEW rejected_events AS
+CREATE VIEW rejected_events SQL SECURITY DEFINER AS
 SELECT
     kafka_partition, kafka_offset, ingested_at, reject_code, reject_detail, tenant_id, hour, event_id, payload_hash,
     record_key, raw
 FROM usage_log
 WHERE kind = 'rejected';
 
-CREATE VIEW event_voids AS
+CREATE VIEW event_voids SQL SECURITY DEFINER AS
 SELECT event_id, hour, reject_detail AS reason, node AS issued_by, started_at AS issued_at, kafka_partition, kafka_offset, ingested_at
 FROM usage_log
 WHERE kind = 'void';

@@ -7,7 +7,14 @@ export type Users = Readonly<Record<Role, { readonly user: string; readonly pass
 
 /** Who appends to which table. A test compares this and the views with the migrations. */
 export const PROCESSOR_TABLES = ["usage_log", "partition_owner"] as const;
-export const SETTLEMENT_TABLES = ["settlement_leader", "usage_hourly", "hour_close", "charges"] as const;
+export const SETTLEMENT_TABLES = [
+  "leader_lease",
+  "hour_close",
+  "usage_hourly",
+  "price_books",
+  "hour_rating",
+  "charges",
+] as const;
 export const READER_VIEWS = [
   "events",
   "usage_windows",
@@ -15,6 +22,14 @@ export const READER_VIEWS = [
   "batches",
   "rejected_events",
   "event_voids",
+  "hour_close_current",
+  "usage_hourly_revisions",
+  "usage_hourly_current",
+  "usage_hourly_changes",
+  "hour_rating_current",
+  "charges_current",
+  "tenant_totals",
+  "gpu_hour_account",
 ] as const;
 
 const TABLE_ENGINES = ["MergeTree", "ReplacingMergeTree", "AggregatingMergeTree", "SummingMergeTree"];
