@@ -1,0 +1,99 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { isKnown } from "../../services/adapters/config/config.ts";
+import { COMMANDS } from "../../services/cli/commands.ts";
+import { grantsOf, ROLES } from "../../services/local/roles.ts";
+
+interface Service {
+  readonly image: string;
+  readonly build?: string;
+  readonly command?: string | readonly string[];
+  readonly ports?: readonly string[];
+  readonly environment?: Readonly<Record<string, unknown>>;
+  readonly secrets?: readonly string[];
+  readonly depends_on?: Readonly<Record<string, { condition: string }>>;
+  readonly healthcheck?: { test?: readonly string[]; disable?: boolean };
+}
+
+interface Compose {
+  readonly services: Readonly<Record<string, Service>>;
+  readonly volumes: Readonly<Record<string, unknown>>;
+  readonly secrets: Readonly<Record<string, { file: string }>>;
+}
+
+const text = readFileSync("compose.yml", "utf8");
+const compose: Compose = parse(text, { merge: true });
+const services = Object.entries(compose.services);
+const ours = services.filter(([, { build }]) => build !== undefined);
+
+describe("compose.yml", () => {
+  it("starts Kafka, ClickHouse, the migrations and the processes", () => {
+    expect(Object.keys(compose.services)).toEqual([
+      "kafka",
+      "topic",
+      "clickhouse",
+      "migrate",
+      "processor",
+      "settlement",
+    ]);
+    for (const [name, { command = [] }] of ours) {
+      expect(command, name).toHaveLength(1);
+      expect(COMMANDS).toHaveProperty(String(command[0]));
+    }
+  });
+
+  it("pins every image", () => {
+    for (const [name, { image }] of services) expect(image, name).toMatch(/^[\w/-]+:\d+(\.\d+)+$/);
+    expect(readFileSync("Dockerfile", "utf8")).toMatch(/^FROM node:24/);
+  });
+
+  it("listens on loopback only", () => {
+    for (const [name, { ports = [] }] of services) {
+      for (const port of ports) expect(port, name).toMatch(/^127\.0\.0\.1:\d+:\d+$/);
+    }
+  });
+
+  it("holds no secret: each comes from a file that git does not know", () => {
+    expect(Object.keys(compose.secrets).sort()).toEqual([...ROLES].sort());
+    for (const [name, { file }] of Object.entries(compose.secrets)) expect(file).toBe(`./secrets/${name}`);
+    expect(readFileSync(".gitignore", "utf8").split("\n")).toContain("/secrets/");
+    expect(text).not.toMatch(/PASSWORD["']?\s*[:=]\s*["']?[A-Za-z0-9]/);
+    const users = readFileSync("clickhouse/users.d/meterhouse.xml", "utf8");
+    expect(users.match(/<password/g)).toEqual(users.match(/<password(?= from_env="\w+"\/>)/g));
+  });
+
+  it("gives each process its own user and only the secret of that user", () => {
+    for (const [name, { environment = {}, secrets }] of ours) {
+      expect(environment["METERHOUSE_CLICKHOUSE_USER"]).toBe(name);
+      expect(environment["METERHOUSE_CLICKHOUSE_PASSWORD_FILE"]).toBe(`/run/secrets/${name}`);
+      expect(secrets).toEqual([name]);
+    }
+  });
+
+  it("sets only what Meterhouse reads", () => {
+    const keys = ours.flatMap(([, { environment = {} }]) => Object.keys(environment));
+    expect(keys.filter((key) => !isKnown(key))).toEqual([]);
+  });
+
+  it("watches the health of everything that stays up, and waits for what it needs", () => {
+    const staying = services.filter(([name]) => name !== "topic" && name !== "migrate");
+    for (const [name, { healthcheck }] of staying) expect(healthcheck?.test, name).toBeDefined();
+    for (const [name, { depends_on = {} }] of services) {
+      for (const [other, { condition }] of Object.entries(depends_on)) {
+        expect(compose.services, `${name} needs ${other}`).toHaveProperty(other);
+        const isOneShot = other === "topic" || other === "migrate";
+        expect(condition).toBe(isOneShot ? "service_completed_successfully" : "service_healthy");
+      }
+    }
+  });
+});
+
+it("ClickHouse's users file grants each role what the embedded stack grants it", () => {
+  const users = readFileSync("clickhouse/users.d/meterhouse.xml", "utf8");
+  for (const role of ROLES) {
+    const block = users.slice(users.indexOf(`<${role}>`), users.indexOf(`</${role}>`));
+    const grants = [...block.matchAll(/<query>(.*?)<\/query>/g)].map(([, grant]) => grant);
+    expect(grants, role).toEqual(grantsOf(role, ["meterhouse"]));
+  }
+});
