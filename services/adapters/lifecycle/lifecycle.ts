@@ -45,7 +45,8 @@ const SIGNAL_EXIT = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /**
  * Runs a process: `body` starts its parts and returns; the process then lives until SIGTERM, SIGINT or `life.stop()`,
- * stops its parts in reverse and exits with code 0. A second signal ends it at once. An unknown error, in the body or
+ * stops its parts in reverse and exits with code 0 (as if killed, 130 or 143, if `body` was interrupted by the signal, so
+ * that a command that was cut short does not look done). A second signal ends it at once. An unknown error, in the body or
  * anywhere else, is logged and ends it with code 1: what was not committed stays uncommitted.
  */
 export async function runProcess(
@@ -70,6 +71,7 @@ class Run implements Life {
   readonly #ended = Promise.withResolvers<number>();
   readonly #parts: Part[] = [];
   #exitCode = 0;
+  #interruptedExit = 0;
   #signalledAtMs: number | undefined;
   #hasFailed = false;
 
@@ -139,7 +141,9 @@ class Run implements Life {
       }
     } catch (error) {
       const wasStopped = this.signal.aborted && error === this.signal.reason;
-      if (!wasStopped) {
+      if (wasStopped) {
+        this.#exitCode = this.#interruptedExit;
+      } else {
         this.#log.error({ err: error }, "could not start");
         this.#exitCode = 1;
         this.#abort.abort(error);
@@ -191,6 +195,7 @@ class Run implements Life {
         return;
       }
       this.#signalledAtMs = now;
+      this.#interruptedExit = SIGNAL_EXIT[name];
       this.#log.info({ signal: name }, "stopping");
       this.stop();
     };

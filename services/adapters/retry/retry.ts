@@ -41,10 +41,15 @@ export async function retryForever<T>(
     } catch (error) {
       signal.throwIfAborted();
       if (!options.isRetriable(error)) throw error;
-      if (failures === 0) log.warn({ err: error }, `${name} is away; trying until it is back`);
+      if (failures === 0) log.warn({ reason: reasonOf(error) }, `${name} is away; trying until it is back`);
       failures += 1;
     }
     await clock.sleep(pauseMs * (1 - random() / 2), signal);
     pauseMs = Math.min(pauseMs * 2, pauseMsMax);
   }
+}
+
+/** An outage is expected, so its trace is of no use to anyone. */
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

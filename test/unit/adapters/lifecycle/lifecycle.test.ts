@@ -88,7 +88,7 @@ describe("runProcess", () => {
     });
     await clock.asleep();
     host.emit("SIGTERM");
-    expect(await exit).toBe(0);
+    expect(await exit).toBe(143);
     expect(done).toEqual(["start store", "stop store"]);
     expect(lines).toEqual(["stopping"]);
   });

@@ -1,0 +1,79 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+const folder = mkdtempSync(join(tmpdir(), "meterhouse-test-"));
+const vitestReport = join(folder, "vitest.json");
+const NONE: Counts = { passed: 0, failed: 0 };
+
+/** Every check there is, the quick ones first; the first that fails ends the run. */
+const STEPS: readonly { name: string; command: readonly string[]; count: (output: string) => Counts }[] = [
+  { name: "lint", command: ["npm", "run", "--silent", "lint"], count: () => NONE },
+  { name: "types", command: ["npm", "run", "--silent", "typecheck"], count: () => NONE },
+  {
+    name: "vitest",
+    command: ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${vitestReport}`],
+    count: () => {
+      const report = JSON.parse(readFileSync(vitestReport, "utf8"));
+      return { passed: report.numPassedTests, failed: report.numFailedTests };
+    },
+  },
+  {
+    name: "pytest",
+    command: ["node", "services/local/pytest.ts"],
+    count: (output) => ({ passed: summary(output, "passed"), failed: summary(output, "failed") }),
+  },
+];
+
+let total = NONE;
+try {
+  for (const { name, command, count } of STEPS) {
+    process.stdout.write(`== ${name}\n`);
+    const { code, output } = await run(command);
+    if (code !== 0) process.exitCode = 1;
+    const { passed, failed } = countOrNone(() => count(output));
+    total = { passed: total.passed + passed, failed: total.failed + failed };
+    if (code !== 0) {
+      process.stdout.write(`${name} failed; what comes after it was not run\n`);
+      break;
+    }
+  }
+} finally {
+  rmSync(folder, { recursive: true });
+}
+process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`);
+
+/** Runs a command with its output shown, and returns what it printed too. */
+function run([program = "", ...args]: readonly string[]): Promise<{ code: number; output: string }> {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+  let output = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    output += chunk;
+    process.stdout.write(chunk);
+  });
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => resolve({ code: code ?? 1, output }));
+  });
+}
+
+/** A step that broke down before its report was written has counted nothing. */
+function countOrNone(count: () => Counts): Counts {
+  try {
+    return count();
+  } catch {
+    return NONE;
+  }
+}
+
+/** The number before a word in pytest's last line, such as `3 failed, 120 passed in 4.21s`. */
+function summary(output: string, word: string): number {
+  const lastLine = output.trimEnd().split("\n").at(-1) ?? "";
+  return Number(new RegExp(`(\\d+) ${word}`).exec(lastLine)?.[1] ?? 0);
+}
