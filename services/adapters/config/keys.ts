@@ -15,6 +15,16 @@ export const CONFIG_KEYS = {
   METERHOUSE_CLICKHOUSE_DATABASE: "ClickHouse database.",
   METERHOUSE_CLICKHOUSE_USER: "ClickHouse user of this process.",
   METERHOUSE_CLICKHOUSE_PASSWORD: "Password of that user (secret).",
+  METERHOUSE_BLOCK_ROWS_MAX: "Rows at which a batch is written to ClickHouse.",
+  METERHOUSE_BLOCK_BYTES_MAX: "Bytes of rejected records at which a batch is written.",
+  METERHOUSE_FLUSH: "Longest time that a record waits in a batch.",
+  METERHOUSE_SESSION_TIMEOUT: "Silence after which the group gives a processor's partitions to another one.",
+  METERHOUSE_DEDUPE_HOURS: "Event-hours whose ids are remembered; older ids are looked up.",
+  METERHOUSE_DEDUPE_IDS_MAX:
+    "Ids remembered at most, 28 bytes each; beyond it the oldest hour is forgotten and looked up.",
+  METERHOUSE_EVENT_AGE_MAX: "Oldest event accepted; at most 90d, which usage_log outlives by 30.",
+  METERHOUSE_FETCH_BYTES_MAX: "Bytes fetched from Kafka at once.",
+  METERHOUSE_CONFLUENT_SCHEMA_IDS: "Schemas that a registry's ids stand for, such as 1=gpu_time_event/v1.",
 } as const satisfies Record<string, string>;
 
 export type ConfigKey = keyof typeof CONFIG_KEYS;

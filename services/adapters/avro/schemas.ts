@@ -1,0 +1,55 @@
+// Reads the contracts of schemas/: one folder a record, vN.avsc a version.
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Schema } from "avsc";
+
+export const RECORDS = ["gpu_time_event", "gpu_totals", "event_void"] as const;
+export type RecordName = (typeof RECORDS)[number];
+
+export interface KnownSchema {
+  readonly record: RecordName;
+  /** v1, v2, … */
+  readonly version: string;
+  readonly schema: Schema;
+  /** The version that this code reads into: v1 until a field of a later one is used. */
+  readonly reader: Schema;
+}
+
+export const SCHEMAS_DIRECTORY = fileURLToPath(new URL("../../../schemas", import.meta.url));
+
+/** @throws Error that names the file if one is missing or is not JSON */
+export function loadSchemas(directory: string = SCHEMAS_DIRECTORY): KnownSchema[] {
+  return RECORDS.flatMap((record) => {
+    const reader = parse(join(directory, record, "v1.avsc"));
+    return readdirSync(join(directory, record))
+      .filter((file) => /^v\d+\.avsc$/.test(file))
+      .map((file) => ({
+        record,
+        version: file.slice(0, -".avsc".length),
+        schema: parse(join(directory, record, file)),
+        reader,
+      }))
+      .sort((a, b) => Number(a.version.slice(1)) - Number(b.version.slice(1)));
+  });
+}
+
+function parse(file: string): Schema {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as Schema;
+  } catch (error) {
+    throw new Error(`${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** Reads `1=gpu_time_event/v1` lines of configuration: which schema a registry's id stands for. */
+export function confluentIds(lines: readonly string[]): Map<number, string> {
+  return new Map(
+    lines.map((line) => {
+      const match = /^(\d+)=(\w+\/v\d+)$/.exec(line);
+      if (match === null)
+        throw new Error(`METERHOUSE_CONFLUENT_SCHEMA_IDS: "${line}" is not like 1=gpu_time_event/v1`);
+      return [Number(match[1]), String(match[2])];
+    }),
+  );
+}

@@ -1,0 +1,31 @@
+import { CompressionTypes, type Kafka, Partitioners } from "kafkajs";
+
+export interface OutgoingRecord {
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+}
+
+export interface RecordProducer {
+  /** Resolves once every replica in sync holds the records. */
+  send(records: readonly OutgoingRecord[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Keys are spread by murmur2, as every producer of the topic must do: copies of an event meet in one partition. */
+export async function openProducer(kafka: Kafka, topic: string): Promise<RecordProducer> {
+  const producer = kafka.producer({
+    createPartitioner: Partitioners.DefaultPartitioner,
+    allowAutoTopicCreation: false,
+  });
+  await producer.connect();
+  return {
+    async send(records) {
+      const messages = records.map(({ key, value }) => ({
+        key: key === null ? null : Buffer.from(key),
+        value: value === null ? null : Buffer.from(value),
+      }));
+      await producer.send({ topic, acks: -1, compression: CompressionTypes.None, messages });
+    },
+    close: () => producer.disconnect(),
+  };
+}

@@ -1,0 +1,192 @@
+// One batch on its way to ClickHouse: event rows in columns, all other rows as objects, the dictionaries they share, and
+// the account of each Kafka partition in it. Everything of a block becomes visible together or not at all.
+import { type EventRecord, NUMBERS, TEXTS } from "../event/record.ts";
+import { type Fault, TEXT_BYTES_MAX } from "../event/validate.ts";
+import { type WindowCount, WindowSums } from "../window/sums.ts";
+import { COLUMNS, type ColumnName, type DictionaryColumn, EVENT_DICTIONARIES, type Row } from "./columns.ts";
+import { Dictionary, DICTIONARY_MAX, INVALID_TEXT } from "./dictionary.ts";
+import { EventColumns } from "./event-columns.ts";
+
+export type Outcome = "counted" | "duplicates" | "conflicts" | "rejected";
+
+/** The account of one Kafka partition in a block: received = counted + duplicates + conflicts + rejected. */
+export interface PartitionBatch {
+  readonly partition: number;
+  /** First offset of the batch: one past the batch before, even where Kafka left a gap. */
+  readonly firstOffset: number;
+  lastOffset: number;
+  /** Append time of the last record, milliseconds. */
+  ingestedAtMs: number;
+  received: number;
+  counted: number;
+  duplicates: number;
+  conflicts: number;
+  rejected: number;
+}
+
+export interface BlockLimits {
+  /** Rows at which a block is sealed. */
+  readonly block_rows_max: number;
+  /** Bytes of raw rejects and texts at which it is sealed. */
+  readonly block_bytes_max: number;
+}
+
+/** Slices of one event: 24 hours and both ends. */
+const SLICES_MAX = 26;
+
+const INDEX = Object.fromEntries(EVENT_DICTIONARIES.map((name, i) => [name, i])) as Record<
+  (typeof EVENT_DICTIONARIES)[number],
+  number
+>;
+const TEXT_OF = Int32Array.from(EVENT_DICTIONARIES, (name) => TEXTS[name]);
+
+export class Block {
+  readonly events: EventColumns;
+  readonly rows: Row[] = [];
+  readonly windows = new WindowSums();
+  readonly dictionaries = new Map<DictionaryColumn, Dictionary>();
+  readonly partitions = new Map<number, PartitionBatch>();
+  /** Dictionary positions of the event being read, in the order of EVENT_DICTIONARIES. */
+  private readonly positions = new Uint16Array(EVENT_DICTIONARIES.length);
+  private readonly eventDictionaries: Dictionary[];
+  private readonly limits: BlockLimits;
+  private bytes = 0;
+
+  constructor(limits: BlockLimits) {
+    this.limits = limits;
+    this.events = new EventColumns(limits.block_rows_max + SLICES_MAX);
+    for (const name of Object.keys(COLUMNS) as ColumnName[]) {
+      if (COLUMNS[name].kind === "dictionary")
+        this.dictionaries.set(name as DictionaryColumn, new Dictionary());
+    }
+    this.eventDictionaries = EVENT_DICTIONARIES.map((name) => this.dictionary(name));
+  }
+
+  clear(): void {
+    this.events.clear();
+    this.rows.length = 0;
+    this.windows.clear();
+    this.partitions.clear();
+    this.bytes = 0;
+    for (const dictionary of this.dictionaries.values()) dictionary.clear();
+  }
+
+  get isEmpty(): boolean {
+    return this.partitions.size === 0;
+  }
+
+  get isFull(): boolean {
+    return (
+      this.events.rows + this.rows.length + this.windows.size >= this.limits.block_rows_max ||
+      this.bytes >= this.limits.block_bytes_max ||
+      this.eventDictionaries.some((dictionary) => dictionary.size >= DICTIONARY_MAX - 2)
+    );
+  }
+
+  dictionary(name: DictionaryColumn): Dictionary {
+    return this.dictionaries.get(name) as Dictionary;
+  }
+
+  /** The account of a partition, opened at `expected`, the offset after its last batch. */
+  partition(partition: number, expected: number): PartitionBatch {
+    let batch = this.partitions.get(partition);
+    if (batch === undefined) {
+      const counts = { received: 0, counted: 0, duplicates: 0, conflicts: 0, rejected: 0 };
+      batch = { partition, firstOffset: expected, lastOffset: expected - 1, ingestedAtMs: 0, ...counts };
+      this.partitions.set(partition, batch);
+    }
+    return batch;
+  }
+
+  /** Puts the event's texts into the dictionaries; the fault is a text that is not clean UTF-8. */
+  intern(event: EventRecord): Fault | undefined {
+    for (let i = 0; i < TEXT_OF.length; i++) {
+      const text = TEXT_OF[i] as number;
+      if ((event.lengths[text] as number) > TEXT_BYTES_MAX) {
+        return { code: "EVENT_TEXT_LENGTH", detail: `${EVENT_DICTIONARIES[i]}` };
+      }
+      const position = (this.eventDictionaries[i] as Dictionary).intern(
+        event.bytes,
+        event.starts[text] as number,
+        event.lengths[text] as number,
+      );
+      if (position === INVALID_TEXT)
+        return { code: "EVENT_TEXT_INVALID", detail: `${EVENT_DICTIONARIES[i]}` };
+      this.positions[i] = position;
+    }
+    return undefined;
+  }
+
+  /** The window of the event last interned, in one hour since the epoch. */
+  windowOf(event: EventRecord, hour: number): number {
+    const positions = this.positions;
+    const numbers = event.numbers;
+    return this.windows.find(
+      hour,
+      positions[INDEX.tenant_id] as number,
+      positions[INDEX.project_id] as number,
+      positions[INDEX.model] as number,
+      positions[INDEX.gpu_model] as number,
+      (numbers[NUMBERS.sharing] as number) + 1,
+      (numbers[NUMBERS.phase] as number) + 1,
+      (numbers[NUMBERS.outcome] as number) + 1,
+    );
+  }
+
+  /** Adds one row of the event last interned: a whole event, or its slice of one hour. */
+  addEvent(
+    event: EventRecord,
+    batch: PartitionBatch,
+    offset: number,
+    ingestedAtMs: number,
+    hour: number,
+    home: number,
+    hashLow: number,
+    hashHigh: number,
+  ): void {
+    this.windows.addEvent(this.windowOf(event, hour), event, home);
+    const { positions } = this;
+    this.events.append(
+      event,
+      positions,
+      batch.partition,
+      offset,
+      ingestedAtMs,
+      hour,
+      home,
+      hashLow,
+      hashHigh,
+    );
+  }
+
+  /** Counts a duplicate, conflict or reject in the window of the event last interned. */
+  countIn(event: EventRecord, hour: number, count: WindowCount): void {
+    this.windows.addCount(this.windowOf(event, hour), count);
+  }
+
+  /** A void knows its event's hour from the id, but neither tenant nor model. */
+  countVoid(hour: number): void {
+    this.windows.addCount(this.windows.find(hour, 0, 0, 0, 0, 0, 0, 0), "voids");
+  }
+
+  addRow(row: Row, bytes: number): void {
+    this.rows.push(row);
+    this.bytes += bytes;
+  }
+
+  /** A text's position in a dictionary; texts that are not clean are stored as empty. */
+  position(column: DictionaryColumn, bytes: Uint8Array): number {
+    return Math.max(0, this.dictionary(column).intern(bytes, 0, bytes.length));
+  }
+
+  /** Positions of the event last interned, for rows that name it. */
+  internedPositions(): { tenant_id: number; project_id: number; model: number; gpu_model: number } {
+    const at = (name: (typeof EVENT_DICTIONARIES)[number]): number => this.positions[INDEX[name]] as number;
+    return {
+      tenant_id: at("tenant_id"),
+      project_id: at("project_id"),
+      model: at("model"),
+      gpu_model: at("gpu_model"),
+    };
+  }
+}

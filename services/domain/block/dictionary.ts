@@ -1,0 +1,119 @@
+// The distinct texts of one LowCardinality column, in the form ClickHouse's Native format sends them (length as a
+// varint, then the bytes). Every distinct text is checked once, when it is first met.
+import { isCleanText } from "../event/text.ts";
+
+/** Positions are sent as UInt16; a block whose dictionary is nearly full is flushed. */
+export const DICTIONARY_MAX = 65_535;
+export const INVALID_TEXT = -1;
+/** Position of the empty text: what an absent value is stored as. */
+export const EMPTY_TEXT = 0;
+
+export class Dictionary {
+  private index = new Int32Array(256);
+  private hashes = new Int32Array(128);
+  /** Where each text's bytes start in `keys`, after its length. */
+  private starts = new Int32Array(128);
+  private lengths = new Int32Array(128);
+  private keyBytes = new Uint8Array(4096);
+  private used = 0;
+  private count = 0;
+  private last = 0;
+
+  constructor() {
+    this.clear();
+  }
+
+  get size(): number {
+    return this.count;
+  }
+
+  /** All texts in order of position, each with its length before it. */
+  get keys(): Uint8Array {
+    return this.keyBytes.subarray(0, this.used);
+  }
+
+  clear(): void {
+    this.index.fill(0);
+    this.used = 0;
+    this.count = 0;
+    this.last = 0;
+    this.insert(new Uint8Array(0), 0, 0, 0, 0);
+  }
+
+  /** Position of the text, or INVALID_TEXT if it is not clean UTF-8. `length` is at most 127 x 128. */
+  intern(bytes: Uint8Array, start: number, length: number): number {
+    if (length <= 0) return EMPTY_TEXT;
+    if (this.holds(this.last, bytes, start, length)) return this.last;
+    let hash = length;
+    for (let i = start; i < start + length; i++) hash = Math.imul(hash ^ (bytes[i] ?? 0), 0x01000193);
+    hash ^= hash >>> 15;
+    const mask = this.index.length - 1;
+    let slot = hash & mask;
+    for (;;) {
+      const position = (this.index[slot] as number) - 1;
+      if (position < 0) break;
+      if (this.hashes[position] === hash && this.holds(position, bytes, start, length)) {
+        this.last = position;
+        return position;
+      }
+      slot = (slot + 1) & mask;
+    }
+    if (!isCleanText(bytes, start, length)) return INVALID_TEXT;
+    return this.insert(bytes, start, length, hash, slot);
+  }
+
+  private holds(position: number, bytes: Uint8Array, start: number, length: number): boolean {
+    if (this.lengths[position] !== length) return false;
+    const keys = this.keyBytes;
+    const at = this.starts[position] as number;
+    // texts of one column share their beginnings more often than their ends
+    for (let i = length - 1; i >= 0; i--) if (keys[at + i] !== bytes[start + i]) return false;
+    return true;
+  }
+
+  private insert(bytes: Uint8Array, start: number, length: number, hash: number, slot: number): number {
+    const position = this.count++;
+    if (position === this.starts.length) this.growTexts();
+    this.reserve(length + 2);
+    if (length >= 0x80) this.keyBytes[this.used++] = (length & 0x7f) | 0x80;
+    this.keyBytes[this.used++] = length >= 0x80 ? length >>> 7 : length;
+    this.starts[position] = this.used;
+    this.lengths[position] = length;
+    this.hashes[position] = hash;
+    for (let i = 0; i < length; i++) this.keyBytes[this.used + i] = bytes[start + i] ?? 0;
+    this.used += length;
+    // the empty text is answered before any probe, so it stays out of the index
+    if (length > 0) this.index[slot] = position + 1;
+    if (this.count * 2 > this.index.length) this.reindex();
+    this.last = position;
+    return position;
+  }
+
+  private reserve(more: number): void {
+    if (this.used + more <= this.keyBytes.length) return;
+    const larger = new Uint8Array(this.keyBytes.length * 2 + more);
+    larger.set(this.keyBytes);
+    this.keyBytes = larger;
+  }
+
+  private growTexts(): void {
+    const grow = (from: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> => {
+      const larger = new Int32Array(from.length * 2);
+      larger.set(from);
+      return larger;
+    };
+    this.starts = grow(this.starts);
+    this.lengths = grow(this.lengths);
+    this.hashes = grow(this.hashes);
+  }
+
+  private reindex(): void {
+    this.index = new Int32Array(this.index.length * 2);
+    const mask = this.index.length - 1;
+    for (let position = 1; position < this.count; position++) {
+      let slot = (this.hashes[position] as number) & mask;
+      while (this.index[slot] !== 0) slot = (slot + 1) & mask;
+      this.index[slot] = position + 1;
+    }
+  }
+}

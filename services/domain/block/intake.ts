@@ -1,0 +1,269 @@
+// One record's way into a block: read, validate, deduplicate, split over hours, count. Pure: the Avro reader comes as an
+// argument, the clock is the broker's append time, and what memory cannot answer is set aside for a look-up.
+import { CONFLICT, DUPLICATE, NEW } from "../dedupe/table.ts";
+import { type DedupeMemory, ID_SPACES, type IdSpace } from "../dedupe/memory.ts";
+import type { RejectCode } from "../event/codes.ts";
+import { ID_BYTES, idHour, sameBytes } from "../event/id.ts";
+import { hash, hashPayload } from "../event/payload-hash.ts";
+import type { RecordReader } from "../event/reader.ts";
+import { EventRecord, NUMBERS } from "../event/record.ts";
+import { type AcceptedAge, type Fault, validateEvent } from "../event/validate.ts";
+import { lastHour } from "../window/split.ts";
+import type { Block, PartitionBatch } from "./block.ts";
+import { addEventSlices, eventRejectHour } from "./event-rows.ts";
+import { rejectRow, totalsRow, voidRow } from "./other-rows.ts";
+import { validateTotals, validateVoid } from "./validate-other.ts";
+
+/** One record as it came from Kafka. `value` may lie in a buffer that is reused after the call. */
+export interface KafkaRecord {
+  readonly offset: number;
+  /** The broker's append time, milliseconds since the Unix epoch. */
+  readonly ingestedAtMs: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+}
+
+/** A record whose hour is older than the memory: kept, with copies of its bytes, until usage_log was asked. */
+export interface LateRecord extends KafkaRecord {
+  readonly partition: number;
+  readonly space: IdSpace;
+  readonly id: Uint8Array;
+  readonly hashLow: number;
+  readonly hashHigh: number;
+}
+
+/** What usage_log holds of the ids asked for: hex of the id, per id space, with its payload hash. */
+export type Known = (space: IdSpace, id: Uint8Array) => { low: number; high: number } | undefined;
+
+type Seen = (space: number, id: Uint8Array, at: number, low: number, high: number) => number;
+
+const EMPTY = new Uint8Array(0);
+
+export class Intake {
+  readonly event = new EventRecord();
+  private readonly reader: RecordReader;
+  private readonly age: AcceptedAge;
+  private view: DataView = new DataView(new ArrayBuffer(0));
+
+  constructor(reader: RecordReader, age: AcceptedAge) {
+    this.reader = reader;
+    this.age = age;
+  }
+
+  /** Takes a record into the block, or hands back the late record to set aside. */
+  take(
+    block: Block,
+    batch: PartitionBatch,
+    record: KafkaRecord,
+    memory: DedupeMemory,
+  ): LateRecord | undefined {
+    const seen: Seen = (space, id, at, low, high) => memory.add(batch.partition, space, id, at, low, high);
+    batch.lastOffset = record.offset;
+    batch.ingestedAtMs = record.ingestedAtMs;
+    batch.received++;
+    return this.settle(block, batch, record, seen);
+  }
+
+  /** Takes late records, once it is known which of their ids are in usage_log. Copies among them count as such. */
+  takeLate(block: Block, late: readonly LateRecord[], known: Known): void {
+    const before = new Map<string, { low: number; high: number }>();
+    for (const record of late) {
+      const batch = block.partitions.get(record.partition) as PartitionBatch;
+      this.settle(block, batch, record, (space, id, at, low, high) => {
+        const name = ID_SPACES[space] as IdSpace;
+        const copy = id.slice(at, at + ID_BYTES);
+        const key = `${name}${copy.join()}`;
+        const first = before.get(key) ?? known(name, copy);
+        if (first === undefined) {
+          before.set(key, { low, high });
+          return NEW;
+        }
+        return first.low === low && first.high === high ? DUPLICATE : CONFLICT;
+      });
+    }
+  }
+
+  private settle(
+    block: Block,
+    batch: PartitionBatch,
+    record: KafkaRecord,
+    seen: Seen,
+  ): LateRecord | undefined {
+    const value = record.value ?? EMPTY;
+    const read = this.reader.read(value, this.event);
+    switch (read.type) {
+      case "event":
+        return this.takeEvent(block, batch, record, value, seen);
+      case "totals": {
+        const { totals } = read;
+        const fault =
+          keyFault(record.key, totals.totals_id, 0) ?? validateTotals(totals, record.ingestedAtMs, this.age);
+        return this.takeOther(block, batch, record, "totals", totals.totals_id, fault, seen, () =>
+          block.addRow(totalsRow(block, batch.partition, record, totals, hash.low, hash.high), 0),
+        );
+      }
+      case "void": {
+        const order = read.void;
+        const fault = keyFault(record.key, order.event_id, 0) ?? validateVoid(order);
+        return this.takeOther(block, batch, record, "void", order.event_id, fault, seen, () => {
+          block.addRow(voidRow(block, batch.partition, record, order, hash.low, hash.high), 0);
+          block.countVoid(idHour(order.event_id, 0));
+        });
+      }
+      case "unreadable":
+        reject(block, batch, record, read);
+        return undefined;
+    }
+  }
+
+  private takeEvent(
+    block: Block,
+    batch: PartitionBatch,
+    record: KafkaRecord,
+    value: Uint8Array,
+    seen: Seen,
+  ): LateRecord | undefined {
+    const { event } = this;
+    const fault =
+      keyFault(record.key, event.bytes, event.id) ??
+      validateEvent(event, record.ingestedAtMs, this.age) ??
+      block.intern(event);
+    if (fault !== undefined) {
+      rejectEvent(block, batch, record, event, fault);
+      return undefined;
+    }
+    if (this.view.buffer !== event.bytes.buffer) this.view = new DataView(event.bytes.buffer);
+    hashPayload(this.view, event.bodyStart, event.bodyEnd);
+    const { low, high } = hash;
+    switch (seen(0, event.bytes, event.id, low, high)) {
+      case NEW:
+        batch.counted++;
+        addEventSlices(block, event, batch, record, low, high);
+        return undefined;
+      case DUPLICATE:
+        batch.duplicates++;
+        block.countIn(event, hourOf(event), "duplicates");
+        return undefined;
+      case CONFLICT:
+        batch.conflicts++;
+        block.countIn(event, hourOf(event), "conflicts");
+        conflictRow(block, batch, record, event, low, high);
+        return undefined;
+      default: {
+        const id = event.bytes.slice(event.id, event.id + ID_BYTES);
+        return late(batch.partition, record, value, "event", id, low, high);
+      }
+    }
+  }
+
+  private takeOther(
+    block: Block,
+    batch: PartitionBatch,
+    record: KafkaRecord,
+    space: "totals" | "void",
+    id: Uint8Array,
+    fault: Fault | undefined,
+    seen: Seen,
+    add: () => void,
+  ): LateRecord | undefined {
+    if (fault !== undefined) {
+      reject(block, batch, record, fault);
+      return undefined;
+    }
+    const value = record.value ?? EMPTY;
+    hashPayload(new DataView(value.buffer, value.byteOffset, value.length), 0, value.length);
+    const { low, high } = hash;
+    switch (seen(ID_SPACES.indexOf(space), id, 0, low, high)) {
+      case NEW:
+        batch.counted++;
+        add();
+        return undefined;
+      case DUPLICATE:
+        batch.duplicates++;
+        return undefined;
+      case CONFLICT: {
+        batch.conflicts++;
+        const conflict = {
+          code: "EVENT_CONFLICT",
+          detail: `a ${space} record with this id was counted before`,
+        } as const;
+        block.addRow(
+          rejectRow(block, batch.partition, record, conflict, { event_id: id.slice() }),
+          value.length,
+        );
+        return undefined;
+      }
+      default:
+        return late(batch.partition, record, value, space, id.slice(), low, high);
+    }
+  }
+}
+
+const hourOf = (event: EventRecord): number =>
+  lastHour(event.numbers[NUMBERS.started_at] as number, event.numbers[NUMBERS.ended_at] as number);
+
+function keyFault(key: Uint8Array | null, id: Uint8Array, at: number): Fault | undefined {
+  if (key === null || key.length === 0) return { code: "RECORD_KEY_MISSING", detail: "no key" };
+  if (key.length !== ID_BYTES || !sameBytes(key, 0, id, at, ID_BYTES)) {
+    return { code: "RECORD_KEY_MISMATCH", detail: `key of ${key.length} bytes` };
+  }
+  return undefined;
+}
+
+function late(
+  partition: number,
+  record: KafkaRecord,
+  value: Uint8Array,
+  space: IdSpace,
+  id: Uint8Array,
+  hashLow: number,
+  hashHigh: number,
+): LateRecord {
+  const { offset, ingestedAtMs } = record;
+  return { partition, offset, ingestedAtMs, key: id, value: value.slice(), space, id, hashLow, hashHigh };
+}
+
+function reject(block: Block, batch: PartitionBatch, record: KafkaRecord, fault: Fault): void {
+  batch.rejected++;
+  block.addRow(rejectRow(block, batch.partition, record, fault, {}), record.value?.length ?? 0);
+}
+
+/** Faults of a text that was not interned, or of a time that gives no hour, cannot be told per tenant and hour. */
+function rejectEvent(
+  block: Block,
+  batch: PartitionBatch,
+  record: KafkaRecord,
+  event: EventRecord,
+  fault: Fault,
+): void {
+  const hour = eventRejectHour(event, record.ingestedAtMs);
+  if (hour === undefined || block.intern(event) !== undefined) {
+    reject(block, batch, record, fault);
+    return;
+  }
+  batch.rejected++;
+  block.countIn(event, hour, "rejected");
+  const named = { ...block.internedPositions(), hour: hour * 3600 };
+  block.addRow(rejectRow(block, batch.partition, record, fault, named), record.value?.length ?? 0);
+}
+
+function conflictRow(
+  block: Block,
+  batch: PartitionBatch,
+  record: KafkaRecord,
+  event: EventRecord,
+  low: number,
+  high: number,
+): void {
+  const fault = {
+    code: "EVENT_CONFLICT" satisfies RejectCode,
+    detail: "an event with this id was counted before",
+  } as const;
+  const named = {
+    ...block.internedPositions(),
+    hour: hourOf(event) * 3600,
+    event_id: event.bytes.slice(event.id, event.id + ID_BYTES),
+    payload_hash_words: [low, high] as const,
+  };
+  block.addRow(rejectRow(block, batch.partition, record, fault, named), record.value?.length ?? 0);
+}

@@ -1,0 +1,146 @@
+// The rows of a block that are not events.
+import type { EventVoid, GpuTotals } from "../event/reader.ts";
+import { HOUR_MS, idHour } from "../event/id.ts";
+import type { Fault } from "../event/validate.ts";
+import { firstHour } from "../window/split.ts";
+import type { Block, PartitionBatch } from "./block.ts";
+import type { Row } from "./columns.ts";
+import type { KafkaRecord } from "./intake.ts";
+import { utf8 } from "./utf8.ts";
+
+const EMPTY = new Uint8Array(0);
+/** Enum8 values of energy_quality: 0 is "unknown". */
+const ENERGY_COUNTER = 1;
+
+type Named = Partial<
+  Pick<Row, "tenant_id" | "project_id" | "model" | "gpu_model" | "hour" | "event_id" | "payload_hash_words">
+>;
+
+/** Copies the bytes: the record's own lie in a fetch that would otherwise be kept alive whole. */
+export function rejectRow(
+  block: Block,
+  partition: number,
+  record: KafkaRecord,
+  fault: Fault,
+  named: Named,
+): Row {
+  return {
+    kind: "rejected",
+    kafka_partition: partition,
+    kafka_offset: record.offset,
+    ingested_at: record.ingestedAtMs,
+    ...named,
+    reject_code: block.position("reject_code", utf8(fault.code)),
+    reject_detail: utf8(fault.detail),
+    record_key: record.key?.slice() ?? EMPTY,
+    raw: record.value?.slice() ?? EMPTY,
+  };
+}
+
+export function totalsRow(
+  block: Block,
+  partition: number,
+  record: KafkaRecord,
+  totals: GpuTotals,
+  hashLow: number,
+  hashHigh: number,
+): Row {
+  return {
+    kind: "totals",
+    kafka_partition: partition,
+    kafka_offset: record.offset,
+    ingested_at: record.ingestedAtMs,
+    hour: firstHour(totals.started_at) * 3600,
+    event_id: totals.totals_id.slice(),
+    payload_hash_words: [hashLow, hashHigh],
+    home: 1,
+    node: block.position("node", utf8(totals.node)),
+    container_id: block.position("container_id", utf8(totals.container_id ?? "")),
+    gpu_uuid: block.position("gpu_uuid", utf8(totals.gpu_uuid)),
+    gpu_model: block.position("gpu_model", utf8(totals.gpu_model)),
+    mig_profile: block.position("mig_profile", utf8(totals.mig_profile ?? "")),
+    sharing: totals.sharing + 1,
+    rank: totals.rank,
+    started_at: totals.started_at,
+    ended_at: totals.ended_at,
+    ...(totals.energy_uj === null ? {} : { energy_uj: totals.energy_uj, energy_quality: ENERGY_COUNTER }),
+    numbers: [
+      totals.wall_time_ns,
+      totals.attributed_ns,
+      totals.operator_ns,
+      totals.idle_ns,
+      totals.unattributed_ns,
+      totals.energy_attributed_uj ?? 0,
+      totals.energy_operator_uj ?? 0,
+      totals.energy_idle_uj ?? 0,
+      totals.steps,
+      totals.steps_missed,
+      totals.lost_events,
+    ].map(BigInt),
+    probe_version: block.position("probe_version", utf8(totals.probe_version)),
+  };
+}
+
+export function voidRow(
+  block: Block,
+  partition: number,
+  record: KafkaRecord,
+  order: EventVoid,
+  hashLow: number,
+  hashHigh: number,
+): Row {
+  return {
+    kind: "void",
+    kafka_partition: partition,
+    kafka_offset: record.offset,
+    ingested_at: record.ingestedAtMs,
+    hour: idHour(order.event_id, 0) * 3600,
+    event_id: order.event_id.slice(),
+    payload_hash_words: [hashLow, hashHigh],
+    home: 1,
+    node: block.position("node", utf8(order.issued_by)),
+    started_at: order.issued_at,
+    reject_detail: utf8(order.reason),
+  };
+}
+
+/** Window and batch rows, once every record of the block is in. `epochs` by partition. */
+export function closingRows(block: Block, epochs: ReadonlyMap<number, number>): Row[] {
+  const batches = [...block.partitions.values()];
+  const anchor = batches[0];
+  if (anchor === undefined) return [];
+  const windows: Row[] = block.windows.windows().map((window) => ({
+    kind: "window",
+    kafka_partition: anchor.partition,
+    kafka_offset: anchor.lastOffset,
+    ingested_at: anchor.ingestedAtMs,
+    hour: window.hour * 3600,
+    tenant_id: window.tenant,
+    project_id: window.project,
+    model: window.model,
+    gpu_model: window.gpuModel,
+    sharing: window.sharing,
+    phase: window.phase,
+    outcome: window.outcome,
+    numbers: window.sums,
+  }));
+  return [...windows, ...batches.map((batch) => batchRow(batch, epochs.get(batch.partition) ?? 0))];
+}
+
+/** numbers in the order of the view batches. */
+const batchRow = (batch: PartitionBatch, epoch: number): Row => ({
+  kind: "batch",
+  kafka_partition: batch.partition,
+  kafka_offset: batch.lastOffset,
+  ingested_at: batch.ingestedAtMs,
+  hour: Math.floor(batch.ingestedAtMs / HOUR_MS) * 3600,
+  numbers: [
+    batch.firstOffset,
+    epoch,
+    batch.received,
+    batch.counted,
+    batch.duplicates,
+    batch.conflicts,
+    batch.rejected,
+  ].map(BigInt),
+});

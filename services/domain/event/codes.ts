@@ -1,0 +1,36 @@
+// Why a record was not counted. Codes are never reused or renamed: they are stored in usage_log.reject_code,
+// shown to producers and listed in docs by test. The text says what to do about it.
+export const REJECT_CODES = {
+  RECORD_EMPTY: "The record has no value; send the Avro bytes of an event.",
+  RECORD_TOO_LARGE: "The value is longer than 65536 bytes; an event is a few hundred bytes long.",
+  RECORD_KEY_MISSING:
+    "The record has no key; use the 16 bytes of its id, so that copies meet in one partition.",
+  RECORD_KEY_MISMATCH: "The key differs from the id inside the record; use the id's 16 bytes as the key.",
+  RECORD_UNKNOWN_FORMAT: "The first byte is neither C3 (Avro single object) nor 00 (Confluent header).",
+  RECORD_UNKNOWN_SCHEMA:
+    "No known schema has this fingerprint or id; add the schema to schemas/ and restart.",
+  RECORD_TRUNCATED: "The Avro body ends before its last field; send it again whole.",
+  RECORD_MALFORMED:
+    "The Avro body does not follow its schema (union, enum or length out of range, bytes left over).",
+  EVENT_ID_NOT_UUIDV7: "The id is not a UUIDv7; build it as schemas/README.md says.",
+  EVENT_ID_TIME_MISMATCH: "The id's milliseconds differ from ended_at; build the id from ended_at.",
+  EVENT_TEXT_LENGTH: "A text field is empty or longer than its limit.",
+  EVENT_TEXT_INVALID: "A text field holds control characters or is not UTF-8.",
+  EVENT_NUMBER_NEGATIVE: "A quantity is negative.",
+  EVENT_NUMBER_RANGE: "A number is larger than its field allows.",
+  EVENT_TIME_REVERSED: "ended_at is before started_at.",
+  EVENT_TIME_FUTURE:
+    "ended_at is more than 5 minutes after the broker's append time; check the node's clock.",
+  EVENT_TIME_TOO_OLD: "ended_at is older than the accepted age; bill it by a manual correction.",
+  EVENT_TOO_LONG: "The event covers more than 24 hours; emit events at least every 60 s.",
+  EVENT_RANK_RANGE: "rank must be below world_size, and world_size at least 1.",
+  EVENT_GPU_TIME_EXCEEDS_SPAN:
+    "gpu_time_ns is more than (ended_at - started_at) x world_size and the slack allow.",
+  EVENT_PART_EXCEEDS_WHOLE: "gpu_busy_ns or communication_ns is larger than gpu_time_ns.",
+  EVENT_CONFLICT:
+    "Another event with the same id and other contents was counted before; the first one stands.",
+  TOTALS_NOT_CONSERVED: "wall_time_ns is not attributed + operator + idle + unattributed.",
+  TOTALS_CROSS_MINUTE: "A totals record covers more than one minute of the clock.",
+} as const;
+
+export type RejectCode = keyof typeof REJECT_CODES;

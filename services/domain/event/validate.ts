@@ -1,0 +1,147 @@
+// The one place that says what a valid event is. Returns undefined, or the code and what was wrong.
+import type { RejectCode } from "./codes.ts";
+import { idTimeMs, isUuidV7 } from "./id.ts";
+import { type EventRecord, NUMBERS, TEXTS, type TextField } from "./record.ts";
+import { isCleanText } from "./text.ts";
+
+export const TEXT_BYTES_MAX = 128;
+/** Largest quantity an event may carry: sums of two still fit in the 2^53 that JavaScript holds exactly. */
+export const QUANTITY_MAX = 2 ** 52;
+export const UINT32_MAX = 2 ** 32 - 1;
+export const UINT16_MAX = 2 ** 16 - 1;
+export const SPAN_MAX_US = 24 * 3600 * 1_000_000;
+/** CUDA event times are float32 milliseconds and started_at/ended_at whole microseconds: 1 ms and a thousandth more. */
+export const GPU_TIME_SLACK_NS = 1_000_000;
+export const FUTURE_MAX_MS = 5 * 60_000;
+
+export interface AcceptedAge {
+  /** Oldest accepted ended_at before the broker's append time, milliseconds. */
+  readonly age_max_ms: number;
+}
+
+export interface Fault {
+  readonly code: RejectCode;
+  readonly detail: string;
+}
+
+const fault = (code: RejectCode, detail: string): Fault => ({ code, detail });
+
+/** [field, largest value]; all must be whole and not negative. */
+const LIMITS = Object.entries({
+  sequence: UINT32_MAX,
+  rank: UINT16_MAX,
+  world_size: UINT16_MAX,
+  gpu_time_ns: QUANTITY_MAX,
+  gpu_busy_ns: QUANTITY_MAX,
+  communication_ns: QUANTITY_MAX,
+  memory_peak_bytes: QUANTITY_MAX,
+  memory_total_bytes: QUANTITY_MAX,
+  energy_uj: QUANTITY_MAX,
+  power_avg_mw: UINT32_MAX,
+  power_peak_mw: UINT32_MAX,
+  power_limit_mw: UINT32_MAX,
+  nvlink_tx_bytes: QUANTITY_MAX,
+  nvlink_rx_bytes: QUANTITY_MAX,
+  tokens_in: UINT32_MAX,
+  tokens_cached: UINT32_MAX,
+  tokens_out: UINT32_MAX,
+  batch_steps: UINT32_MAX,
+  batch_size_avg_milli: UINT32_MAX,
+} as const) as [keyof typeof NUMBERS, number][];
+const LIMIT_INDEX = Int32Array.from(LIMITS, ([field]) => NUMBERS[field]);
+const LIMIT_MAX = Float64Array.from(LIMITS, ([, max]) => max);
+
+/** @param ingestedAtMs the broker's append time, milliseconds since the Unix epoch */
+export function validateEvent(event: EventRecord, ingestedAtMs: number, age: AcceptedAge): Fault | undefined {
+  const numbers = event.numbers;
+  for (let i = 0; i < LIMIT_INDEX.length; i++) {
+    const value = numbers[LIMIT_INDEX[i] as number] as number;
+    if (value < 0 || value > (LIMIT_MAX[i] as number)) return numberFault(i, value);
+  }
+  return (
+    timeFault(event.bytes, event.id, started(numbers), ended(numbers), ingestedAtMs, age) ??
+    gpuTimeFault(numbers) ??
+    textFault(event)
+  );
+}
+
+const started = (numbers: Float64Array): number => numbers[NUMBERS.started_at] as number;
+const ended = (numbers: Float64Array): number => numbers[NUMBERS.ended_at] as number;
+
+function numberFault(limit: number, value: number): Fault {
+  const [field, max] = LIMITS[limit] as [string, number];
+  return value < 0
+    ? fault("EVENT_NUMBER_NEGATIVE", `${field} is ${value}`)
+    : fault("EVENT_NUMBER_RANGE", `${field} is over ${max}`);
+}
+
+/** Order, span and age of a stretch of time, and that the id carries its end. Times in microseconds. */
+export function timeFault(
+  bytes: Uint8Array,
+  idAt: number,
+  startedAt: number,
+  endedAt: number,
+  ingestedAtMs: number,
+  age: AcceptedAge,
+): Fault | undefined {
+  if (endedAt < startedAt)
+    return fault("EVENT_TIME_REVERSED", `started_at ${startedAt}, ended_at ${endedAt}`);
+  const endedAtMs = Math.floor(endedAt / 1000);
+  if (endedAtMs > ingestedAtMs + FUTURE_MAX_MS) {
+    return fault("EVENT_TIME_FUTURE", `ended_at is ${endedAtMs - ingestedAtMs} ms after the append time`);
+  }
+  if (endedAtMs < ingestedAtMs - age.age_max_ms) {
+    return fault("EVENT_TIME_TOO_OLD", `ended_at is ${ingestedAtMs - endedAtMs} ms before the append time`);
+  }
+  if (endedAt - startedAt > SPAN_MAX_US) {
+    return fault("EVENT_TOO_LONG", `it covers ${(endedAt - startedAt) / 1_000_000} s`);
+  }
+  if (!isUuidV7(bytes, idAt)) return fault("EVENT_ID_NOT_UUIDV7", "version or variant bits differ");
+  const idMs = idTimeMs(bytes, idAt);
+  if (idMs !== endedAtMs)
+    return fault("EVENT_ID_TIME_MISMATCH", `id says ${idMs} ms, ended_at ${endedAtMs} ms`);
+  return undefined;
+}
+
+function gpuTimeFault(numbers: Float64Array): Fault | undefined {
+  const worldSize = numbers[NUMBERS.world_size] as number;
+  const rank = numbers[NUMBERS.rank] as number;
+  if (worldSize < 1 || rank >= worldSize) {
+    return fault("EVENT_RANK_RANGE", `rank ${rank} of world_size ${worldSize}`);
+  }
+  const gpuTime = numbers[NUMBERS.gpu_time_ns] as number;
+  const span = (ended(numbers) - started(numbers)) * 1000 * worldSize;
+  // span is at most 24 h x 65535 ranks; the comparison is a plausibility bound, not a sum that is billed
+  if (gpuTime > span + span / 1000 + GPU_TIME_SLACK_NS) {
+    return fault("EVENT_GPU_TIME_EXCEEDS_SPAN", `gpu_time_ns ${gpuTime} over ${span} ns x ranks`);
+  }
+  // a null busy time is NaN and compares false
+  if ((numbers[NUMBERS.gpu_busy_ns] as number) > gpuTime) {
+    return fault("EVENT_PART_EXCEEDS_WHOLE", "gpu_busy_ns over gpu_time_ns");
+  }
+  if ((numbers[NUMBERS.communication_ns] as number) > gpuTime) {
+    return fault("EVENT_PART_EXCEEDS_WHOLE", "communication_ns over gpu_time_ns");
+  }
+  return undefined;
+}
+
+const TEXT_FIELDS = Object.keys(TEXTS) as TextField[];
+const TEXT_OPTIONAL = Uint8Array.from(TEXT_FIELDS, (field) =>
+  field === "user_id" || field === "container_id" || field === "mig_profile" ? 1 : 0,
+);
+/** Texts past these two go through a Dictionary, which checks the characters of each distinct value once. */
+const PLAIN_TEXTS = 2;
+
+function textFault(event: EventRecord): Fault | undefined {
+  for (let i = 0; i < TEXT_FIELDS.length; i++) {
+    const length = event.lengths[i] as number;
+    if (length === -1 && TEXT_OPTIONAL[i] === 1) continue;
+    if (length < 1 || length > TEXT_BYTES_MAX) {
+      return fault("EVENT_TEXT_LENGTH", `${TEXT_FIELDS[i]} has ${length} bytes`);
+    }
+    if (i < PLAIN_TEXTS && !isCleanText(event.bytes, event.starts[i] as number, length)) {
+      return fault("EVENT_TEXT_INVALID", `${TEXT_FIELDS[i]}`);
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,33 @@
+import { duration, integer, list, optional, port, secret, text, url } from "../adapters/config/fields.ts";
+import { choice } from "../adapters/config/fields.ts";
+import { LOG_LEVELS } from "../adapters/log/log.ts";
+
+export const FIELDS = {
+  log_level: choice("METERHOUSE_LOG_LEVEL", LOG_LEVELS, { default: "info" }),
+  metrics_host: text("METERHOUSE_METRICS_HOST", { default: "127.0.0.1" }),
+  metrics_port: port("METERHOUSE_METRICS_PORT", { default: 9464 }),
+  kafka_brokers: list("METERHOUSE_KAFKA_BROKERS"),
+  topic: text("METERHOUSE_TOPIC", { default: "gpu-time-events" }),
+  consumer_group: text("METERHOUSE_CONSUMER_GROUP", { default: "meterhouse-processor" }),
+  clickhouse_url: url("METERHOUSE_CLICKHOUSE_URL"),
+  clickhouse_database: text("METERHOUSE_CLICKHOUSE_DATABASE", { default: "meterhouse" }),
+  clickhouse_user: text("METERHOUSE_CLICKHOUSE_USER", { default: "processor" }),
+  clickhouse_password: secret("METERHOUSE_CLICKHOUSE_PASSWORD"),
+  block_rows_max: integer("METERHOUSE_BLOCK_ROWS_MAX", { default: 100_000, min: 1, max: 1_000_000 }),
+  block_bytes_max: integer("METERHOUSE_BLOCK_BYTES_MAX", {
+    default: 33_554_432,
+    min: 65_536,
+    max: 268_435_456,
+  }),
+  flush_ms: duration("METERHOUSE_FLUSH", { default: "1s", min: "10ms", max: "60s" }),
+  session_timeout_ms: duration("METERHOUSE_SESSION_TIMEOUT", { default: "30s", min: "6s", max: "5m" }),
+  dedupe_hours: integer("METERHOUSE_DEDUPE_HOURS", { default: 2, min: 1, max: 168 }),
+  dedupe_ids_max: integer("METERHOUSE_DEDUPE_IDS_MAX", { default: 20_000_000, min: 1_000, max: 500_000_000 }),
+  event_age_max_ms: duration("METERHOUSE_EVENT_AGE_MAX", { default: "90d", min: "1h", max: "90d" }),
+  fetch_bytes_max: integer("METERHOUSE_FETCH_BYTES_MAX", {
+    default: 16_777_216,
+    min: 65_536,
+    max: 268_435_456,
+  }),
+  confluent_ids: optional(list("METERHOUSE_CONFLUENT_SCHEMA_IDS")),
+};

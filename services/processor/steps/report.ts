@@ -1,0 +1,20 @@
+// The account of a block that is in the log, as metrics; and what the memory may forget now.
+import type { Block } from "../../domain/block/block.ts";
+import type { Assignment, StreamParts } from "../stream.ts";
+
+export function report(parts: StreamParts, assignment: Assignment, block: Block, insertMs: number): void {
+  const { metrics } = parts;
+  for (const batch of block.partitions.values()) {
+    metrics.events.inc({ outcome: "counted" }, batch.counted);
+    metrics.events.inc({ outcome: "duplicate" }, batch.duplicates);
+    metrics.events.inc({ outcome: "conflict" }, batch.conflicts);
+    metrics.events.inc({ outcome: "rejected" }, batch.rejected);
+    const end = assignment.ends.get(batch.partition) ?? batch.lastOffset + 1;
+    metrics.consumer_lag.set({ partition: String(batch.partition) }, Math.max(0, end - batch.lastOffset - 1));
+  }
+  metrics.batch_rows.observe(block.events.rows + block.rows.length);
+  metrics.insert_seconds.observe(insertMs / 1000);
+  const usage = assignment.memory.trim(assignment.newestHour);
+  metrics.dedupe_ids.set(usage.ids);
+  metrics.dedupe_bytes.set(usage.bytes);
+}
