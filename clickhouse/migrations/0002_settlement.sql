@@ -2,17 +2,18 @@
 -- that single row names the attempt, so that rows of an attempt which broke off are in no view. Rating does the same
 -- with charges and hour_rating. Rows are never changed; the views read the newest committed attempt.
 
--- Who leads: the highest (epoch, owner) of a role, until expires_at by this server's clock.
+-- Who leads: the highest (epoch, owner) of a role, until the expires_at of its newest row by this server's clock. Giving a
+-- lease back is a row that has expired.
 CREATE TABLE leader_lease
 (
     role       LowCardinality(String),
     epoch      UInt64,
     owner      String,
     expires_at DateTime64(3, 'UTC'),
-    taken_at   DateTime64(3, 'UTC') DEFAULT now64(3)
+    taken_at   DateTime64(6, 'UTC') DEFAULT now64(6)
 )
 ENGINE = MergeTree
-ORDER BY (role, epoch, owner, expires_at);
+ORDER BY (role, epoch, owner, taken_at);
 
 -- One row per revision of an hour.
 CREATE TABLE hour_close
@@ -35,6 +36,8 @@ CREATE TABLE hour_close
     slices        UInt64,
     unique_ids    UInt64,
     voided        UInt64,
+    -- keys (tenant, project, model, …) under which events and windows do not agree
+    differing_keys UInt64,
     -- as the processor counted them for this hour, where the hour could be read
     duplicates    UInt64,
     conflicts     UInt64,
@@ -174,18 +177,18 @@ ORDER BY (billed_to, hour, attempt_id, tenant_id, project_id, model)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- The newest revision of every closed hour.
-CREATE VIEW hour_close_current AS
+CREATE VIEW hour_close_current SQL SECURITY DEFINER AS
 SELECT * FROM hour_close ORDER BY revision DESC LIMIT 1 BY hour;
 
 -- All committed revisions, and the newest of each hour.
-CREATE VIEW usage_hourly_revisions AS
+CREATE VIEW usage_hourly_revisions SQL SECURITY DEFINER AS
 SELECT * FROM usage_hourly WHERE attempt_id IN (SELECT attempt_id FROM hour_close);
 
-CREATE VIEW usage_hourly_current AS
+CREATE VIEW usage_hourly_current SQL SECURITY DEFINER AS
 SELECT * FROM usage_hourly WHERE attempt_id IN (SELECT attempt_id FROM hour_close_current);
 
 -- What each revision after the first changed: its sums less those of the one before. Keys that did not change are left out.
-CREATE VIEW usage_hourly_changes AS
+CREATE VIEW usage_hourly_changes SQL SECURITY DEFINER AS
 WITH signed AS
 (
     SELECT 1 AS sign, revision AS of_revision, * FROM usage_hourly_revisions WHERE revision > 1
@@ -218,13 +221,13 @@ HAVING (events, gpu_time_ns, gpu_busy_ns, gpu_busy_known_ns, communication_ns, m
     batch_steps) != (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
 -- The charges of every hour's newest rating. A revision that waits for its rating leaves the charges of the one before.
-CREATE VIEW hour_rating_current AS
+CREATE VIEW hour_rating_current SQL SECURITY DEFINER AS
 SELECT * FROM hour_rating ORDER BY revision DESC, rating DESC LIMIT 1 BY hour;
 
-CREATE VIEW charges_current AS
+CREATE VIEW charges_current SQL SECURITY DEFINER AS
 SELECT * FROM charges WHERE attempt_id IN (SELECT attempt_id FROM hour_rating_current);
 
-CREATE VIEW tenant_totals AS
+CREATE VIEW tenant_totals SQL SECURITY DEFINER AS
 SELECT
     payer, billed_to, currency,
     uniqExact(hour) AS hours,
@@ -236,7 +239,7 @@ GROUP BY payer, billed_to, currency;
 
 -- P6 per GPU and hour: physical = sessions + operator + idle + unattributed, so difference_ns is 0. Sessions and operator
 -- are summed from the events, the rest is from the GPU's own totals. A voided event has used the GPU all the same.
-CREATE VIEW gpu_hour_account AS
+CREATE VIEW gpu_hour_account SQL SECURITY DEFINER AS
 WITH both AS
 (
     SELECT

@@ -15,6 +15,7 @@ SELECT
     {slices:UInt64} AS slices,
     {unique_ids:UInt64} AS unique_ids,
     {voided:UInt64} AS voided,
+    {differing_keys:UInt64} AS differing_keys,
     {duplicates:UInt64} AS duplicates,
     {conflicts:UInt64} AS conflicts,
     {rejected:UInt64} AS rejected,
@@ -27,9 +28,6 @@ WHERE
         (SELECT max((epoch, owner)) FROM leader_lease WHERE role = 'settlement') != ({epoch:UInt64}, {owner:String}),
         'METERHOUSE_STALE_LEADER') = 0
     AND throwIf(
-        (
-            SELECT max(expires_at) FROM leader_lease
-            WHERE role = 'settlement' AND epoch = {epoch:UInt64} AND owner = {owner:String}
-        ) < now64(3),
+        (SELECT argMax(expires_at, (epoch, owner, taken_at)) FROM leader_lease WHERE role = 'settlement') < now64(3),
         'METERHOUSE_LEASE_OVER') = 0
     AND throwIf((SELECT max(sequence) FROM hour_close) + 1 != {sequence:UInt64}, 'METERHOUSE_SEQUENCE_TAKEN') = 0

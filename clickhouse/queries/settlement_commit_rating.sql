@@ -20,10 +20,7 @@ WHERE
         (SELECT max((epoch, owner)) FROM leader_lease WHERE role = 'settlement') != ({epoch:UInt64}, {owner:String}),
         'METERHOUSE_STALE_LEADER') = 0
     AND throwIf(
-        (
-            SELECT max(expires_at) FROM leader_lease
-            WHERE role = 'settlement' AND epoch = {epoch:UInt64} AND owner = {owner:String}
-        ) < now64(3),
+        (SELECT argMax(expires_at, (epoch, owner, taken_at)) FROM leader_lease WHERE role = 'settlement') < now64(3),
         'METERHOUSE_LEASE_OVER') = 0
     AND throwIf(
         (

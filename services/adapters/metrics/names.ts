@@ -122,6 +122,13 @@ export const METRICS = {
     help: "Events that arrived behind the cut of a closed hour.",
     labels: [],
   },
+  /** A price book, or a card in it, is missing: usage is closed and waits for its price. */
+  unpriced_hours: {
+    kind: "gauge",
+    name: "meterhouse_unpriced_hours",
+    help: "Closed hours without charges for all of their usage.",
+    labels: [],
+  },
   rated_charges: {
     kind: "counter",
     name: "meterhouse_rated_charges_total",

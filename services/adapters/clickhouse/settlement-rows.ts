@@ -1,0 +1,179 @@
+import type { AuditCheck, HourAudit } from "../../domain/ledger/audit.ts";
+import type { Cut } from "../../domain/ledger/cut.ts";
+import { formatHour, type Hour } from "../../domain/ledger/hour.ts";
+import type { HourClose } from "../../domain/ledger/revision.ts";
+import {
+  USAGE_SUMS,
+  type UsageKey,
+  type UsageRow,
+  type UsageSums,
+  usageKey,
+  usageSums,
+} from "../../domain/ledger/usage.ts";
+import type { BillLine } from "../../domain/pricing/bill.ts";
+import { type HourRating, TERMS } from "../../domain/pricing/charges.ts";
+import { formatDecimal, parseDecimal } from "../../domain/pricing/money.ts";
+import type { Charge } from "../../domain/pricing/rate.ts";
+
+// Shapes of settlement's rows as JSON brings them: integers of 64 bits and more and decimals are texts.
+
+type Texts<Name extends string> = { readonly [name in Name]: string };
+
+export type UsageRecord = UsageKey & Texts<(typeof USAGE_SUMS)[number]> & { apportionments: string[] };
+
+export type AuditRecord = Texts<
+  "slices" | "unique_ids" | "voided" | "differing_keys" | "duplicates" | "conflicts" | "rejected"
+> & { event_sums: string[]; window_sums: string[] };
+
+export type CloseRecord = Omit<
+  HourClose,
+  | "sequence"
+  | "cut"
+  | "closed_at"
+  | "epoch"
+  | "failed_checks"
+  | "event_sums"
+  | "window_sums"
+  | keyof AuditRecord
+> &
+  Texts<"sequence" | "closed_at" | "epoch"> &
+  Omit<AuditRecord, "event_sums" | "window_sums"> & {
+    cut: Record<string, string>;
+    failed_checks: AuditCheck[];
+    event_sums: Record<string, string>;
+    window_sums: Record<string, string>;
+  };
+
+export type BillRecord = Omit<
+  BillLine,
+  | "hours"
+  | "events"
+  | "gpu_time_ns"
+  | "rate_per_gpu_hour"
+  | "composite_time_ns"
+  | "quality_time_ns"
+  | "charge"
+> &
+  Texts<
+    | "hours"
+    | "events"
+    | "gpu_time_ns"
+    | "rate_per_gpu_hour"
+    | "composite_time_ns"
+    | "quality_time_ns"
+    | "charge"
+  >;
+
+/** A DateTime as ClickHouse reads it in JSON. */
+export function dateTime(hour: Hour): string {
+  return formatHour(hour).replace("T", " ").replace("Z", "");
+}
+
+export function toCut(rows: readonly { kafka_partition: number; position: string }[]): Cut {
+  return new Map(rows.map(({ kafka_partition, position }) => [kafka_partition, BigInt(position)]));
+}
+
+export function toUsage(record: UsageRecord): UsageRow {
+  return {
+    ...usageKey(record),
+    ...usageSums((name) => BigInt(record[name])),
+    apportionments: record.apportionments,
+  };
+}
+
+export function toAudit(record: AuditRecord): HourAudit {
+  return {
+    slices: BigInt(record.slices),
+    unique_ids: BigInt(record.unique_ids),
+    voided: BigInt(record.voided),
+    event_sums: inOrder(record.event_sums),
+    window_sums: inOrder(record.window_sums),
+    differing_keys: BigInt(record.differing_keys),
+    duplicates: BigInt(record.duplicates),
+    conflicts: BigInt(record.conflicts),
+    rejected: BigInt(record.rejected),
+  };
+}
+
+export function toClose(record: CloseRecord): HourClose {
+  const cut = Object.entries(record.cut).map(([partition, offset]) => [Number(partition), BigInt(offset)]);
+  return {
+    sequence: BigInt(record.sequence),
+    hour: record.hour,
+    revision: record.revision,
+    attempt_id: record.attempt_id,
+    reason: record.reason,
+    cut: new Map(cut as [number, bigint][]),
+    previous_hash: record.previous_hash,
+    content_hash: record.content_hash,
+    chain_hash: record.chain_hash,
+    failed_checks: record.failed_checks,
+    slices: BigInt(record.slices),
+    unique_ids: BigInt(record.unique_ids),
+    voided: BigInt(record.voided),
+    differing_keys: BigInt(record.differing_keys),
+    duplicates: BigInt(record.duplicates),
+    conflicts: BigInt(record.conflicts),
+    rejected: BigInt(record.rejected),
+    event_sums: usageSums((name) => BigInt(record.event_sums[name] ?? 0)),
+    window_sums: usageSums((name) => BigInt(record.window_sums[name] ?? 0)),
+    closed_at: Number(record.closed_at),
+    epoch: BigInt(record.epoch),
+  };
+}
+
+/** Parameters of settlement_commit_close.sql. */
+export function closeParams(close: HourClose): Record<string, unknown> {
+  const sums = (side: UsageSums) => new Map(USAGE_SUMS.map((name) => [name, side[name]]));
+  return {
+    ...close,
+    cut: new Map(close.cut),
+    event_sums: sums(close.event_sums),
+    window_sums: sums(close.window_sums),
+  };
+}
+
+/** Parameters of settlement_commit_rating.sql. */
+export function ratingParams(rating: HourRating): Record<string, unknown> {
+  return {
+    ...rating,
+    charges_total: formatDecimal(rating.charges_total),
+    operator_total: formatDecimal(rating.operator_total),
+  };
+}
+
+export function usageRecord(close: HourClose, row: UsageRow): object {
+  const { hour, revision, attempt_id } = close;
+  return { hour: dateTime(hour), revision, attempt_id, ...row };
+}
+
+export function chargeRecord(rating: HourRating, charge: Charge): object {
+  const { hour, revision, rating: number, attempt_id, price_book } = rating;
+  const terms = Object.fromEntries(TERMS.map((name) => [name, formatDecimal(charge[name])]));
+  return { hour: dateTime(hour), revision, rating: number, attempt_id, price_book, ...charge, ...terms };
+}
+
+export function toBillLine(record: BillRecord): BillLine {
+  return {
+    ...record,
+    hours: Number(record.hours),
+    events: BigInt(record.events),
+    gpu_time_ns: BigInt(record.gpu_time_ns),
+    rate_per_gpu_hour: decimal(record.rate_per_gpu_hour),
+    composite_time_ns: decimal(record.composite_time_ns),
+    quality_time_ns: decimal(record.quality_time_ns),
+    charge: decimal(record.charge),
+  };
+}
+
+function decimal(text: string): bigint {
+  const parsed = parseDecimal(text);
+  if (!parsed.ok)
+    throw new RangeError(`ClickHouse sent ${JSON.stringify(text)} where a decimal was expected`);
+  return parsed.value;
+}
+
+/** Sums that SQL keeps as an array in the order of USAGE_SUMS; an hour without rows has an empty one. */
+function inOrder(sums: readonly string[]): UsageSums {
+  return usageSums((name) => BigInt(sums[USAGE_SUMS.indexOf(name)] ?? 0));
+}

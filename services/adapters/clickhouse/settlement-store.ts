@@ -1,0 +1,225 @@
+import type { HourAudit } from "../../domain/ledger/audit.ts";
+import type { Cut } from "../../domain/ledger/cut.ts";
+import type { Hour } from "../../domain/ledger/hour.ts";
+import type { HourClose } from "../../domain/ledger/revision.ts";
+import type { Run } from "../../domain/ledger/tiling.ts";
+import type { UsageRow } from "../../domain/ledger/usage.ts";
+import type { BillLine } from "../../domain/pricing/bill.ts";
+import type { HourRating } from "../../domain/pricing/charges.ts";
+import type { Charge } from "../../domain/pricing/rate.ts";
+import { type ClickHouse, loadQuery, type Params } from "./client.ts";
+import { ClickHouseFailure } from "./failure.ts";
+import {
+  type AuditRecord,
+  type BillRecord,
+  type CloseRecord,
+  chargeRecord,
+  closeParams,
+  ratingParams,
+  toAudit,
+  toBillLine,
+  toClose,
+  toCut,
+  toUsage,
+  type UsageRecord,
+  usageRecord,
+} from "./settlement-rows.ts";
+
+interface Lease {
+  readonly epoch: bigint;
+  readonly owner: string;
+}
+
+/** ClickHouse refused to write: somebody else leads, the lease is over, or the place in the chain is taken. */
+export class StaleLeaderError extends Error {
+  override readonly name = "StaleLeaderError";
+  /** Which guard it was. */
+  readonly rule: string;
+
+  constructor(rule: string) {
+    super(`ClickHouse refused settlement's write: ${rule}`);
+    this.rule = rule;
+  }
+}
+
+const ROWS_PER_INSERT = 50_000;
+const STALE = ["METERHOUSE_STALE_LEADER", "METERHOUSE_LEASE_OVER", "METERHOUSE_SEQUENCE_TAKEN"];
+
+/** Settlement's store in ClickHouse. `database` marks the statements that a later leader may have to end. */
+export class ClickHouseSettlementStore {
+  readonly #clickhouse: ClickHouse;
+  readonly #database: string;
+
+  constructor(clickhouse: ClickHouse, database: string) {
+    this.#clickhouse = clickhouse;
+    this.#database = database;
+  }
+
+  async takeLease(
+    owner: string,
+    ttlMs: number,
+  ): Promise<{ kind: "held"; lease: Lease } | { kind: "taken"; owner: string; left_ms: number }> {
+    const before = await this.#leader();
+    if (before.owner !== owner && before.left_ms > 0) return { kind: "taken", ...before };
+    const lease = { epoch: before.epoch + 1n, owner };
+    try {
+      await this.renewLease(lease, ttlMs);
+    } catch (error) {
+      if (!(error instanceof StaleLeaderError)) throw error;
+      return { kind: "taken", ...(await this.#leader()) };
+    }
+    // What an earlier epoch left running has either committed or died after this; what is still on its way is refused.
+    const killed = `query_id LIKE 'settlement:' || {database:String} || ':%'`;
+    await this.#clickhouse.command(`KILL QUERY WHERE ${killed} SYNC`, {
+      params: { database: this.#database },
+    });
+    const after = await this.#leader();
+    const isHeld = after.epoch === lease.epoch && after.owner === owner;
+    return isHeld ? { kind: "held", lease } : { kind: "taken", ...after };
+  }
+
+  async renewLease(lease: Lease, ttlMs: number): Promise<void> {
+    await this.#guarded("settlement_take_lease", { ...lease, ttl_ms: ttlMs });
+  }
+
+  async releaseLease(lease: Lease): Promise<void> {
+    await this.renewLease(lease, 0);
+  }
+
+  async positions(): Promise<Cut> {
+    return toCut(await this.#ask("settlement_positions"));
+  }
+
+  async openHours(cut: Cut): Promise<Hour[]> {
+    const rows = await this.#ask<{ hour: number }>("settlement_open_hours", { cut: new Map(cut) });
+    return rows.map(({ hour }) => hour);
+  }
+
+  async dirtyHours(cut: Cut): Promise<{ hour: Hour; late_events: bigint; late_voids: bigint }[]> {
+    const rows = await this.#ask<{ hour: number; late_events: string; late_voids: string }>(
+      "settlement_dirty_hours",
+      { cut: new Map(cut) },
+    );
+    return rows.map(({ hour, late_events, late_voids }) => ({
+      hour,
+      late_events: BigInt(late_events),
+      late_voids: BigInt(late_voids),
+    }));
+  }
+
+  async batchRuns(from: Cut, to: Cut): Promise<Run[]> {
+    const rows = await this.#ask<{ partition: number; first_offset: string; end_offset: string }>(
+      "settlement_batch_runs",
+      { from: new Map(from), to: new Map(to) },
+    );
+    return rows.map(({ partition, first_offset, end_offset }) => ({
+      partition,
+      first_offset: BigInt(first_offset),
+      end_offset: BigInt(end_offset),
+    }));
+  }
+
+  async hourAudit(hour: Hour, cut: Cut): Promise<HourAudit> {
+    const [row] = await this.#ask<AuditRecord>("settlement_hour_audit", { hour, cut: new Map(cut) });
+    if (row === undefined) throw new Error("the audit of an hour has no answer");
+    return toAudit(row);
+  }
+
+  async hourUsage(hour: Hour, cut: Cut, areIdsUnique: boolean): Promise<UsageRow[]> {
+    const name = areIdsUnique ? "settlement_hour_usage" : "settlement_hour_usage_unique";
+    return (await this.#ask<UsageRecord>(name, { hour, cut: new Map(cut) })).map(toUsage);
+  }
+
+  async latestClose(): Promise<HourClose | null> {
+    const [row] = await this.#ask<CloseRecord>("settlement_latest_close");
+    return row === undefined ? null : toClose(row);
+  }
+
+  async hourClose(hour: Hour, revision = 0): Promise<HourClose | null> {
+    const [row] = await this.#ask<CloseRecord>("settlement_hour_revision", { hour, revision });
+    return row === undefined ? null : toClose(row);
+  }
+
+  async usageOf({ hour, attempt_id }: { hour: Hour; attempt_id: string }): Promise<UsageRow[]> {
+    return (await this.#ask<UsageRecord>("settlement_usage_of_revision", { hour, attempt_id })).map(toUsage);
+  }
+
+  async writeUsage(close: HourClose, rows: readonly UsageRow[]): Promise<void> {
+    await this.#append(
+      "usage_hourly",
+      rows.map((row) => usageRecord(close, row)),
+    );
+  }
+
+  async commitClose(close: HourClose, lease: Lease): Promise<void> {
+    await this.#guarded("settlement_commit_close", { ...closeParams(close), ...lease }, close.attempt_id);
+  }
+
+  async priceBooks(): Promise<{ hash: string; content: string }[]> {
+    return this.#ask("settlement_price_books");
+  }
+
+  async publishBook(
+    book: { hash: string; name: string; effective_from: Hour; currency: string; content: string },
+    lease: Lease,
+  ): Promise<"published" | "overlaps" | "too_late"> {
+    try {
+      await this.#guarded("settlement_publish_book", { ...book, ...lease }, `${book.hash}:${lease.epoch}`);
+      return "published";
+    } catch (error) {
+      if (isRefusal(error, "METERHOUSE_BOOK_OVERLAPS")) return "overlaps";
+      if (isRefusal(error, "METERHOUSE_BOOK_TOO_LATE")) return "too_late";
+      throw error;
+    }
+  }
+
+  async hoursToRate(): Promise<
+    { hour: Hour; revision: number; attempt_id: string; rating: number; price_book: string }[]
+  > {
+    return this.#ask("settlement_hours_to_rate");
+  }
+
+  async writeCharges(rating: HourRating, charges: readonly Charge[]): Promise<void> {
+    await this.#append(
+      "charges",
+      charges.map((charge) => chargeRecord(rating, charge)),
+    );
+  }
+
+  async commitRating(rating: HourRating, lease: Lease): Promise<void> {
+    await this.#guarded("settlement_commit_rating", { ...ratingParams(rating), ...lease }, rating.attempt_id);
+  }
+
+  async billLines(from: Hour, to: Hour): Promise<BillLine[]> {
+    return (await this.#ask<BillRecord>("settlement_bill", { from, to })).map(toBillLine);
+  }
+
+  async #leader(): Promise<{ epoch: bigint; owner: string; left_ms: number }> {
+    const [row] = await this.#ask<{ epoch: string; owner: string; left_ms: string }>("settlement_lease");
+    return { epoch: BigInt(row?.epoch ?? 0), owner: row?.owner ?? "", left_ms: Number(row?.left_ms ?? 0) };
+  }
+
+  #ask<Row>(name: string, params: Params = {}): Promise<Row[]> {
+    return this.#clickhouse.query<Row>(loadQuery(name), params);
+  }
+
+  async #append(table: string, rows: readonly object[]): Promise<void> {
+    for (let start = 0; start < rows.length; start += ROWS_PER_INSERT) {
+      await this.#clickhouse.insertRows(table, rows.slice(start, start + ROWS_PER_INSERT));
+    }
+  }
+
+  async #guarded(name: string, params: Params, id?: string): Promise<void> {
+    const queryId = id === undefined ? {} : { queryId: `settlement:${this.#database}:${id}` };
+    try {
+      await this.#clickhouse.command(loadQuery(name), { params, ...queryId });
+    } catch (error) {
+      const rule = [...STALE, "METERHOUSE_LEASE_HELD"].find((candidate) => isRefusal(error, candidate));
+      throw rule === undefined ? error : new StaleLeaderError(rule);
+    }
+  }
+}
+
+function isRefusal(error: unknown, rule: string): boolean {
+  return error instanceof ClickHouseFailure && error.kind === "rejected" && error.message.includes(rule);
+}

@@ -1,0 +1,11 @@
+import { createHash, randomUUID } from "node:crypto";
+
+/** SHA-256 of a text's UTF-8 bytes, in lower-case hexadecimal. */
+export function sha256(text: string): string {
+  return createHash("sha256").update(text, "utf8").digest("hex");
+}
+
+/** A name that nothing else has: for attempts and for owners of a lease. */
+export function newId(): string {
+  return randomUUID();
+}

@@ -1,0 +1,66 @@
+import type { Clock } from "../adapters/clock/clock.ts";
+import type { Log } from "../adapters/log/log.ts";
+import type { Metrics } from "../adapters/metrics/metrics.ts";
+import type { Hour } from "../domain/ledger/hour.ts";
+import type { HourClose } from "../domain/ledger/revision.ts";
+import type { HourRating } from "../domain/pricing/charges.ts";
+import type { PriceBook } from "../domain/pricing/price-book.ts";
+import type { LogTimes, SettlementStore } from "./ports.ts";
+import { closeHours, reviseHours } from "./steps/close-hours.ts";
+import { findDueHours } from "./steps/find-hours.ts";
+import { publishBooks } from "./steps/publish-books.ts";
+import { rateHours } from "./steps/rate-hours.ts";
+
+export interface Settlement {
+  readonly store: SettlementStore;
+  readonly logTimes: LogTimes;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly hash: (text: string) => string;
+  readonly newId: () => string;
+  /** Names this process in the lease. */
+  readonly owner: string;
+  readonly graceMs: number;
+  readonly leaseMs: number;
+  readonly priceBooks: readonly PriceBook[];
+  readonly signal?: AbortSignal;
+}
+
+export interface PassRequest {
+  /** Hours after this one stay open. */
+  readonly through?: Hour;
+  /** Closes this closed hour anew; needs a reason. */
+  readonly again?: Hour;
+  /** Written into every revision of this pass, in place of the reason that settlement sees. */
+  readonly reason?: string;
+}
+
+export type PassResult =
+  | { readonly kind: "not_leader"; readonly owner: string; readonly left_ms: number }
+  | {
+      readonly kind: "settled";
+      readonly closed: readonly HourClose[];
+      readonly revised: readonly HourClose[];
+      readonly waiting: readonly Hour[];
+      readonly rated: readonly HourRating[];
+      readonly unpriced: readonly Hour[];
+    };
+
+/** One pass: whatever can be closed, revised and rated now, under one lease and one cut. Running it again changes nothing. */
+export async function settle(deps: Settlement, request: PassRequest = {}): Promise<PassResult> {
+  const { store, metrics } = deps;
+  const answer = await store.takeLease(deps.owner, deps.leaseMs);
+  if (answer.kind === "taken") return { ...answer, kind: "not_leader" };
+  const { lease } = answer;
+
+  const cut = await store.positions();
+  const due = await findDueHours(deps, cut, request.through ?? Number.MAX_SAFE_INTEGER);
+  metrics.hours_waiting.set(due.waiting.length);
+  await publishBooks(deps, lease, deps.priceBooks);
+  const revised = await reviseHours(deps, lease, cut, request);
+  const closed = await closeHours(deps, lease, cut, { ...request, hours: due.closable });
+  const { rated, unpriced } = await rateHours(deps, lease);
+  await store.releaseLease(lease);
+  return { kind: "settled", closed, revised, waiting: due.waiting, rated, unpriced };
+}

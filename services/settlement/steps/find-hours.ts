@@ -1,0 +1,46 @@
+import { type Cut, reaches } from "../../domain/ledger/cut.ts";
+import { type Hour, hourEndMs } from "../../domain/ledger/hour.ts";
+import type { Settlement } from "../pipeline.ts";
+
+export interface DueHours {
+  /** Over, grace included, and with all their records in the cut; oldest first. */
+  readonly closable: readonly Hour[];
+  /** Over by the clock, but not all of their records are counted yet. */
+  readonly waiting: readonly Hour[];
+}
+
+/**
+ * Sorts out which hours without a revision may close. Hours without usage are not among them and get no row: should
+ * usage arrive for one later, it closes then, as the chain is in the order of closes and not of hours.
+ */
+export async function findDueHours(deps: Settlement, cut: Cut, through: Hour): Promise<DueHours> {
+  const { store, logTimes, clock, graceMs } = deps;
+  const now = clock.nowMs();
+  const open = await store.openHours(cut);
+  const due = open.filter((hour) => hour <= through && hourEndMs(hour) + graceMs <= now);
+  const isIn = async (hour: Hour) => {
+    const offsets = await logTimes.offsetsAt(hourEndMs(hour) + graceMs);
+    return reaches(cut, new Map([...offsets].map(([partition, offset]) => [partition, BigInt(offset)])));
+  };
+  const count = await countClosable(due, isIn);
+  return { closable: due.slice(0, count), waiting: due.slice(count) };
+}
+
+/**
+ * How many of the sorted hours are in. Positions only grow with time, so an hour that is in implies all before it; the
+ * newest is asked first, as it is the only one once the backlog is gone.
+ */
+async function countClosable(
+  hours: readonly Hour[],
+  isIn: (hour: Hour) => Promise<boolean>,
+): Promise<number> {
+  let known = 0;
+  let unknown = hours.length;
+  let probe = unknown - 1;
+  while (known < unknown) {
+    if (await isIn(hours[probe] as Hour)) known = probe + 1;
+    else unknown = probe;
+    probe = (known + unknown) >> 1;
+  }
+  return known;
+}

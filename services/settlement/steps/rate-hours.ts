@@ -1,0 +1,78 @@
+import { formatHour, type Hour } from "../../domain/ledger/hour.ts";
+import { chargesText, type HourRating, rateHour } from "../../domain/pricing/charges.ts";
+import { bookInForce, type PriceBook, readPriceBook } from "../../domain/pricing/price-book.ts";
+import type { Settlement } from "../pipeline.ts";
+import type { HourToRate, Lease, StoredPriceBook } from "../ports.ts";
+
+type PublishedBook = PriceBook & { readonly hash: string };
+
+export interface RatedHours {
+  readonly rated: readonly HourRating[];
+  /** Hours that have no charges, or not for all their cards, until a price book comes. */
+  readonly unpriced: readonly Hour[];
+}
+
+/** Rates closed hours that wait for charges, each by the book in force in it. */
+export async function rateHours(deps: Settlement, lease: Lease): Promise<RatedHours> {
+  const { store, metrics } = deps;
+  const hours = await store.hoursToRate();
+  const books = hours.length === 0 ? [] : (await store.priceBooks()).map((book) => open(deps, book));
+  const rated: HourRating[] = [];
+  const unpriced: Hour[] = [];
+  for (const hour of hours) {
+    deps.signal?.throwIfAborted();
+    const book = bookInForce(books, hour.hour);
+    if (book === null || book.hash === hour.price_book) {
+      unpriced.push(hour.hour);
+      continue;
+    }
+    await store.renewLease(lease, deps.leaseMs);
+    const rating = await rateOne(deps, lease, hour, book);
+    rated.push(rating);
+    if (rating.unrated > 0n) unpriced.push(hour.hour);
+  }
+  metrics.unpriced_hours.set(unpriced.length);
+  return { rated, unpriced };
+}
+
+async function rateOne(
+  { store, clock, hash, newId, metrics }: Settlement,
+  lease: Lease,
+  hour: HourToRate,
+  book: PublishedBook,
+): Promise<HourRating> {
+  const { charges, ...totals } = rateHour(await store.usageOf(hour), book);
+  const rating: HourRating = {
+    ...totals,
+    hour: hour.hour,
+    revision: hour.revision,
+    rating: hour.rating + 1,
+    attempt_id: newId(),
+    price_book: book.hash,
+    currency: book.currency,
+    content_hash: hash(chargesText(book.hash, charges)),
+    rated_at: clock.nowMs(),
+    epoch: lease.epoch,
+  };
+  await store.writeCharges(rating, charges);
+  await store.commitRating(rating, lease);
+  metrics.rated_charges.inc(charges.length);
+  return rating;
+}
+
+/** A published book was valid when it was published; if it is not what its hash says, somebody changed it. */
+function open({ hash }: Settlement, stored: StoredPriceBook): PublishedBook {
+  const read = readPriceBook(JSON.parse(stored.content));
+  if (!read.ok || hash(stored.content) !== stored.hash) {
+    throw new Error(`The published price book ${stored.hash} is not what its hash says: it was changed.`);
+  }
+  return { ...read.book, hash: stored.hash };
+}
+
+/** Which hours wait, in a sentence's worth: the first, the last and how many. */
+export function span(hours: readonly Hour[]): object {
+  const [first] = hours;
+  const last = hours.at(-1);
+  if (first === undefined || last === undefined) return { hours: 0 };
+  return { hours: hours.length, first: formatHour(first), last: formatHour(last) };
+}
