@@ -11,8 +11,6 @@ export interface Child {
   /** Resolves when the child has ended, for whatever reason. */
   readonly ended: Promise<void>;
   hasEnded(): boolean;
-  /** From now on this process may end although the child still runs. */
-  detach(): void;
   /** Ends the child by `how`, `kill -9` by default; resolves when the child is gone. */
   end(how?: () => void): Promise<void>;
 }
@@ -43,13 +41,8 @@ export function startChild(script: string, args: readonly string[], logFile: str
     process: child,
     ended,
     hasEnded: () => isOver,
-    detach() {
-      child.unref();
-      child.channel?.unref();
-    },
     async end(how = () => child.kill("SIGKILL")) {
       if (isOver) return;
-      child.ref();
       how();
       await ended;
     },

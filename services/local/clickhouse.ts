@@ -29,7 +29,6 @@ export async function startClickHouse(options: ClickHouseOptions): Promise<Serve
   const start = async (): Promise<Child> => {
     const child = startChild("clickhouse-child.ts", [library, configFile, dataFolder], logFile);
     const isUp = await answers(options, child);
-    child.detach();
     if (isUp) return child;
     await child.end();
     throw new LocalFailure(`ClickHouse did not start on port ${port}:\n${await logTail(logFile)}`);

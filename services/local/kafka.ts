@@ -100,7 +100,6 @@ async function startBroker(options: KafkaOptions, propertiesFile: string, logFil
     child.end(() => (javaPid === undefined ? child.process.disconnect() : killProcess(javaPid)));
   void child.ended.then(() => javaPid !== undefined && killProcess(javaPid));
   const isUp = await isReady;
-  child.detach();
   if (isUp) return { child, kill };
   await kill();
   throw new LocalFailure(`Kafka did not start on port ${options.port}:\n${await logTail(logFile)}`);

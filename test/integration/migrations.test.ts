@@ -1,0 +1,120 @@
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { ClickHouse } from "../../services/adapters/clickhouse/client.ts";
+import { migrate, openForMigration } from "../../services/adapters/clickhouse/migrate.ts";
+import { PROCESSOR_TABLES, READER_VIEWS, SETTLEMENT_TABLES } from "../../services/local/roles.ts";
+import { freshDatabase, MIGRATIONS, type TestDatabase } from "../support/stack.ts";
+
+let database: TestDatabase;
+let client: ClickHouse;
+let folder: string;
+
+beforeEach(async () => {
+  database = await freshDatabase({ migrated: false });
+  client = database.open("migrate");
+  folder = await mkdtemp(join(tmpdir(), "meterhouse-migrations-"));
+});
+
+afterEach(async () => {
+  await database.drop();
+  await rm(folder, { recursive: true });
+});
+
+const put = (name: string, sql: string) => writeFile(join(folder, name), sql);
+const table = (name: string) => `CREATE TABLE ${name} (n UInt8) ENGINE = MergeTree ORDER BY n;\n`;
+const tables = async () => {
+  const rows = await client.query<{ name: string }>(
+    "SELECT name FROM system.tables WHERE database = currentDatabase() ORDER BY name",
+  );
+  return rows.map(({ name }) => name);
+};
+
+describe("migrate", () => {
+  it("applies the files in order of their names, once", async () => {
+    await put("0002_b.sql", "INSERT INTO one VALUES (7);");
+    await put("0001_a.sql", `-- first; not a statement\n${table("one")}${table("two")}`);
+    expect(await migrate(client, folder)).toEqual(["0001_a.sql", "0002_b.sql"]);
+    expect(await migrate(client, folder)).toEqual([]);
+    expect(await tables()).toEqual(["one", "schema_migrations", "two"]);
+    expect(await client.query("SELECT n FROM one")).toEqual([{ n: 7 }]);
+  });
+
+  it("applies what was added since", async () => {
+    await put("0001_a.sql", table("one"));
+    await migrate(client, folder);
+    await put("0002_b.sql", table("two"));
+    expect(await migrate(client, folder)).toEqual(["0002_b.sql"]);
+  });
+
+  it("refuses a file that was edited after it was applied, and changes nothing", async () => {
+    await put("0001_a.sql", table("one"));
+    await migrate(client, folder);
+    await put("0001_a.sql", `${table("one")} `);
+    await put("0002_b.sql", table("two"));
+    await expect(migrate(client, folder)).rejects.toThrow(
+      "The migration 0001_a.sql was edited after it was applied. Restore the file and put the change into a new migration.",
+    );
+    expect(await tables()).toEqual(["one", "schema_migrations"]);
+  });
+
+  it("refuses a database that is newer than the files", async () => {
+    await put("0001_a.sql", table("one"));
+    await migrate(client, folder);
+    await rm(join(folder, "0001_a.sql"));
+    await expect(migrate(client, folder)).rejects.toThrow("0001_a.sql, which is not among the files");
+  });
+
+  it("refuses a new file that sorts before an applied one", async () => {
+    await put("0002_b.sql", table("two"));
+    await migrate(client, folder);
+    await put("0001_a.sql", table("one"));
+    await expect(migrate(client, folder)).rejects.toThrow("0001_a.sql sorts before 0002_b.sql");
+  });
+
+  it("does not record a file that failed", async () => {
+    await put("0001_a.sql", "CREATE NONSENSE;");
+    await expect(migrate(client, folder)).rejects.toMatchObject({ name: "ClickHouseFailure", kind: "fatal" });
+    await put("0001_a.sql", table("one"));
+    expect(await migrate(client, folder)).toEqual(["0001_a.sql"]);
+  });
+
+  it("creates the database where it is missing", async () => {
+    await client.command(`DROP DATABASE ${database.name} SYNC`);
+    const opened = await openForMigration(database.options("migrate"));
+    await put("0001_a.sql", table("one"));
+    expect(await migrate(opened, folder)).toEqual(["0001_a.sql"]);
+    await opened.close();
+  });
+});
+
+describe("the house's own migrations", () => {
+  it("apply to an empty database, and every role has its tables and no others", async () => {
+    const names = (await readdir(MIGRATIONS)).sort();
+    for (const name of names) await copyFile(join(MIGRATIONS, name), join(folder, name));
+    expect(await migrate(client, folder)).toEqual(names);
+    expect(await migrate(client, folder)).toEqual([]);
+    const written = [...PROCESSOR_TABLES, ...SETTLEMENT_TABLES, "schema_migrations"];
+    expect(await tables()).toEqual([...written, ...READER_VIEWS].sort());
+    const reader = database.open("reader");
+    for (const view of READER_VIEWS) await reader.query(`SELECT * FROM ${view} LIMIT 1`);
+    for (const raw of written) {
+      await expect(reader.query(`SELECT * FROM ${raw}`), raw).rejects.toThrow("Not enough privileges");
+    }
+    for (const foreign of SETTLEMENT_TABLES) {
+      const insert = database.open("processor").command(`INSERT INTO ${foreign} SELECT * FROM ${foreign}`);
+      await expect(insert, foreign).rejects.toThrow("Not enough privileges");
+    }
+    for (const foreign of PROCESSOR_TABLES) {
+      const insert = database.open("settlement").command(`INSERT INTO ${foreign} SELECT * FROM ${foreign}`);
+      await expect(insert, foreign).rejects.toThrow("Not enough privileges");
+    }
+  });
+
+  it("are never edited into something that does not end in a statement", async () => {
+    for (const name of await readdir(MIGRATIONS)) {
+      expect((await readFile(join(MIGRATIONS, name), "utf8")).trimEnd().endsWith(";"), name).toBe(true);
+    }
+  });
+});

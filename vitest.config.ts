@@ -1,0 +1,27 @@
+import { defineConfig } from "vitest/config";
+
+/** `unit` needs nothing but Node; `stack` gets one Kafka broker and one ClickHouse engine for the whole run. */
+export default defineConfig({
+  test: {
+    maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: ["test/tidy.test.ts", "test/tidy/**/*.test.ts", "test/unit/**/*.test.ts"],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "stack",
+          include: ["test/{contract,integration,walkthrough}/**/*.test.ts"],
+          globalSetup: ["test/support/shared-stack.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
