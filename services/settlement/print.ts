@@ -1,0 +1,77 @@
+import { formatHour, type Hour } from "../domain/ledger/hour.ts";
+import type { HourClose } from "../domain/ledger/revision.ts";
+import { type BillLine, billJson, billsOf, formatBill } from "../domain/pricing/bill.ts";
+import type { HourRating } from "../domain/pricing/charges.ts";
+import { formatDecimal } from "../domain/pricing/money.ts";
+import type { PassResult } from "./pipeline.ts";
+import type { Verification } from "./steps/verify-hour.ts";
+
+type Settled = Extract<PassResult, { kind: "settled" }>;
+
+/** What a pass did, for a person or as one line of JSON. */
+export function passText(pass: Settled, json: boolean): string {
+  if (json) return JSON.stringify(passJson(pass));
+  const lines = [
+    ...pass.closed.map((close) => `closed   ${closeLine(close)}`),
+    ...pass.revised.map((close) => `revised  ${closeLine(close)}: ${close.reason}`),
+    ...pass.rated.map((rating) => `rated    ${ratingLine(rating)}`),
+    ...pass.waiting.map((hour) => `waiting  ${formatHour(hour)}: not all of its records are counted yet`),
+    ...pass.unpriced.map((hour) => `unpriced ${formatHour(hour)}: no price book has a price for all of it`),
+  ];
+  return lines.length === 0 ? "nothing to close" : lines.join("\n");
+}
+
+export function billText(lines: readonly BillLine[], json: boolean): string {
+  const bills = billsOf(lines);
+  if (json) return JSON.stringify({ bills: bills.map(billJson) });
+  return bills.length === 0 ? "no charges" : bills.map(formatBill).join("\n\n");
+}
+
+export function verificationText(hour: Hour, result: Verification, json: boolean): string {
+  if (json) return JSON.stringify({ hour: formatHour(hour), ...result });
+  if (result.kind === "unknown") return `${formatHour(hour)} has no such revision`;
+  const say = (matches: boolean) => (matches ? "match" : "DIFFER");
+  return [
+    `${formatHour(hour)} revision ${result.revision}: ${result.content_hash}`,
+    `  events in the log ${say(result.events_match)}`,
+    `  usage rows        ${say(result.rows_match)}`,
+    `  link of the chain ${result.chain_matches ? "matches" : "DIFFERS"}`,
+  ].join("\n");
+}
+
+function closeLine(close: HourClose): string {
+  const counted = close.unique_ids - close.voided;
+  const balance =
+    close.failed_checks.length === 0 ? "" : `, OUT OF BALANCE (${close.failed_checks.join(", ")})`;
+  return `${formatHour(close.hour)} revision ${close.revision}, ${counted} events${balance}`;
+}
+
+function ratingLine(rating: HourRating): string {
+  const total = `${formatDecimal(rating.charges_total)} ${rating.currency}`;
+  return `${formatHour(rating.hour)} revision ${rating.revision}: ${rating.rated} charges, ${total}`;
+}
+
+function passJson(pass: Settled): object {
+  const close = ({ hour, revision, content_hash, chain_hash, failed_checks, reason }: HourClose) => ({
+    hour: formatHour(hour),
+    revision,
+    reason,
+    content_hash,
+    chain_hash,
+    failed_checks,
+  });
+  return {
+    closed: pass.closed.map(close),
+    revised: pass.revised.map(close),
+    waiting: pass.waiting.map(formatHour),
+    rated: pass.rated.map(({ hour, revision, rating, charges_total, operator_total, currency }) => ({
+      hour: formatHour(hour),
+      revision,
+      rating,
+      charges_total: formatDecimal(charges_total),
+      operator_total: formatDecimal(operator_total),
+      currency,
+    })),
+    unpriced: pass.unpriced.map(formatHour),
+  };
+}

@@ -1,0 +1,55 @@
+import { StaleLeaderError } from "../adapters/clickhouse/settlement-store.ts";
+import type { Hour } from "../domain/ledger/hour.ts";
+import { type PassRequest, type PassResult, type Settlement, settle } from "./pipeline.ts";
+import { span } from "./steps/rate-hours.ts";
+
+/** Room for the clocks of two machines to differ when a lease runs out. */
+const LEASE_MARGIN_MS = 100;
+
+/** One pass at a time for as long as the process lives; whoever does not lead leaves the pass to who does. */
+export function createPasses(deps: Settlement): () => Promise<void> {
+  const { log, metrics } = deps;
+  let isBusy = false;
+  let saidUnpriced = "";
+  return async () => {
+    if (isBusy) return;
+    isBusy = true;
+    try {
+      const result = await settle(deps);
+      if (result.kind === "not_leader") {
+        log.debug({ owner: result.owner, left_ms: result.left_ms }, "another settlement leads");
+        return;
+      }
+      saidUnpriced = sayUnpriced(deps, result.unpriced, saidUnpriced);
+    } catch (error) {
+      if (!(error instanceof StaleLeaderError)) throw error;
+      metrics.fenced_inserts.inc({ rule: error.rule });
+      log.warn({ rule: error.rule }, "lost the lead in mid-pass; the next pass takes it up again");
+    } finally {
+      isBusy = false;
+    }
+  };
+}
+
+/** A pass that waits for the lead if another settlement has it. */
+export async function settleOnce(deps: Settlement, request: PassRequest): Promise<PassResult> {
+  for (;;) {
+    const result = await settle(deps, request);
+    if (result.kind === "settled") return result;
+    deps.log.info(
+      { owner: result.owner, left_ms: result.left_ms },
+      "another settlement leads; waiting for its lease to end",
+    );
+    await deps.clock.sleep(result.left_ms + LEASE_MARGIN_MS, deps.signal);
+  }
+}
+
+/** Tells of hours without prices when they begin to wait, and when none does any more; not at every pass. */
+function sayUnpriced({ log }: Settlement, hours: readonly Hour[], said: string): string {
+  const [first] = hours;
+  const now = first === undefined ? "" : String(first);
+  if (now === said) return said;
+  if (now === "") log.info({}, "all closed hours have charges");
+  else log.warn(span(hours), "closed hours wait for a price book, or for a card in it");
+  return now;
+}
