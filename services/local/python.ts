@@ -13,7 +13,7 @@ export function isVirtualEnvThere(): Promise<boolean> {
 /** Makes the virtual environment with the probe in it, editable, so that its source is what runs. */
 export async function makeVirtualEnv(): Promise<void> {
   await requirePython();
-  await run("python3", ["-m", "venv", "--clear", VIRTUAL_ENV]);
+  await run("python3", ["-m", "venv", VIRTUAL_ENV]);
   await run(PYTHON, [
     "-m",
     "pip",

@@ -43,18 +43,18 @@ export interface Stack {
 
 /** Starts both servers. Throws LocalFailure, and leaves nothing running, when one of them cannot start. */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  await requireFree("Kafka", "--kafka-port", options.kafkaPort);
+  await requireFree("ClickHouse", "--clickhouse-port", options.clickhousePort);
   const directory = resolve(options.directory ?? (await mkdtemp(join(tmpdir(), "meterhouse-"))));
   await mkdir(directory, { recursive: true });
   const users = await readOrMakeUsers(join(directory, SECRETS_FILE));
   const databases = options.databases ?? ["meterhouse"];
   const common = { directory, users, startMsMax: START_MS_MAX };
   const results = await Promise.allSettled([
-    onPort("Kafka", "--kafka-port", options.kafkaPort, async (port) =>
+    onPort(options.kafkaPort, async (port) =>
       startKafka({ ...common, port, controllerPort: await freePort() }),
     ),
-    onPort("ClickHouse", "--clickhouse-port", options.clickhousePort, (port) =>
-      startClickHouse({ ...common, port, databases }),
-    ),
+    onPort(options.clickhousePort, (port) => startClickHouse({ ...common, port, databases })),
   ]);
   const [kafka, clickhouse] = results;
   if (kafka.status === "rejected" || clickhouse.status === "rejected") {
@@ -88,16 +88,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 
 /** Starts a server on the port asked for, or on free ones until one is still free when the server binds it. */
 async function onPort(
-  name: string,
-  flag: string,
   askedPort: number | undefined,
   start: (port: number) => Promise<Server>,
 ): Promise<{ port: number; server: Server }> {
-  if (askedPort !== undefined && !(await isPortFree(askedPort))) {
-    throw new LocalFailure(
-      `Port ${askedPort}, meant for ${name}, is taken by another program. Stop that program or choose another port with ${flag}.`,
-    );
-  }
   for (let attempt = 1; ; attempt += 1) {
     const port = askedPort ?? (await freePort());
     try {
@@ -107,6 +100,13 @@ async function onPort(
       if (!wasTaken || askedPort !== undefined || attempt === START_TRIES) throw error;
     }
   }
+}
+
+async function requireFree(name: string, flag: string, port: number | undefined): Promise<void> {
+  if (port === undefined || (await isPortFree(port))) return;
+  throw new LocalFailure(
+    `Port ${port}, meant for ${name}, is taken by another program. Stop that program or choose another port with ${flag}.`,
+  );
 }
 
 /** The passwords stay with the data, so that a kept folder can be started again. */
@@ -120,7 +120,8 @@ async function readOrMakeUsers(file: string): Promise<Users> {
 
 /** Removes what the stack wrote and nothing else: the folder may be somebody's own. */
 async function removeData(directory: string): Promise<void> {
-  const ours = (await readdir(directory)).filter((name) => /^(kafka|clickhouse)|^secrets\.json$/.test(name));
+  const names = await readdir(directory).catch(() => []);
+  const ours = names.filter((name) => /^(kafka|clickhouse)|^secrets\.json$/.test(name));
   for (const name of ours) await rm(join(directory, name), { recursive: true, force: true, maxRetries: 5 });
   await rmdir(directory).catch(() => undefined);
 }

@@ -12,7 +12,7 @@ export interface ClickHouseOptions {
   readonly requestMsMax?: number;
 }
 
-/** Values for `{name:Type}` in a statement; integers may be bigints, in arrays too. */
+/** Values for `{name:Type}` in a statement; integers may be bigints, in arrays too. The server takes 128 KiB a value. */
 export type Params = Readonly<Record<string, unknown>>;
 
 export interface StatementOptions {
