@@ -63,6 +63,7 @@ class Reader implements RecordReader {
   /** The fetch that the last value lay in, and the whole of it: values of one fetch share a buffer. */
   private fetched: ArrayBufferLike | undefined;
   private whole: Uint8Array = new Uint8Array(0);
+  private view: DataView = new DataView(new ArrayBuffer(0));
   private lastHeader = new Uint8Array(8);
   private lastDecode: Decode | undefined;
 
@@ -100,10 +101,12 @@ class Reader implements RecordReader {
     if (value.buffer !== this.fetched) {
       this.fetched = value.buffer;
       this.whole = new Uint8Array(value.buffer);
+      this.view = new DataView(value.buffer);
     }
     const start = value.byteOffset + header;
     const end = value.byteOffset + value.length;
     event.bytes = this.whole;
+    event.view = this.view;
     event.bodyStart = start;
     event.bodyEnd = end;
     this.cursor.start(this.whole, start, end);

@@ -26,7 +26,7 @@ const DICTIONARY_VERSION = 1n;
 const DICTIONARY_FLAGS = 1n | (1n << 9n) | (1n << 10n);
 
 type Piece = Uint8Array;
-type Typed = Uint8Array | Uint16Array | Uint32Array;
+type Typed = Uint8Array | Uint16Array | Uint32Array | Int32Array;
 
 export interface BlockStamp {
   /** Days since the Unix epoch on which the block is written: its ClickHouse partition. */
@@ -82,7 +82,7 @@ function column(name: ColumnName, block: Block, rows: readonly Row[], stamp: Blo
       return numbersColumn(block, rows);
     case "fixed16":
       return [
-        view(block.events.id, block.events.rows * 16),
+        view(block.events.id, block.events.rows * 4),
         ...rows.map((row) => row.event_id ?? ZEROS.subarray(0, 16)),
       ];
     case "nullable_uint64":

@@ -4,7 +4,7 @@ import { type EventRecord, NUMBERS, TEXTS } from "../event/record.ts";
 import { type Fault, TEXT_BYTES_MAX } from "../event/validate.ts";
 import { type WindowCount, WindowSums } from "../window/sums.ts";
 import { COLUMNS, type ColumnName, type DictionaryColumn, EVENT_DICTIONARIES, type Row } from "./columns.ts";
-import { Dictionary, DICTIONARY_MAX, INVALID_TEXT } from "./dictionary.ts";
+import { DICTIONARY_MAX, Dictionary, EMPTY_TEXT, INVALID_TEXT } from "./dictionary.ts";
 import { EventColumns } from "./event-columns.ts";
 
 export type Outcome = "counted" | "duplicates" | "conflicts" | "rejected";
@@ -31,6 +31,8 @@ export interface BlockLimits {
   readonly block_bytes_max: number;
 }
 
+/** A block is sealed before its positions run out: one record may still add a few. */
+const DICTIONARY_FULL = DICTIONARY_MAX - 8;
 /** Slices of one event: 24 hours and both ends. */
 const SLICES_MAX = 26;
 
@@ -51,6 +53,7 @@ export class Block {
   private readonly eventDictionaries: Dictionary[];
   private readonly limits: BlockLimits;
   private bytes = 0;
+  private dictionaryIsFull = false;
 
   constructor(limits: BlockLimits) {
     this.limits = limits;
@@ -68,6 +71,7 @@ export class Block {
     this.windows.clear();
     this.partitions.clear();
     this.bytes = 0;
+    this.dictionaryIsFull = false;
     for (const dictionary of this.dictionaries.values()) dictionary.clear();
   }
 
@@ -79,7 +83,7 @@ export class Block {
     return (
       this.events.rows + this.rows.length + this.windows.size >= this.limits.block_rows_max ||
       this.bytes >= this.limits.block_bytes_max ||
-      this.eventDictionaries.some((dictionary) => dictionary.size >= DICTIONARY_MAX - 2)
+      this.dictionaryIsFull
     );
   }
 
@@ -107,9 +111,11 @@ export class Block {
       }
       const position = (this.eventDictionaries[i] as Dictionary).intern(
         event.bytes,
+        event.view,
         event.starts[text] as number,
         event.lengths[text] as number,
       );
+      if (position > DICTIONARY_FULL) this.dictionaryIsFull = true;
       if (position === INVALID_TEXT)
         return { code: "EVENT_TEXT_INVALID", detail: `${EVENT_DICTIONARIES[i]}` };
       this.positions[i] = position;
@@ -176,7 +182,10 @@ export class Block {
 
   /** A text's position in a dictionary; texts that are not clean are stored as empty. */
   position(column: DictionaryColumn, bytes: Uint8Array): number {
-    return Math.max(0, this.dictionary(column).intern(bytes, 0, bytes.length));
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const position = this.dictionary(column).intern(bytes, view, 0, bytes.length);
+    if (position > DICTIONARY_FULL) this.dictionaryIsFull = true;
+    return Math.max(EMPTY_TEXT, position);
   }
 
   /** Positions of the event last interned, for rows that name it. */

@@ -35,7 +35,8 @@ export class EventColumns {
   readonly offset: Uint32Array;
   readonly ingestedAt: Uint32Array;
   readonly hour: Uint32Array;
-  readonly id: Uint8Array;
+  /** Four 32-bit words a row. */
+  readonly id: Int32Array;
   readonly payloadHash: Uint32Array;
   readonly home: Uint8Array;
   /** In the order TIME_FIELDS, UINT64_FIELDS. */
@@ -56,7 +57,7 @@ export class EventColumns {
     this.offset = new Uint32Array(capacity * 2);
     this.ingestedAt = new Uint32Array(capacity * 2);
     this.hour = new Uint32Array(capacity);
-    this.id = new Uint8Array(capacity * 16);
+    this.id = new Int32Array(capacity * 4);
     this.payloadHash = new Uint32Array(capacity * 2);
     this.home = new Uint8Array(capacity);
     this.uint64 = arrays(UINT64.length, () => new Uint32Array(capacity * 2));
@@ -102,7 +103,7 @@ export class EventColumns {
     this.home[row] = home;
     this.payloadHash[pair] = hashLow;
     this.payloadHash[pair + 1] = hashHigh;
-    for (let i = 0; i < 16; i++) this.id[row * 16 + i] = event.bytes[event.id + i] as number;
+    for (let i = 0; i < 4; i++) this.id[row * 4 + i] = event.view.getInt32(event.id + i * 4, true);
     for (let i = 0; i < positions.length; i++) {
       (this.dictionaries[i] as Uint16Array)[row] = positions[i] as number;
     }

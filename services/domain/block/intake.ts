@@ -1,7 +1,8 @@
 // One record's way into a block: read, validate, deduplicate, split over hours, count. Pure: the Avro reader comes as an
 // argument, the clock is the broker's append time, and what memory cannot answer is set aside for a look-up.
-import { CONFLICT, DUPLICATE, NEW } from "../dedupe/table.ts";
+
 import { type DedupeMemory, ID_SPACES, type IdSpace } from "../dedupe/memory.ts";
+import { CONFLICT, DUPLICATE, NEW } from "../dedupe/table.ts";
 import type { RejectCode } from "../event/codes.ts";
 import { ID_BYTES, idHour, sameBytes } from "../event/id.ts";
 import { hash, hashPayload } from "../event/payload-hash.ts";
@@ -43,7 +44,6 @@ export class Intake {
   readonly event = new EventRecord();
   private readonly reader: RecordReader;
   private readonly age: AcceptedAge;
-  private view: DataView = new DataView(new ArrayBuffer(0));
 
   constructor(reader: RecordReader, age: AcceptedAge) {
     this.reader = reader;
@@ -132,8 +132,7 @@ export class Intake {
       rejectEvent(block, batch, record, event, fault);
       return undefined;
     }
-    if (this.view.buffer !== event.bytes.buffer) this.view = new DataView(event.bytes.buffer);
-    hashPayload(this.view, event.bodyStart, event.bodyEnd);
+    hashPayload(event.view, event.bodyStart, event.bodyEnd);
     const { low, high } = hash;
     switch (seen(0, event.bytes, event.id, low, high)) {
       case NEW:

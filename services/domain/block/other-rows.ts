@@ -1,6 +1,7 @@
 // The rows of a block that are not events.
-import type { EventVoid, GpuTotals } from "../event/reader.ts";
+
 import { HOUR_MS, idHour } from "../event/id.ts";
+import type { EventVoid, GpuTotals } from "../event/reader.ts";
 import type { Fault } from "../event/validate.ts";
 import { firstHour } from "../window/split.ts";
 import type { Block, PartitionBatch } from "./block.ts";

@@ -1,8 +1,8 @@
 // What a valid totals record and a valid void are.
 import { isUuidV7 } from "../event/id.ts";
 import type { EventVoid, GpuTotals } from "../event/reader.ts";
-import { type AcceptedAge, type Fault, QUANTITY_MAX, TEXT_BYTES_MAX, timeFault } from "../event/validate.ts";
 import { isCleanText } from "../event/text.ts";
+import { type AcceptedAge, type Fault, QUANTITY_MAX, TEXT_BYTES_MAX, timeFault } from "../event/validate.ts";
 import { utf8 } from "./utf8.ts";
 
 export const REASON_BYTES_MAX = 1024;

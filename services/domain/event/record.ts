@@ -85,6 +85,8 @@ export const NULLABLE_TEXTS: ReadonlySet<TextField> = new Set(["user_id", "conta
 export class EventRecord {
   /** The buffer that holds the Avro body. Texts and the id are ranges of it until the next record is read. */
   bytes: Uint8Array = new Uint8Array(0);
+  /** The same buffer, for reading four bytes at once. */
+  view: DataView = new DataView(new ArrayBuffer(0));
   /** Where the 16 bytes of event_id start in `bytes`. */
   id = 0;
   /** Start and end of the Avro body in `bytes`; the payload hash covers it. */
