@@ -69,10 +69,10 @@ export class ClickHouseSettlementStore {
       return { kind: "taken", ...(await this.#leader()) };
     }
     // What an earlier epoch left running has either committed or died after this; what is still on its way is refused.
-    const killed = `query_id LIKE 'settlement:' || {database:String} || ':%'`;
-    await this.#clickhouse.command(`KILL QUERY WHERE ${killed} SYNC`, {
-      params: { database: this.#database },
-    });
+    await this.#clickhouse.command(
+      "KILL QUERY WHERE startsWith(query_id, concat('settlement:', {database:String}, ':')) SYNC",
+      { params: { database: this.#database } },
+    );
     const after = await this.#leader();
     const isHeld = after.epoch === lease.epoch && after.owner === owner;
     return isHeld ? { kind: "held", lease } : { kind: "taken", ...after };

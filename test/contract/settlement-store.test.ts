@@ -1,0 +1,409 @@
+import { afterEach, describe, expect, it } from "vitest";
+import type { ClickHouse } from "../../services/adapters/clickhouse/client.ts";
+import {
+  ClickHouseSettlementStore,
+  StaleLeaderError,
+} from "../../services/adapters/clickhouse/settlement-store.ts";
+import { systemClock } from "../../services/adapters/clock/clock.ts";
+import { ManualClock } from "../../services/adapters/clock/manual.ts";
+import { hourEndMs } from "../../services/domain/ledger/hour.ts";
+import { contentText } from "../../services/domain/ledger/revision.ts";
+import { formatDecimal } from "../../services/domain/pricing/money.ts";
+import { canonicalPriceBook } from "../../services/domain/pricing/price-book.ts";
+import { settle } from "../../services/settlement/pipeline.ts";
+import type { SettlementStore } from "../../services/settlement/ports.ts";
+import { verifyHour } from "../../services/settlement/steps/verify-hour.ts";
+import { MemorySettlementStore } from "../support/memory-settlement-store.ts";
+import { demoBook, H100 } from "../support/pricing.ts";
+import { ELEVEN, GRACE_MS, pass, settlementOver, sha256, TEN } from "../support/settlement.ts";
+import { freshDatabase, type TestDatabase } from "../support/stack.ts";
+import { appendBatch, batch, type LoggedBatch } from "../support/usage-log.ts";
+
+interface Opened {
+  readonly store: SettlementStore;
+  append(...batches: LoggedBatch[]): Promise<void>;
+  /** Sum of the current charges of all tenants. */
+  total(): Promise<string>;
+}
+
+const databases: TestDatabase[] = [];
+afterEach(async () => {
+  await Promise.all(databases.splice(0).map((database) => database.drop()));
+});
+
+async function openMemory(): Promise<Opened> {
+  const store = new MemorySettlementStore(systemClock);
+  return {
+    store,
+    append: async (...batches) => {
+      for (const one of batches) store.append(one);
+    },
+    total: async () => {
+      const charges = store.charges().filter(({ payer }) => payer === "tenant");
+      return formatDecimal(charges.reduce((sum, { charge }) => sum + charge, 0n));
+    },
+  };
+}
+
+async function openReal(): Promise<Opened> {
+  const database = await freshDatabase();
+  databases.push(database);
+  const processor = database.open("processor");
+  const reader: ClickHouse = database.open("reader");
+  return {
+    store: new ClickHouseSettlementStore(database.open("settlement"), database.name),
+    append: async (...batches) => {
+      for (const one of batches) await appendBatch(processor, one);
+    },
+    total: async () => {
+      const [row] = await reader.query<{ total: string }>(
+        "SELECT toString(sum(charge)) AS total FROM charges_current WHERE payer = 'tenant'",
+      );
+      const [whole, fraction = ""] = (row?.total ?? "0").split(".");
+      return `${whole}.${fraction.padEnd(12, "0")}`;
+    },
+  };
+}
+
+describe.each([
+  ["in memory", openMemory],
+  ["in ClickHouse", openReal],
+])("settlement %s", (_name, open) => {
+  it("closes a balanced hour once: revision 1, chained, charged", async () => {
+    const { store, append, total } = await open();
+    await append(
+      batch(
+        0,
+        0,
+        [
+          { id: "a", hour: TEN },
+          { id: "b", hour: TEN, tenant_id: "tenant-02" },
+        ],
+        { duplicates: 3 },
+      ),
+      batch(1, 7, [{ id: "c", hour: TEN, phase: "warmup" }]),
+    );
+    const first = await pass(settlementOver(store));
+    expect(first.closed).toMatchObject([
+      { hour: TEN, revision: 1, sequence: 1n, failed_checks: [], unique_ids: 3n, duplicates: 3n },
+    ]);
+    expect(first.rated).toMatchObject([{ revision: 1, rating: 1, rated: 3n, unrated: 0n }]);
+    // Twice a minute at half the memory and half the power: 2.50 x 0.775 / 60 each.
+    expect(await total()).toBe("0.064583333334");
+
+    const again = await pass(settlementOver(store));
+    expect([again.closed, again.revised, again.rated]).toEqual([[], [], []]);
+    expect(await verifyHour({ store, hash: sha256 }, TEN, 1)).toMatchObject({
+      events_match: true,
+      rows_match: true,
+      chain_matches: true,
+    });
+  });
+
+  it("keeps every sum of an event, nulls and all", async () => {
+    const { store, append } = await open();
+    const full = {
+      gpu_time_ns: 3_600_000_000_007n,
+      gpu_busy_ns: 3_000_000_000_001n,
+      communication_ns: 5n,
+      memory_peak_bytes: 85_899_345_919n,
+      nvlink_tx_bytes: 2n ** 62n,
+      nvlink_rx_bytes: 2n ** 62n,
+      outcome: "interrupted",
+      mig_profile: "3g.40gb",
+      apportionment: "tokens@2",
+    };
+    const none = { energy_uj: null, power_avg_mw: null, power_peak_mw: null };
+    await append(
+      batch(0, 0, [
+        { id: "a", hour: TEN, ...full },
+        { id: "b", hour: TEN, ...full, ...none, apportionment: "equal@1", home: 0 },
+      ]),
+    );
+    const cut = await store.positions();
+    const [row] = await store.hourUsage(TEN, cut, true);
+    expect(row).toMatchObject({
+      events: 1n,
+      mig_profile: "3g.40gb",
+      gpu_time_ns: 7_200_000_000_014n,
+      gpu_busy_known_ns: 7_200_000_000_014n,
+      memory_time_byte_ns: 7_200_000_000_014n * 85_899_345_919n,
+      nvlink_tx_bytes: 2n ** 63n,
+      energy_uj: 21_000_000_000n,
+      power_peak_time_mw_ns: 3_600_000_000_007n * 500_000n,
+      apportionments: ["equal@1", "tokens@2"],
+    });
+    expect(await store.hourUsage(TEN, cut, false)).toEqual([row]);
+    expect(await store.hourAudit(TEN, cut)).toMatchObject({ slices: 2n, unique_ids: 2n, differing_keys: 0n });
+  });
+
+  it("bills unique events where the same batch was written twice, says so and keeps both numbers", async () => {
+    const { store, append, total } = await open();
+    const twice = batch(0, 0, [{ id: "a", hour: TEN }]);
+    await append(twice, { ...twice, windows: [] });
+    const { closed } = await pass(settlementOver(store));
+    expect(closed).toMatchObject([
+      { failed_checks: ["unique_ids", "windows", "tiling"], slices: 2n, unique_ids: 1n, differing_keys: 1n },
+    ]);
+    expect(closed[0]?.event_sums.gpu_time_ns).toBe(120_000_000_000n);
+    expect(closed[0]?.window_sums.gpu_time_ns).toBe(60_000_000_000n);
+    expect(await total()).toBe("0.032291666667");
+    expect(await verifyHour({ store, hash: sha256 }, TEN, 1)).toMatchObject({ events_match: true });
+  });
+
+  it("finds windows without events, and a gap between batches", async () => {
+    const { store, append } = await open();
+    await append(batch(0, 0, [{ id: "a", hour: TEN }]), {
+      ...batch(0, 5, [{ id: "b", hour: TEN }]),
+      events: [],
+    });
+    const { closed } = await pass(settlementOver(store));
+    expect(closed).toMatchObject([{ failed_checks: ["windows", "tiling"], unique_ids: 1n }]);
+    expect(await store.batchRuns(new Map(), await store.positions())).toEqual([
+      { partition: 0, first_offset: 0n, end_offset: 1n },
+      { partition: 0, first_offset: 5n, end_offset: 6n },
+    ]);
+    expect(await store.batchRuns(new Map([[0, 1n]]), await store.positions())).toHaveLength(1);
+  });
+
+  it("a late event makes revision 2 and a void revision 3, each once", async () => {
+    const { store, append, total } = await open();
+    await append(batch(0, 0, [{ id: "a", hour: TEN }]));
+    await pass(settlementOver(store));
+    await append(batch(0, 1, [{ id: "late", hour: TEN }]));
+    const late = await pass(settlementOver(store));
+    expect(late.revised).toMatchObject([{ hour: TEN, revision: 2, reason: "late events: 1, voids: 0" }]);
+    expect(await total()).toBe("0.064583333333");
+
+    await append(batch(0, 2, [], { voids: [{ id: "a", hour: TEN }] }));
+    const voided = await pass(settlementOver(store));
+    expect(voided.revised).toMatchObject([
+      { hour: TEN, revision: 3, reason: "late events: 0, voids: 1", voided: 1n },
+    ]);
+    expect(await total()).toBe("0.032291666667");
+
+    await append(batch(0, 3, [], { voids: [{ id: "a", hour: TEN }], duplicates: 2 }));
+    const nothing = await pass(settlementOver(store));
+    expect([nothing.closed, nothing.revised, nothing.rated]).toEqual([[], [], []]);
+    for (const revision of [1, 2, 3]) {
+      const checked = await verifyHour({ store, hash: sha256 }, TEN, revision);
+      expect(checked).toMatchObject({ events_match: true, rows_match: true, chain_matches: true });
+    }
+  });
+
+  it("a void of an event that crosses an hour revises both of its hours", async () => {
+    const { store, append } = await open();
+    await append(
+      batch(0, 0, [
+        { id: "x", hour: TEN, home: 0 },
+        { id: "x", hour: ELEVEN, home: 1, offset: 0 },
+      ]),
+    );
+    await pass(settlementOver(store));
+    await append(batch(0, 2, [], { voids: [{ id: "x", hour: ELEVEN }] }));
+    const { revised } = await pass(settlementOver(store));
+    expect(revised.map(({ hour, revision }) => [hour, revision])).toEqual([
+      [TEN, 2],
+      [ELEVEN, 2],
+    ]);
+    expect((await store.hourUsage(TEN, await store.positions(), true)).length).toBe(0);
+  });
+
+  it("a void that comes before its event takes it out as well", async () => {
+    const { store, append, total } = await open();
+    await append(batch(0, 0, [], { voids: [{ id: "later", hour: TEN }] }));
+    await append(batch(0, 1, [{ id: "later", hour: TEN }]));
+    const { closed } = await pass(settlementOver(store));
+    expect(closed).toMatchObject([{ unique_ids: 1n, voided: 1n, failed_checks: [] }]);
+    expect(await total()).toBe("0.000000000000");
+  });
+
+  it("leaves an hour open until its records are all counted, and does not mind an idle partition", async () => {
+    const { store, append } = await open();
+    await append(batch(0, 0, [{ id: "a", hour: TEN }]));
+    const asked: number[] = [];
+    const until = (offsets: [number, number][]) => ({
+      offsetsAt: async (timeMs: number) => {
+        asked.push(timeMs);
+        return new Map(offsets);
+      },
+    });
+    const behind = await pass(settlementOver(store, { logTimes: until([[0, 2]]) }));
+    expect([behind.closed, behind.waiting]).toEqual([[], [TEN]]);
+    const unread = await pass(
+      settlementOver(store, {
+        logTimes: until([
+          [0, 1],
+          [1, 4],
+        ]),
+      }),
+    );
+    expect(unread.waiting).toEqual([TEN]);
+    const idle = await pass(
+      settlementOver(store, {
+        logTimes: until([
+          [0, 1],
+          [1, 0],
+        ]),
+      }),
+    );
+    expect(idle.closed).toHaveLength(1);
+    expect(new Set(asked)).toEqual(new Set([hourEndMs(TEN) + GRACE_MS]));
+  });
+
+  it("does not close an hour before its grace is over, nor beyond the hour asked for", async () => {
+    const { store, append } = await open();
+    await append(
+      batch(0, 0, [
+        { id: "a", hour: TEN },
+        { id: "b", hour: ELEVEN },
+      ]),
+    );
+    const early = new ManualClock(hourEndMs(TEN) + GRACE_MS - 1);
+    expect((await pass(settlementOver(store, { clock: early }))).closed).toEqual([]);
+    const through = await pass(settlementOver(store), { through: TEN, reason: "month's end" });
+    expect(through.closed).toMatchObject([{ hour: TEN, reason: "month's end" }]);
+    expect((await pass(settlementOver(store))).closed).toMatchObject([{ hour: ELEVEN, sequence: 2n }]);
+  });
+
+  it("an hour closed anew by hand without a change writes nothing", async () => {
+    const { store, append } = await open();
+    await append(batch(0, 0, [{ id: "a", hour: TEN }]));
+    await pass(settlementOver(store));
+    const { revised } = await pass(settlementOver(store), {
+      through: 0,
+      again: TEN,
+      reason: "asked by audit",
+    });
+    expect(revised).toEqual([]);
+  });
+
+  it("one leads: another owner waits, a stale one cannot write", async () => {
+    const { store, append } = await open();
+    await append(batch(0, 0, [{ id: "a", hour: TEN }]));
+    const first = await store.takeLease("first", 60_000);
+    if (first.kind !== "held") throw new Error("nobody else is there");
+    expect(await settle(settlementOver(store, { owner: "second" }))).toMatchObject({
+      kind: "not_leader",
+      owner: "first",
+    });
+    await store.releaseLease(first.lease);
+    const second = settlementOver(store, { owner: "second" });
+    const { closed } = await pass(second);
+    const [close] = closed;
+    if (close === undefined) throw new Error("not closed");
+    const stale = { ...close, sequence: 2n, revision: 2 };
+    await expect(store.commitClose(stale, first.lease)).rejects.toThrow(StaleLeaderError);
+    await expect(store.renewLease(first.lease, 1_000)).rejects.toThrow(StaleLeaderError);
+  });
+
+  it("a lease that is over writes nothing, and a place in the chain is taken once", async () => {
+    const { store, append } = await open();
+    await append(batch(0, 0, [{ id: "a", hour: TEN }]));
+    const { closed } = await pass(settlementOver(store));
+    const [close] = closed;
+    if (close === undefined) throw new Error("not closed");
+    const held = await store.takeLease("first", 60_000);
+    if (held.kind !== "held") throw new Error("nobody else is there");
+    await expect(store.commitClose(close, held.lease)).rejects.toThrow("METERHOUSE_SEQUENCE_TAKEN");
+    await store.releaseLease(held.lease);
+    await systemClock.sleep(2);
+    const next = { ...close, sequence: 2n, revision: 2 };
+    await expect(store.commitClose(next, held.lease)).rejects.toThrow("METERHOUSE_LEASE_OVER");
+  });
+
+  it("the chain links each close to the one before", async () => {
+    const { store, append } = await open();
+    await append(
+      batch(0, 0, [
+        { id: "a", hour: TEN },
+        { id: "b", hour: ELEVEN },
+      ]),
+    );
+    const { closed } = await pass(settlementOver(store));
+    await append(batch(0, 2, [{ id: "c", hour: TEN }]));
+    const { revised } = await pass(settlementOver(store));
+    const chain = [...closed, ...revised];
+    expect(chain.map(({ sequence }) => sequence)).toEqual([1n, 2n, 3n]);
+    expect(chain[0]?.previous_hash).toMatch(/^0{64}$/);
+    expect(chain[1]?.previous_hash).toBe(chain[0]?.chain_hash);
+    expect(chain[2]?.previous_hash).toBe(chain[1]?.chain_hash);
+    expect(await store.latestClose()).toEqual(chain[2]);
+    expect(await store.hourClose(TEN, 1)).toEqual(chain[0]);
+    expect(await store.hourClose(TEN)).toEqual(chain[2]);
+    expect(await store.hourClose(TEN + 36_000)).toBe(null);
+  });
+
+  it("an hour without a price book closes, and is charged once a book is there", async () => {
+    const { store, append, total } = await open();
+    await append(batch(0, 0, [{ id: "a", hour: TEN }]));
+    const before = await pass(settlementOver(store, { priceBooks: [] }));
+    expect([before.closed.length, before.rated, before.unpriced]).toEqual([1, [], [TEN]]);
+    expect(await total()).toBe("0.000000000000");
+    const after = await pass(settlementOver(store));
+    expect([after.closed, after.rated.length, after.unpriced]).toEqual([[], 1, []]);
+    expect(await total()).toBe("0.032291666667");
+  });
+
+  it("a card without a price waits alone, until a later book has it", async () => {
+    const { store, append, total } = await open();
+    await append(
+      batch(0, 0, [
+        { id: "a", hour: ELEVEN },
+        { id: "b", hour: ELEVEN, gpu_model: "NVIDIA B300" },
+      ]),
+    );
+    const first = await pass(settlementOver(store));
+    expect(first.rated).toMatchObject([{ rated: 1n, unrated: 1n, unrated_gpus: ["NVIDIA B300"] }]);
+    expect(first.unpriced).toEqual([ELEVEN]);
+    expect((await pass(settlementOver(store))).rated).toEqual([]);
+
+    const [h100] = demoBook().gpus;
+    if (h100 === undefined) throw new Error(`no price for ${H100}`);
+    const gpus = [{ ...h100, gpu_model: "NVIDIA B300", rate_per_gpu_hour: 5_000_000_000_000n }, h100];
+    const book = { ...demoBook(), name: "with B300", effective_from: ELEVEN, gpus };
+    const second = await pass(settlementOver(store, { priceBooks: [demoBook(), book] }));
+    expect(second.rated).toMatchObject([{ rating: 2, rated: 2n, unrated: 0n }]);
+    expect(await total()).toBe("0.096875000000");
+  });
+
+  it("a published book never changes, and none takes effect in hours that are charged", async () => {
+    const { store, append } = await open();
+    await append(batch(0, 0, [{ id: "a", hour: TEN }]));
+    await pass(settlementOver(store));
+    const answer = await store.takeLease("publisher", 60_000);
+    if (answer.kind !== "held") throw new Error("somebody leads");
+    const publish = (changes: { effective_from?: number; name?: string }) => {
+      const book = { ...demoBook(), ...changes };
+      const content = canonicalPriceBook(book);
+      return store.publishBook({ ...book, content, hash: sha256(content) }, answer.lease);
+    };
+    expect(await publish({ name: "other prices" })).toBe("overlaps");
+    expect(await publish({ effective_from: TEN })).toBe("too_late");
+    expect(await publish({ effective_from: ELEVEN })).toBe("published");
+    expect(await store.priceBooks()).toHaveLength(2);
+  });
+
+  it("the same log gives the same hash, however it was cut into batches and partitions of rows", async () => {
+    const texts: string[] = [];
+    for (const split of [1, 2]) {
+      const { store, append } = await open();
+      const events = ["a", "b", "c", "d"].map((id, index) => ({
+        id,
+        hour: TEN,
+        tenant_id: `tenant-${index % 2}`,
+      }));
+      const size = events.length / split;
+      for (let start = 0; start < events.length; start += size) {
+        await append(batch(0, start, events.slice(start, start + size)));
+      }
+      const rows = await store.hourUsage(TEN, await store.positions(), true);
+      texts.push(contentText({ hour: TEN, unique_ids: 4n, voided: 0n, rows }));
+    }
+    expect(texts[0]).toBe(texts[1]);
+    expect(sha256(texts[0] ?? "")).toBe(GOLDEN);
+  });
+});
+
+/** Of four events in two tenants; a change means that old hours can no longer be verified. */
+const GOLDEN = "f8974ea611a212e2a52f014e86a3df2c2637302eb0d778bf7f2bdcac3039aff3";
