@@ -1,0 +1,8 @@
+"""Fitting the hinge's coefficients to measured steps, and judging a policy against measured Shapley
+values."""
+
+from .coalitions import Case, judge, read_coalitions, shapley
+from .fit import Sample, fit
+from .samples import trace_samples
+
+__all__ = ["Case", "Sample", "fit", "judge", "read_coalitions", "shapley", "trace_samples"]
