@@ -1,0 +1,60 @@
+"""The closing account of a run: what the events say beside what the totals say."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List
+
+from .output import Output, Record
+
+_PARTS = ("sessions", "operator", "idle", "unattributed")
+
+
+class Account:
+    """Adds up what passes through to ``output``.
+
+    ``sessions`` and ``operator`` are summed from the events, ``physical``, ``idle`` and ``unattributed`` from
+    the totals, so that ``faults`` compares two counts.
+    """
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._sessions = self._events = self._totals = 0
+        self.gpu_time_ns = dict.fromkeys(("physical", *_PARTS), 0)
+        self.energy_uj = dict.fromkeys(("physical", *_PARTS), 0)
+
+    def event(self, record: Record) -> None:
+        self._events += 1
+        inference = record["phase"] == "inference"
+        self._sessions += inference and record["sequence"] == 0
+        part = "sessions" if inference else "operator"
+        self.gpu_time_ns[part] += record["gpu_time_ns"]
+        self.energy_uj[part] += record["energy_uj"] or 0
+        self._output.event(record)
+
+    def totals(self, record: Record) -> None:
+        self._totals += 1
+        self.gpu_time_ns["physical"] += record["wall_time_ns"]
+        self.gpu_time_ns["idle"] += record["idle_ns"]
+        self.gpu_time_ns["unattributed"] += record["unattributed_ns"]
+        self.energy_uj["physical"] += record["energy_uj"] or 0
+        self.energy_uj["idle"] += record["energy_idle_uj"] or 0
+        self._output.totals(record)
+
+    def faults(self) -> List[str]:
+        """What does not add up; empty when all is well."""
+        faults = []
+        for name, sums in (("gpu_time_ns", self.gpu_time_ns), ("energy_uj", self.energy_uj)):
+            parts = sum(sums[part] for part in _PARTS)
+            if parts != sums["physical"]:
+                faults.append(f"{name}: the parts add up to {parts}, physical is {sums['physical']}")
+        return faults
+
+    def summary(self) -> Dict[str, Any]:
+        """Counts as numbers, quantities as text so that no reader loses digits."""
+        return {
+            "sessions": self._sessions,
+            "events": self._events,
+            "totals": self._totals,
+            "gpu_time_ns": {name: str(value) for name, value in self.gpu_time_ns.items()},
+            "energy_uj": {name: str(value) for name, value in self.energy_uj.items()},
+        }

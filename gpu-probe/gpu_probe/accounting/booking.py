@@ -1,0 +1,178 @@
+"""Books settled time and energy to drafts and minutes, and gives out what is finished."""
+
+from __future__ import annotations
+
+from typing import Dict, List, Tuple
+
+from ..device.interface import DeviceInfo
+from ..sharing import Policy, share
+from .axis import Axis, Piece, Segment, Step
+from .energy import EnergySplit
+from .memory import MemoryArbiter
+from .minute import Minute, next_edge
+from .output import Output, event_record, totals_record
+from .session import INFERENCE, Draft, Session
+
+
+class Booking:
+    """The books of one GPU. ``sessions`` are those without their last event, by order of opening."""
+
+    def __init__(self, info: DeviceInfo, policy: Policy, output: Output) -> None:
+        self.sessions: Dict[int, Session] = {}
+        self.memory = MemoryArbiter()
+        self.axis = Axis(info.probe_start_ns, self)
+        self.energy = EnergySplit(self, self.axis.minutes)
+        self._info = info
+        self._policy = policy
+        self._output = output
+        self._done: List[Minute] = []
+
+    def settle(self, settled_ns: int) -> None:
+        """Books everything before an instant, and reports the minutes that are final by then."""
+        self.axis.settle(settled_ns)
+        if self._info.power:
+            self.energy.settle(self.axis.at)
+        self._report_minutes()
+
+    def stop(self) -> None:
+        """Closes the last minute; readings that are still to come will not."""
+        self.axis.stop()
+        if self._info.power:
+            self.energy.stop(self.axis.at)
+        self._report_minutes()
+
+    def conclude(self, session: Session) -> None:
+        """The last event of a closed session, with its outcome; one without GPU time where it had none, so
+        that cancelled work does not vanish."""
+        closed = session.closed
+        assert closed is not None, "only a closed session is concluded"
+        draft = session.draft
+        if draft is None:
+            draft = Draft(session, max(closed.at_ns, session.last_end, self._info.probe_start_ns))
+        if closed.tokens_out is not None:
+            # The engine knows what it sent; counting steps does not see speculation or several tokens at
+            # once.
+            draft.tokens_out = max(0, draft.tokens_out + closed.tokens_out - session.tokens_out)
+        memory = self.memory.closed(session)
+        del self.sessions[session.order]
+        self._close_draft(draft, closed.outcome, memory)
+
+    # What the axis settles
+
+    def segment_settled(self, segment: Segment) -> None:
+        if self._info.power:
+            self.energy.add_segment(segment)
+
+    def piece_done(self, piece: Piece) -> None:
+        """Shares a piece's time. The minute is booked the whole, so that the shares are a second count of
+        it."""
+        sessions, minute = piece.step.sessions, piece.minute
+        if not sessions:
+            minute.unattributed_ns += piece.device_ns
+        elif sessions[0].phase == INFERENCE:
+            minute.attributed_ns += piece.device_ns
+        else:
+            minute.operator_ns += piece.device_ns
+        if sessions:
+            piece.shares = share(piece.device_ns, self._policy.weights(piece.step.works))
+        begin, end = piece.begin, piece.end
+        for session, part in zip(sessions, piece.shares):
+            draft = session.draft
+            if draft is None:
+                draft = session.draft = Draft(session, begin)
+                minute.drafts.append(draft)
+            draft.gpu_ns += part
+            if begin < draft.begin:
+                draft.begin = begin
+            if end > draft.end:
+                draft.end = end
+            draft.unsettled += 1
+            piece.drafts.append(draft)
+        if self._info.power:
+            self.energy.add_piece(piece)
+        else:
+            self.piece_settled(piece)
+
+    def step_done(self, step: Step, last: Piece) -> None:
+        """Tokens and the step itself count where the step ends."""
+        if not step.measured:
+            last.minute.steps_missed += 1
+        elif not step.sessions or step.sessions[0].phase == INFERENCE:
+            last.minute.steps += 1
+            _count_tokens(step, last)
+            size = len(step.holders)
+            for session in step.holders:
+                draft = session.draft
+                if draft is not None:
+                    draft.steps += 1
+                    draft.batch_size_sum += size
+        for session in step.holders:
+            session.in_flight -= 1
+            if session.in_flight == 0 and session.closed is not None:
+                self.conclude(session)
+
+    def minute_done(self, minute: Minute) -> None:
+        for draft in minute.drafts:
+            if draft.outcome is None:
+                self._close_draft(draft, "ok", self.memory.take(draft.session))
+        self._done.append(minute)
+
+    # What the energy counter settles
+
+    def piece_settled(self, piece: Piece) -> None:
+        minute, energy = piece.minute, piece.energy_uj
+        if not piece.drafts:
+            minute.energy_idle_uj += energy
+            return
+        if piece.drafts[0].session.phase == INFERENCE:
+            minute.energy_attributed_uj += energy
+        else:
+            minute.energy_operator_uj += energy
+        covered, power_time, peak = piece.covered_ns, piece.power_time, piece.power_peak_mw
+        for draft, part in zip(piece.drafts, share(energy, piece.shares)):
+            draft.energy_uj += part
+            draft.covered_ns += covered
+            draft.power_time += power_time
+            if peak > draft.power_peak_mw:
+                draft.power_peak_mw = peak
+            draft.unsettled -= 1
+            if draft.unsettled == 0 and draft.outcome is not None:
+                self._emit(draft)
+
+    # What is finished
+
+    def _close_draft(self, draft: Draft, outcome: str, memory: Tuple[int, bool]) -> None:
+        session = draft.session
+        draft.outcome = outcome
+        draft.sequence = session.sequence
+        draft.quality = session.quality
+        draft.memory_peak, draft.memory_shared = memory
+        session.sequence += 1
+        session.last_end = draft.end
+        session.draft = None
+        if draft.unsettled == 0:
+            self._emit(draft)
+
+    def _emit(self, draft: Draft) -> None:
+        self._output.event(event_record(self._info, draft))
+
+    def _report_minutes(self) -> None:
+        until = self.energy.settled if self._info.power else self.axis.at
+        while self._done and self._done[0].end <= until:
+            minute = self._done.pop(0)
+            del self.axis.minutes[next_edge(minute.start)]
+            if minute.wall_time_ns:
+                self._output.totals(totals_record(self._info, minute))
+
+
+def _count_tokens(step: Step, last: Piece) -> None:
+    for session, draft, (new, context, prefill) in zip(step.sessions, last.drafts, step.works):
+        prompt = session.prompt_tokens
+        if not session.seen_step:
+            session.seen_step = True
+            draft.tokens_cached += min(context - new, prompt)
+        if prefill:
+            draft.tokens_in += min(context, prompt) - (context - new)
+        if context >= prompt:
+            draft.tokens_out += 1
+            session.tokens_out += 1

@@ -1,0 +1,176 @@
+"""Splits the energy counter tick by tick.
+
+Between two readings the counter rose by dE. What exceeds idle power belongs to the steps that ran in the
+tick, in proportion to their time in it, and so does idle power while they held the GPU; idle power of the
+rest of the tick is the idle bucket. Ticks are cut at minute edges in proportion to time. Whole microjoules,
+nothing lost: what steps and bucket get is dE.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Deque, Dict, List, Optional, Protocol, Tuple
+
+from ..device.interface import Power
+from ..sharing import share
+from .axis import Piece, Segment
+from .minute import Minute, next_edge
+
+# A sensor that stays silent this long no longer holds events back.
+WAIT_NS = 5_000_000_000
+_UJ_PER_MJ = 1000
+_PJ_PER_UJ = 1_000_000  # 1 mW x 1 ns = 1 pJ
+
+
+class _Tick:
+    """A tick inside one minute. ``parts`` are the segments in it with the time they share."""
+
+    __slots__ = ("busy_uj", "end", "idle_uj", "minute", "parts", "power_avg_mw", "power_peak_mw")
+
+    def __init__(self, minute: Minute, end: int, parts: List[Tuple[Segment, int]]) -> None:
+        self.minute = minute
+        self.end = end
+        self.parts = parts
+        self.busy_uj = self.idle_uj = 0
+        self.power_avg_mw = self.power_peak_mw = 0
+
+
+class Listener(Protocol):
+    def piece_settled(self, piece: Piece) -> None: ...
+
+
+class EnergySplit:
+    """Takes readings and settled segments; tells the listener when a piece's energy is final.
+
+    ``minutes`` maps a clock minute's number to its Minute for as long as it can still get energy.
+    """
+
+    def __init__(self, listener: Listener, minutes: Dict[int, Minute]) -> None:
+        self.settled = 0
+        self._listener = listener
+        self._minutes = minutes
+        self._readings: Deque[Power] = deque()
+        self._last: Optional[Power] = None
+        self._segments: Deque[Segment] = deque()
+        self._pieces: Deque[Piece] = deque()
+        self._held: Optional[_Tick] = None
+        self._idle_mw: Optional[int] = None
+
+    def read(self, reading: Power) -> None:
+        self._readings.append(reading)
+
+    def add_segment(self, segment: Segment) -> None:
+        self._segments.append(segment)
+
+    def add_piece(self, piece: Piece) -> None:
+        self._pieces.append(piece)
+
+    def settle(self, until: int) -> None:
+        """Closes the ticks that end by ``until``, before which all segments are known."""
+        while self._readings and self._readings[0].at_ns <= until:
+            self._close(self._readings.popleft())
+        self._settle_pieces(max(self.settled, until - WAIT_NS))
+
+    def stop(self, at: int) -> None:
+        """No more readings: what is not covered by a tick stays without energy."""
+        self.settle(at)
+        self._release()
+        self._settle_pieces(at)
+
+    def _settle_pieces(self, until: int) -> None:
+        self.settled = max(self.settled, until)
+        while self._segments and self._segments[0].end <= self.settled:
+            self._segments.popleft()
+        while self._pieces and self._pieces[0].end <= self.settled:
+            self._listener.piece_settled(self._pieces.popleft())
+
+    def _close(self, reading: Power) -> None:
+        last = self._last
+        if last is not None and reading.at_ns <= last.at_ns:
+            return
+        self._last = reading
+        if last is None or reading.energy_mj < last.energy_mj:
+            # The first reading, or a counter that began anew with the driver: nothing is known of the time
+            # before.
+            self._release()
+            self.settled = max(self.settled, reading.at_ns)
+        else:
+            self._split(last, reading)
+        if not any(segment.begin <= reading.at_ns < segment.end for segment in self._segments):
+            self._learn_idle(reading.power_mw)
+
+    def _split(self, last: Power, reading: Power) -> None:
+        total = (reading.energy_mj - last.energy_mj) * _UJ_PER_MJ
+        length = reading.at_ns - last.at_ns
+        power = total * _PJ_PER_UJ // length
+        at, given, idle = last.at_ns, 0, True
+        while at < reading.at_ns:
+            end = min(reading.at_ns, next_edge(at))
+            upto = total * (end - last.at_ns) // length
+            tick = self._tick(at, end, upto - given)
+            idle = idle and not tick.parts
+            tick.power_avg_mw, tick.power_peak_mw = power, reading.power_mw
+            self._hold(tick)
+            at, given = end, upto
+        if idle:
+            self._learn_idle(power)
+
+    def _tick(self, begin: int, end: int, energy_uj: int) -> _Tick:
+        parts: List[Tuple[Segment, int]] = []
+        for segment in self._segments:
+            if segment.begin >= end:
+                break
+            overlap = min(segment.end, end) - max(segment.begin, begin)
+            if overlap > 0:
+                parts.append((segment, overlap))
+        tick = _Tick(self._minute(begin), end, parts)
+        busy = sum(overlap for _, overlap in parts)
+        length = end - begin
+        # Idle power that would exceed what was measured is capped by it, so that nothing goes negative.
+        idle_uj = min(
+            energy_uj * (length - busy) // length, (self._idle_mw or 0) * (length - busy) // _PJ_PER_UJ
+        )
+        tick.idle_uj, tick.busy_uj = idle_uj, energy_uj - idle_uj
+        if not parts:
+            self._carry_back(tick)
+        return tick
+
+    def _carry_back(self, tick: _Tick) -> None:
+        """The sensor lags by up to a tick: energy above idle in an idle tick belongs to the steps just before
+        it."""
+        held = self._held
+        if held is not None and held.parts and held.minute is tick.minute and self._idle_mw is not None:
+            held.busy_uj += tick.busy_uj
+        else:
+            tick.idle_uj += tick.busy_uj
+        tick.busy_uj = 0
+
+    def _hold(self, tick: _Tick) -> None:
+        self._release()
+        self._held = tick
+
+    def _release(self) -> None:
+        """Books the held tick, now that the one after it is known."""
+        tick, self._held = self._held, None
+        if tick is None:
+            return
+        minute = tick.minute
+        minute.energy_read = True
+        minute.energy_idle_uj += tick.idle_uj
+        for (segment, overlap), energy in zip(
+            tick.parts, share(tick.busy_uj, [part[1] for part in tick.parts])
+        ):
+            for piece, part in zip(segment.pieces, share(energy, [1] * len(segment.pieces))):
+                piece.energy_uj += part
+                piece.covered_ns += overlap
+                piece.power_time += tick.power_avg_mw * overlap
+                piece.power_peak_mw = max(piece.power_peak_mw, tick.power_peak_mw)
+        self.settled = max(self.settled, tick.end)
+
+    def _learn_idle(self, power_mw: int) -> None:
+        self._idle_mw = power_mw if self._idle_mw is None else min(self._idle_mw, power_mw)
+
+    def _minute(self, at: int) -> Minute:
+        """The minute of an instant; the oldest there is if its totals have gone out already."""
+        found = self._minutes.get(next_edge(at))
+        return found if found is not None else next(iter(self._minutes.values()))

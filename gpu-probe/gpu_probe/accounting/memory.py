@@ -1,0 +1,55 @@
+"""Memory peaks of sessions that overlap.
+
+The allocator has one peak for the whole process, and resetting it for one session would erase another's. So
+one arbiter folds the peak into all open sessions whenever the set of open sessions changes, and starts a new
+epoch there.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, Tuple
+
+from .session import Session
+
+
+class MemoryArbiter:
+    """Folds the device's peak, bytes, into the open sessions."""
+
+    def __init__(self) -> None:
+        self._open: Dict[int, Session] = {}
+        self._epoch_peak = 0
+        self._last = 0
+
+    def note(self, peak_bytes: int) -> None:
+        """The allocator's peak since its last report."""
+        self._last = peak_bytes
+        self._epoch_peak = max(self._epoch_peak, peak_bytes)
+
+    def opened(self, session: Session) -> None:
+        self._fold()
+        self._open[session.order] = session
+        if len(self._open) > 1:
+            for other in self._open.values():
+                other.memory_shared = True
+
+    def closed(self, session: Session) -> Tuple[int, bool]:
+        """The session's peak and whether others were open beside it; it is no longer followed."""
+        result = self.take(session)
+        del self._open[session.order]
+        return result
+
+    def take(self, session: Session) -> Tuple[int, bool]:
+        """Peak and sharing since the last take; the session stays open and starts anew."""
+        self._fold()
+        # Without any report in its time, what was last seen allocated is what was there.
+        result = (session.memory_peak or self._last, session.memory_shared)
+        session.memory_peak = 0
+        session.memory_shared = len(self._open) > 1
+        return result
+
+    def _fold(self) -> None:
+        peak, self._epoch_peak = self._epoch_peak, 0
+        if peak:
+            for session in self._open.values():
+                if session.memory_peak < peak:
+                    session.memory_peak = peak

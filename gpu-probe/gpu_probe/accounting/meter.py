@@ -1,0 +1,192 @@
+"""The accounting of one GPU: takes a device's records, gives out events and totals.
+
+Promises, each of them checked by a property test: per GPU and minute, sessions + operator + idle +
+unattributed = wall, to the nanosecond; over the readings, sessions + operator + idle = the energy counter's
+difference, to the microjoule; a session that was opened always ends in an event; the same records give the
+same events.
+"""
+
+from __future__ import annotations
+
+from typing import Callable, Dict, Iterable, List, Optional, Tuple
+
+from ..device.interface import (
+    Advanced,
+    Closed,
+    Device,
+    DeviceInfo,
+    Ended,
+    Measured,
+    Missed,
+    Opened,
+    Power,
+    Record,
+    Row,
+    Span,
+    Submitted,
+)
+from ..sharing import Policy, Work
+from .axis import Step
+from .booking import Booking
+from .output import Output
+from .session import Session
+
+OPERATOR_PROJECT = "cold-start"
+
+
+class AccountingError(RuntimeError):
+    """A device broke the order of its records, such as a step of a session that it never opened."""
+
+
+class GpuMeter:
+    """``policy`` shares the steps; ``operator`` is the tenant that cold starts are booked to."""
+
+    def __init__(self, info: DeviceInfo, policy: Policy, output: Output, operator: str = "operator") -> None:
+        self._info = info
+        self._label = policy.label
+        self._operator = operator
+        self._booking = Booking(info, policy, output)
+        self._submitted: Dict[int, List[Session]] = {}
+        self._spans = 0
+        self._handlers: Dict[type, Callable[..., None]] = {
+            Opened: self._opened,
+            Submitted: self._step_submitted,
+            Measured: self._measured,
+            Missed: self._missed,
+            Closed: self._closed,
+            Span: self._span,
+            Power: self._power,
+            Advanced: self._advanced,
+            Ended: self._ended,
+        }
+
+    def take(self, record: Record) -> None:
+        """Books one record. Raises AccountingError where the device broke the order."""
+        self._handlers[type(record)](record)
+
+    def _opened(self, record: Opened) -> None:
+        if record.session < 0 or record.session in self._booking.sessions:
+            raise AccountingError(f"session {record.session} was opened twice, or is negative")
+        self._follow(
+            Session(
+                record.session,
+                record.session_id,
+                record.tenant_id,
+                record.project_id,
+                record.user_id,
+                record.model,
+                record.model_version,
+                self._label,
+                record.prompt_tokens,
+            )
+        )
+
+    def _follow(self, session: Session) -> None:
+        self._booking.sessions[session.order] = session
+        self._booking.memory.opened(session)
+
+    def _step_submitted(self, record: Submitted) -> None:
+        if record.step in self._submitted:
+            raise AccountingError(f"step {record.step} was submitted twice")
+        holders = self._known(dict.fromkeys(record.sessions))
+        for session in holders:
+            session.in_flight += 1
+        self._submitted[record.step] = holders
+
+    def _measured(self, record: Measured) -> None:
+        holders = self._answered(record.step)
+        # A tie between shares goes to the session that was opened first, whatever the engine's order.
+        rows = sorted(record.rows) if _unordered(record.rows) else record.rows
+        sessions = self._known(row.session for row in rows)
+        works = [
+            Work(new, context, context - new < session.prompt_tokens)
+            for (_, new, context), session in zip(rows, sessions)
+        ]
+        end = record.begin_ns + record.elapsed_ns
+        self._book(
+            Step(record.begin_ns, end, holders, sessions, works), record.settled_ns, record.memory_peak_bytes
+        )
+
+    def _missed(self, record: Missed) -> None:
+        holders = self._answered(record.step)
+        for session in holders:
+            session.quality = "bounded"
+        self._book(Step(record.begin_ns, record.end_ns, holders, measured=False), record.settled_ns)
+
+    def _closed(self, record: Closed) -> None:
+        (session,) = self._known((record.session,))
+        session.closed = record
+        if session.in_flight == 0:
+            self._booking.conclude(session)
+
+    def _span(self, record: Span) -> None:
+        """The operator's own use is a session of one step."""
+        self._spans += 1
+        end = record.begin_ns + record.elapsed_ns
+        session = Session(
+            -self._spans,
+            f"{record.phase}-{self._info.gpu_uuid}-{record.begin_ns}",
+            self._operator,
+            OPERATOR_PROJECT,
+            None,
+            record.model,
+            record.model_version,
+            phase=record.phase,
+        )
+        session.quality = record.quality
+        session.in_flight = 1
+        session.closed = Closed(session.order, end, "ok", None)
+        self._follow(session)
+        step = Step(record.begin_ns, end, (session,), (session,), (Work(0, 0, False),))
+        self._book(step, record.settled_ns, record.memory_peak_bytes)
+
+    def _power(self, record: Power) -> None:
+        if self._info.power:
+            self._booking.energy.read(record)
+
+    def _advanced(self, record: Advanced) -> None:
+        self._booking.settle(record.settled_ns)
+
+    def _ended(self, record: Ended) -> None:
+        """Steps that were never measured count as missed, and their sessions' time as a lower bound."""
+        booking = self._booking
+        booking.axis.drain(record.at_ns)
+        booking.axis.minute.steps_missed += len(self._submitted)
+        for session in list(booking.sessions.values()):
+            if session.in_flight:
+                session.quality = "bounded"
+            if session.closed is None:
+                session.closed = Closed(session.order, record.at_ns, "interrupted", None)
+            booking.conclude(session)
+        booking.stop()
+
+    def _book(self, step: Step, settled_ns: int, memory_peak_bytes: Optional[int] = None) -> None:
+        self._booking.axis.add(step)
+        if memory_peak_bytes is None:
+            self._booking.settle(settled_ns)
+            return
+        # The peak belongs to both sides of a minute's edge inside the step, so it is noted before and after.
+        self._booking.memory.note(memory_peak_bytes)
+        self._booking.settle(settled_ns)
+        self._booking.memory.note(memory_peak_bytes)
+
+    def _answered(self, step: int) -> List[Session]:
+        if step not in self._submitted:
+            raise AccountingError(f"step {step} was not submitted")
+        return self._submitted.pop(step)
+
+    def _known(self, orders: Iterable[int]) -> List[Session]:
+        try:
+            return [self._booking.sessions[order] for order in orders]
+        except KeyError as error:
+            raise AccountingError(f"session {error.args[0]} is not open") from None
+
+
+def run(device: Device, meter: GpuMeter) -> None:
+    """Plays a device through a meter, to its end."""
+    for record in device.records():
+        meter.take(record)
+
+
+def _unordered(rows: Tuple[Row, ...]) -> bool:
+    return any(before.session > after.session for before, after in zip(rows, rows[1:]))

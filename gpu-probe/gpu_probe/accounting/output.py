@@ -1,0 +1,118 @@
+"""Builds the published records from drafts and minutes."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Optional, Protocol
+
+from ..device.interface import DeviceInfo
+from ..records import event_id, totals_id
+from ..version import PROBE_VERSION
+from .minute import Minute
+from .session import Draft
+
+Record = Dict[str, Any]
+
+
+class Output(Protocol):
+    """Takes finished records, in order of completion."""
+
+    def event(self, record: Record) -> None: ...
+
+    def totals(self, record: Record) -> None: ...
+
+
+def event_record(info: DeviceInfo, draft: Draft) -> Record:
+    """The gpu_time_event of a closed draft."""
+    session = draft.session
+    # Outwards to whole microseconds: edges of minutes are whole, so this stays inside the draft's minute.
+    started_at, ended_at = draft.begin // 1000, -(-draft.end // 1000)
+    energy_known = info.power and (draft.covered_ns > 0 or draft.gpu_ns == 0)
+    power_avg = draft.power_time // draft.covered_ns if draft.covered_ns else None
+    # The counter's own average is an observation too: a peak below the average would be absurd.
+    power_peak = None if power_avg is None else max(power_avg, draft.power_peak_mw)
+    return {
+        "event_id": event_id(session.session_id, draft.sequence, info.rank, info.probe_start_ns, ended_at),
+        "session_id": session.session_id,
+        "sequence": draft.sequence,
+        "tenant_id": session.tenant_id,
+        "project_id": session.project_id,
+        "user_id": session.user_id,
+        "model": session.model,
+        "model_version": session.model_version,
+        **_place(info),
+        "world_size": info.world_size,
+        "phase": session.phase,
+        "outcome": draft.outcome,
+        "started_at": started_at,
+        "ended_at": ended_at,
+        "gpu_time_ns": draft.gpu_ns,
+        "gpu_busy_ns": None,
+        "communication_ns": 0,
+        "time_quality": draft.quality,
+        "memory_peak_bytes": draft.memory_peak,
+        "memory_scope": "shared" if draft.memory_shared else "session",
+        "memory_total_bytes": info.memory_total_bytes,
+        "energy_uj": draft.energy_uj if energy_known else None,
+        "power_avg_mw": power_avg,
+        "power_peak_mw": power_peak,
+        "power_limit_mw": info.power_limit_mw,
+        "energy_quality": "counter" if energy_known else "none",
+        "nvlink_tx_bytes": None,
+        "nvlink_rx_bytes": None,
+        "tokens_in": draft.tokens_in,
+        "tokens_cached": draft.tokens_cached,
+        "tokens_out": draft.tokens_out,
+        "batch_steps": draft.steps,
+        "batch_size_avg_milli": draft.batch_size_sum * 1000 // draft.steps if draft.steps else 0,
+        "apportionment": session.label,
+        "probe_version": PROBE_VERSION,
+    }
+
+
+def totals_record(info: DeviceInfo, minute: Minute) -> Record:
+    """The gpu_totals of a settled minute. ``lost_events`` is filled in by whoever stores events."""
+    started_at, ended_at = minute.start // 1000, -(-minute.end // 1000)
+    energy = minute.energy_attributed_uj + minute.energy_operator_uj + minute.energy_idle_uj
+
+    def known(value: int) -> Optional[int]:
+        return value if minute.energy_read else None
+
+    return {
+        "totals_id": totals_id(
+            info.gpu_uuid,
+            info.node,
+            info.container_id or "",
+            info.rank,
+            started_at,
+            info.probe_start_ns,
+            ended_at,
+        ),
+        **_place(info),
+        "started_at": started_at,
+        "ended_at": ended_at,
+        "wall_time_ns": minute.wall_time_ns,
+        "attributed_ns": minute.attributed_ns,
+        "operator_ns": minute.operator_ns,
+        "idle_ns": minute.idle_ns,
+        "unattributed_ns": minute.unattributed_ns,
+        "energy_uj": known(energy),
+        "energy_attributed_uj": known(minute.energy_attributed_uj),
+        "energy_operator_uj": known(minute.energy_operator_uj),
+        "energy_idle_uj": known(minute.energy_idle_uj),
+        "steps": minute.steps,
+        "steps_missed": minute.steps_missed,
+        "lost_events": 0,
+        "probe_version": PROBE_VERSION,
+    }
+
+
+def _place(info: DeviceInfo) -> Record:
+    return {
+        "node": info.node,
+        "container_id": info.container_id,
+        "gpu_uuid": info.gpu_uuid,
+        "gpu_model": info.gpu_model,
+        "mig_profile": info.mig_profile,
+        "sharing": info.sharing,
+        "rank": info.rank,
+    }

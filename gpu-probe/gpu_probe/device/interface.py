@@ -1,0 +1,146 @@
+"""What a device tells the accounting, in order.
+
+All ``*_ns`` instants are nanoseconds since the Unix epoch on the GPU's axis (a live device maps CUDA event
+times to it), all durations nanoseconds. Sessions and steps are named by the device with whole numbers that
+grow in order of opening.
+"""
+
+from __future__ import annotations
+
+from typing import Iterator, NamedTuple, Optional, Protocol, Tuple, Union
+
+
+class DeviceInfo(NamedTuple):
+    """One GPU (or MIG instance) as one process of one rank sees it.
+
+    ``power`` is false where the hardware has no energy counter: events then carry null and not 0.
+    ``probe_start_ns`` is when the probe began to watch; with session, sequence and rank it makes an event's
+    id.
+    """
+
+    node: str
+    container_id: Optional[str]
+    gpu_uuid: str
+    gpu_model: str
+    mig_profile: Optional[str]
+    sharing: str  # exclusive | mps | timeslice
+    rank: int
+    world_size: int
+    memory_total_bytes: int
+    power: bool
+    power_limit_mw: Optional[int]
+    probe_start_ns: int
+
+
+class Opened(NamedTuple):
+    """A session begins. ``prompt_tokens`` tell its prefill rows from its decode rows."""
+
+    session: int
+    at_ns: int
+    session_id: str
+    tenant_id: str
+    project_id: str
+    user_id: Optional[str]
+    model: str
+    model_version: str
+    prompt_tokens: int
+
+
+class Closed(NamedTuple):
+    """A session is over for its caller. Steps in flight still count for it. ``tokens_out`` is None where not
+    known."""
+
+    session: int
+    at_ns: int
+    outcome: str  # ok | error | timeout | cancelled | interrupted
+    tokens_out: Optional[int]
+
+
+class Row(NamedTuple):
+    """A session's part in a step: tokens computed in it, and tokens in its context after it."""
+
+    session: int
+    new_tokens: int
+    context_tokens: int
+
+
+class Submitted(NamedTuple):
+    """A step went to the GPU with these sessions in it. Each is answered by one Measured or Missed."""
+
+    step: int
+    sessions: Tuple[int, ...]
+
+
+class Measured(NamedTuple):
+    """A step has ended. No step that is still unmeasured begins before ``settled_ns``.
+
+    ``host_submit_ns`` is how long the host took to launch it, ``memory_peak_bytes`` the allocator's peak
+    since the last report; None where not known.
+    """
+
+    step: int
+    begin_ns: int
+    elapsed_ns: int
+    rows: Tuple[Row, ...]
+    settled_ns: int
+    host_submit_ns: Optional[int] = None
+    memory_peak_bytes: Optional[int] = None
+
+
+class Missed(NamedTuple):
+    """A step ran without being measured, somewhere in [begin_ns, end_ns): time used, and nobody's."""
+
+    step: int
+    begin_ns: int
+    end_ns: int
+    settled_ns: int
+
+
+class Span(NamedTuple):
+    """The operator's own use of the GPU: loading a model, warming up. ``quality`` as in
+    gpu_time_event.time_quality."""
+
+    phase: str  # load | warmup
+    begin_ns: int
+    elapsed_ns: int
+    quality: str
+    model: str
+    model_version: str
+    settled_ns: int
+    memory_peak_bytes: Optional[int] = None
+
+
+class Power(NamedTuple):
+    """A reading of the power sensor: instantaneous milliwatts and the cumulative counter in millijoules."""
+
+    at_ns: int
+    power_mw: int
+    energy_mj: int
+
+
+class Advanced(NamedTuple):
+    """No step that is still unmeasured begins before ``settled_ns``: lets an idle GPU's minutes be
+    written."""
+
+    settled_ns: int
+
+
+class Ended(NamedTuple):
+    """The probe stops watching. Sessions still open end as interrupted."""
+
+    at_ns: int
+
+
+Record = Union[Opened, Closed, Submitted, Measured, Missed, Span, Power, Advanced, Ended]
+
+
+class Device(Protocol):
+    """A source of records: ``replay`` reads a recording; a live device fills a queue from the serving
+    threads."""
+
+    @property
+    def info(self) -> DeviceInfo: ...
+
+    def records(self) -> Iterator[Record]:
+        """The records in order, the last of them Ended. Can be called once."""
+        ...

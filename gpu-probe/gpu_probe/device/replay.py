@@ -1,0 +1,177 @@
+"""Plays a recorded trace (traces/README.md) as if the GPU were there."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Union
+
+from .interface import (
+    Closed,
+    DeviceInfo,
+    Ended,
+    Measured,
+    Opened,
+    Power,
+    Record,
+    Row,
+    Span,
+    Submitted,
+)
+
+_INSTANTS = ("ts", "begin_ns", "end_ns")
+
+
+class TraceError(ValueError):
+    """The file is not a trace."""
+
+
+class Trace(NamedTuple):
+    """A recording, read. ``begin_ns`` and ``end_ns`` are its first and last instants as recorded."""
+
+    meta: Dict[str, Any]
+    lines: List[Dict[str, Any]]
+    begin_ns: int
+    end_ns: int
+
+    @property
+    def middle_ns(self) -> int:
+        return (self.begin_ns + self.end_ns) // 2
+
+
+def read_trace(path: Union[str, Path]) -> Trace:
+    """Reads a .jsonl or .jsonl.gz trace. Raises TraceError naming the line that is not understood, OSError if
+    unreadable."""
+    path = Path(path)
+    lines: List[Dict[str, Any]] = []
+    with (
+        gzip.open(path, "rt", encoding="utf-8")
+        if path.suffix == ".gz"
+        else open(path, encoding="utf-8") as file
+    ):
+        for number, text in enumerate(file, 1):
+            try:
+                line = json.loads(text)
+                line["t"]
+            except (ValueError, KeyError, TypeError) as error:
+                raise TraceError(f"{path}: line {number} is not a trace record") from error
+            lines.append(line)
+    if not lines or lines[0]["t"] != "meta":
+        raise TraceError(f"{path}: the first line is not a meta record")
+    instants = [line[key] for line in lines for key in _INSTANTS if key in line]
+    instants += [line["begin_ns"] + line["gpu_elapsed_ns"] for line in lines if "gpu_elapsed_ns" in line]
+    if not instants:
+        raise TraceError(f"{path}: the trace holds no instant")
+    return Trace(lines[0], lines, min(instants), max(instants))
+
+
+class ReplayDevice:
+    """A trace as a device.
+
+    ``shift_ns`` moves the recording in time. ``node`` names the machine, which traces do not record. The same
+    trace, shift and node give the same events to the last byte.
+    """
+
+    def __init__(self, trace: Trace, shift_ns: int = 0, node: str = "replay") -> None:
+        self._trace = trace
+        self._shift = shift_ns
+        meta = trace.meta
+        # "synthetic-7b (32 layers, …)": the name, and what it was made of.
+        self._model = str(meta["model"]).split(" (")[0]
+        self._model_version = str(meta.get("model_version", "1"))
+        self._prefix = f"replay-{(trace.begin_ns + shift_ns) // 1_000_000}"
+        self._info = DeviceInfo(
+            node=node,
+            container_id=meta.get("container_id"),
+            gpu_uuid=meta["gpu_uuid"],
+            gpu_model=meta["gpu_model"],
+            mig_profile=meta.get("mig_profile"),
+            sharing=meta.get("sharing", "exclusive"),
+            rank=meta.get("rank", 0),
+            world_size=meta.get("world_size", 1),
+            memory_total_bytes=meta["memory_total_bytes"],
+            power=any(line["t"] == "power" for line in trace.lines),
+            power_limit_mw=meta.get("power_limit_mw"),
+            probe_start_ns=trace.begin_ns + shift_ns,
+        )
+
+    @property
+    def info(self) -> DeviceInfo:
+        return self._info
+
+    def records(self) -> Iterator[Record]:
+        """The recording holds steps in order of completion and not when they went to the GPU. A step that was
+        in flight when one of its sessions closed must have been submitted by then, so it is announced just
+        before that."""
+        readers = {"open": self._opened, "close": self._closed, "power": self._power, "phase": self._span}
+        announced = _announcements(self._trace.lines)
+        for at, line in enumerate(self._trace.lines):
+            for step in announced.get(at, ()):
+                yield Submitted(step["step"], tuple(row[0] for row in step["rows"]))
+            kind = line["t"]
+            if kind == "step":
+                yield self._measured(line)
+            elif kind in readers:
+                yield readers[kind](line)
+            elif kind != "meta":
+                raise TraceError(f"line {at + 1}: unknown record {kind!r}")
+        yield Ended(self._trace.end_ns + self._shift)
+
+    def _opened(self, line: Dict[str, Any]) -> Record:
+        return Opened(
+            session=line["session"],
+            at_ns=line["ts"] + self._shift,
+            session_id=f"{self._prefix}-{line['session']}",
+            tenant_id=line["tenant"],
+            project_id=line["project"],
+            user_id=line.get("user"),
+            model=self._model,
+            model_version=self._model_version,
+            prompt_tokens=line["prompt_tokens"],
+        )
+
+    def _closed(self, line: Dict[str, Any]) -> Record:
+        return Closed(line["session"], line["ts"] + self._shift, line["outcome"], line.get("output_tokens"))
+
+    def _power(self, line: Dict[str, Any]) -> Record:
+        return Power(line["ts"] + self._shift, line["power_mw"], line["energy_mj"])
+
+    def _span(self, line: Dict[str, Any]) -> Record:
+        begin, end = line["begin_ns"] + self._shift, line["end_ns"] + self._shift
+        # A load has no CUDA events around it: the host's clock says how long the GPU was held.
+        measured: Optional[int] = line.get("gpu_elapsed_ns")
+        return Span(
+            phase=line["phase"],
+            begin_ns=begin,
+            elapsed_ns=end - begin if measured is None else measured,
+            quality="estimated" if measured is None else "measured",
+            model=self._model,
+            model_version=self._model_version,
+            settled_ns=end,
+            memory_peak_bytes=line.get("memory_bytes"),
+        )
+
+    def _measured(self, line: Dict[str, Any]) -> Record:
+        begin = line["begin_ns"] + self._shift
+        return Measured(
+            step=line["step"],
+            begin_ns=begin,
+            elapsed_ns=line["gpu_elapsed_ns"],
+            rows=tuple(Row(*row) for row in line["rows"]),
+            # One stream: steps follow one another, so the next begins after this one's end.
+            settled_ns=begin + line["gpu_elapsed_ns"],
+            host_submit_ns=line.get("host_submit_ns"),
+            memory_peak_bytes=line.get("memory_peak_bytes"),
+        )
+
+
+def _announcements(lines: List[Dict[str, Any]]) -> Dict[int, List[Dict[str, Any]]]:
+    """Line number -> steps to announce before it."""
+    closed = {line["session"]: at for at, line in enumerate(lines) if line["t"] == "close"}
+    announced: Dict[int, List[Dict[str, Any]]] = {}
+    for at, line in enumerate(lines):
+        if line["t"] == "step":
+            first = min([at, *(closed.get(row[0], at) for row in line["rows"])])
+            announced.setdefault(first, []).append(line)
+    return announced
