@@ -1,0 +1,36 @@
+"""gpu-probe: one command line with a sub-command for each way to use the package without a serving
+process."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import List, Optional
+
+from ..device.replay import TraceError
+from ..publish.kafka import KafkaError
+from ..version import PROBE_VERSION
+from ..wal import WalError
+from . import fit, inspect, publish, replay
+from .failure import Failure
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Runs a command; 0 when done, 1 when it could not, 2 for wrong arguments."""
+    parser = argparse.ArgumentParser(prog="gpu-probe", description=__doc__)
+    parser.add_argument("--version", action="version", version=PROBE_VERSION)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    replay.register(commands)
+    publish.register(commands)
+    inspect.register(commands)
+    fit.register(commands)
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except (Failure, TraceError, WalError, KafkaError, OSError, ValueError) as error:
+        print(f"gpu-probe: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""gpu-probe publish: sends what a write-ahead log still holds."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from ..publish import Delivery, KafkaPublisher
+from ..wal import Wal
+from .failure import Failure
+
+
+def register(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "publish", help="send what a write-ahead log still holds", description=__doc__
+    )
+    parser.add_argument("wal", metavar="DIR", help="the write-ahead log")
+    parser.add_argument("--brokers", required=True, metavar="HOST:PORT,…")
+    parser.add_argument("--topic", default="gpu-time-events")
+    parser.add_argument(
+        "--timeout", type=float, default=60, metavar="S", help="how long to wait for the brokers"
+    )
+    amount = parser.add_mutually_exclusive_group()
+    amount.add_argument("--limit", type=_count, metavar="N", help="send the oldest N only")
+    amount.add_argument("--all-but", type=_count, metavar="N", help="hold the newest N back")
+    parser.add_argument("--json", action="store_true", help='end with {"sent","held"} as one JSON line')
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    with Wal(options.wal) as wal:
+        pending = sum(1 for _ in wal.pending())
+        limit = options.limit
+        if options.all_but is not None:
+            limit = max(0, pending - options.all_but)
+        publisher = KafkaPublisher(options.brokers, options.topic)
+        try:
+            delivery = Delivery(wal, publisher)
+            delivery.send(limit)
+            left = delivery.finish(options.timeout)
+        finally:
+            publisher.close()
+    if left:
+        raise Failure(
+            f"{left} of {delivery.sent} records were not acknowledged in {options.timeout:g} s; they are kept"
+        )
+    if options.json:
+        print(json.dumps({"sent": delivery.sent, "held": pending - delivery.sent}, separators=(",", ":")))
+    else:
+        print(f"sent {delivery.sent} records, {pending - delivery.sent} held")
+    return 0
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError("must be at least 0")
+    return value
