@@ -6,6 +6,7 @@ import { encodeNative } from "../services/adapters/clickhouse/native.ts";
 import { systemClock } from "../services/adapters/clock/clock.ts";
 import { Block } from "../services/domain/block/block.ts";
 import { Intake } from "../services/domain/block/intake.ts";
+import { recordOf } from "../services/domain/block/record-run.ts";
 import { closingRows } from "../services/domain/block/other-rows.ts";
 import { DedupeMemory } from "../services/domain/dedupe/memory.ts";
 import { HOUR_MS } from "../services/domain/event/id.ts";
@@ -22,7 +23,8 @@ export function prepareBlocks(records: number, endMs: number, spanMs: number): U
   const blocks: Uint8Array[] = [];
   for (let i = 0; i < records; i++) {
     const batch = block.partition(0, i);
-    intake.take(block, batch, { ...record(i, endMs, spanMs), offset: i, ingestedAtMs: endMs }, memory);
+    const { key, value } = record(i, endMs, spanMs);
+    intake.take(block, batch, recordOf(i, endMs, key, value), memory);
     if (block.isFull || i === records - 1) {
       const pieces = encodeNative(block, [...block.rows, ...closingRows(block, new Map())], {
         ingestDay: 20_000,

@@ -78,15 +78,12 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       return assignment.next;
     },
 
-    async records(partition, records, through, end) {
+    async records(partition, run, through, end) {
       // records of an assignment that ends while they wait must not get into the next one's block
       const assignment = current;
       if (assignment === undefined) return;
       assignment.ends.set(partition, end);
-      for (let at = 0; at < records.length && current === assignment; ) {
-        at = fill(parts, assignment, partition, records, at, through);
-        if (assignment.filling.isFull) await sealOnce();
-      }
+      while (current === assignment && !fill(parts, assignment, partition, run, through)) await sealOnce();
       timer ??= setTimeout(() => void sealOnce(), parts.limits.flush_ms);
     },
 

@@ -60,11 +60,8 @@ class Reader implements RecordReader {
   private readonly byFingerprint: ReadonlyMap<string, Decode>;
   private readonly byId: ReadonlyMap<number, Decode>;
   private readonly cursor = new AvroCursor();
-  /** The fetch that the last value lay in, and the whole of it: values of one fetch share a buffer. */
-  private fetched: ArrayBufferLike | undefined;
-  private whole: Uint8Array = new Uint8Array(0);
-  private view: DataView = new DataView(new ArrayBuffer(0));
-  private lastHeader = new Uint8Array(8);
+  private lastLow = 0;
+  private lastHigh = 0;
   private lastDecode: Decode | undefined;
 
   constructor(byFingerprint: ReadonlyMap<string, Decode>, byId: ReadonlyMap<number, Decode>) {
@@ -72,64 +69,60 @@ class Reader implements RecordReader {
     this.byId = byId;
   }
 
-  read(value: Uint8Array, event: EventRecord): Read {
-    if (value.length === 0) return unreadable("RECORD_EMPTY", "0 bytes");
-    if (value.length > VALUE_BYTES_MAX) return unreadable("RECORD_TOO_LARGE", `${value.length} bytes`);
-    const single = value[0] === 0xc3 && value[1] === 0x01;
-    if (!single && value[0] !== 0) return unreadable("RECORD_UNKNOWN_FORMAT", `first byte ${value[0]}`);
+  read(bytes: Uint8Array, view: DataView, start: number, length: number, event: EventRecord): Read {
+    if (length <= 0) return unreadable("RECORD_EMPTY", "0 bytes");
+    if (length > VALUE_BYTES_MAX) return unreadable("RECORD_TOO_LARGE", `${length} bytes`);
+    const first = bytes[start];
+    const single = first === 0xc3 && bytes[start + 1] === 0x01;
+    if (!single && first !== 0) return unreadable("RECORD_UNKNOWN_FORMAT", `first byte ${first}`);
     const header = single ? SINGLE_OBJECT_HEADER : CONFLUENT_HEADER;
-    if (value.length < header) return unreadable("RECORD_TRUNCATED", "the header is cut");
-    const decode = single ? this.decodeOf(value) : this.byId.get(confluentId(value));
-    if (decode === undefined) return unreadable("RECORD_UNKNOWN_SCHEMA", schemaName(value, single));
-    if (decode.record === "gpu_time_event") return this.readEvent(value, header, decode.decode, event);
-    return readObject(value, header, decode.record, decode.decode);
+    if (length < header) return unreadable("RECORD_TRUNCATED", "the header is cut");
+    const decode = single ? this.decodeOf(view, start + 2) : this.byId.get(view.getUint32(start + 1));
+    if (decode === undefined) return unreadable("RECORD_UNKNOWN_SCHEMA", schemaName(view, start, single));
+    if (decode.record !== "gpu_time_event") {
+      return readObject(bytes, start + header, length - header, decode.record, decode.decode);
+    }
+    event.bytes = bytes;
+    event.view = view;
+    event.bodyStart = start + header;
+    event.bodyEnd = start + length;
+    this.cursor.start(bytes, event.bodyStart, event.bodyEnd);
+    decode.decode(this.cursor, event);
+    const fault = this.cursor.finish();
+    return fault === undefined ? EVENT : unreadable(fault, `${length - header} bytes of body`);
   }
 
-  private decodeOf(value: Uint8Array): Decode | undefined {
-    let same = this.lastDecode !== undefined;
-    for (let i = 0; i < 8 && same; i++) same = this.lastHeader[i] === value[i + 2];
-    if (same) return this.lastDecode;
-    const decode = this.byFingerprint.get(fingerprintOf(value));
+  /** Nearly all records of a stream have the schema of the one before. */
+  private decodeOf(view: DataView, at: number): Decode | undefined {
+    const low = view.getUint32(at, true);
+    const high = view.getUint32(at + 4, true);
+    if (low === this.lastLow && high === this.lastHigh && this.lastDecode !== undefined)
+      return this.lastDecode;
+    const decode = this.byFingerprint.get(fingerprintAt(view, at));
     if (decode !== undefined) {
-      this.lastHeader.set(value.subarray(2, SINGLE_OBJECT_HEADER));
+      this.lastLow = low;
+      this.lastHigh = high;
       this.lastDecode = decode;
     }
     return decode;
   }
-
-  private readEvent(value: Uint8Array, header: number, decode: DecodeEvent, event: EventRecord): Read {
-    if (value.buffer !== this.fetched) {
-      this.fetched = value.buffer;
-      this.whole = new Uint8Array(value.buffer);
-      this.view = new DataView(value.buffer);
-    }
-    const start = value.byteOffset + header;
-    const end = value.byteOffset + value.length;
-    event.bytes = this.whole;
-    event.view = this.view;
-    event.bodyStart = start;
-    event.bodyEnd = end;
-    this.cursor.start(this.whole, start, end);
-    decode(this.cursor, event);
-    const fault = this.cursor.finish();
-    return fault === undefined ? EVENT : unreadable(fault, `${end - start} bytes of body`);
-  }
 }
 
 /** Little endian on the wire, written big endian as people and tools print it. */
-const fingerprintOf = (value: Uint8Array): string =>
-  Buffer.from(value.subarray(2, SINGLE_OBJECT_HEADER)).reverse().toString("hex");
-const confluentId = (value: Uint8Array): number => new DataView(value.buffer, value.byteOffset).getUint32(1);
-const schemaName = (value: Uint8Array, single: boolean): string =>
-  single ? `fingerprint ${fingerprintOf(value)}` : `Confluent id ${confluentId(value)}`;
+const fingerprintAt = (view: DataView, at: number): string =>
+  view.getBigUint64(at, true).toString(16).padStart(16, "0");
+const schemaName = (view: DataView, start: number, single: boolean): string =>
+  single ? `fingerprint ${fingerprintAt(view, start + 2)}` : `Confluent id ${view.getUint32(start + 1)}`;
 
 function readObject(
-  value: Uint8Array,
-  header: number,
+  bytes: Uint8Array,
+  start: number,
+  length: number,
   record: "gpu_totals" | "event_void",
   decode: (body: Buffer) => unknown,
 ): Read {
-  const body = Buffer.from(value.buffer, value.byteOffset + header, value.length - header);
+  // avsc hands on fixed values as views of the body, which is reused: so it gets a copy
+  const body = Buffer.from(bytes.slice(start, start + length));
   try {
     const decoded = decode(body);
     if (record === "event_void") return { type: "void", void: decoded as EventVoid };

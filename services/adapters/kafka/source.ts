@@ -3,10 +3,12 @@
 // committed offsets; a fetch outside the log, which kafkajs answers by jumping to the default offset, ends the process;
 // heartbeats go on while the caller waits; the records of an assignment that is gone are not handed on.
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from "kafkajs";
-import type { KafkaRecord } from "../../domain/block/intake.ts";
+import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
+import type { RecordRun } from "../../domain/block/record-run.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { Log } from "../log/log.ts";
+import { BatchRun } from "./batch-run.ts";
+import type { WholeBatch } from "./whole-batches.ts";
 
 export interface RecordHandlers {
   /** A new assignment: whatever was held of an older one is void. Answers the offset to read next, by partition. */
@@ -15,7 +17,7 @@ export interface RecordHandlers {
    * Records of one partition in order of offset. They, and their bytes, are valid until the promise is settled. They
    * cover the log up to the offset `through`; `end` is the offset after the partition's last record.
    */
-  records(partition: number, records: readonly KafkaRecord[], through: number, end: number): Promise<void>;
+  records(partition: number, run: RecordRun, through: number, end: number): Promise<void>;
 }
 
 export interface RecordSource {
@@ -41,8 +43,6 @@ export interface KafkaSourceOptions {
   readonly fetchBytesMaxPerPartition: number;
 }
 
-/** Records handed on at once; after each lot timers, sockets and heartbeats get their turn. */
-const LOT = 4000;
 const HEARTBEATS_PER_SESSION = 6;
 const FETCH_WAIT_MS = 500;
 
@@ -164,24 +164,23 @@ export class KafkaSource implements RecordSource {
     const next = this.next.get(partition);
     // a seek is waiting: this fetch began at an offset that nobody asked for
     if (next === undefined || payload.isStale()) return;
-    const first = batch.messages.findIndex((message) => Number(message.offset) >= next);
-    if (first < 0) return;
-    const start = Number((batch.messages[first] as KafkaMessage).offset);
+    const through = Number(batch.lastOffset());
+    if (through < next) return;
+    const start = (batch.messages[0]?.attributes as unknown as WholeBatch).firstOffset;
     if (start > next) await this.checkGap(partition, next);
-    const end = Number(batch.highWatermark);
-    for (let at = first; at < batch.messages.length; at += LOT) {
-      if (!payload.isRunning() || payload.isStale() || generation !== this.generation) return;
-      const lot = batch.messages.slice(at, at + LOT);
-      const last = (lot[lot.length - 1] as KafkaMessage).offset;
-      const through = Number(at + LOT < batch.messages.length ? last : batch.lastOffset());
-      const handed = (this.handlers as RecordHandlers).records(partition, lot.map(toRecord), through, end);
-      await this.beatWhile(handed, heartbeat);
-      if (generation !== this.generation) return;
-      this.next.set(partition, through + 1);
-      resolveOffset(last);
-      await nextTurn();
-      await heartbeat();
-    }
+    const run = new BatchRun(batch.messages);
+    const handed = (this.handlers as RecordHandlers).records(
+      partition,
+      run,
+      through,
+      Number(batch.highWatermark),
+    );
+    await this.beatWhile(handed, heartbeat);
+    if (generation !== this.generation) return;
+    this.next.set(partition, through + 1);
+    resolveOffset(batch.lastOffset());
+    await nextTurn();
+    await heartbeat();
   }
 
   /** Gaps are Kafka's own (compaction, transaction markers) unless the log's start has moved past the position. */
@@ -226,10 +225,3 @@ export async function watermarks(
     await admin.disconnect();
   }
 }
-
-const toRecord = (message: KafkaMessage): KafkaRecord => ({
-  offset: Number(message.offset),
-  ingestedAtMs: Number(message.timestamp),
-  key: message.key,
-  value: message.value,
-});

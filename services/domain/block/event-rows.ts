@@ -3,7 +3,7 @@ import { type EventRecord, isNull, NUMBERS, type NumberField } from "../event/re
 import { FUTURE_MAX_MS, SPAN_MAX_US } from "../event/validate.ts";
 import { crossesHour, HOUR_US, lastHour, slices, splitQuantity } from "../window/split.ts";
 import type { Block, PartitionBatch } from "./block.ts";
-import type { KafkaRecord } from "./intake.ts";
+import type { KafkaRecord } from "./record-run.ts";
 
 /** What is used up over time, and so is split over the hours; peaks and averages hold in each of them. */
 const DIVIDED = [

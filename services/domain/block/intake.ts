@@ -13,19 +13,12 @@ import { lastHour } from "../window/split.ts";
 import type { Block, PartitionBatch } from "./block.ts";
 import { addEventSlices, eventRejectHour } from "./event-rows.ts";
 import { rejectRow, totalsRow, voidRow } from "./other-rows.ts";
+import { copyOf, type KafkaRecord, recordOf } from "./record-run.ts";
 import { validateTotals, validateVoid } from "./validate-other.ts";
 
-/** One record as it came from Kafka. `value` may lie in a buffer that is reused after the call. */
-export interface KafkaRecord {
-  readonly offset: number;
-  /** The broker's append time, milliseconds since the Unix epoch. */
-  readonly ingestedAtMs: number;
-  readonly key: Uint8Array | null;
-  readonly value: Uint8Array | null;
-}
-
-/** A record whose hour is older than the memory: kept, with copies of its bytes, until usage_log was asked. */
-export interface LateRecord extends KafkaRecord {
+/** A record whose hour is older than the memory: kept, with a copy of its bytes, until usage_log was asked. */
+export interface LateRecord {
+  readonly record: KafkaRecord;
   readonly partition: number;
   readonly space: IdSpace;
   readonly id: Uint8Array;
@@ -37,8 +30,6 @@ export interface LateRecord extends KafkaRecord {
 export type Known = (space: IdSpace, id: Uint8Array) => { low: number; high: number } | undefined;
 
 type Seen = (space: number, id: Uint8Array, at: number, low: number, high: number) => number;
-
-const EMPTY = new Uint8Array(0);
 
 export class Intake {
   readonly event = new EventRecord();
@@ -67,8 +58,8 @@ export class Intake {
   /** Takes late records, once it is known which of their ids are in usage_log. Copies among them count as such. */
   takeLate(block: Block, late: readonly LateRecord[], known: Known): void {
     const before = new Map<string, { low: number; high: number }>();
-    for (const record of late) {
-      const batch = block.partitions.get(record.partition) as PartitionBatch;
+    for (const { record, partition } of late) {
+      const batch = block.partitions.get(partition) as PartitionBatch;
       this.settle(block, batch, record, (space, id, at, low, high) => {
         const name = ID_SPACES[space] as IdSpace;
         const copy = id.slice(at, at + ID_BYTES);
@@ -89,22 +80,22 @@ export class Intake {
     record: KafkaRecord,
     seen: Seen,
   ): LateRecord | undefined {
-    const value = record.value ?? EMPTY;
-    const read = this.reader.read(value, this.event);
+    const { bytes, view, valueStart, valueLength } = record;
+    const read = this.reader.read(bytes, view, valueStart, valueLength, this.event);
     switch (read.type) {
       case "event":
-        return this.takeEvent(block, batch, record, value, seen);
+        return this.takeEvent(block, batch, record, seen);
       case "totals": {
         const { totals } = read;
         const fault =
-          keyFault(record.key, totals.totals_id, 0) ?? validateTotals(totals, record.ingestedAtMs, this.age);
+          keyFault(record, totals.totals_id, 0) ?? validateTotals(totals, record.ingestedAtMs, this.age);
         return this.takeOther(block, batch, record, "totals", totals.totals_id, fault, seen, () =>
           block.addRow(totalsRow(block, batch.partition, record, totals, hash.low, hash.high), 0),
         );
       }
       case "void": {
         const order = read.void;
-        const fault = keyFault(record.key, order.event_id, 0) ?? validateVoid(order);
+        const fault = keyFault(record, order.event_id, 0) ?? validateVoid(order);
         return this.takeOther(block, batch, record, "void", order.event_id, fault, seen, () => {
           block.addRow(voidRow(block, batch.partition, record, order, hash.low, hash.high), 0);
           block.countVoid(idHour(order.event_id, 0));
@@ -120,12 +111,11 @@ export class Intake {
     block: Block,
     batch: PartitionBatch,
     record: KafkaRecord,
-    value: Uint8Array,
     seen: Seen,
   ): LateRecord | undefined {
     const { event } = this;
     const fault =
-      keyFault(record.key, event.bytes, event.id) ??
+      keyFault(record, event.bytes, event.id) ??
       validateEvent(event, record.ingestedAtMs, this.age) ??
       block.intern(event);
     if (fault !== undefined) {
@@ -150,7 +140,7 @@ export class Intake {
         return undefined;
       default: {
         const id = event.bytes.slice(event.id, event.id + ID_BYTES);
-        return late(batch.partition, record, value, "event", id, low, high);
+        return late(batch.partition, record, "event", id, low, high);
       }
     }
   }
@@ -169,8 +159,7 @@ export class Intake {
       reject(block, batch, record, fault);
       return undefined;
     }
-    const value = record.value ?? EMPTY;
-    hashPayload(new DataView(value.buffer, value.byteOffset, value.length), 0, value.length);
+    hashPayload(record.view, record.valueStart, record.valueStart + record.valueLength);
     const { low, high } = hash;
     switch (seen(ID_SPACES.indexOf(space), id, 0, low, high)) {
       case NEW:
@@ -188,12 +177,12 @@ export class Intake {
         } as const;
         block.addRow(
           rejectRow(block, batch.partition, record, conflict, { event_id: id.slice() }),
-          value.length,
+          record.valueLength,
         );
         return undefined;
       }
       default:
-        return late(batch.partition, record, value, space, id.slice(), low, high);
+        return late(batch.partition, record, space, id.slice(), low, high);
     }
   }
 }
@@ -201,10 +190,11 @@ export class Intake {
 const hourOf = (event: EventRecord): number =>
   lastHour(event.numbers[NUMBERS.started_at] as number, event.numbers[NUMBERS.ended_at] as number);
 
-function keyFault(key: Uint8Array | null, id: Uint8Array, at: number): Fault | undefined {
-  if (key === null || key.length === 0) return { code: "RECORD_KEY_MISSING", detail: "no key" };
-  if (key.length !== ID_BYTES || !sameBytes(key, 0, id, at, ID_BYTES)) {
-    return { code: "RECORD_KEY_MISMATCH", detail: `key of ${key.length} bytes` };
+function keyFault(record: KafkaRecord, id: Uint8Array, at: number): Fault | undefined {
+  const { bytes, keyStart, keyLength } = record;
+  if (keyLength <= 0) return { code: "RECORD_KEY_MISSING", detail: "no key" };
+  if (keyLength !== ID_BYTES || !sameBytes(bytes, keyStart, id, at, ID_BYTES)) {
+    return { code: "RECORD_KEY_MISMATCH", detail: `key of ${keyLength} bytes` };
   }
   return undefined;
 }
@@ -212,19 +202,19 @@ function keyFault(key: Uint8Array | null, id: Uint8Array, at: number): Fault | u
 function late(
   partition: number,
   record: KafkaRecord,
-  value: Uint8Array,
   space: IdSpace,
   id: Uint8Array,
   hashLow: number,
   hashHigh: number,
 ): LateRecord {
-  const { offset, ingestedAtMs } = record;
-  return { partition, offset, ingestedAtMs, key: id, value: value.slice(), space, id, hashLow, hashHigh };
+  const value = copyOf(record.bytes, record.valueStart, record.valueLength);
+  const copy = recordOf(record.offset, record.ingestedAtMs, id, value);
+  return { record: copy, partition, space, id, hashLow, hashHigh };
 }
 
 function reject(block: Block, batch: PartitionBatch, record: KafkaRecord, fault: Fault): void {
   batch.rejected++;
-  block.addRow(rejectRow(block, batch.partition, record, fault, {}), record.value?.length ?? 0);
+  block.addRow(rejectRow(block, batch.partition, record, fault, {}), Math.max(0, record.valueLength));
 }
 
 /** Faults of a text that was not interned, or of a time that gives no hour, cannot be told per tenant and hour. */
@@ -243,7 +233,7 @@ function rejectEvent(
   batch.rejected++;
   block.countIn(event, hour, "rejected");
   const named = { ...block.internedPositions(), hour: hour * 3600 };
-  block.addRow(rejectRow(block, batch.partition, record, fault, named), record.value?.length ?? 0);
+  block.addRow(rejectRow(block, batch.partition, record, fault, named), Math.max(0, record.valueLength));
 }
 
 function conflictRow(
@@ -264,5 +254,5 @@ function conflictRow(
     event_id: event.bytes.slice(event.id, event.id + ID_BYTES),
     payload_hash_words: [low, high] as const,
   };
-  block.addRow(rejectRow(block, batch.partition, record, fault, named), record.value?.length ?? 0);
+  block.addRow(rejectRow(block, batch.partition, record, fault, named), Math.max(0, record.valueLength));
 }

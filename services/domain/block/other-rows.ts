@@ -6,10 +6,9 @@ import type { Fault } from "../event/validate.ts";
 import { firstHour } from "../window/split.ts";
 import type { Block, PartitionBatch } from "./block.ts";
 import type { Row } from "./columns.ts";
-import type { KafkaRecord } from "./intake.ts";
+import { copyOf, type KafkaRecord } from "./record-run.ts";
 import { utf8 } from "./utf8.ts";
 
-const EMPTY = new Uint8Array(0);
 /** Enum8 values of energy_quality: 0 is "unknown". */
 const ENERGY_COUNTER = 1;
 
@@ -33,8 +32,8 @@ export function rejectRow(
     ...named,
     reject_code: block.position("reject_code", utf8(fault.code)),
     reject_detail: utf8(fault.detail),
-    record_key: record.key?.slice() ?? EMPTY,
-    raw: record.value?.slice() ?? EMPTY,
+    record_key: copyOf(record.bytes, record.keyStart, record.keyLength),
+    raw: copyOf(record.bytes, record.valueStart, record.valueLength),
   };
 }
 

@@ -45,6 +45,9 @@ export type Read =
   | { readonly type: "unreadable"; readonly code: RejectCode; readonly detail: string };
 
 export interface RecordReader {
-  /** Reads one record's value. An event fills `event`, which stays valid until the next call. Never throws on bad bytes. */
-  read(value: Uint8Array, event: EventRecord): Read;
+  /**
+   * Reads one record's value, `length` bytes at `start` of a buffer that `bytes` and `view` show. An event fills `event`,
+   * which stays valid until the next call. Never throws on bad bytes.
+   */
+  read(bytes: Uint8Array, view: DataView, start: number, length: number, event: EventRecord): Read;
 }

@@ -1,0 +1,75 @@
+// The records of whole record batches (Kafka protocol, "Record Batch", magic 2), read where they lie.
+import type { KafkaMessage } from "kafkajs";
+import { KafkaRecord, type RecordRun } from "../../domain/block/record-run.ts";
+import { WholeBatch } from "./whole-batches.ts";
+
+export class BatchRun implements RecordRun {
+  readonly record = new KafkaRecord();
+  private readonly messages: readonly KafkaMessage[];
+  private at = -1;
+  private batch = new WholeBatch(0, 0, 0, 0);
+  private left = 0;
+  private position = 0;
+
+  constructor(messages: readonly KafkaMessage[]) {
+    this.messages = messages;
+  }
+
+  next(): boolean {
+    while (this.left === 0) {
+      this.at++;
+      const message = this.messages[this.at];
+      if (message === undefined) return false;
+      this.open(message);
+    }
+    this.left--;
+    this.read();
+    return true;
+  }
+
+  private open(message: KafkaMessage): void {
+    const batch: unknown = message.attributes;
+    if (!(batch instanceof WholeBatch) || message.value === null) {
+      throw new Error("kafkajs decoded a record batch itself: import client.ts before anything that fetches");
+    }
+    this.batch = batch;
+    this.left = batch.count;
+    this.position = 0;
+    this.record.bytes = new Uint8Array(message.value.buffer, message.value.byteOffset, message.value.length);
+    this.record.view = new DataView(message.value.buffer, message.value.byteOffset, message.value.length);
+  }
+
+  /** Length, attributes, time delta, offset delta, key, value, headers: all varints, zigzag where they can be negative. */
+  private read(): void {
+    const { record, batch } = this;
+    const length = this.varint();
+    const end = this.position + length;
+    this.position++;
+    const timeDelta = this.varint();
+    record.offset = batch.firstOffset + this.varint();
+    record.ingestedAtMs = batch.appendedAtMs ?? batch.firstTimestampMs + timeDelta;
+    record.keyLength = this.varint();
+    record.keyStart = this.position;
+    if (record.keyLength > 0) this.position += record.keyLength;
+    record.valueLength = this.varint();
+    record.valueStart = this.position;
+    if (length < 0 || end > record.bytes.length || this.position + record.valueLength > end) {
+      throw new Error(`a record batch that starts at offset ${batch.firstOffset} is damaged`);
+    }
+    this.position = end;
+  }
+
+  private varint(): number {
+    const { bytes } = this.record;
+    let byte = bytes[this.position++] as number;
+    if (byte < 0x80) return (byte >>> 1) ^ -(byte & 1);
+    let low = byte & 0x7f;
+    for (let shift = 7; ; shift += 7) {
+      byte = bytes[this.position++] as number;
+      // time deltas are the only ones that can pass 32 bits, and only where the broker's time is not used
+      low = shift < 28 ? low | ((byte & 0x7f) << shift) : low + (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) break;
+    }
+    return low % 2 === 0 ? low / 2 : -(low + 1) / 2;
+  }
+}
