@@ -193,7 +193,7 @@ WITH signed AS
 (
     SELECT 1 AS sign, revision AS of_revision, * FROM usage_hourly_revisions WHERE revision > 1
     UNION ALL
-    SELECT -1 AS sign, revision + 1 AS of_revision, * FROM usage_hourly_revisions
+    SELECT -1 AS sign, toUInt32(revision + 1) AS of_revision, * FROM usage_hourly_revisions
     WHERE (hour, revision + 1) IN (SELECT hour, revision FROM hour_close)
 )
 SELECT

@@ -58,7 +58,7 @@ export interface LoggedBatch {
 type Changes = Partial<LoggedEvent> & { readonly id: string; readonly hour: Hour };
 
 /** A minute of half an H100, unless told otherwise. */
-export function loggedEvent(changes: Changes): LoggedEvent {
+function loggedEvent(changes: Changes): LoggedEvent {
   return {
     partition: 0,
     offset: 0,

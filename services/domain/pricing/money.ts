@@ -6,7 +6,7 @@ import { divideHalfEven } from "./rounding.ts";
  */
 export type Decimal = bigint;
 
-export const DECIMAL_DIGITS = 12;
+const DECIMAL_DIGITS = 12;
 export const ONE: Decimal = 10n ** BigInt(DECIMAL_DIGITS);
 
 export type DecimalFault = "DECIMAL_NOT_A_NUMBER" | "DECIMAL_TOO_MANY_DIGITS";

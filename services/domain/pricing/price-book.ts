@@ -5,12 +5,12 @@ import { type PriceBookFault, priceBookFault } from "./price-book-faults.ts";
 import { PriceBookReader } from "./price-book-reader.ts";
 
 /** The composite as rate.ts computes it. A changed formula is a new name, and old books keep theirs. */
-export const FORMULA = "composite@1";
+const FORMULA = "composite@1";
 
-export const SHARING_MODES = ["exclusive", "mps", "timeslice"] as const;
-export const PHASES = ["load", "warmup", "inference"] as const;
+const SHARING_MODES = ["exclusive", "mps", "timeslice"] as const;
+const PHASES = ["load", "warmup", "inference"] as const;
 export const OUTCOMES = ["ok", "error", "timeout", "cancelled", "interrupted"] as const;
-export const WEIGHTS = ["time", "memory", "power", "nvlink", "fluctuation"] as const;
+const WEIGHTS = ["time", "memory", "power", "nvlink", "fluctuation"] as const;
 
 /** Who pays for a phase. What the operator pays is cost and never part of a tenant's bill. */
 export type Payer = "tenant" | "operator";

@@ -1,0 +1,124 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { ManualClock } from "../../../services/adapters/clock/manual.ts";
+import { hourEndMs } from "../../../services/domain/ledger/hour.ts";
+import { readCommand } from "../../../services/settlement/command.ts";
+import { readPriceBooks } from "../../../services/settlement/price-books.ts";
+import { billText, passText } from "../../../services/settlement/print.ts";
+import { settleOnce } from "../../../services/settlement/run.ts";
+import { findDueHours } from "../../../services/settlement/steps/find-hours.ts";
+import { MemorySettlementStore } from "../../support/memory-settlement-store.ts";
+import { bookDocument } from "../../support/pricing.ts";
+import { GRACE_MS, pass, settlementOver, TEN } from "../../support/settlement.ts";
+import { batch } from "../../support/usage-log.ts";
+
+describe("the command line", () => {
+  it.each([
+    [[], { kind: "serve" }],
+    [["--check-config"], { kind: "serve" }],
+    [["close", "--through", "2026-11-23T10:00Z"], { kind: "close", request: { through: TEN }, json: false }],
+    [
+      ["close", "--through", "2026-11-23T10:00:00Z", "--reason", "r", "--json"],
+      { kind: "close", request: { through: TEN, reason: "r" }, json: true },
+    ],
+    [
+      ["close", "--hour", "2026-11-23T10:00Z", "--reason", "r"],
+      { kind: "close", request: { through: 0, again: TEN, reason: "r" }, json: false },
+    ],
+    [["bill", "--from", "2026-11-23T10:00Z"], { kind: "bill", from: TEN, to: 4_294_965_600, json: false }],
+    [["verify", "--hour", "2026-11-23T10:00Z"], { kind: "verify", hour: TEN, revision: 0, json: false }],
+  ])("%j", (argv, command) => {
+    expect(readCommand(argv)).toEqual(command);
+  });
+
+  it.each([
+    [["close"], /--through or --hour/],
+    [["close", "--hour", "2026-11-23T10:00Z"], /say why/],
+    [["close", "--hour", "2026-11-23T10:00Z", "--reason", " "], /say why/],
+    [["close", "--through", "10:30"], /no hour/],
+    [["verify"], /needs --hour/],
+    [["verify", "--hour", "2026-11-23T10:00Z", "--revision", "x"], /whole number/],
+    [["pay"], /no command "pay"/],
+    [["--frobnicate"], /frobnicate/],
+  ])("%j is answered with what is wrong", (argv, problem) => {
+    expect(readCommand(argv)).toMatchObject({ kind: "fault", problem: expect.stringMatching(problem) });
+  });
+});
+
+describe("price book files", () => {
+  const folder = mkdtempSync(join(tmpdir(), "price-books-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const file = (name: string, content: string) => {
+    const path = join(folder, name);
+    writeFileSync(path, content);
+    return path;
+  };
+
+  it("are refused with every fault of every file", () => {
+    const good = file("good.json", JSON.stringify(bookDocument()));
+    const twin = file("twin.json", JSON.stringify({ ...bookDocument(), name: "twin" }));
+    const bad = file("bad.json", JSON.stringify({ ...bookDocument(), currency: "usd", tiers: [] }));
+    const torn = file("torn.json", '{"name": ');
+    const { faults } = readPriceBooks([good, twin, bad, torn, join(folder, "missing.json")]);
+    expect(faults.map((text) => text.replaceAll(folder, ""))).toEqual([
+      expect.stringMatching(/^\/bad.json: tiers is no field .*PRICE_BOOK_FIELD_UNKNOWN/),
+      expect.stringMatching(/^\/bad.json: currency must be .*PRICE_BOOK_CURRENCY/),
+      expect.stringMatching(/^\/torn.json is not JSON/),
+      "/missing.json cannot be read (ENOENT)",
+      expect.stringMatching(/^twin: effective_from .*PRICE_BOOK_OVERLAP/),
+    ]);
+    expect(readPriceBooks([good])).toMatchObject({ faults: [], books: [{ name: "2026 H100" }] });
+  });
+});
+
+describe("due hours", () => {
+  it("a backlog is sorted out with few questions, and all of it is told", async () => {
+    const clock = new ManualClock(hourEndMs(TEN) + 400 * 3_600_000);
+    const hours = Array.from({ length: 300 }, (_, index) => TEN + index * 3600);
+    for (const firstOpen of [0, 1, 150, 299, 300]) {
+      const store = new MemorySettlementStore(clock);
+      store.append(
+        batch(
+          0,
+          0,
+          hours.map((hour, index) => ({ id: `e${index}`, hour })),
+        ),
+      );
+      let asked = 0;
+      const offsetsAt = async (timeMs: number) => {
+        asked += 1;
+        const isIn = timeMs < hourEndMs(TEN + firstOpen * 3600) + GRACE_MS;
+        return new Map([[0, isIn ? 300 : 301]]);
+      };
+      const deps = settlementOver(store, { clock, logTimes: { offsetsAt } });
+      const due = await findDueHours(deps, await store.positions(), Number.MAX_SAFE_INTEGER);
+      expect(due).toEqual({ closable: hours.slice(0, firstOpen), waiting: hours.slice(firstOpen) });
+      expect(asked).toBeLessThanOrEqual(10);
+    }
+  });
+});
+
+describe("one pass by hand", () => {
+  it("waits for the lead and then says what it did", async () => {
+    const clock = new ManualClock(hourEndMs(TEN) + 3_600_000);
+    const store = new MemorySettlementStore(clock);
+    store.append(batch(0, 0, [{ id: "a", hour: TEN }]));
+    await store.takeLease("other", 5_000);
+    const waiting = settleOnce(settlementOver(store, { clock }), { through: TEN });
+    await clock.advance(await clock.asleep());
+    const result = await waiting;
+    if (result.kind !== "settled") throw new Error("not settled");
+    expect(passText(result, false)).toBe(
+      "closed   2026-11-23T10:00:00Z revision 1, 1 events\n" +
+        "rated    2026-11-23T10:00:00Z revision 1: 1 charges, 0.032291666667 USD",
+    );
+    expect(JSON.parse(passText(result, true))).toMatchObject({
+      closed: [{ hour: "2026-11-23T10:00:00Z", revision: 1 }],
+      rated: [{ charges_total: "0.032291666667", currency: "USD" }],
+    });
+    expect(passText(await pass(settlementOver(store, { clock })), false)).toBe("nothing to close");
+    expect(billText([], false)).toBe("no charges");
+  });
+});
