@@ -2,7 +2,6 @@
 -- hours of a line are means weighted by GPU time, for reading only; the amount is the sum of the hours' charges.
 SELECT
     payer, billed_to, project_id, model, gpu_model, mig_profile, sharing, phase, outcome, currency, rate_per_gpu_hour,
-    count() AS charges,
     uniqExact(hour) AS hours,
     sum(c.events) AS events,
     sum(c.gpu_time_ns) AS gpu_time_ns,

@@ -1,74 +1,15 @@
 import { afterEach, describe, expect, it } from "vitest";
-import type { ClickHouse } from "../../services/adapters/clickhouse/client.ts";
-import {
-  ClickHouseSettlementStore,
-  StaleLeaderError,
-} from "../../services/adapters/clickhouse/settlement-store.ts";
-import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { ManualClock } from "../../services/adapters/clock/manual.ts";
 import { hourEndMs } from "../../services/domain/ledger/hour.ts";
 import { contentText } from "../../services/domain/ledger/revision.ts";
-import { formatDecimal } from "../../services/domain/pricing/money.ts";
-import { canonicalPriceBook } from "../../services/domain/pricing/price-book.ts";
-import { settle } from "../../services/settlement/pipeline.ts";
-import type { SettlementStore } from "../../services/settlement/ports.ts";
 import { verifyHour } from "../../services/settlement/steps/verify-hour.ts";
-import { MemorySettlementStore } from "../support/memory-settlement-store.ts";
-import { demoBook, H100 } from "../support/pricing.ts";
 import { ELEVEN, GRACE_MS, pass, settlementOver, sha256, TEN } from "../support/settlement.ts";
-import { freshDatabase, type TestDatabase } from "../support/stack.ts";
-import { appendBatch, batch, type LoggedBatch } from "../support/usage-log.ts";
+import { dropStores, STORES } from "../support/settlement-stores.ts";
+import { batch } from "../support/usage-log.ts";
 
-interface Opened {
-  readonly store: SettlementStore;
-  append(...batches: LoggedBatch[]): Promise<void>;
-  /** Sum of the current charges of all tenants. */
-  total(): Promise<string>;
-}
+afterEach(dropStores);
 
-const databases: TestDatabase[] = [];
-afterEach(async () => {
-  await Promise.all(databases.splice(0).map((database) => database.drop()));
-});
-
-async function openMemory(): Promise<Opened> {
-  const store = new MemorySettlementStore(systemClock);
-  return {
-    store,
-    append: async (...batches) => {
-      for (const one of batches) store.append(one);
-    },
-    total: async () => {
-      const charges = store.charges().filter(({ payer }) => payer === "tenant");
-      return formatDecimal(charges.reduce((sum, { charge }) => sum + charge, 0n));
-    },
-  };
-}
-
-async function openReal(): Promise<Opened> {
-  const database = await freshDatabase();
-  databases.push(database);
-  const processor = database.open("processor");
-  const reader: ClickHouse = database.open("reader");
-  return {
-    store: new ClickHouseSettlementStore(database.open("settlement"), database.name),
-    append: async (...batches) => {
-      for (const one of batches) await appendBatch(processor, one);
-    },
-    total: async () => {
-      const [row] = await reader.query<{ total: string }>(
-        "SELECT toString(sum(charge)) AS total FROM charges_current WHERE payer = 'tenant'",
-      );
-      const [whole, fraction = ""] = (row?.total ?? "0").split(".");
-      return `${whole}.${fraction.padEnd(12, "0")}`;
-    },
-  };
-}
-
-describe.each([
-  ["in memory", openMemory],
-  ["in ClickHouse", openReal],
-])("settlement %s", (_name, open) => {
+describe.each(STORES)("settlement %s", (_name, open) => {
   it("closes a balanced hour once: revision 1, chained, charged", async () => {
     const { store, append, total } = await open();
     await append(
@@ -276,112 +217,6 @@ describe.each([
       reason: "asked by audit",
     });
     expect(revised).toEqual([]);
-  });
-
-  it("one leads: another owner waits, a stale one cannot write", async () => {
-    const { store, append } = await open();
-    await append(batch(0, 0, [{ id: "a", hour: TEN }]));
-    const first = await store.takeLease("first", 60_000);
-    if (first.kind !== "held") throw new Error("nobody else is there");
-    expect(await settle(settlementOver(store, { owner: "second" }))).toMatchObject({
-      kind: "not_leader",
-      owner: "first",
-    });
-    await store.releaseLease(first.lease);
-    const second = settlementOver(store, { owner: "second" });
-    const { closed } = await pass(second);
-    const [close] = closed;
-    if (close === undefined) throw new Error("not closed");
-    const stale = { ...close, sequence: 2n, revision: 2 };
-    await expect(store.commitClose(stale, first.lease)).rejects.toThrow(StaleLeaderError);
-    await expect(store.renewLease(first.lease, 1_000)).rejects.toThrow(StaleLeaderError);
-  });
-
-  it("a lease that is over writes nothing, and a place in the chain is taken once", async () => {
-    const { store, append } = await open();
-    await append(batch(0, 0, [{ id: "a", hour: TEN }]));
-    const { closed } = await pass(settlementOver(store));
-    const [close] = closed;
-    if (close === undefined) throw new Error("not closed");
-    const held = await store.takeLease("first", 60_000);
-    if (held.kind !== "held") throw new Error("nobody else is there");
-    await expect(store.commitClose(close, held.lease)).rejects.toThrow("METERHOUSE_SEQUENCE_TAKEN");
-    await store.releaseLease(held.lease);
-    await systemClock.sleep(2);
-    const next = { ...close, sequence: 2n, revision: 2 };
-    await expect(store.commitClose(next, held.lease)).rejects.toThrow("METERHOUSE_LEASE_OVER");
-  });
-
-  it("the chain links each close to the one before", async () => {
-    const { store, append } = await open();
-    await append(
-      batch(0, 0, [
-        { id: "a", hour: TEN },
-        { id: "b", hour: ELEVEN },
-      ]),
-    );
-    const { closed } = await pass(settlementOver(store));
-    await append(batch(0, 2, [{ id: "c", hour: TEN }]));
-    const { revised } = await pass(settlementOver(store));
-    const chain = [...closed, ...revised];
-    expect(chain.map(({ sequence }) => sequence)).toEqual([1n, 2n, 3n]);
-    expect(chain[0]?.previous_hash).toMatch(/^0{64}$/);
-    expect(chain[1]?.previous_hash).toBe(chain[0]?.chain_hash);
-    expect(chain[2]?.previous_hash).toBe(chain[1]?.chain_hash);
-    expect(await store.latestClose()).toEqual(chain[2]);
-    expect(await store.hourClose(TEN, 1)).toEqual(chain[0]);
-    expect(await store.hourClose(TEN)).toEqual(chain[2]);
-    expect(await store.hourClose(TEN + 36_000)).toBe(null);
-  });
-
-  it("an hour without a price book closes, and is charged once a book is there", async () => {
-    const { store, append, total } = await open();
-    await append(batch(0, 0, [{ id: "a", hour: TEN }]));
-    const before = await pass(settlementOver(store, { priceBooks: [] }));
-    expect([before.closed.length, before.rated, before.unpriced]).toEqual([1, [], [TEN]]);
-    expect(await total()).toBe("0.000000000000");
-    const after = await pass(settlementOver(store));
-    expect([after.closed, after.rated.length, after.unpriced]).toEqual([[], 1, []]);
-    expect(await total()).toBe("0.032291666667");
-  });
-
-  it("a card without a price waits alone, until a later book has it", async () => {
-    const { store, append, total } = await open();
-    await append(
-      batch(0, 0, [
-        { id: "a", hour: ELEVEN },
-        { id: "b", hour: ELEVEN, gpu_model: "NVIDIA B300" },
-      ]),
-    );
-    const first = await pass(settlementOver(store));
-    expect(first.rated).toMatchObject([{ rated: 1n, unrated: 1n, unrated_gpus: ["NVIDIA B300"] }]);
-    expect(first.unpriced).toEqual([ELEVEN]);
-    expect((await pass(settlementOver(store))).rated).toEqual([]);
-
-    const [h100] = demoBook().gpus;
-    if (h100 === undefined) throw new Error(`no price for ${H100}`);
-    const gpus = [{ ...h100, gpu_model: "NVIDIA B300", rate_per_gpu_hour: 5_000_000_000_000n }, h100];
-    const book = { ...demoBook(), name: "with B300", effective_from: ELEVEN, gpus };
-    const second = await pass(settlementOver(store, { priceBooks: [demoBook(), book] }));
-    expect(second.rated).toMatchObject([{ rating: 2, rated: 2n, unrated: 0n }]);
-    expect(await total()).toBe("0.096875000000");
-  });
-
-  it("a published book never changes, and none takes effect in hours that are charged", async () => {
-    const { store, append } = await open();
-    await append(batch(0, 0, [{ id: "a", hour: TEN }]));
-    await pass(settlementOver(store));
-    const answer = await store.takeLease("publisher", 60_000);
-    if (answer.kind !== "held") throw new Error("somebody leads");
-    const publish = (changes: { effective_from?: number; name?: string }) => {
-      const book = { ...demoBook(), ...changes };
-      const content = canonicalPriceBook(book);
-      return store.publishBook({ ...book, content, hash: sha256(content) }, answer.lease);
-    };
-    expect(await publish({ name: "other prices" })).toBe("overlaps");
-    expect(await publish({ effective_from: TEN })).toBe("too_late");
-    expect(await publish({ effective_from: ELEVEN })).toBe("published");
-    expect(await store.priceBooks()).toHaveLength(2);
   });
 
   it("the same log gives the same hash, however it was cut into batches and partitions of rows", async () => {

@@ -1,0 +1,119 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { StaleLeaderError } from "../../services/adapters/clickhouse/settlement-store.ts";
+import { systemClock } from "../../services/adapters/clock/clock.ts";
+import { canonicalPriceBook } from "../../services/domain/pricing/price-book.ts";
+import { settle } from "../../services/settlement/pipeline.ts";
+import { demoBook, H100 } from "../support/pricing.ts";
+import { ELEVEN, pass, settlementOver, sha256, TEN } from "../support/settlement.ts";
+import { dropStores, STORES } from "../support/settlement-stores.ts";
+import { batch } from "../support/usage-log.ts";
+
+afterEach(dropStores);
+
+describe.each(STORES)("leading, chaining and pricing %s", (_name, open) => {
+  it("one leads: another owner waits, a stale one cannot write", async () => {
+    const { store, append } = await open();
+    await append(batch(0, 0, [{ id: "a", hour: TEN }]));
+    const first = await store.takeLease("first", 60_000);
+    if (first.kind !== "held") throw new Error("nobody else is there");
+    expect(await settle(settlementOver(store, { owner: "second" }))).toMatchObject({
+      kind: "not_leader",
+      owner: "first",
+    });
+    await store.releaseLease(first.lease);
+    const second = settlementOver(store, { owner: "second" });
+    const { closed } = await pass(second);
+    const [close] = closed;
+    if (close === undefined) throw new Error("not closed");
+    const stale = { ...close, sequence: 2n, revision: 2 };
+    await expect(store.commitClose(stale, first.lease)).rejects.toThrow(StaleLeaderError);
+    await expect(store.renewLease(first.lease, 1_000)).rejects.toThrow(StaleLeaderError);
+  });
+
+  it("a lease that is over writes nothing, and a place in the chain is taken once", async () => {
+    const { store, append } = await open();
+    await append(batch(0, 0, [{ id: "a", hour: TEN }]));
+    const { closed } = await pass(settlementOver(store));
+    const [close] = closed;
+    if (close === undefined) throw new Error("not closed");
+    const held = await store.takeLease("first", 60_000);
+    if (held.kind !== "held") throw new Error("nobody else is there");
+    await expect(store.commitClose(close, held.lease)).rejects.toThrow("METERHOUSE_SEQUENCE_TAKEN");
+    await store.releaseLease(held.lease);
+    await systemClock.sleep(2);
+    const next = { ...close, sequence: 2n, revision: 2 };
+    await expect(store.commitClose(next, held.lease)).rejects.toThrow("METERHOUSE_LEASE_OVER");
+  });
+
+  it("the chain links each close to the one before", async () => {
+    const { store, append } = await open();
+    await append(
+      batch(0, 0, [
+        { id: "a", hour: TEN },
+        { id: "b", hour: ELEVEN },
+      ]),
+    );
+    const { closed } = await pass(settlementOver(store));
+    await append(batch(0, 2, [{ id: "c", hour: TEN }]));
+    const { revised } = await pass(settlementOver(store));
+    const chain = [...closed, ...revised];
+    expect(chain.map(({ sequence }) => sequence)).toEqual([1n, 2n, 3n]);
+    expect(chain[0]?.previous_hash).toMatch(/^0{64}$/);
+    expect(chain[1]?.previous_hash).toBe(chain[0]?.chain_hash);
+    expect(chain[2]?.previous_hash).toBe(chain[1]?.chain_hash);
+    expect(await store.latestClose()).toEqual(chain[2]);
+    expect(await store.hourClose(TEN, 1)).toEqual(chain[0]);
+    expect(await store.hourClose(TEN)).toEqual(chain[2]);
+    expect(await store.hourClose(TEN + 36_000)).toBe(null);
+  });
+
+  it("an hour without a price book closes, and is charged once a book is there", async () => {
+    const { store, append, total } = await open();
+    await append(batch(0, 0, [{ id: "a", hour: TEN }]));
+    const before = await pass(settlementOver(store, { priceBooks: [] }));
+    expect([before.closed.length, before.rated, before.unpriced]).toEqual([1, [], [TEN]]);
+    expect(await total()).toBe("0.000000000000");
+    const after = await pass(settlementOver(store));
+    expect([after.closed, after.rated.length, after.unpriced]).toEqual([[], 1, []]);
+    expect(await total()).toBe("0.032291666667");
+  });
+
+  it("a card without a price waits alone, until a later book has it", async () => {
+    const { store, append, total } = await open();
+    await append(
+      batch(0, 0, [
+        { id: "a", hour: ELEVEN },
+        { id: "b", hour: ELEVEN, gpu_model: "NVIDIA B300" },
+      ]),
+    );
+    const first = await pass(settlementOver(store));
+    expect(first.rated).toMatchObject([{ rated: 1n, unrated: 1n, unrated_gpus: ["NVIDIA B300"] }]);
+    expect(first.unpriced).toEqual([ELEVEN]);
+    expect((await pass(settlementOver(store))).rated).toEqual([]);
+
+    const [h100] = demoBook().gpus;
+    if (h100 === undefined) throw new Error(`no price for ${H100}`);
+    const gpus = [{ ...h100, gpu_model: "NVIDIA B300", rate_per_gpu_hour: 5_000_000_000_000n }, h100];
+    const book = { ...demoBook(), name: "with B300", effective_from: ELEVEN, gpus };
+    const second = await pass(settlementOver(store, { priceBooks: [demoBook(), book] }));
+    expect(second.rated).toMatchObject([{ rating: 2, rated: 2n, unrated: 0n }]);
+    expect(await total()).toBe("0.096875000000");
+  });
+
+  it("a published book never changes, and none takes effect in hours that are charged", async () => {
+    const { store, append } = await open();
+    await append(batch(0, 0, [{ id: "a", hour: TEN }]));
+    await pass(settlementOver(store));
+    const answer = await store.takeLease("publisher", 60_000);
+    if (answer.kind !== "held") throw new Error("somebody leads");
+    const publish = (changes: { effective_from?: number; name?: string }) => {
+      const book = { ...demoBook(), ...changes };
+      const content = canonicalPriceBook(book);
+      return store.publishBook({ ...book, content, hash: sha256(content) }, answer.lease);
+    };
+    expect(await publish({ name: "other prices" })).toBe("overlaps");
+    expect(await publish({ effective_from: TEN })).toBe("too_late");
+    expect(await publish({ effective_from: ELEVEN })).toBe("published");
+    expect(await store.priceBooks()).toHaveLength(2);
+  });
+});
