@@ -6,9 +6,10 @@ import argparse
 import json
 from typing import Any
 
-from ..publish import Delivery, KafkaPublisher
+from ..publish import Delivery
 from ..wal import Wal
 from .failure import Failure
+from .kafka import add_kafka_options, kafka_publisher
 
 
 def register(commands: Any) -> None:
@@ -16,11 +17,7 @@ def register(commands: Any) -> None:
         "publish", help="send what a write-ahead log still holds", description=__doc__
     )
     parser.add_argument("wal", metavar="DIR", help="the write-ahead log")
-    parser.add_argument("--brokers", required=True, metavar="HOST:PORT,…")
-    parser.add_argument("--topic", default="gpu-time-events")
-    parser.add_argument(
-        "--timeout", type=float, default=60, metavar="S", help="how long to wait for the brokers"
-    )
+    add_kafka_options(parser, required=True)
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument("--limit", type=_count, metavar="N", help="send the oldest N only")
     amount.add_argument("--all-but", type=_count, metavar="N", help="hold the newest N back")
@@ -34,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
         limit = options.limit
         if options.all_but is not None:
             limit = max(0, pending - options.all_but)
-        publisher = KafkaPublisher(options.brokers, options.topic)
+        publisher = kafka_publisher(options)
         try:
             delivery = Delivery(wal, publisher)
             delivery.send(limit)

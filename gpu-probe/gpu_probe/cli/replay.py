@@ -12,11 +12,12 @@ from typing import Any, Dict, Optional, TextIO
 from ..accounting import Account, GpuMeter
 from ..device import Device, Opened, Power, ReplayDevice
 from ..device.replay import Trace, read_trace
-from ..publish import Delivery, FilePublisher, KafkaPublisher, Publisher, Spool
+from ..publish import Delivery, FilePublisher, Publisher, Spool
 from ..sharing import POLICIES, load_coefficients, make_policy
 from ..wal import Wal
 from .failure import Failure
 from .instant import hour_ns, instant_ns
+from .kafka import add_kafka_options, kafka_publisher
 
 _PROGRESS_EVERY_NS = 10_000_000_000
 
@@ -49,11 +50,7 @@ def register(commands: Any) -> None:
     parser.add_argument("--out", metavar="FILE", help="where --sink file writes; default: standard output")
     parser.add_argument("--wal", metavar="DIR", help="write-ahead log; default for kafka: a temporary one")
     parser.add_argument("--wal-max-bytes", type=int, default=1024**3, help="bound of the write-ahead log")
-    parser.add_argument("--brokers", metavar="HOST:PORT,…")
-    parser.add_argument("--topic", default="gpu-time-events")
-    parser.add_argument(
-        "--timeout", type=float, default=60, metavar="S", help="how long to wait for the brokers"
-    )
+    add_kafka_options(parser, required=False)
     when = parser.add_mutually_exclusive_group()
     when.add_argument(
         "--end-at", type=instant_ns, metavar="RFC3339", help="move the recording's end to this instant"
@@ -119,7 +116,7 @@ def _open_wal(options: argparse.Namespace, stack: ExitStack) -> Optional[Wal]:
 def _publisher(options: argparse.Namespace, stack: ExitStack) -> Publisher:
     publisher: Publisher
     if options.sink == "kafka":
-        publisher = KafkaPublisher(options.brokers, options.topic)
+        publisher = kafka_publisher(options)
     else:
         file: TextIO = sys.stdout
         if options.out:

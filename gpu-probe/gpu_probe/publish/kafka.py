@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, Mapping, Optional
 
 
 class KafkaError(RuntimeError):
@@ -13,13 +13,13 @@ class KafkaError(RuntimeError):
 
 
 class KafkaPublisher:
-    """``brokers`` is host:port,host:port.
+    """``brokers`` is host:port,host:port; ``extra`` are further librdkafka options, such as those for TLS and SASL.
 
     The producer is created with the first message, because librdkafka's threads do not live through a fork: a
     child that inherits this object makes its own.
     """
 
-    def __init__(self, brokers: str, topic: str, compression: str = "none") -> None:
+    def __init__(self, brokers: str, topic: str, extra: Optional[Mapping[str, Any]] = None) -> None:
         self._topic = topic
         self._options: Dict[str, Any] = {
             "bootstrap.servers": brokers,
@@ -29,11 +29,12 @@ class KafkaPublisher:
             # The partitioner of Java and kafkajs, so that copies of an id meet in one partition.
             "partitioner": "murmur2_random",
             # zstd and lz4 need plug-ins in kafkajs.
-            "compression.type": compression,
+            "compression.type": "none",
             "linger.ms": 20,
             # The write-ahead log waits for the broker; giving up here would only send the same again.
             "message.timeout.ms": 0,
             "queue.buffering.max.messages": 100_000,
+            **(extra or {}),
         }
         self._producer: Any = None
         self._pid: Optional[int] = None
