@@ -2,7 +2,7 @@
 // filled. Deterministic: record i is the same in every run.
 import { createHash } from "node:crypto";
 import { loadSchemas } from "../services/adapters/avro/schemas.ts";
-import { type EncodedRecord, recordWriter } from "../services/adapters/avro/writer.ts";
+import { type EncodedRecord, recordWriter } from "../services/adapters/avro/codec.ts";
 
 const TENANTS = 16;
 /** Every 50th record is a copy of one sent shortly before: 2 %. */

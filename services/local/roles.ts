@@ -56,9 +56,9 @@ export function grantsOf(role: Role, databases: readonly string[]): string[] {
         "GRANT SELECT ON system.*",
       ];
     case "processor":
-      // To see, and so to be able to kill, the inserts that an earlier owner of a partition left running.
-      return [...grants, "GRANT SELECT ON system.processes"];
     case "settlement":
+      // To see, and so to be able to kill, the inserts that an earlier owner or leader left running.
+      return [...grants, "GRANT SELECT ON system.processes"];
     case "reader":
       return grants;
   }

@@ -1,7 +1,7 @@
 // Events for tests: valid unless told otherwise, and the same for the same arguments.
 import { createHash } from "node:crypto";
 import { loadSchemas } from "../../services/adapters/avro/schemas.ts";
-import { type EncodedRecord, recordWriter } from "../../services/adapters/avro/writer.ts";
+import { type EncodedRecord, recordWriter } from "../../services/adapters/avro/codec.ts";
 
 export type EventFields = Record<string, unknown> & { event_id: Uint8Array; started_at: number; ended_at: number };
 

@@ -1,0 +1,7 @@
+SELECT
+    toString(sum(physical_ns)) AS physical,
+    toString(sum(sessions_ns)) AS sessions,
+    toString(sum(operator_ns)) AS operator,
+    toString(sum(idle_ns)) AS idle,
+    toString(sum(unattributed_ns)) AS unattributed
+FROM gpu_hour_account

@@ -1,0 +1,39 @@
+// The demo's closing account, asked of ClickHouse: two sums that must balance exactly.
+import { type ClickHouse, loadQuery } from "../../adapters/clickhouse/client.ts";
+
+export interface Account {
+  readonly events: Record<"received" | "counted" | "duplicate" | "conflict" | "rejected", number>;
+  readonly gpu_time_ns: Record<"physical" | "sessions" | "operator" | "idle" | "unattributed", string>;
+  readonly hours_closed: number;
+  readonly tenants_billed: number;
+  readonly charges_total: string;
+  readonly currency: string;
+}
+
+export async function readAccount(client: ClickHouse): Promise<Account> {
+  const [events] = await client.query<Account["events"]>(loadQuery("account_events"));
+  const [time] = await client.query<Account["gpu_time_ns"]>(loadQuery("account_gpu_time"));
+  const [bills] = await client.query<Omit<Account, "events" | "gpu_time_ns">>(loadQuery("account_bills"));
+  if (events === undefined || time === undefined || bills === undefined) throw new Error("no account");
+  return {
+    events: Object.fromEntries(
+      Object.entries(events).map(([name, value]) => [name, Number(value)]),
+    ) as Account["events"],
+    gpu_time_ns: time,
+    ...bills,
+    hours_closed: Number(bills.hours_closed),
+    tenants_billed: Number(bills.tenants_billed),
+  };
+}
+
+/** What does not add up, in words; nothing if the account balances. */
+export function faultsOf({ events, gpu_time_ns: time }: Account): string[] {
+  const faults: string[] = [];
+  const ended = events.counted + events.duplicate + events.conflict + events.rejected;
+  if (events.received !== ended)
+    faults.push(`${events.received} records were received, ${ended} are accounted for`);
+  const parts = BigInt(time.sessions) + BigInt(time.operator) + BigInt(time.idle) + BigInt(time.unattributed);
+  if (BigInt(time.physical) !== parts)
+    faults.push(`the GPU ran ${time.physical} ns, ${parts} ns are accounted for`);
+  return faults;
+}

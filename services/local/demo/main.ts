@@ -1,0 +1,90 @@
+// npm run demo [-- --json] [-- --keep] [-- --kills N] [-- --boundary 2026-01-31T10:00Z]
+import { parseArgs } from "node:util";
+import { systemClock } from "../../adapters/clock/clock.ts";
+import { runProcess } from "../../adapters/lifecycle/lifecycle.ts";
+import { createLog } from "../../adapters/log/log.ts";
+import { parseHour } from "../../domain/ledger/hour.ts";
+import { LocalFailure } from "../failure.ts";
+import { setUp } from "../setup.ts";
+import { type Stack, startStack } from "../stack.ts";
+import { type Account } from "./account.ts";
+import { latestBoundary, tell } from "./story.ts";
+
+const USAGE = "usage: npm run demo [-- --json] [-- --keep] [-- --kills N] [-- --boundary 2026-01-31T10:00Z]";
+const GRACE_MS = 600_000;
+
+function optionsOf(args: string[]) {
+  try {
+    const { values } = parseArgs({
+      args,
+      options: {
+        json: { type: "boolean", default: false },
+        keep: { type: "boolean", default: false },
+        kills: { type: "string", default: "0" },
+        boundary: { type: "string" },
+      },
+    });
+    const boundary =
+      values.boundary === undefined
+        ? latestBoundary(systemClock.nowMs(), GRACE_MS)
+        : parseHour(values.boundary);
+    if (boundary === null)
+      throw new Error(`--boundary ${values.boundary} is no hour such as 2026-01-31T10:00Z`);
+    if (!/^\d$/.test(values.kills)) throw new Error("--kills takes a number from 0 to 9");
+    return { json: values.json, keep: values.keep, kills: Number(values.kills), boundary };
+  } catch (error) {
+    throw new LocalFailure(`${error instanceof Error ? error.message : error}\n${USAGE}`);
+  }
+}
+
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+
+await runProcess({ log: createLog({ level: "warn", name: "demo" }) }, async (life) => {
+  const log = createLog({ level: "error", name: "demo" });
+  const began = systemClock.monotonicMs();
+  const elapsed = (): number => (systemClock.monotonicMs() - began) / 1000;
+  const say = (text: string): void =>
+    print(text.includes("\n") ? text : `${elapsed().toFixed(1).padStart(5)} s  ${text}`);
+  try {
+    const options = optionsOf(process.argv.slice(2));
+    await setUp(say);
+    const stack = await life.start(
+      "stack",
+      () => startStack(),
+      (started) => started.stop(),
+    );
+    say(`Kafka on ${stack.kafkaBrokers} and ClickHouse on ${stack.clickhouseUrl} are up`);
+    const account = await tell({ stack, boundary: options.boundary, kills: options.kills, log, say });
+    print(accountText(account));
+    if (options.keep) print(keepText(stack));
+    if (options.json) print(JSON.stringify({ ...account, seconds: Number(elapsed().toFixed(1)) }));
+    if (!options.keep) life.stop();
+  } catch (error) {
+    if (!(error instanceof LocalFailure)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    life.stop(1);
+  }
+});
+
+function accountText({ events, gpu_time_ns: time, ...bills }: Account): string {
+  const seconds = (ns: string): string => `${ns.padStart(10, "0").replace(/(\d{9})$/, ".$1")} s`;
+  return [
+    "",
+    "The account",
+    `  records   ${events.received} received = ${events.counted} counted + ${events.duplicate} duplicate + ${events.conflict} conflict + ${events.rejected} rejected`,
+    `  GPU time  ${seconds(time.physical)} = ${seconds(time.sessions)} sessions + ${seconds(time.operator)} operator + ${seconds(time.idle)} idle + ${seconds(time.unattributed)} unattributed`,
+    `  charges   ${bills.charges_total} ${bills.currency} to ${bills.tenants_billed} tenants over ${bills.hours_closed} hours`,
+    "",
+  ].join("\n");
+}
+
+function keepText(stack: Stack): string {
+  const { user, password } = stack.users.reader;
+  return [
+    "The stack stays up until Ctrl-C. Ask it, for example:",
+    `  curl '${stack.clickhouseUrl}/?database=meterhouse' -u '${user}:${password}' -d 'SELECT * FROM tenant_totals FORMAT PrettyCompact'`,
+    `  curl '${stack.clickhouseUrl}/?database=meterhouse' -u '${user}:${password}' -d 'SELECT * FROM gpu_hour_account FORMAT Vertical'`,
+    `Views: events, usage_windows, rejected_events, batches, usage_hourly_current, charges_current, … (clickhouse/README.md)`,
+    "",
+  ].join("\n");
+}
