@@ -53,6 +53,7 @@ export class Block {
   private readonly eventDictionaries: Dictionary[];
   private readonly limits: BlockLimits;
   private bytes = 0;
+  private reserved = 0;
   private dictionaryIsFull = false;
 
   constructor(limits: BlockLimits) {
@@ -71,6 +72,7 @@ export class Block {
     this.windows.clear();
     this.partitions.clear();
     this.bytes = 0;
+    this.reserved = 0;
     this.dictionaryIsFull = false;
     for (const dictionary of this.dictionaries.values()) dictionary.clear();
   }
@@ -81,7 +83,7 @@ export class Block {
 
   get isFull(): boolean {
     return (
-      this.events.rows + this.rows.length + this.windows.size >= this.limits.block_rows_max ||
+      this.events.rows + this.rows.length + this.windows.size + this.reserved >= this.limits.block_rows_max ||
       this.bytes >= this.limits.block_bytes_max ||
       this.dictionaryIsFull
     );
@@ -173,6 +175,12 @@ export class Block {
   /** A void knows its event's hour from the id, but neither tenant nor model. */
   countVoid(hour: number): void {
     this.windows.addCount(this.windows.find(hour, 0, 0, 0, 0, 0, 0, 0), "voids");
+  }
+
+  /** Keeps room for a late record, which gets its rows when the block is sealed. */
+  reserve(rows: number, bytes: number): void {
+    this.reserved += rows;
+    this.bytes += bytes;
   }
 
   addRow(row: Row, bytes: number): void {

@@ -9,7 +9,7 @@ import { hash, hashPayload } from "../event/payload-hash.ts";
 import type { RecordReader } from "../event/reader.ts";
 import { EventRecord, NUMBERS } from "../event/record.ts";
 import { type AcceptedAge, type Fault, validateEvent } from "../event/validate.ts";
-import { lastHour } from "../window/split.ts";
+import { firstHour, lastHour } from "../window/split.ts";
 import type { Block, PartitionBatch } from "./block.ts";
 import { addEventSlices, eventRejectHour } from "./event-rows.ts";
 import { rejectRow, totalsRow, voidRow } from "./other-rows.ts";
@@ -140,6 +140,10 @@ export class Intake {
         return undefined;
       default: {
         const id = event.bytes.slice(event.id, event.id + ID_BYTES);
+        block.reserve(
+          hourOf(event) - firstHour(event.numbers[NUMBERS.started_at] as number) + 1,
+          record.valueLength,
+        );
         return late(batch.partition, record, "event", id, low, high);
       }
     }
@@ -182,6 +186,7 @@ export class Intake {
         return undefined;
       }
       default:
+        block.reserve(1, record.valueLength);
         return late(batch.partition, record, space, id.slice(), low, high);
     }
   }

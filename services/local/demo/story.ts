@@ -1,4 +1,6 @@
 // The demo, told in order: a recorded workload through probe, Kafka, processor, settlement, to a bill per tenant.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadSchemas } from "../../adapters/avro/schemas.ts";
 import { type ClickHouse, openClickHouse } from "../../adapters/clickhouse/client.ts";
@@ -50,6 +52,7 @@ export async function tell(options: StoryOptions): Promise<Account> {
   const kafka = openKafka({ brokers: stack.kafkaBrokers, clientId: "meterhouse-demo", log });
   const reader = openClickHouse({ url: stack.clickhouseUrl, database: DATABASE, ...stack.users.reader });
   const processor = new Processor(processorEnvironment(stack));
+  const wal = await mkdtemp(join(tmpdir(), "meterhouse-wal-"));
   try {
     const applied = await migrate(owner, join(PROJECT_ROOT, "clickhouse/migrations"));
     say(`ClickHouse has its tables (${applied.length} migrations applied)`);
@@ -61,7 +64,6 @@ export async function tell(options: StoryOptions): Promise<Account> {
       recordBytesMax: RECORD_BYTES_MAX,
     });
     processor.start();
-    const wal = join(stack.directory, "probe-wal");
     await replay(wal, boundary, say);
     const brokers = stack.kafkaBrokers.join();
     await runProbe(
@@ -86,7 +88,7 @@ export async function tell(options: StoryOptions): Promise<Account> {
     return account;
   } finally {
     await processor.end();
-    await Promise.all([owner.close(), reader.close()]);
+    await Promise.all([owner.close(), reader.close(), rm(wal, { recursive: true })]);
   }
 }
 
@@ -104,10 +106,7 @@ async function replay(wal: string, boundary: number, say: (line: string) => void
   );
 }
 
-async function disturb(
-  { stack, log, say }: StoryOptions,
-  kafka: ReturnType<typeof openKafka>,
-): Promise<void> {
+async function disturb({ log, say }: StoryOptions, kafka: ReturnType<typeof openKafka>): Promise<void> {
   const schemas = loadSchemas();
   const records = await readTopic({
     kafka,

@@ -1,0 +1,83 @@
+// The demo is the promise of the whole house in one command. Killing the processor in the middle of it changes nothing.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { describe, expect, test } from "vitest";
+import { PROJECT_ROOT } from "../../services/local/paths.ts";
+
+const HOUR_MS = 3_600_000;
+/** Both runs put the recording at the same time, so that ids, hours and charges can be compared. */
+const boundary = new Date(Math.floor(Date.now() / HOUR_MS) * HOUR_MS - 3 * HOUR_MS).toISOString();
+
+interface Account {
+  readonly events: Record<string, number>;
+  readonly gpu_time_ns: Record<string, string>;
+  readonly hours_closed: number;
+  readonly tenants_billed: number;
+  readonly charges_total: string;
+  readonly currency: string;
+  readonly seconds: number;
+}
+
+async function runDemo(...args: string[]): Promise<{ account: Account; output: string }> {
+  const entry = `${PROJECT_ROOT}services/cli/main.ts`;
+  const child = spawn(process.execPath, [entry, "demo", "--json", "--boundary", boundary, ...args], {
+    cwd: PROJECT_ROOT,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+  });
+  const [code] = (await once(child, "close")) as [number | null];
+  expect(code, output).toBe(0);
+  return { account: JSON.parse(output.trim().split("\n").at(-1) ?? "") as Account, output };
+}
+
+const sum = (values: (number | string | undefined)[]): bigint =>
+  values.reduce<bigint>((total, value) => total + BigInt(value ?? 0), 0n);
+
+describe("the demo", () => {
+  test("balances, bills every tenant, and comes out the same with the processor killed three times", {
+    timeout: 240_000,
+  }, async () => {
+    const { account, output } = await runDemo();
+    const { events, gpu_time_ns: time } = account;
+    expect(sum([events["counted"], events["duplicate"], events["conflict"], events["rejected"]])).toBe(
+      sum([events["received"]]),
+    );
+    expect(sum([time["sessions"], time["operator"], time["idle"], time["unattributed"]])).toBe(
+      sum([time["physical"]]),
+    );
+    // every step of the recording was measured, so nothing is left without a name
+    expect(time["sessions"]).toBe("118226267900");
+    expect(time["unattributed"]).toBe("0");
+    expect(events["duplicate"]).toBeGreaterThan(0);
+    expect(events["conflict"]).toBe(3);
+    expect(events["rejected"]).toBe(12);
+    expect(account.hours_closed).toBe(2);
+    expect(account.tenants_billed).toBe(16);
+    expect(account.currency).toBe("USD");
+    expect(output).toMatch(/revised .* revision 2/);
+
+    const { account: killed, output: killedOutput } = await runDemo("--kills", "3");
+    expect(killedOutput.match(/killed the processor/g)).toHaveLength(3);
+    expect({ ...killed, seconds: 0 }).toEqual({ ...account, seconds: 0 });
+  });
+
+  test("says what an argument should be", async () => {
+    const child = spawn(
+      process.execPath,
+      [`${PROJECT_ROOT}services/local/demo/main.ts`, "--boundary", "soon"],
+      {
+        stdio: ["ignore", "ignore", "pipe"],
+      },
+    );
+    let said = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      said += text;
+    });
+    const [code] = (await once(child, "close")) as [number | null];
+    expect(code).toBe(1);
+    expect(said).toContain("--boundary soon is no hour");
+  });
+});
