@@ -69,7 +69,11 @@ class EnergySplit:
         """Closes the ticks that end by ``until``, before which all segments are known."""
         while self._readings and self._readings[0].at_ns <= until:
             self._close(self._readings.popleft())
-        self._settle_pieces(max(self.settled, until - WAIT_NS))
+        late = until - WAIT_NS
+        if late > self.settled:
+            # What the held tick says must be booked before its pieces are given up on.
+            self._release()
+        self._settle_pieces(max(self.settled, late))
 
     def stop(self, at: int) -> None:
         """No more readings: what is not covered by a tick stays without energy."""

@@ -7,6 +7,7 @@ import json
 import sys
 import tempfile
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, Dict, Optional, TextIO
 
 from ..accounting import Account, GpuMeter
@@ -120,7 +121,7 @@ def _publisher(options: argparse.Namespace, stack: ExitStack) -> Publisher:
     else:
         file: TextIO = sys.stdout
         if options.out:
-            file = stack.enter_context(open(options.out, "w", encoding="utf-8"))
+            file = stack.enter_context(Path(options.out).open("w", encoding="utf-8"))
         publisher = FilePublisher(file)
     stack.callback(publisher.close)
     return publisher

@@ -13,7 +13,7 @@ class KafkaError(RuntimeError):
 
 
 class KafkaPublisher:
-    """``brokers`` is host:port,host:port; ``extra`` are further librdkafka options, such as those for TLS and SASL.
+    """``brokers`` is host:port,host:port; ``extra`` are further librdkafka options, such as those for TLS.
 
     The producer is created with the first message, because librdkafka's threads do not live through a fork: a
     child that inherits this object makes its own.
