@@ -6,14 +6,14 @@ import { type EncodedRecord, recordWriter } from "../services/adapters/avro/code
 
 const TENANTS = 16;
 /** Every 50th record is a copy of one sent shortly before: 2 %. */
-export const COPY_EVERY = 50;
+const COPY_EVERY = 50;
 const COPY_DISTANCE = 977;
 const weights = Array.from({ length: TENANTS }, (_, i) => 1 / (i + 1));
 const weightSum = weights.reduce((sum, weight) => sum + weight, 0);
 
 const encode = recordWriter(loadSchemas(), "gpu_time_event");
 
-export const isCopy = (i: number): boolean => i % COPY_EVERY === COPY_EVERY - 1 && i > COPY_DISTANCE;
+const isCopy = (i: number): boolean => i % COPY_EVERY === COPY_EVERY - 1 && i > COPY_DISTANCE;
 
 /** Record `i` of a load whose events end in the `spanMs` before `endMs`. */
 export function record(i: number, endMs: number, spanMs: number): EncodedRecord {

@@ -92,12 +92,12 @@ async function failed(child: ChildProcess): Promise<never> {
 const CLOCK_TICKS_PER_SECOND = 100;
 
 /** From /proc/<pid>/stat (proc(5)): fields 14 and 15, all threads. */
-export function cpuSecondsOf(pid: number): number {
+function cpuSecondsOf(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
   return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
 }
 
-export function peakRssMib(pid: number): number {
+function peakRssMib(pid: number): number {
   const match = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
   return Math.round(Number(match?.[1]) / 1024);
 }

@@ -9,7 +9,7 @@ const TABLE = Array.from({ length: 256 }, (_, byte) => {
   return value;
 });
 
-export function rabin(bytes: Uint8Array): bigint {
+function rabin(bytes: Uint8Array): bigint {
   let value = EMPTY;
   for (const byte of bytes) value = (value >> 8n) ^ (TABLE[Number((value ^ BigInt(byte)) & 0xffn)] as bigint);
   return value;

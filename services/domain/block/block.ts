@@ -7,8 +7,6 @@ import { COLUMNS, type ColumnName, type DictionaryColumn, EVENT_DICTIONARIES, ty
 import { DICTIONARY_MAX, Dictionary, EMPTY_TEXT, INVALID_TEXT } from "./dictionary.ts";
 import { EventColumns } from "./event-columns.ts";
 
-export type Outcome = "counted" | "duplicates" | "conflicts" | "rejected";
-
 /** The account of one Kafka partition in a block: received = counted + duplicates + conflicts + rejected. */
 export interface PartitionBatch {
   readonly partition: number;

@@ -3,6 +3,7 @@ import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { environment } from "../../adapters/config/start.ts";
 import { LocalFailure } from "../failure.ts";
 import { PROJECT_ROOT, VIRTUAL_ENV } from "../paths.ts";
 
@@ -23,7 +24,7 @@ export class Service {
     this.name = name;
     this.process = fork(`${PROJECT_ROOT}${entry}`, [], {
       execArgv: [QUIET, "--import", DIE_WITH_PARENT],
-      env: { ...process.env, ...env },
+      env: { ...environment(), ...env },
       stdio: ["ignore", "ignore", "pipe", "ipc"],
       detached: true,
     });
@@ -57,7 +58,7 @@ export async function runProbe(args: readonly string[], onProgress: (line: strin
 /** Runs one of our entry points to its end; answers its standard output. */
 export async function runOnce(entry: string, args: readonly string[], env: Environment): Promise<string> {
   const child = spawn(process.execPath, [QUIET, `${PROJECT_ROOT}${entry}`, ...args], {
-    env: { ...process.env, ...env },
+    env: { ...environment(), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   return finish(entry, child, () => undefined);
