@@ -8,10 +8,10 @@ import { openKafka } from "../services/adapters/kafka/client.ts";
 import { openProducer } from "../services/adapters/kafka/producer.ts";
 import { createLog } from "../services/adapters/log/log.ts";
 import { startStack } from "../services/local/stack.ts";
+import { prepareBlocks, runCeiling } from "./ceiling.ts";
 import { dedupeBytesPerId } from "./dedupe.ts";
 import { record } from "./events.ts";
 import { report } from "./report.ts";
-import { prepareBlocks, runCeiling } from "./ceiling.ts";
 import { type Figures, runNaive, runProcessor } from "./sides.ts";
 import { createTables, readNaiveTable } from "./tables.ts";
 

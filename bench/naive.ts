@@ -3,8 +3,8 @@
 import { createClient } from "@clickhouse/client";
 import avro from "avsc";
 import { Kafka, logLevel } from "kafkajs";
-import { environment } from "../services/adapters/config/start.ts";
 import { loadSchemas } from "../services/adapters/avro/schemas.ts";
+import { environment } from "../services/adapters/config/start.ts";
 
 const BATCH_ROWS = 10_000;
 const SINGLE_OBJECT_HEADER = 10;

@@ -3,9 +3,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { environment } from "../services/adapters/config/start.ts";
 import type { ClickHouse } from "../services/adapters/clickhouse/client.ts";
 import { systemClock } from "../services/adapters/clock/clock.ts";
+import { environment } from "../services/adapters/config/start.ts";
 
 export interface Figures {
   readonly seconds: number;

@@ -1,5 +1,14 @@
-import { duration, integer, list, optional, port, secret, text, url } from "../adapters/config/fields.ts";
-import { choice } from "../adapters/config/fields.ts";
+import {
+  choice,
+  duration,
+  integer,
+  list,
+  optional,
+  port,
+  secret,
+  text,
+  url,
+} from "../adapters/config/fields.ts";
 import { LOG_LEVELS } from "../adapters/log/log.ts";
 
 export const FIELDS = {

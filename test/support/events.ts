@@ -1,9 +1,13 @@
 // Events for tests: valid unless told otherwise, and the same for the same arguments.
 import { createHash } from "node:crypto";
-import { loadSchemas } from "../../services/adapters/avro/schemas.ts";
 import { type EncodedRecord, recordWriter } from "../../services/adapters/avro/codec.ts";
+import { loadSchemas } from "../../services/adapters/avro/schemas.ts";
 
-export type EventFields = Record<string, unknown> & { event_id: Uint8Array; started_at: number; ended_at: number };
+export type EventFields = Record<string, unknown> & {
+  event_id: Uint8Array;
+  started_at: number;
+  ended_at: number;
+};
 
 const schemas = loadSchemas();
 export const encodeEvent = recordWriter(schemas, "gpu_time_event") as (fields: EventFields) => EncodedRecord;
@@ -20,7 +24,11 @@ export function uuidV7(ms: number, seed: string): Buffer {
 }
 
 /** An event of 250 ms that ends at `endedAtMs`; `seed` makes it another one. */
-export function makeEvent(endedAtMs: number, seed: string, fields: Record<string, unknown> = {}): EventFields {
+export function makeEvent(
+  endedAtMs: number,
+  seed: string,
+  fields: Record<string, unknown> = {},
+): EventFields {
   const base = {
     event_id: uuidV7(endedAtMs, seed),
     session_id: `session-${seed}`,

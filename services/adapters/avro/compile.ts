@@ -6,11 +6,13 @@ import {
   type EnumField,
   type EventRecord,
   NULLABLE_NUMBERS,
+  NULLABLE_TEXTS,
   NUMBERS,
   type NumberField,
+  TEXTS,
+  type TextField,
 } from "../../domain/event/record.ts";
-import { NULLABLE_TEXTS, TEXTS, type TextField } from "../../domain/event/record.ts";
-import { AvroCursor } from "./cursor.ts";
+import type { AvroCursor } from "./cursor.ts";
 
 export type DecodeEvent = (cursor: AvroCursor, event: EventRecord) => void;
 

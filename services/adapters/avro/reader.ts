@@ -3,8 +3,8 @@
 import type { Type } from "avsc";
 import avro from "avsc";
 import type { RejectCode } from "../../domain/event/codes.ts";
-import { ENUMS, type EventRecord } from "../../domain/event/record.ts";
 import type { EventVoid, GpuTotals, Read, RecordReader } from "../../domain/event/reader.ts";
+import { ENUMS, type EventRecord } from "../../domain/event/record.ts";
 import { compileEvent, type DecodeEvent, type RecordSchema } from "./compile.ts";
 import { AvroCursor } from "./cursor.ts";
 import { fingerprint } from "./fingerprint.ts";

@@ -3,7 +3,7 @@
 
 /** Marks an absent nullable number. Never reaches arithmetic: every reader tests it with isNull. */
 export const NULL = Number.NaN;
-export const isNull = (value: number): boolean => value !== value;
+export const isNull = (value: number): boolean => Number.isNaN(value);
 
 /** Index of each number in `EventRecord.numbers`, in the order of the schema. */
 export const NUMBERS = {

@@ -7,7 +7,7 @@ import { parseHour } from "../../domain/ledger/hour.ts";
 import { LocalFailure } from "../failure.ts";
 import { setUp } from "../setup.ts";
 import { type Stack, startStack } from "../stack.ts";
-import { type Account } from "./account.ts";
+import type { Account } from "./account.ts";
 import { latestBoundary, tell } from "./story.ts";
 
 const USAGE = "usage: npm run demo [-- --json] [-- --keep] [-- --kills N] [-- --boundary 2026-01-31T10:00Z]";
