@@ -1,4 +1,4 @@
-"""P6: whatever a device tells, time and energy add up by GPU and minute, to the nanosecond and the microjoule."""
+"""P6: whatever a device tells, time and energy add up by GPU and minute, to the last unit."""
 
 from collections import Counter
 
@@ -42,8 +42,8 @@ def opened(session, at=START, prompt=100):
 
 @st.composite
 def recordings(draw):
-    """A device's records: sessions come and go, steps overlap in up to three streams, some are missed, the sensor
-    ticks at its own pace, and all of it may cross minutes and an hour."""
+    """A device's records: sessions come and go, steps overlap in up to three streams, some are missed, the
+    sensor ticks at its own pace, and all of it may cross minutes and an hour."""
     records, ends = [], [START] * draw(st.integers(1, 3))
     if draw(st.booleans()):
         length = draw(st.integers(0, 80 * SECOND))

@@ -195,6 +195,17 @@ def test_memory_peaks_of_overlapping_sessions_do_not_erase_each_other():
     ]
 
 
+def test_a_peak_from_before_a_session_opened_is_not_its_own():
+    scene = Scene()
+    scene.open(1, 0)
+    scene.step(0, 1, (1, 10, 10), memory=900)
+    scene.open(2, 1)
+    scene.step(1, 1, (1, 1, 11), (2, 10, 10), memory=400)
+    scene.close(2, 2)
+    scene.close(1, 2)
+    assert [event["memory_peak_bytes"] for event in scene.end(2).events] == [400, 900]
+
+
 def test_tokens_from_a_prefix_cache_and_the_engines_own_count():
     scene = Scene()
     scene.open(1, 0, prompt=100)

@@ -121,7 +121,7 @@ def _publisher(options: argparse.Namespace, stack: ExitStack) -> Publisher:
     else:
         file: TextIO = sys.stdout
         if options.out:
-            file = stack.enter_context(Path(options.out).open("w", encoding="utf-8"))
+            file = stack.enter_context(Path(options.out).open("w", encoding="utf-8"))  # noqa: SIM115
         publisher = FilePublisher(file)
     stack.callback(publisher.close)
     return publisher
