@@ -2,11 +2,11 @@
 //
 // An entry is 20 bytes: of a UUIDv7 whose hour is known, 96 bits are left (22 of milliseconds, 74 of hash), and 64 bits
 // of payload hash. The index holds 32-bit positions (6 of them a tag), so its growth moves 4 bytes an id and not 20.
-// Growing by half keeps the index between 0.53 and 0.8 full: 25 to 27.5 bytes an id, where entries stored in the
-// table itself at the same speed would cost 24 / 0.6 = 40.
+// Growing by half keeps the index between 0.53 and 0.8 full: 25 to 27.5 bytes an id, and at most one chunk of the log (40 KiB)
+// more, where entries stored in the table itself at the same speed would cost 24 / 0.6 = 40.
 
 const WORDS = 5;
-const CHUNK_BITS = 13;
+const CHUNK_BITS = 11;
 const CHUNK_ENTRIES = 1 << CHUNK_BITS;
 const CHUNK_MASK = CHUNK_ENTRIES - 1;
 const FIRST_ENTRIES = 64;
