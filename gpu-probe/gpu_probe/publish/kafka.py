@@ -31,6 +31,8 @@ class KafkaPublisher:
             # zstd and lz4 need plug-ins in kafkajs.
             "compression.type": "none",
             "linger.ms": 20,
+            # librdkafka warns of what it then retries by itself, as while a broker starts.
+            "log_level": 3,
             # The write-ahead log waits for the broker; giving up here would only send the same again.
             "message.timeout.ms": 0,
             "queue.buffering.max.messages": 100_000,
