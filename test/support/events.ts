@@ -74,3 +74,50 @@ export function makeEvent(
   };
   return { ...base, ...fields };
 }
+
+export type TotalsFields = Record<string, unknown> & { totals_id: Uint8Array };
+export type VoidFields = Record<string, unknown> & { event_id: Uint8Array };
+
+/** The totals of half a minute that ends at `endedAtMs`, balanced; `seed` makes them others. */
+export function makeTotals(
+  endedAtMs: number,
+  seed: string,
+  fields: Record<string, unknown> = {},
+): TotalsFields {
+  const base = {
+    totals_id: uuidV7(endedAtMs, seed),
+    node: "node-1",
+    container_id: "pod-1",
+    gpu_uuid: "GPU-52f9d98e-8ef1-2841-28d6-8a9dafbefdb3",
+    gpu_model: "NVIDIA H100 80GB HBM3",
+    mig_profile: null,
+    sharing: "exclusive",
+    rank: 0,
+    started_at: (endedAtMs - 30_000) * 1000,
+    ended_at: endedAtMs * 1000,
+    wall_time_ns: 30_000_000_000,
+    attributed_ns: 20_000_000_001,
+    operator_ns: 5_000_000_000,
+    idle_ns: 4_999_999_000,
+    unattributed_ns: 999,
+    energy_uj: 16_000_000_000,
+    energy_attributed_uj: 12_000_000_000,
+    energy_operator_uj: 3_000_000_000,
+    energy_idle_uj: 1_000_000_000,
+    steps: 1_200,
+    steps_missed: 3,
+    lost_events: 2,
+    probe_version: "0.1.0",
+  };
+  return { ...base, ...fields };
+}
+
+/** An order that takes `event_id` out. */
+export function makeVoid(event_id: Uint8Array, fields: Record<string, unknown> = {}): VoidFields {
+  const base = {
+    reason: "billed to the wrong tenant",
+    issued_by: "ops@example.com",
+    issued_at: 1_795_000_000_000_000,
+  };
+  return { event_id, ...base, ...fields };
+}

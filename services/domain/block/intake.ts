@@ -95,7 +95,7 @@ export class Intake {
       }
       case "void": {
         const order = read.void;
-        const fault = keyFault(record, order.event_id, 0) ?? validateVoid(order);
+        const fault = keyFault(record, order.event_id, 0) ?? validateVoid(order, record.ingestedAtMs);
         return this.takeOther(block, batch, record, "void", order.event_id, fault, seen, () => {
           block.addRow(voidRow(block, batch.partition, record, order, hash.low, hash.high), 0);
           block.countVoid(idHour(order.event_id, 0));

@@ -1,12 +1,21 @@
 // What a valid totals record and a valid void are.
-import { isUuidV7 } from "../event/id.ts";
+import { idTimeMs, isUuidV7 } from "../event/id.ts";
 import type { EventVoid, GpuTotals } from "../event/reader.ts";
 import { isCleanText } from "../event/text.ts";
-import { type AcceptedAge, type Fault, QUANTITY_MAX, TEXT_BYTES_MAX, timeFault } from "../event/validate.ts";
+import {
+  type AcceptedAge,
+  type Fault,
+  FUTURE_MAX_MS,
+  QUANTITY_MAX,
+  TEXT_BYTES_MAX,
+  timeFault,
+} from "../event/validate.ts";
 import { utf8 } from "./utf8.ts";
 
 export const REASON_BYTES_MAX = 1024;
 const MINUTE_US = 60_000_000;
+/** What stands in a decoded text for bytes that were not UTF-8. */
+const UNREADABLE = "\ufffd";
 
 export function validateTotals(totals: GpuTotals, ingestedAtMs: number, age: AcceptedAge): Fault | undefined {
   for (const [field, value] of Object.entries(totals)) {
@@ -43,9 +52,14 @@ function totalsTextFault(totals: GpuTotals): Fault | undefined {
   return undefined;
 }
 
-export function validateVoid(order: EventVoid): Fault | undefined {
+/** @param ingestedAtMs the broker's append time: nothing later than the events of that time can be taken out */
+export function validateVoid(order: EventVoid, ingestedAtMs: number): Fault | undefined {
   if (!isUuidV7(order.event_id, 0)) {
     return { code: "EVENT_ID_NOT_UUIDV7", detail: "version or variant bits differ" };
+  }
+  const aheadMs = idTimeMs(order.event_id, 0) - ingestedAtMs;
+  if (aheadMs > FUTURE_MAX_MS) {
+    return { code: "EVENT_TIME_FUTURE", detail: `the event's id is ${aheadMs} ms after the append time` };
   }
   if (order.issued_at < 0)
     return { code: "EVENT_NUMBER_NEGATIVE", detail: `issued_at is ${order.issued_at}` };
@@ -62,5 +76,6 @@ function textFault(field: string, text: string, bytesMax: number): Fault | undef
   if (bytes.length < 1 || bytes.length > bytesMax) {
     return { code: "EVENT_TEXT_LENGTH", detail: `${field} has ${bytes.length} bytes` };
   }
-  return isCleanText(bytes, 0, bytes.length) ? undefined : { code: "EVENT_TEXT_INVALID", detail: field };
+  const isClean = isCleanText(bytes, 0, bytes.length) && !text.includes(UNREADABLE);
+  return isClean ? undefined : { code: "EVENT_TEXT_INVALID", detail: field };
 }
