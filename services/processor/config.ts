@@ -1,6 +1,8 @@
+import { confluentIds, loadSchemas } from "../adapters/avro/schemas.ts";
 import {
   choice,
   duration,
+  type Field,
   integer,
   list,
   optional,
@@ -10,6 +12,19 @@ import {
   url,
 } from "../adapters/config/fields.ts";
 import { LOG_LEVELS } from "../adapters/log/log.ts";
+
+const SCHEMA_IDS: Field<ReadonlyMap<number, string>> = {
+  key: "METERHOUSE_CONFLUENT_SCHEMA_IDS",
+  expected: `ids and schemas separated by commas, such as 1=gpu_time_event/v1; schemas are ${schemaNames().join(", ")}`,
+  parse: (raw) => {
+    const ids = confluentIds(raw.split(",").map((line) => line.trim()));
+    if (ids === undefined) return { ok: false, problem: "is not like that" };
+    const unknown = [...ids.values()].find((name) => !schemaNames().includes(name));
+    return unknown === undefined
+      ? { ok: true, value: ids }
+      : { ok: false, problem: `names the schema ${unknown}, which is not there` };
+  },
+};
 
 export const FIELDS = {
   log_level: choice("METERHOUSE_LOG_LEVEL", LOG_LEVELS, { default: "info" }),
@@ -38,5 +53,9 @@ export const FIELDS = {
     min: 65_536,
     max: 268_435_456,
   }),
-  confluent_ids: optional(list("METERHOUSE_CONFLUENT_SCHEMA_IDS")),
+  confluent_ids: optional(SCHEMA_IDS),
 };
+
+function schemaNames(): string[] {
+  return loadSchemas().map(({ record, version }) => `${record}/${version}`);
+}

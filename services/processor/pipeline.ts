@@ -7,46 +7,50 @@ import type { Block } from "../domain/block/block.ts";
 import { commit } from "./steps/commit.ts";
 import { fill } from "./steps/fill.ts";
 import { report } from "./steps/report.ts";
-import { type LowOffsets, takeOver } from "./steps/take-over.ts";
+import { takeOver } from "./steps/take-over.ts";
 import type { Assignment, StreamParts } from "./stream.ts";
 
 export interface Pipeline extends RecordHandlers {
-  /** Writes what is waiting, and resolves once it is in the log or lost to another owner. */
-  flush(): Promise<void>;
+  /** Takes no more records, writes what is waiting, and resolves once it is in the log or given up. */
+  close(): Promise<void>;
 }
 
 export interface PipelineParts extends StreamParts {
   readonly source: Pick<RecordSource, "restart" | "commit" | "lastHeartbeatMs">;
-  readonly lowOffsets: LowOffsets;
+  /** Aborted when the process may wait no longer. What is not in the log by then is read again by the next owner. */
+  readonly patience: AbortSignal;
   /** An error that nobody expected: ends the process. */
   readonly fail: (error: unknown) => void;
 }
 
 export function createPipeline(parts: PipelineParts): Pipeline {
+  const { clock, patience, source } = parts;
   let current: Assignment | undefined;
+  let assignments = 0;
+  let takeovers: Promise<unknown> = Promise.resolve();
   let inFlight: Promise<void> = Promise.resolve();
   let sealing: Promise<void> | undefined;
-  let timer: NodeJS.Timeout | undefined;
+  let timer: AbortController | undefined;
+  let isClosing = false;
 
   async function write(assignment: Assignment, block: Block, late: Assignment["late"]): Promise<void> {
-    const isCurrent = (): boolean => current === assignment;
-    const started = parts.clock.monotonicMs();
-    const { lastHeartbeatMs } = parts.source;
-    const context = { isCurrent, lastHeartbeatMs: () => lastHeartbeatMs.call(parts.source) };
+    const started = clock.monotonicMs();
+    const context = {
+      isCurrent: () => current === assignment && !patience.aborted,
+      lastHeartbeatMs: () => source.lastHeartbeatMs(),
+    };
     const result = await commit(parts, assignment, { block, late }, context);
     if (result.result === "committed") {
-      report(parts, assignment, block, parts.clock.monotonicMs() - started);
-      void parts.source.commit(
-        new Map(
-          [...block.partitions.values()].map(({ partition, lastOffset }) => [partition, lastOffset + 1]),
-        ),
-      );
+      report(parts, assignment, block, clock.monotonicMs() - started);
+      const { partitions } = block;
+      void source.commit(new Map([...partitions.values()].map((it) => [it.partition, it.lastOffset + 1])));
       block.clear();
-    } else if (isCurrent()) {
+    } else if (context.isCurrent()) {
+      current = undefined;
       parts.metrics.fenced_inserts.inc({ rule: result.rule });
       parts.metrics.stream_restarts.inc({ reason: result.rule });
       parts.log.warn({ rule: result.rule }, "a block was refused; starting from usage_log's position");
-      parts.source.restart();
+      source.restart();
     }
   }
 
@@ -54,13 +58,12 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     await inFlight;
     const assignment = current;
     if (assignment === undefined || assignment.filling.isEmpty) return;
-    clearTimeout(timer);
+    timer?.abort();
     timer = undefined;
-    const { filling, late, spare } = assignment;
-    assignment.filling = spare;
-    assignment.spare = filling;
-    assignment.late = [];
-    inFlight = write(assignment, filling, late).catch(parts.fail);
+    const { filling, late } = assignment.nextBlock();
+    inFlight = write(assignment, filling, late).catch((error: unknown) => {
+      if (!patience.aborted || error !== patience.reason) parts.fail(error);
+    });
   }
 
   function sealOnce(): Promise<void> {
@@ -70,10 +73,28 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     return sealing;
   }
 
+  function sealInTime(): void {
+    if (timer !== undefined) return;
+    timer = new AbortController();
+    clock.sleep(parts.limits.flush_ms, timer.signal).then(
+      () => {
+        timer = undefined;
+        void sealOnce();
+      },
+      () => undefined,
+    );
+  }
+
   return {
     async assigned(partitions) {
       current = undefined;
-      const assignment = await takeOver(parts, partitions, parts.lowOffsets);
+      const number = ++assignments;
+      const isNewest = (): boolean => number === assignments && !isClosing;
+      // one after the other: an older takeover that goes on for longer would take away what others own by now
+      const taken = takeovers.then(() => takeOver(parts, partitions, isNewest));
+      takeovers = taken.catch(() => undefined);
+      const assignment = await taken;
+      if (assignment === undefined || !isNewest()) return new Map();
       current = assignment;
       return assignment.next;
     },
@@ -82,12 +103,15 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       // records of an assignment that ends while they wait must not get into the next one's block
       const assignment = current;
       if (assignment === undefined) return;
+      const isOver = (): boolean => isClosing || current !== assignment;
       assignment.ends.set(partition, end);
-      while (current === assignment && !fill(parts, assignment, partition, run, through)) await sealOnce();
-      timer ??= setTimeout(() => void sealOnce(), parts.limits.flush_ms);
+      while (!isOver() && !fill(parts, assignment, partition, run, through)) await sealOnce();
+      if (!isOver()) sealInTime();
     },
 
-    async flush() {
+    async close() {
+      isClosing = true;
+      await sealing;
       await sealOnce();
       await inFlight;
     },

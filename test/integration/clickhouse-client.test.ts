@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ClickHouse, openClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { freshDatabase, type TestDatabase } from "../support/stack.ts";
@@ -23,11 +24,11 @@ const GUARDED = `INSERT INTO usage_log SELECT * FROM input('${STRUCTURE}')
 const MAX = 2n ** 64n - 1n;
 
 async function nativeBlock(): Promise<Buffer> {
-  const stream = await processor.stream(
+  const stream = processor.stream(
     `SELECT number AS id, 'event'::Enum8('event' = 1) AS kind, 'a'::LowCardinality(String) AS tenant,
        [number::UInt128] AS numbers, NULL::Nullable(Decimal(38, 12)) AS price FROM numbers(1000) FORMAT Native`,
   );
-  return Buffer.concat(await stream.toArray());
+  return Buffer.concat(await Readable.from(stream).toArray());
 }
 
 describe("the ClickHouse client", () => {

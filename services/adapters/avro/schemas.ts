@@ -42,14 +42,9 @@ function parse(file: string): Schema {
   }
 }
 
-/** Reads `1=gpu_time_event/v1` lines of configuration: which schema a registry's id stands for. */
-export function confluentIds(lines: readonly string[]): Map<number, string> {
-  return new Map(
-    lines.map((line) => {
-      const match = /^(\d+)=(\w+\/v\d+)$/.exec(line);
-      if (match === null)
-        throw new Error(`METERHOUSE_CONFLUENT_SCHEMA_IDS: "${line}" is not like 1=gpu_time_event/v1`);
-      return [Number(match[1]), String(match[2])];
-    }),
-  );
+/** Which schema a registry's id stands for, from texts such as `1=gpu_time_event/v1`; undefined if one is not like that. */
+export function confluentIds(lines: readonly string[]): Map<number, string> | undefined {
+  const pairs = lines.map((line) => /^(\d+)=(\w+\/v\d+)$/.exec(line));
+  if (pairs.includes(null)) return undefined;
+  return new Map(pairs.map((pair) => [Number(pair?.[1]), String(pair?.[2])]));
 }

@@ -30,8 +30,8 @@ export type Body = Uint8Array | readonly Uint8Array[] | Readable;
 export interface ClickHouse {
   /** Rows of a SELECT without a FORMAT. Integers of 64 bits and more and decimals arrive as strings. */
   query<Row>(sql: string, params?: Params, options?: Omit<StatementOptions, "params">): Promise<Row[]>;
-  /** The raw answer of a SELECT that names its own FORMAT. Read it to its end: it holds a connection. */
-  stream(sql: string, options?: StatementOptions): Promise<Readable>;
+  /** The raw answer of a SELECT that names its own FORMAT, in pieces. It holds a connection until it is read or left. */
+  stream(sql: string, options?: StatementOptions): AsyncIterable<Uint8Array>;
   /** A statement without rows. Resolves when the server has carried it out. */
   command(sql: string, options?: StatementOptions): Promise<void>;
   /** Appends a few rows; bigints are allowed. For many rows send a Native block by `execInsert`. */
@@ -82,8 +82,14 @@ export function openClickHouse(options: ClickHouseOptions): ClickHouse {
         });
         return answer.json<Row>();
       }),
-    stream: (sql, rest = {}) =>
-      mapped(async () => (await client.exec({ query: sql, ...request(rest, {}) })).stream),
+    async *stream(sql, rest = {}) {
+      try {
+        const { stream } = await client.exec({ query: sql, ...request(rest, {}) });
+        yield* stream as AsyncIterable<Uint8Array>;
+      } catch (error) {
+        throw failureOf(error);
+      }
+    },
     command: (sql, rest = {}) =>
       mapped(async () => {
         await client.command({ query: sql, ...request(rest) });

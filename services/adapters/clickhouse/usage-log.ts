@@ -63,21 +63,18 @@ class ClickHouseUsageLog implements UsageLog {
 
   async takeOver(partitions: readonly number[], owner: string): Promise<Ownership[]> {
     if (partitions.length === 0) return [];
-    let epochs = new Map<number, number>();
+    const epochs = new Map<number, number>();
     let losers = [...partitions];
     // two owners that bump at once get the same epoch; the greater name wins, and the other one tries again
     while (losers.length > 0) {
       const before = await this.newestOwners(losers);
+      // never an epoch read back: that may be another owner's, which would then not count as newer
+      for (const partition of losers) epochs.set(partition, (before.get(partition)?.epoch ?? 0) + 1);
       await this.client.insertRows(
         "partition_owner",
-        losers.map((partition) => ({
-          kafka_partition: partition,
-          epoch: (before.get(partition)?.epoch ?? 0) + 1,
-          owner,
-        })),
+        losers.map((partition) => ({ kafka_partition: partition, epoch: epochs.get(partition), owner })),
       );
-      const after = await this.newestOwners(partitions);
-      epochs = new Map(partitions.map((partition) => [partition, after.get(partition)?.epoch ?? 0]));
+      const after = await this.newestOwners(losers);
       losers = losers.filter((partition) => after.get(partition)?.owner !== owner);
     }
     await this.client.command(this.queries.endInserts, { params: { partitions, name: "" } });
@@ -138,9 +135,8 @@ class ClickHouseUsageLog implements UsageLog {
   ): AsyncIterable<{ space: IdSpace; ids: readonly KnownId[] }> {
     // an event that ends on the hour has its home in the hour before the one its id names
     const params = { partition, from_hour_s: (fromHour - 1) * HOUR_S };
-    const stream = await this.client.stream(this.queries.recentIds, { params });
     let rest: Uint8Array = new Uint8Array(0);
-    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+    for await (const chunk of this.client.stream(this.queries.recentIds, { params })) {
       const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
       const whole = Math.floor(bytes.length / RECENT_ROW_BYTES);
       yield* recentRows(bytes, whole);

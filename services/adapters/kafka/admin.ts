@@ -1,4 +1,9 @@
-import type { Kafka } from "kafkajs";
+import type { Admin, Kafka } from "kafkajs";
+import { systemClock } from "../clock/clock.ts";
+import { ALIVE } from "./client.ts";
+import { isOutage } from "./outage.ts";
+
+const PAUSE_MS = 500;
 
 export interface TopicOptions {
   readonly topic: string;
@@ -10,17 +15,20 @@ export interface TopicOptions {
   readonly recordBytesMax: number;
 }
 
+export interface LogBounds {
+  readonly low: number;
+  readonly high: number;
+}
+
 /** Makes the topic if it is not there. The append time of the broker is the record's time, whatever a producer says. */
 export async function ensureTopic(kafka: Kafka, options: TopicOptions): Promise<void> {
-  const admin = kafka.admin();
-  await admin.connect();
-  try {
-    const configEntries = {
-      "message.timestamp.type": "LogAppendTime",
-      "retention.ms": String(options.retentionMs),
-      "max.message.bytes": String(options.recordBytesMax),
-    };
-    await admin.createTopics({
+  const configEntries = {
+    "message.timestamp.type": "LogAppendTime",
+    "retention.ms": String(options.retentionMs),
+    "max.message.bytes": String(options.recordBytesMax),
+  };
+  await withAdmin(kafka, (admin) =>
+    admin.createTopics({
       waitForLeaders: true,
       topics: [
         {
@@ -30,20 +38,38 @@ export async function ensureTopic(kafka: Kafka, options: TopicOptions): Promise<
           configEntries: Object.entries(configEntries).map(([name, value]) => ({ name, value })),
         },
       ],
-    });
-  } finally {
-    await admin.disconnect();
-  }
+    }),
+  );
 }
 
 /** For each partition, the first offset whose append time is `timeMs` or later; the end of the log if there is none. */
 export async function offsetsAt(kafka: Kafka, topic: string, timeMs: number): Promise<Map<number, number>> {
-  const admin = kafka.admin();
-  await admin.connect();
-  try {
-    const offsets = await admin.fetchTopicOffsetsByTimestamp(topic, timeMs);
-    return new Map(offsets.map(({ partition, offset }) => [partition, Number(offset)]));
-  } finally {
-    await admin.disconnect();
+  const offsets = await withAdmin(kafka, (admin) => admin.fetchTopicOffsetsByTimestamp(topic, timeMs));
+  return new Map(offsets.map(({ partition, offset }) => [partition, Number(offset)]));
+}
+
+/** First offset held and offset after the last one, by partition. */
+export async function logBounds(kafka: Kafka, topic: string): Promise<Map<number, LogBounds>> {
+  const offsets = await withAdmin(kafka, (admin) => admin.fetchTopicOffsets(topic));
+  return new Map(
+    offsets.map(({ partition, low, high }) => [partition, { low: Number(low), high: Number(high) }]),
+  );
+}
+
+/** Asks again while Kafka is away; client.ts tells of that. */
+async function withAdmin<T>(kafka: Kafka, ask: (admin: Admin) => Promise<T>): Promise<T> {
+  for (;;) {
+    const admin = kafka.admin();
+    try {
+      await admin.connect();
+      const answer = await ask(admin);
+      kafka.logger().info(ALIVE);
+      return answer;
+    } catch (error) {
+      if (!isOutage(error)) throw error;
+      await systemClock.sleep(PAUSE_MS);
+    } finally {
+      await admin.disconnect();
+    }
   }
 }

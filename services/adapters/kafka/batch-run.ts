@@ -3,6 +3,10 @@ import type { KafkaMessage } from "kafkajs";
 import { KafkaRecord, type RecordRun } from "../../domain/block/record-run.ts";
 import { WholeBatch } from "./whole-batches.ts";
 
+/** First offset of a fetch, where its first record batch begins. */
+export const firstOffset = (messages: readonly KafkaMessage[]): number =>
+  messages[0] === undefined ? Number.NaN : wholeBatch(messages[0]).firstOffset;
+
 export class BatchRun implements RecordRun {
   readonly record = new KafkaRecord();
   private readonly messages: readonly KafkaMessage[];
@@ -28,12 +32,9 @@ export class BatchRun implements RecordRun {
   }
 
   private open(message: KafkaMessage): void {
-    const batch: unknown = message.attributes;
-    if (!(batch instanceof WholeBatch) || message.value === null) {
-      throw new Error("kafkajs decoded a record batch itself: import client.ts before anything that fetches");
-    }
-    this.batch = batch;
-    this.left = batch.count;
+    if (message.value === null) throw new Error("a record batch without bytes");
+    this.batch = wholeBatch(message);
+    this.left = this.batch.count;
     this.position = 0;
     this.record.bytes = new Uint8Array(message.value.buffer, message.value.byteOffset, message.value.length);
     this.record.view = new DataView(message.value.buffer, message.value.byteOffset, message.value.length);
@@ -72,4 +73,10 @@ export class BatchRun implements RecordRun {
     }
     return low % 2 === 0 ? low / 2 : -(low + 1) / 2;
   }
+}
+
+function wholeBatch(message: KafkaMessage): WholeBatch {
+  const batch: unknown = message.attributes;
+  if (batch instanceof WholeBatch) return batch;
+  throw new Error("kafkajs decoded a record batch itself: import client.ts before anything that fetches");
 }

@@ -28,7 +28,8 @@ export function openKafka(options: KafkaOptions): Kafka {
 
 type Entry = { level: logLevel; namespace: string; log: { message: string; [extra: string]: unknown } };
 
-const JOINED = "Consumer has joined the group";
+/** Said by the source at every sign of life: kafkajs itself does not tell when a connection is back. */
+export const ALIVE = "the group's coordinator answers";
 
 function outageLog(log: Log): (entry: Entry) => void {
   let away = false;
@@ -42,7 +43,7 @@ function outageLog(log: Log): (entry: Entry) => void {
     ) {
       away = true;
       log.warn({ part: namespace, ...fields }, "Kafka is away; trying until it is back");
-    } else if (away && message === JOINED) {
+    } else if (away && message === ALIVE) {
       away = false;
       log.info({}, "Kafka is back");
     }

@@ -1,10 +1,11 @@
 // Everything that a topic holds now, once: for tools and tests.
 import { copyOf } from "../../domain/block/record-run.ts";
+import { logBounds } from "./admin.ts";
 import type { OutgoingRecord } from "./producer.ts";
-import { KafkaSource, type KafkaSourceOptions, watermarks } from "./source.ts";
+import { KafkaSource, type KafkaSourceOptions } from "./source.ts";
 
 export async function readTopic(options: KafkaSourceOptions): Promise<OutgoingRecord[]> {
-  const marks = await watermarks(options.kafka, options.topic);
+  const marks = await logBounds(options.kafka, options.topic);
   const missing = new Set(
     [...marks].filter(([, { low, high }]) => high > low).map(([partition]) => partition),
   );

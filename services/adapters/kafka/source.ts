@@ -1,14 +1,17 @@
 // Records of a consumer group, partition by partition, from positions that the caller names. The narrow port that keeps
 // kafkajs replaceable. What it guards against (each measured or read in kafkajs 2.2.4): positions never come from Kafka's
-// committed offsets; a fetch outside the log, which kafkajs answers by jumping to the default offset, ends the process;
-// heartbeats go on while the caller waits; the records of an assignment that is gone are not handed on.
+// committed offsets; a position outside the log, which kafkajs answers by jumping to the default offset, ends the process;
+// heartbeats go on while the caller waits; the records of an assignment that is gone are not handed on; an error of the
+// caller's, which kafkajs would retry for ever, ends the process; an outage of Kafka never does.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import type { RecordRun } from "../../domain/block/record-run.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { Log } from "../log/log.ts";
-import { BatchRun } from "./batch-run.ts";
-import type { WholeBatch } from "./whole-batches.ts";
+import { BatchRun, firstOffset } from "./batch-run.ts";
+import { ALIVE } from "./client.ts";
+import { isOfKafka, isOutage, isUnknownTopic } from "./outage.ts";
+import { requireHeld } from "./position-lost.ts";
 
 export interface RecordHandlers {
   /** A new assignment: whatever was held of an older one is void. Answers the offset to read next, by partition. */
@@ -23,7 +26,10 @@ export interface RecordHandlers {
 export interface RecordSource {
   /** Joins the group and hands on records until `stop`. Rejects on a fault that must end the process. */
   run(handlers: RecordHandlers): Promise<void>;
-  /** Starts the current assignment anew, as after a rebalance: `assigned` is called again. */
+  /**
+   * Starts the current assignment anew, as after a rebalance: `assigned` is called again. Only after the next sign from the
+   * group's coordinator: a process that was away must not take back what the group has given to another.
+   */
   restart(): void;
   /** Commits offsets for lag dashboards; failures are of no consequence. */
   commit(next: ReadonlyMap<number, number>): Promise<void>;
@@ -45,19 +51,8 @@ export interface KafkaSourceOptions {
 
 const HEARTBEATS_PER_SESSION = 6;
 const FETCH_WAIT_MS = 500;
-
-/** The log of Kafka no longer, or not yet, holds the position: records are lost or the topic is another one. */
-export class PositionLostError extends Error {
-  constructor(topic: string, partition: number, position: number, low: number, high: number) {
-    super(
-      `Partition ${partition} of ${topic} holds offsets ${low} to ${high}, but usage_log goes on at ${position}. ` +
-        (position < low
-          ? "Records expired before they were read: restore them, or accept the loss by a new topic."
-          : "The topic was made anew: use a new topic name and a new usage_log."),
-    );
-    this.name = "PositionLostError";
-  }
-}
+const STOP_MS_MAX = 5_000;
+const REJOIN_PAUSE_MS = 1_000;
 
 export class KafkaSource implements RecordSource {
   private readonly options: KafkaSourceOptions;
@@ -69,8 +64,12 @@ export class KafkaSource implements RecordSource {
   private generation = 0;
   /** Settled once the current assignment's positions are known. */
   private ready: Promise<void> = Promise.resolve();
+  /** Set while a restart waits for a sign from the coordinator. */
+  private resume: (() => void) | undefined;
   private readonly next = new Map<number, number>();
+  private commitOnce: EachBatchPayload["commitOffsetsIfNecessary"] | undefined;
   private heartbeatMs = 0;
+  private isStopping = false;
 
   constructor(options: KafkaSourceOptions) {
     this.options = options;
@@ -95,30 +94,36 @@ export class KafkaSource implements RecordSource {
       this.sign();
       this.assign(payload.memberAssignment[this.options.topic] ?? []);
     });
-    consumer.on(consumer.events.HEARTBEAT, () => this.sign());
+    consumer.on(consumer.events.HEARTBEAT, () => {
+      this.sign();
+      if (this.resume !== undefined) this.assign(this.assignment);
+    });
+    // after a crash nothing can be sought before the group is joined again
+    consumer.on(consumer.events.STOP, () => this.revoke());
     consumer.on(consumer.events.CRASH, ({ payload }) => {
-      if (!payload.restart) this.failed.reject(payload.error);
+      if (!payload.restart) void this.rejoin(payload.error);
     });
     await consumer.connect();
-    await consumer.subscribe({ topics: [this.options.topic], fromBeginning: true });
-    await consumer.run({
-      autoCommit: false,
-      eachBatchAutoResolve: false,
-      eachBatch: (payload) => this.batch(payload),
-    });
+    await this.subscribe();
+    await this.consume();
     await Promise.race([this.failed.promise, this.stopped.promise]);
   }
 
   restart(): void {
-    this.assign(this.assignment);
+    this.revoke();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.ready = promise;
+    this.resume = resolve;
   }
 
   async commit(next: ReadonlyMap<number, number>): Promise<void> {
     const { topic } = this.options;
+    const partitions = [...next]
+      .filter(([partition]) => this.next.has(partition))
+      .map(([partition, offset]) => ({ partition, offset: String(offset) }));
     try {
-      await this.consumer.commitOffsets(
-        [...next].map(([partition, offset]) => ({ topic, partition, offset: String(offset) })),
-      );
+      // kafkajs' commitOffsets would retry for ever, also what another member owns by then
+      if (partitions.length > 0) await this.commitOnce?.({ topics: [{ topic, partitions }] });
     } catch (error) {
       this.options.log.debug({ err: error }, "offsets for dashboards were not committed");
     }
@@ -129,52 +134,103 @@ export class KafkaSource implements RecordSource {
   }
 
   async stop(): Promise<void> {
-    this.generation++;
+    this.isStopping = true;
+    this.revoke();
     this.stopped.resolve();
-    await this.consumer.disconnect();
+    const { clock, log } = this.options;
+    const tooLate = new AbortController();
+    const left = this.consumer.disconnect().catch((error: unknown) => {
+      log.debug({ err: error }, "the consumer group was not left in order");
+    });
+    // without Kafka the group cannot be left; the session's end does the same
+    await Promise.race([left, clock.sleep(STOP_MS_MAX, tooLate.signal).catch(() => undefined)]);
+    tooLate.abort();
+  }
+
+  private async subscribe(): Promise<void> {
+    const { topic } = this.options;
+    try {
+      await this.consumer.subscribe({ topics: [topic], fromBeginning: true });
+    } catch (error) {
+      if (!isUnknownTopic(error)) throw error;
+      throw new Error(`Kafka has no topic ${topic}: make it, or name another one in METERHOUSE_TOPIC.`);
+    }
+  }
+
+  private consume(): Promise<void> {
+    return this.consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      eachBatch: (payload) =>
+        this.batch(payload).catch((error: unknown) => {
+          if (!isOfKafka(error)) this.failed.reject(error);
+          throw error;
+        }),
+    });
+  }
+
+  private async rejoin(error: Error): Promise<void> {
+    if (!isOutage(error)) return this.failed.reject(error);
+    await this.options.clock.sleep(REJOIN_PAUSE_MS);
+    if (!this.isStopping) await this.consume().catch(this.failed.reject);
   }
 
   private sign(): void {
     this.heartbeatMs = this.options.clock.monotonicMs();
+    this.options.kafka.logger().info(ALIVE);
   }
 
   private assign(partitions: readonly number[]): void {
     this.assignment = partitions;
-    this.next.clear();
-    const generation = ++this.generation;
+    this.revoke();
+    const { generation } = this;
     this.ready = this.position(partitions, generation).catch((error: unknown) => {
       if (generation === this.generation) this.failed.reject(error);
     });
+    this.resume?.();
+    this.resume = undefined;
+  }
+
+  /** From here on nothing of the assignment before is handed on. */
+  private revoke(): void {
+    this.generation++;
+    this.next.clear();
   }
 
   private async position(partitions: readonly number[], generation: number): Promise<void> {
+    const { kafka, topic } = this.options;
     const positions = await (this.handlers as RecordHandlers).assigned(partitions);
     if (generation !== this.generation) return;
-    for (const [partition, offset] of positions) {
-      this.next.set(partition, offset);
-      this.consumer.seek({ topic: this.options.topic, partition, offset: String(offset) });
-    }
+    await requireHeld(kafka, topic, positions);
+    if (generation !== this.generation) return;
+    for (const [partition, offset] of positions) this.seek(partition, offset);
+  }
+
+  private seek(partition: number, offset: number): void {
+    this.next.set(partition, offset);
+    this.consumer.seek({ topic: this.options.topic, partition, offset: String(offset) });
   }
 
   private async batch(payload: EachBatchPayload): Promise<void> {
     const { batch, heartbeat, resolveOffset } = payload;
     const { partition } = batch;
-    await this.beatWhile(this.ready, heartbeat);
+    this.commitOnce = payload.commitOffsetsIfNecessary;
+    await this.whenReady(heartbeat);
     const generation = this.generation;
     const next = this.next.get(partition);
     // a seek is waiting: this fetch began at an offset that nobody asked for
     if (next === undefined || payload.isStale()) return;
     const through = Number(batch.lastOffset());
-    if (through < next) return;
-    const start = (batch.messages[0]?.attributes as unknown as WholeBatch).firstOffset;
-    if (start > next) await this.checkGap(partition, next);
+    if (firstOffset(batch.messages) > next || through < next) {
+      // gaps are Kafka's own (compaction, transactions), unless kafkajs has jumped because the log does not hold `next`
+      const { kafka, topic } = this.options;
+      await this.beatWhile(requireHeld(kafka, topic, new Map([[partition, next]])), heartbeat);
+      if (generation !== this.generation) return;
+      if (through < next) return this.seek(partition, next);
+    }
     const run = new BatchRun(batch.messages);
-    const handed = (this.handlers as RecordHandlers).records(
-      partition,
-      run,
-      through,
-      Number(batch.highWatermark),
-    );
+    const end = Number(batch.highWatermark);
+    const handed = (this.handlers as RecordHandlers).records(partition, run, through, end);
     await this.beatWhile(handed, heartbeat);
     if (generation !== this.generation) return;
     this.next.set(partition, through + 1);
@@ -183,45 +239,24 @@ export class KafkaSource implements RecordSource {
     await heartbeat();
   }
 
-  /** Gaps are Kafka's own (compaction, transaction markers) unless the log's start has moved past the position. */
-  private async checkGap(partition: number, position: number): Promise<void> {
-    const marks = await watermarks(this.options.kafka, this.options.topic);
-    const { low, high } = marks.get(partition) ?? { low: 0, high: 0 };
-    if (position < low) {
-      const error = new PositionLostError(this.options.topic, partition, position, low, high);
-      this.failed.reject(error);
-      throw error;
+  private async whenReady(heartbeat: () => Promise<void>): Promise<void> {
+    for (let awaited: Promise<void> | undefined; awaited !== this.ready; ) {
+      awaited = this.ready;
+      await this.beatWhile(awaited, heartbeat);
     }
   }
 
-  private async beatWhile<T>(work: Promise<T>, heartbeat: () => Promise<void>): Promise<T> {
+  private async beatWhile(work: Promise<void>, heartbeat: () => Promise<void>): Promise<void> {
     const pauseMs = this.options.sessionTimeoutMs / HEARTBEATS_PER_SESSION;
     const done = new AbortController();
-    const result = work.finally(() => done.abort());
     // a failed heartbeat leaves this wait; what becomes of the work then is for the next assignment to find out
-    result.catch(() => undefined);
+    const result = Promise.race([work, this.stopped.promise]).finally(() => done.abort());
+    result.catch(this.failed.reject);
     while (!done.signal.aborted) {
       const pause = this.options.clock.sleep(pauseMs, done.signal).catch(() => undefined);
       await Promise.race([result, pause]);
       if (!done.signal.aborted) await heartbeat();
     }
     return result;
-  }
-}
-
-/** First offset held and offset after the last one, by partition. */
-export async function watermarks(
-  kafka: Kafka,
-  topic: string,
-): Promise<Map<number, { low: number; high: number }>> {
-  const admin = kafka.admin();
-  await admin.connect();
-  try {
-    const offsets = await admin.fetchTopicOffsets(topic);
-    return new Map(
-      offsets.map(({ partition, low, high }) => [partition, { low: Number(low), high: Number(high) }]),
-    );
-  } finally {
-    await admin.disconnect();
   }
 }

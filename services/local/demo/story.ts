@@ -6,11 +6,10 @@ import { loadSchemas } from "../../adapters/avro/schemas.ts";
 import { type ClickHouse, openClickHouse } from "../../adapters/clickhouse/client.ts";
 import { migrate, openForMigration } from "../../adapters/clickhouse/migrate.ts";
 import { type Clock, systemClock } from "../../adapters/clock/clock.ts";
-import { ensureTopic } from "../../adapters/kafka/admin.ts";
+import { ensureTopic, logBounds } from "../../adapters/kafka/admin.ts";
 import { openKafka } from "../../adapters/kafka/client.ts";
 import { openProducer } from "../../adapters/kafka/producer.ts";
 import { readTopic } from "../../adapters/kafka/read-topic.ts";
-import { watermarks } from "../../adapters/kafka/source.ts";
 import type { Log } from "../../adapters/log/log.ts";
 import { formatHour } from "../../domain/ledger/hour.ts";
 import { PROBE_FOLDER, PROJECT_ROOT } from "../paths.ts";
@@ -154,7 +153,7 @@ class Processor {
 
   /** Waits until every record of the topic is accounted for; kills and restarts the processor on the way as often as asked. */
   async catchUp({ kafka, reader, kills, say }: CatchUp): Promise<void> {
-    const marks = await watermarks(kafka, TOPIC);
+    const marks = await logBounds(kafka, TOPIC);
     const sent = [...marks.values()].reduce((sum, { high }) => sum + high, 0);
     let killed = 0;
     for (;;) {

@@ -1,11 +1,11 @@
 // A sealed block into usage_log, once: late ids are looked up first, and every answer that is not "applied" is settled by
 // reading the position, which moves together with the rows.
 import type { Block } from "../../domain/block/block.ts";
-import { bytesOf, type IdMap, idMap } from "../../domain/dedupe/id-map.ts";
 import type { LateRecord } from "../../domain/block/intake.ts";
+import { bytesOf, type IdMap, idMap } from "../../domain/dedupe/id-map.ts";
 import { ID_SPACES } from "../../domain/dedupe/memory.ts";
 import type { Guard } from "../../domain/ledger/usage-log.ts";
-import type { Assignment, StreamParts } from "../stream.ts";
+import { type Assignment, type StreamParts, serverOffsetMs } from "../stream.ts";
 
 export interface Sealed {
   readonly block: Block;
@@ -20,7 +20,7 @@ export type CommitResult =
 export interface CommitContext {
   /** Monotonic milliseconds of the last heartbeat. */
   readonly lastHeartbeatMs: () => number;
-  /** Whether this assignment is still the current one. */
+  /** Whether this assignment is still the current one, and the process may still wait. */
   readonly isCurrent: () => boolean;
 }
 
@@ -35,7 +35,13 @@ export async function commit(
   const { block } = sealed;
   await settleLate(parts, sealed);
   while (context.isCurrent()) {
-    const guard = guardOf(parts, assignment, block, context.lastHeartbeatMs());
+    const heartbeatMs = context.lastHeartbeatMs();
+    if (parts.clock.monotonicMs() > heartbeatMs + parts.limits.lease_ms) {
+      // if heartbeats go on the lease is renewed, if not the group gives the partitions away
+      await parts.clock.sleep(LEASE_PAUSE_MS);
+      continue;
+    }
+    const guard = guardOf(parts, assignment, block, heartbeatMs);
     const appended = await parts.usageLog.append(block, guard);
     switch (appended.outcome) {
       case "applied":
@@ -47,9 +53,9 @@ export async function commit(
           ? { result: "committed" }
           : { result: "lost", rule: "position" };
       case "expired":
-        // heartbeats were late; if they go on the lease is renewed, if not the group gives the partitions away
+        // the insert was long on its way, or the server's clock was set forward
         parts.metrics.fenced_inserts.inc({ rule: "lease" });
-        await parts.clock.sleep(LEASE_PAUSE_MS);
+        assignment.serverOffsetMs = await serverOffsetMs(parts);
         break;
       case "unknown": {
         parts.log.warn({ cause: appended.cause }, "an insert got no answer; reading the position");

@@ -1,4 +1,4 @@
-// The account of a block that is in the log, as metrics; and what the memory may forget now.
+// The account of a block that is in the log, as metrics.
 import type { Block } from "../../domain/block/block.ts";
 import type { Assignment, StreamParts } from "../stream.ts";
 
@@ -14,7 +14,7 @@ export function report(parts: StreamParts, assignment: Assignment, block: Block,
   }
   metrics.batch_rows.observe(block.events.rows + block.rows.length);
   metrics.insert_seconds.observe(insertMs / 1000);
-  const usage = assignment.memory.trim(assignment.newestHour);
+  const usage = assignment.memory.usage();
   metrics.dedupe_ids.set(usage.ids);
   metrics.dedupe_bytes.set(usage.bytes);
 }

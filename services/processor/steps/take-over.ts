@@ -1,30 +1,33 @@
 // Becomes the owner of the partitions just assigned: newest epoch, older inserts ended, position read, memory rebuilt.
-import { HOUR_MS } from "../../domain/event/id.ts";
+
 import { ID_SPACES } from "../../domain/dedupe/memory.ts";
-import { Assignment, type StreamParts } from "../stream.ts";
+import { HOUR_MS } from "../../domain/event/id.ts";
+import { Assignment, type StreamParts, serverOffsetMs } from "../stream.ts";
 
-/** First offset that Kafka holds, by partition: where a partition begins that the log knows nothing of. */
-export type LowOffsets = () => Promise<ReadonlyMap<number, number>>;
-
+/** Undefined if a newer assignment came in the meantime: then the rest is not done. */
 export async function takeOver(
   parts: StreamParts,
   partitions: readonly number[],
-  lowOffsets: LowOffsets,
-): Promise<Assignment> {
+  isNewest: () => boolean,
+): Promise<Assignment | undefined> {
   const { usageLog, clock, log, limits } = parts;
+  if (!isNewest()) return undefined;
   const owned = await parts.retry(() => usageLog.takeOver(partitions, parts.owner));
-  const serverMs = await parts.retry(() => usageLog.serverTimeMs());
-  const serverOffsetMs = serverMs - clock.monotonicMs();
+  const offsetMs = await serverOffsetMs(parts);
   const epochs = new Map(owned.map(({ partition, epoch }) => [partition, epoch]));
   const lows = owned.some(({ position }) => position === undefined)
-    ? await lowOffsets()
+    ? await parts.lowOffsets()
     : new Map<number, number>();
   const next = new Map(
     owned.map(({ partition, position }) => [partition, position ?? lows.get(partition) ?? 0]),
   );
-  const assignment = new Assignment(parts, epochs, next, serverOffsetMs);
-  const fromHour = Math.floor(serverMs / HOUR_MS) - limits.dedupe_hours;
-  for (const partition of partitions) await remember(parts, assignment, partition, fromHour);
+  const assignment = new Assignment(parts, epochs, next, offsetMs);
+  const serverHour = Math.floor((clock.monotonicMs() + offsetMs) / HOUR_MS);
+  for (const partition of partitions) {
+    if (!isNewest()) return undefined;
+    await remember(parts, assignment, partition, serverHour - limits.dedupe_hours);
+    assignment.memory.trim(serverHour);
+  }
   const { ids } = assignment.memory.usage();
   log.info(
     { partitions, epochs: Object.fromEntries(epochs), positions: Object.fromEntries(next), ids },

@@ -1,0 +1,31 @@
+import type { Kafka } from "kafkajs";
+import { type LogBounds, logBounds } from "./admin.ts";
+
+/** The log of Kafka no longer, or not yet, holds the position: records are lost or the topic is another one. */
+export class PositionLostError extends Error {
+  constructor(topic: string, partition: number, position: number, { low, high }: LogBounds) {
+    super(
+      `Partition ${partition} of ${topic} holds offsets ${low} to ${high}, but usage_log goes on at ${position}. ` +
+        (position < low
+          ? "Records expired before they were read: restore them, or accept the loss by a new topic."
+          : "The topic was made anew: use a new topic name and a new usage_log."),
+    );
+    this.name = "PositionLostError";
+  }
+}
+
+/** @throws PositionLostError if a position lies outside of what Kafka holds; the end of the log is inside */
+export async function requireHeld(
+  kafka: Kafka,
+  topic: string,
+  positions: ReadonlyMap<number, number>,
+): Promise<void> {
+  if (positions.size === 0) return;
+  const bounds = await logBounds(kafka, topic);
+  for (const [partition, position] of positions) {
+    const held = bounds.get(partition) ?? { low: 0, high: 0 };
+    if (position < held.low || position > held.high) {
+      throw new PositionLostError(topic, partition, position, held);
+    }
+  }
+}
