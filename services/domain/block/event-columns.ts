@@ -1,6 +1,6 @@
 // The event rows of a block, column by column in typed arrays laid out as ClickHouse's Native format sends them
 // (little endian), so that sending is copying. Measured against row objects and JSONEachRow in bench/.
-import { type EventRecord, isNull, NUMBERS, TEXTS } from "../event/record.ts";
+import { type EventRecord, isNull, NUMBER_COUNT, NUMBERS, TEXTS } from "../event/record.ts";
 import {
   ENUM_FIELDS,
   EVENT_DICTIONARIES,
@@ -24,12 +24,21 @@ const UINT16 = numbersOf(UINT16_FIELDS);
 const ENUMS = numbersOf(ENUM_FIELDS);
 const TEXT_INDEX = Int32Array.from(EVENT_TEXTS, (field) => TEXTS[field]);
 const TWO_32 = 4294967296;
+/**
+ * Rows are staged side by side and turned into columns so many at a time, which stay in the second-level cache: one loop a
+ * column over rows, instead of one store into each of 40 arrays a row. Measured at half of the time.
+ */
+const TILE_ROWS = 512;
 
 const arrays = <T>(count: number, make: () => T): T[] => Array.from({ length: count }, make);
 
 export class EventColumns {
   rows = 0;
   readonly capacity: number;
+  private readonly tileNumbers = new Float64Array(TILE_ROWS * NUMBER_COUNT);
+  private readonly tilePositions = new Uint16Array(TILE_ROWS * EVENT_DICTIONARIES.length);
+  /** Rows that are in columns already. */
+  private settled = 0;
   readonly partition: Uint16Array;
   /** 64-bit columns hold two 32-bit words a row, low word first. */
   readonly offset: Uint32Array;
@@ -74,6 +83,7 @@ export class EventColumns {
 
   clear(): void {
     this.rows = 0;
+    this.settled = 0;
     for (const text of this.texts) text.clear();
   }
 
@@ -104,8 +114,12 @@ export class EventColumns {
     this.payloadHash[pair] = hashLow;
     this.payloadHash[pair + 1] = hashHigh;
     for (let i = 0; i < 4; i++) this.id[row * 4 + i] = event.view.getInt32(event.id + i * 4, true);
-    for (let i = 0; i < positions.length; i++) {
-      (this.dictionaries[i] as Uint16Array)[row] = positions[i] as number;
+    const staged = row - this.settled;
+    const firstNumber = staged * NUMBER_COUNT;
+    for (let i = 0; i < NUMBER_COUNT; i++) this.tileNumbers[firstNumber + i] = event.numbers[i] as number;
+    const firstPosition = staged * EVENT_DICTIONARIES.length;
+    for (let i = 0; i < EVENT_DICTIONARIES.length; i++) {
+      this.tilePositions[firstPosition + i] = positions[i] as number;
     }
     for (let i = 0; i < TEXT_INDEX.length; i++) {
       const text = TEXT_INDEX[i] as number;
@@ -115,37 +129,78 @@ export class EventColumns {
         event.lengths[text] as number,
       );
     }
-    this.appendNumbers(event.numbers, row);
+    if (staged + 1 === TILE_ROWS) this.settle();
   }
 
-  private appendNumbers(numbers: Float64Array, row: number): void {
-    const pair = row * 2;
-    for (let i = 0; i < UINT64.length; i++) {
-      const value = numbers[UINT64[i] as number] as number;
-      const column = this.uint64[i] as Uint32Array;
-      column[pair] = value;
-      column[pair + 1] = value / TWO_32;
+  /** Turns staged rows into columns. To be called before the columns are read. */
+  settle(): void {
+    const count = this.rows - this.settled;
+    for (const [i, number] of UINT64.entries())
+      this.settleUint64(this.uint64[i] as Uint32Array, number, count);
+    for (const [i, number] of NULLABLE_UINT64.entries()) {
+      this.settleUint64(this.nullableUint64[i] as Uint32Array, number, count);
+      this.settleNulls(this.nullsOfUint64[i] as Uint8Array, number, count);
     }
-    for (let i = 0; i < NULLABLE_UINT64.length; i++) {
-      const value = numbers[NULLABLE_UINT64[i] as number] as number;
-      const column = this.nullableUint64[i] as Uint32Array;
-      column[pair] = value;
-      column[pair + 1] = value / TWO_32;
-      (this.nullsOfUint64[i] as Uint8Array)[row] = isNull(value) ? 1 : 0;
+    for (const [i, number] of NULLABLE_UINT32.entries()) {
+      this.settleWhole(this.nullableUint32[i] as Uint32Array, number, count);
+      this.settleNulls(this.nullsOfUint32[i] as Uint8Array, number, count);
     }
-    for (let i = 0; i < NULLABLE_UINT32.length; i++) {
-      const value = numbers[NULLABLE_UINT32[i] as number] as number;
-      (this.nullableUint32[i] as Uint32Array)[row] = value;
-      (this.nullsOfUint32[i] as Uint8Array)[row] = isNull(value) ? 1 : 0;
+    for (const [i, number] of UINT32.entries())
+      this.settleWhole(this.uint32[i] as Uint32Array, number, count);
+    for (const [i, number] of UINT16.entries())
+      this.settleUint16(this.uint16[i] as Uint16Array, number, count);
+    for (const [i, number] of ENUMS.entries()) this.settleEnum(this.enums[i] as Uint8Array, number, count);
+    for (const [i, column] of this.dictionaries.entries()) {
+      for (let row = 0, at = i; row < count; row++, at += EVENT_DICTIONARIES.length) {
+        column[this.settled + row] = this.tilePositions[at] as number;
+      }
     }
-    for (let i = 0; i < UINT32.length; i++) {
-      (this.uint32[i] as Uint32Array)[row] = numbers[UINT32[i] as number] as number;
+    this.settled = this.rows;
+  }
+
+  // One method a kind of column, so that each loop sees one type of array. Storing a float64 keeps its low 32 bits, and
+  // NaN, which stands for null, becomes 0.
+
+  private settleUint64(column: Uint32Array, number: number, count: number): void {
+    const tile = this.tileNumbers;
+    let to = this.settled * 2;
+    for (let row = 0, at = number; row < count; row++, at += NUMBER_COUNT, to += 2) {
+      const value = tile[at] as number;
+      column[to] = value;
+      column[to + 1] = value / TWO_32;
     }
-    for (let i = 0; i < UINT16.length; i++) {
-      (this.uint16[i] as Uint16Array)[row] = numbers[UINT16[i] as number] as number;
+  }
+
+  private settleWhole(column: Uint32Array, number: number, count: number): void {
+    const tile = this.tileNumbers;
+    const from = this.settled;
+    for (let row = 0, at = number; row < count; row++, at += NUMBER_COUNT) {
+      column[from + row] = tile[at] as number;
     }
-    for (let i = 0; i < ENUMS.length; i++) {
-      (this.enums[i] as Uint8Array)[row] = (numbers[ENUMS[i] as number] as number) + 1;
+  }
+
+  private settleUint16(column: Uint16Array, number: number, count: number): void {
+    const tile = this.tileNumbers;
+    const from = this.settled;
+    for (let row = 0, at = number; row < count; row++, at += NUMBER_COUNT) {
+      column[from + row] = tile[at] as number;
+    }
+  }
+
+  /** SQL's enums keep 0 for "no value". */
+  private settleEnum(column: Uint8Array, number: number, count: number): void {
+    const tile = this.tileNumbers;
+    const from = this.settled;
+    for (let row = 0, at = number; row < count; row++, at += NUMBER_COUNT) {
+      column[from + row] = (tile[at] as number) + 1;
+    }
+  }
+
+  private settleNulls(column: Uint8Array, number: number, count: number): void {
+    const tile = this.tileNumbers;
+    const from = this.settled;
+    for (let row = 0, at = number; row < count; row++, at += NUMBER_COUNT) {
+      column[from + row] = isNull(tile[at] as number) ? 1 : 0;
     }
   }
 }

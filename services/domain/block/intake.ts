@@ -29,12 +29,48 @@ export interface LateRecord {
 /** What usage_log holds of the ids asked for: hex of the id, per id space, with its payload hash. */
 export type Known = (space: IdSpace, id: Uint8Array) => { low: number; high: number } | undefined;
 
-type Seen = (space: number, id: Uint8Array, at: number, low: number, high: number) => number;
+/** Whether an id was seen before: asked of the memory, or of usage_log for late records. */
+interface Seen {
+  add(space: number, id: Uint8Array, at: number, low: number, high: number): number;
+}
+
+/** One object for all records of an intake, not a closure for each. */
+class MemorySeen implements Seen {
+  memory: DedupeMemory | undefined;
+  partition = 0;
+
+  add(space: number, id: Uint8Array, at: number, low: number, high: number): number {
+    return (this.memory as DedupeMemory).add(this.partition, space, id, at, low, high);
+  }
+}
+
+/** What usage_log knows of late ids, and the ones before in the same block. */
+class LateSeen implements Seen {
+  private readonly known: Known;
+  private readonly before = new Map<string, { low: number; high: number }>();
+
+  constructor(known: Known) {
+    this.known = known;
+  }
+
+  add(space: number, id: Uint8Array, at: number, low: number, high: number): number {
+    const name = ID_SPACES[space] as IdSpace;
+    const copy = id.slice(at, at + ID_BYTES);
+    const key = `${name}${copy.join()}`;
+    const first = this.before.get(key) ?? this.known(name, copy);
+    if (first === undefined) {
+      this.before.set(key, { low, high });
+      return NEW;
+    }
+    return first.low === low && first.high === high ? DUPLICATE : CONFLICT;
+  }
+}
 
 export class Intake {
   readonly event = new EventRecord();
   private readonly reader: RecordReader;
   private readonly age: AcceptedAge;
+  private readonly inMemory = new MemorySeen();
 
   constructor(reader: RecordReader, age: AcceptedAge) {
     this.reader = reader;
@@ -48,29 +84,19 @@ export class Intake {
     record: KafkaRecord,
     memory: DedupeMemory,
   ): LateRecord | undefined {
-    const seen: Seen = (space, id, at, low, high) => memory.add(batch.partition, space, id, at, low, high);
+    this.inMemory.memory = memory;
+    this.inMemory.partition = batch.partition;
     batch.lastOffset = record.offset;
     batch.ingestedAtMs = record.ingestedAtMs;
     batch.received++;
-    return this.settle(block, batch, record, seen);
+    return this.settle(block, batch, record, this.inMemory);
   }
 
   /** Takes late records, once it is known which of their ids are in usage_log. Copies among them count as such. */
   takeLate(block: Block, late: readonly LateRecord[], known: Known): void {
-    const before = new Map<string, { low: number; high: number }>();
+    const seen = new LateSeen(known);
     for (const { record, partition } of late) {
-      const batch = block.partitions.get(partition) as PartitionBatch;
-      this.settle(block, batch, record, (space, id, at, low, high) => {
-        const name = ID_SPACES[space] as IdSpace;
-        const copy = id.slice(at, at + ID_BYTES);
-        const key = `${name}${copy.join()}`;
-        const first = before.get(key) ?? known(name, copy);
-        if (first === undefined) {
-          before.set(key, { low, high });
-          return NEW;
-        }
-        return first.low === low && first.high === high ? DUPLICATE : CONFLICT;
-      });
+      this.settle(block, block.partitions.get(partition) as PartitionBatch, record, seen);
     }
   }
 
@@ -124,7 +150,7 @@ export class Intake {
     }
     hashPayload(event.view, event.bodyStart, event.bodyEnd);
     const { low, high } = hash;
-    switch (seen(0, event.bytes, event.id, low, high)) {
+    switch (seen.add(0, event.bytes, event.id, low, high)) {
       case NEW:
         batch.counted++;
         addEventSlices(block, event, batch, record, low, high);
@@ -165,7 +191,7 @@ export class Intake {
     }
     hashPayload(record.view, record.valueStart, record.valueStart + record.valueLength);
     const { low, high } = hash;
-    switch (seen(ID_SPACES.indexOf(space), id, 0, low, high)) {
+    switch (seen.add(ID_SPACES.indexOf(space), id, 0, low, high)) {
       case NEW:
         batch.counted++;
         add();

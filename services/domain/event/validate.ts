@@ -1,7 +1,7 @@
 // The one place that says what a valid event is. Returns undefined, or the code and what was wrong.
 import type { RejectCode } from "./codes.ts";
 import { idTimeMs, isUuidV7 } from "./id.ts";
-import { type EventRecord, NUMBERS, TEXTS, type TextField } from "./record.ts";
+import { type EventRecord, NUMBER_COUNT, NUMBERS, TEXTS, type TextField } from "./record.ts";
 import { isCleanText } from "./text.ts";
 
 export const TEXT_BYTES_MAX = 128;
@@ -48,15 +48,17 @@ const LIMITS = Object.entries({
   batch_steps: UINT32_MAX,
   batch_size_avg_milli: UINT32_MAX,
 } as const) as [keyof typeof NUMBERS, number][];
-const LIMIT_INDEX = Int32Array.from(LIMITS, ([field]) => NUMBERS[field]);
-const LIMIT_MAX = Float64Array.from(LIMITS, ([, max]) => max);
+const NUMBER_FIELDS = Object.keys(NUMBERS);
+/** By position in EventRecord.numbers; enums have been checked by the reader and times are compared with one another. */
+const LIMIT_OF = new Float64Array(NUMBER_COUNT).fill(Number.POSITIVE_INFINITY);
+for (const [field, max] of LIMITS) LIMIT_OF[NUMBERS[field]] = max;
 
 /** @param ingestedAtMs the broker's append time, milliseconds since the Unix epoch */
 export function validateEvent(event: EventRecord, ingestedAtMs: number, age: AcceptedAge): Fault | undefined {
   const numbers = event.numbers;
-  for (let i = 0; i < LIMIT_INDEX.length; i++) {
-    const value = numbers[LIMIT_INDEX[i] as number] as number;
-    if (value < 0 || value > (LIMIT_MAX[i] as number)) return numberFault(i, value);
+  for (let i = 0; i < NUMBER_COUNT; i++) {
+    const value = numbers[i] as number;
+    if (value > (LIMIT_OF[i] as number) || value < 0) return numberFault(i, value);
   }
   return (
     timeFault(event.bytes, event.id, started(numbers), ended(numbers), ingestedAtMs, age) ??
@@ -68,11 +70,11 @@ export function validateEvent(event: EventRecord, ingestedAtMs: number, age: Acc
 const started = (numbers: Float64Array): number => numbers[NUMBERS.started_at] as number;
 const ended = (numbers: Float64Array): number => numbers[NUMBERS.ended_at] as number;
 
-function numberFault(limit: number, value: number): Fault {
-  const [field, max] = LIMITS[limit] as [string, number];
+function numberFault(index: number, value: number): Fault {
+  const field = NUMBER_FIELDS[index];
   return value < 0
     ? fault("EVENT_NUMBER_NEGATIVE", `${field} is ${value}`)
-    : fault("EVENT_NUMBER_RANGE", `${field} is over ${max}`);
+    : fault("EVENT_NUMBER_RANGE", `${field} is over ${LIMIT_OF[index]}`);
 }
 
 /** Order, span and age of a stretch of time, and that the id carries its end. Times in microseconds. */

@@ -124,7 +124,12 @@ export class WindowSums {
     this.plus(base + SLOT.events, events);
     this.plus(base + SLOT.gpu_time_ns, time);
     this.plus(base + SLOT.communication_ns, numbers[communication_ns] as number);
-    this.product(base + SLOT.memory_time_byte_ns, time, numbers[memory_peak_bytes] as number);
+    const timeHigh = Math.floor(time / HALF);
+    const timeLow = time - timeHigh * HALF;
+    const memory = numbers[memory_peak_bytes] as number;
+    const memoryHigh = Math.floor(memory / HALF);
+    const memoryLow = memory - memoryHigh * HALF;
+    this.product(base + SLOT.memory_time_byte_ns, timeHigh, timeLow, memoryHigh, memoryLow);
     this.plus(base + SLOT.tokens_in, numbers[tokens_in] as number);
     this.plus(base + SLOT.tokens_cached, numbers[tokens_cached] as number);
     this.plus(base + SLOT.tokens_out, numbers[tokens_out] as number);
@@ -138,9 +143,9 @@ export class WindowSums {
     const energy = numbers[energy_uj] as number;
     if (energy >= 0) this.plus(base + SLOT.energy_uj, energy);
     const average = numbers[power_avg_mw] as number;
-    if (average >= 0) this.product(base + SLOT.power_avg_time_mw_ns, time, average);
+    if (average >= 0) this.powerTime(base + SLOT.power_avg_time_mw_ns, timeHigh, timeLow, average);
     const peak = numbers[power_peak_mw] as number;
-    if (peak >= 0) this.product(base + SLOT.power_peak_time_mw_ns, time, peak);
+    if (peak >= 0) this.powerTime(base + SLOT.power_peak_time_mw_ns, timeHigh, timeLow, peak);
     const sent = numbers[nvlink_tx_bytes] as number;
     if (sent >= 0) this.plus(base + SLOT.nvlink_tx_bytes, sent);
     const received = numbers[nvlink_rx_bytes] as number;
@@ -187,15 +192,20 @@ export class WindowSums {
     }
   }
 
-  private product(slot: number, a: number, b: number): void {
-    const aHigh = Math.floor(a / HALF);
-    const aLow = a - aHigh * HALF;
-    const bHigh = Math.floor(b / HALF);
-    const bLow = b - bHigh * HALF;
+  private product(slot: number, aHigh: number, aLow: number, bHigh: number, bLow: number): void {
     this.plus(slot, aLow * bLow);
     this.plus(slot + 1, aLow * bHigh);
+    if (aHigh === 0) return;
     this.plus(slot + 1, aHigh * bLow);
     this.plus(slot + 2, aHigh * bHigh);
+  }
+
+  private powerTime(slot: number, timeHigh: number, timeLow: number, power: number): void {
+    if (power < HALF) this.product(slot, timeHigh, timeLow, 0, power);
+    else {
+      const powerHigh = Math.floor(power / HALF);
+      this.product(slot, timeHigh, timeLow, powerHigh, power - powerHigh * HALF);
+    }
   }
 
   private insert(a: number, b: number, c: number): number {
