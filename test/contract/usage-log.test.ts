@@ -1,0 +1,196 @@
+import { afterEach, describe, expect, it } from "vitest";
+import type { KnownId, UsageLog } from "../../services/domain/ledger/usage-log.ts";
+import { encodeEvent, encodeVoid, makeEvent, uuidV7 } from "../support/events.ts";
+import { blockOf, dropUsageLogs, guardOf, USAGE_LOGS } from "../support/usage-logs.ts";
+
+const HOUR_MS = 3_600_000;
+const HOUR = Math.floor(Date.now() / HOUR_MS) - 2;
+const START = HOUR * HOUR_MS;
+
+const event = (seed: string, endedAtMs = START + 1_000, fields: Record<string, unknown> = {}) =>
+  encodeEvent(makeEvent(endedAtMs, seed, fields));
+const events = (partition: number, first: number, count: number) => ({
+  partition,
+  first,
+  records: Array.from({ length: count }, (_, i) => event(`${partition}-${first + i}`)),
+});
+
+const hex = (id: Uint8Array) => Buffer.from(id).toString("hex");
+const hexes = (known: readonly KnownId[]) => known.map(({ id }) => hex(id)).sort();
+
+async function recent(log: UsageLog, partition: number, fromHour: number): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { space, ids } of log.recentIds(partition, fromHour)) {
+    found.push(...ids.map(({ id }) => `${space} ${hex(id)}`));
+  }
+  return found.sort();
+}
+
+afterEach(dropUsageLogs);
+
+describe.each(USAGE_LOGS)("usage_log %s", (_name, open) => {
+  it("takes a block and moves the position with it", async () => {
+    const { log } = await open();
+    const owned = await log.takeOver([0, 3], "a");
+    expect(owned).toEqual([
+      { partition: 0, epoch: 1, position: undefined },
+      { partition: 3, epoch: 1, position: undefined },
+    ]);
+    const block = blockOf(events(0, 40, 3), events(3, 0, 2));
+    expect(await log.append(block, guardOf("a", owned))).toEqual({ outcome: "applied" });
+    expect(await log.positions([0, 3, 5])).toEqual(
+      new Map([
+        [0, 43],
+        [3, 2],
+      ]),
+    );
+    expect(await log.append(blockOf(events(3, 2, 1)), guardOf("a", owned))).toEqual({ outcome: "applied" });
+    expect(await log.takeOver([3, 5], "b")).toEqual([
+      { partition: 3, epoch: 2, position: 3 },
+      { partition: 5, epoch: 1, position: undefined },
+    ]);
+  });
+
+  it("refuses a repeat and a gap, and keeps nothing of them", async () => {
+    const { log, rows } = await open();
+    const owned = await log.takeOver([0], "a");
+    const block = blockOf(events(0, 0, 3));
+    await log.append(block, guardOf("a", owned));
+    const before = await rows();
+    expect(await log.append(block, guardOf("a", owned))).toEqual({ outcome: "displaced" });
+    expect(await log.append(blockOf(events(0, 1, 3)), guardOf("a", owned))).toEqual({ outcome: "displaced" });
+    expect(await log.append(blockOf(events(0, 4, 1)), guardOf("a", owned))).toEqual({ outcome: "displaced" });
+    expect(await rows()).toBe(before);
+  });
+
+  it("refuses an owner that is no longer the newest", async () => {
+    const { log, rows } = await open();
+    const old = await log.takeOver([0, 1], "b");
+    const owned = await log.takeOver([1], "a");
+    expect(await log.append(blockOf(events(1, 0, 1)), guardOf("b", old))).toEqual({ outcome: "fenced" });
+    expect(await rows()).toBe(0);
+    expect(await log.append(blockOf(events(1, 0, 1)), guardOf("a", owned))).toEqual({ outcome: "applied" });
+    expect(await log.append(blockOf(events(0, 0, 1)), guardOf("b", old))).toEqual({ outcome: "applied" });
+  });
+
+  it("refuses a block whole if one of its partitions is stale", async () => {
+    const { log, rows } = await open();
+    const owned = await log.takeOver([0, 1, 2], "a");
+    await log.takeOver([2], "b");
+    const block = blockOf(events(0, 0, 5), events(1, 0, 5), events(2, 0, 5));
+    expect(await log.append(block, guardOf("a", owned))).toEqual({ outcome: "fenced" });
+    await log.append(blockOf(events(0, 0, 1)), guardOf("a", owned));
+    const before = await rows();
+    const ahead = blockOf(events(1, 0, 5), events(0, 0, 5));
+    expect(await log.append(ahead, guardOf("a", owned))).toEqual({ outcome: "displaced" });
+    expect(await rows()).toBe(before);
+    expect(await log.positions([0, 1, 2])).toEqual(new Map([[0, 1]]));
+  });
+
+  it("lets one of two win that take over at once", async () => {
+    const { log } = await open();
+    for (let first = 0; first < 10; first++) {
+      const owners = ["a", "b", "c"];
+      const owned = await Promise.all(owners.map((owner) => log.takeOver([0, 1], owner)));
+      const outcomes = await Promise.all(
+        owners.map(async (owner, i) => {
+          const block = blockOf(events(0, first, 1), events(1, first, 1));
+          return (await log.append(block, guardOf(owner, owned[i] ?? []))).outcome;
+        }),
+      );
+      expect(outcomes.sort()).toEqual(["applied", "fenced", "fenced"]);
+    }
+  });
+
+  it("refuses a block whose lease is over by the log's own clock", async () => {
+    const { log, rows } = await open();
+    const owned = await log.takeOver([0], "a");
+    const serverMs = await log.serverTimeMs();
+    expect(Math.abs(serverMs - Date.now())).toBeLessThan(60_000);
+    const late = guardOf("a", owned, { leaseUntilMs: serverMs - 1 });
+    expect(await log.append(blockOf(events(0, 0, 1)), late)).toEqual({ outcome: "expired" });
+    expect(await rows()).toBe(0);
+  });
+
+  it("says after settle what became of an insert", async () => {
+    const { log } = await open();
+    const owned = await log.takeOver([0], "a");
+    const guard = guardOf("a", owned);
+    await log.settle(guard.name);
+    expect(await log.positions([0])).toEqual(new Map());
+    await log.append(blockOf(events(0, 0, 1)), guard);
+    await log.settle(guard.name);
+    expect(await log.positions([0])).toEqual(new Map([[0, 1]]));
+  });
+
+  it("remembers what was counted in a partition from an hour on", async () => {
+    const { log } = await open();
+    const owned = await log.takeOver([0, 1], "a");
+    const at = (hours: number) => START + hours * HOUR_MS;
+    const records = [
+      event("old", at(-2) + 1),
+      event("edge", at(0)),
+      event("new", at(0) + 1),
+      event("new", at(0) + 1),
+      event("new", at(0) + 1, { tokens_out: 1 }),
+      event("crossing", at(1) + 100, { started_at: (at(0) + 1) * 1000, gpu_time_ns: 60_000_000_000 }),
+      event("broken", at(0) + 2, { gpu_time_ns: -1 }),
+      encodeVoid({ event_id: uuidV7(at(0) + 1, "new"), reason: "r", issued_by: "ops", issued_at: 1 }),
+    ];
+    const block = blockOf({ partition: 0, first: 0, records }, events(1, 0, 2));
+    expect(await log.append(block, guardOf("a", owned))).toEqual({ outcome: "applied" });
+    expect(await recent(log, 0, HOUR)).toEqual(
+      [
+        `event ${hex(uuidV7(at(0), "edge"))}`,
+        `event ${hex(uuidV7(at(0) + 1, "new"))}`,
+        `event ${hex(uuidV7(at(1) + 100, "crossing"))}`,
+        `void ${hex(uuidV7(at(0) + 1, "new"))}`,
+      ].sort(),
+    );
+    expect(await recent(log, 2, HOUR)).toEqual([]);
+  });
+
+  it("finds late ids wherever they are, also exactly on the hour and under another tenant", async () => {
+    const { log } = await open();
+    const owned = await log.takeOver([0, 1], "a");
+    const ids = [START - 1, START, START + 1, START + HOUR_MS - 1].map((ms) => uuidV7(ms, `at-${ms}`));
+    const instant = START - 2 * HOUR_MS;
+    const records = [
+      ...[START - 1, START, START + 1, START + HOUR_MS - 1].map((ms) => event(`at-${ms}`, ms)),
+      event("instant", instant, { started_at: instant * 1000, gpu_time_ns: 0, gpu_busy_ns: 0 }),
+      event("within a millisecond", START, { ended_at: START * 1000 + 500 }),
+    ];
+    const other = event("other", START, { tenant_id: "somebody-else" });
+    await log.append(
+      blockOf({ partition: 0, first: 0, records }, { partition: 1, first: 0, records: [other] }),
+      guardOf("a", owned),
+    );
+    const asked = [
+      ...ids,
+      uuidV7(instant, "instant"),
+      uuidV7(START, "within a millisecond"),
+      uuidV7(START, "other"),
+    ];
+    const unknown = Array.from({ length: 5_000 }, (_, i) => uuidV7(START + i, "unknown"));
+    expect(hexes(await log.lookUp("event", [...asked, ...unknown]))).toEqual(asked.map(hex).sort());
+    expect(await log.lookUp("void", asked)).toEqual([]);
+    expect(await log.lookUp("event", [])).toEqual([]);
+  });
+
+  it("tells a late copy from a conflict by its payload", async () => {
+    const { log } = await open();
+    const owned = await log.takeOver([0], "a");
+    const id = uuidV7(START + 1_000, "0-0");
+    await log.append(blockOf(events(0, 0, 1)), guardOf("a", owned));
+    const [found] = await log.lookUp("event", [id]);
+    const [remembered] = await recentOnce(log);
+    expect([found?.low, found?.high]).toEqual([remembered?.low, remembered?.high]);
+    expect(found?.low).toBeGreaterThanOrEqual(0);
+    expect(found?.high).toBeGreaterThanOrEqual(0);
+  });
+});
+
+async function recentOnce(log: UsageLog): Promise<readonly KnownId[]> {
+  for await (const { ids } of log.recentIds(0, HOUR)) return ids;
+  return [];
+}
