@@ -11,6 +11,7 @@ import { EventRecord, NUMBERS } from "../event/record.ts";
 import { type AcceptedAge, type Fault, validateEvent } from "../event/validate.ts";
 import { firstHour, lastHour } from "../window/split.ts";
 import type { Block, PartitionBatch } from "./block.ts";
+import type { Row } from "./columns.ts";
 import { addEventSlices, eventRejectHour } from "./event-rows.ts";
 import { rejectRow, totalsRow, voidRow } from "./other-rows.ts";
 import { copyOf, type KafkaRecord, recordOf } from "./record-run.ts";
@@ -115,17 +116,16 @@ export class Intake {
         const { totals } = read;
         const fault =
           keyFault(record, totals.totals_id, 0) ?? validateTotals(totals, record.ingestedAtMs, this.age);
-        return this.takeOther(block, batch, record, "totals", totals.totals_id, fault, seen, () =>
-          block.addRow(totalsRow(block, batch.partition, record, totals, hash.low, hash.high), 0),
+        return this.takeOther(block, batch, record, "totals", totals.totals_id, fault, seen, (low, high) =>
+          totalsRow(block, batch.partition, record, totals, low, high),
         );
       }
       case "void": {
         const order = read.void;
         const fault = keyFault(record, order.event_id, 0) ?? validateVoid(order, record.ingestedAtMs);
-        return this.takeOther(block, batch, record, "void", order.event_id, fault, seen, () => {
-          block.addRow(voidRow(block, batch.partition, record, order, hash.low, hash.high), 0);
-          block.countVoid(idHour(order.event_id, 0));
-        });
+        return this.takeOther(block, batch, record, "void", order.event_id, fault, seen, (low, high) =>
+          voidRow(block, batch.partition, record, order, low, high),
+        );
       }
       case "unreadable":
         reject(block, batch, record, read);
@@ -183,7 +183,7 @@ export class Intake {
     id: Uint8Array,
     fault: Fault | undefined,
     seen: Seen,
-    add: () => void,
+    rowOf: (low: number, high: number) => Row,
   ): LateRecord | undefined {
     if (fault !== undefined) {
       reject(block, batch, record, fault);
@@ -191,10 +191,13 @@ export class Intake {
     }
     hashPayload(record.view, record.valueStart, record.valueStart + record.valueLength);
     const { low, high } = hash;
+    // made of copies and late records too: their texts then have places in the dictionaries before the block is sealed
+    const row = rowOf(low, high);
     switch (seen.add(ID_SPACES.indexOf(space), id, 0, low, high)) {
       case NEW:
         batch.counted++;
-        add();
+        block.addRow(row, record.valueLength);
+        if (space === "void") block.countVoid(idHour(id, 0));
         return undefined;
       case DUPLICATE:
         batch.duplicates++;
@@ -207,7 +210,7 @@ export class Intake {
         } as const;
         block.addRow(
           rejectRow(block, batch.partition, record, conflict, { event_id: id.slice() }),
-          record.valueLength,
+          bytesOf(record),
         );
         return undefined;
       }
@@ -243,9 +246,12 @@ function late(
   return { record: copy, partition, space, id, hashLow, hashHigh };
 }
 
+const bytesOf = ({ keyLength, valueLength }: KafkaRecord): number =>
+  Math.max(0, keyLength) + Math.max(0, valueLength);
+
 function reject(block: Block, batch: PartitionBatch, record: KafkaRecord, fault: Fault): void {
   batch.rejected++;
-  block.addRow(rejectRow(block, batch.partition, record, fault, {}), Math.max(0, record.valueLength));
+  block.addRow(rejectRow(block, batch.partition, record, fault, {}), bytesOf(record));
 }
 
 /** Faults of a text that was not interned, or of a time that gives no hour, cannot be told per tenant and hour. */
@@ -264,7 +270,7 @@ function rejectEvent(
   batch.rejected++;
   block.countIn(event, hour, "rejected");
   const named = { ...block.internedPositions(), hour: hour * 3600 };
-  block.addRow(rejectRow(block, batch.partition, record, fault, named), Math.max(0, record.valueLength));
+  block.addRow(rejectRow(block, batch.partition, record, fault, named), bytesOf(record));
 }
 
 function conflictRow(
@@ -285,5 +291,5 @@ function conflictRow(
     event_id: event.bytes.slice(event.id, event.id + ID_BYTES),
     payload_hash_words: [low, high] as const,
   };
-  block.addRow(rejectRow(block, batch.partition, record, fault, named), Math.max(0, record.valueLength));
+  block.addRow(rejectRow(block, batch.partition, record, fault, named), bytesOf(record));
 }
