@@ -9,13 +9,13 @@ export interface Command {
 
 export const COMMANDS: Readonly<Record<string, Command>> = {
   up: {
-    usage: "up",
+    usage: "up [--directory <folder>] [--kafka-port <n>] [--clickhouse-port <n>]",
     help: "Start a Kafka broker and a ClickHouse engine on this machine.",
     entry: "services/local/main.ts",
     arguments: ["up"],
   },
   demo: {
-    usage: "demo [--json] [--keep]",
+    usage: "demo [--json] [--keep] [--kills <n>] [--boundary <hour>]",
     help: "Play a recorded H100 workload through everything, from the probe to a bill per tenant.",
     entry: "services/local/demo/main.ts",
   },
@@ -35,10 +35,22 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     entry: "services/settlement/main.ts",
   },
   close: {
-    usage: "close --through <hour> [--reason <text>]",
-    help: "Close every hour up to this one now, such as 2026-01-31T10:00Z; a reason is needed to do it anew.",
+    usage: "close --through <hour> | --hour <hour> --reason <text> [--json]",
+    help: "Close every hour up to this one now, such as 2026-01-31T10:00Z; or one closed hour anew.",
     entry: "services/settlement/main.ts",
     arguments: ["close"],
+  },
+  bill: {
+    usage: "bill [--from <hour>] [--to <hour>] [--json]",
+    help: "Print the bill of every tenant from the current charges; --to is the first hour left out.",
+    entry: "services/settlement/main.ts",
+    arguments: ["bill"],
+  },
+  verify: {
+    usage: "verify --hour <hour> [--revision <n>] [--json]",
+    help: "Recompute a closed hour from its events and compare the hashes.",
+    entry: "services/settlement/main.ts",
+    arguments: ["verify"],
   },
 };
 
@@ -75,8 +87,7 @@ function helpText(): string {
 }
 
 function commandLines(): string {
-  const width = Math.max(...Object.values(COMMANDS).map(({ usage }) => usage.length));
   return Object.values(COMMANDS)
-    .map(({ usage, help }) => `  ${usage.padEnd(width)}  ${help}`)
+    .map(({ usage, help }) => `  ${usage}\n      ${help}`)
     .join("\n");
 }

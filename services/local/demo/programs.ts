@@ -4,14 +4,13 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { environment } from "../../adapters/config/start.ts";
+import { NODE_FLAGS } from "../../adapters/lifecycle/node-flags.ts";
 import { LocalFailure } from "../failure.ts";
 import { PROJECT_ROOT, VIRTUAL_ENV } from "../paths.ts";
 
 export type Environment = Readonly<Record<string, string>>;
 
 const DIE_WITH_PARENT = fileURLToPath(new URL("../die-with-parent.ts", import.meta.url));
-/** kafkajs asks timers for negative times, which Node 24 warns about and does right. */
-const QUIET = "--disable-warning=TimeoutNegativeWarning";
 const LOG_LINES_KEPT = 20;
 
 /** A service in the background, with the end of its log for the day it fails. */
@@ -23,7 +22,7 @@ export class Service {
   constructor(name: string, entry: string, env: Environment) {
     this.name = name;
     this.process = fork(`${PROJECT_ROOT}${entry}`, [], {
-      execArgv: [QUIET, "--import", DIE_WITH_PARENT],
+      execArgv: [...NODE_FLAGS, "--import", DIE_WITH_PARENT],
       env: { ...environment(), ...env },
       stdio: ["ignore", "ignore", "pipe", "ipc"],
       detached: true,
@@ -57,7 +56,7 @@ export async function runProbe(args: readonly string[], onProgress: (line: strin
 
 /** Runs one of our entry points to its end; answers its standard output. */
 export async function runOnce(entry: string, args: readonly string[], env: Environment): Promise<string> {
-  const child = spawn(process.execPath, [QUIET, `${PROJECT_ROOT}${entry}`, ...args], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, `${PROJECT_ROOT}${entry}`, ...args], {
     env: { ...environment(), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });

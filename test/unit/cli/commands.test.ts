@@ -9,6 +9,12 @@ describe("understand", () => {
       entry: "services/settlement/main.ts",
       arguments: ["close", "--through", "2026-01-31T10:00Z"],
     });
+    expect(understand(["bill", "--json"])).toMatchObject({ kind: "run", arguments: ["bill", "--json"] });
+    expect(understand(["verify", "--hour", "2026-01-31T10:00Z"])).toMatchObject({
+      kind: "run",
+      entry: "services/settlement/main.ts",
+      arguments: ["verify", "--hour", "2026-01-31T10:00Z"],
+    });
     expect(understand(["demo", "--json"])).toMatchObject({ kind: "run", arguments: ["--json"] });
   });
 
