@@ -1,0 +1,256 @@
+import { setImmediate as turn } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import type { AppendResult, UsageLog } from "../../../services/domain/ledger/usage-log.ts";
+import { encodeEvent, makeEvent } from "../../support/events.ts";
+import { NOW_MS, TestProcessor, world } from "../../support/pipeline.ts";
+
+const HOUR_MS = 3_600_000;
+const event = (seed: string, endedAtMs = NOW_MS - 1_000) => encodeEvent(makeEvent(endedAtMs, seed));
+const events = (count: number, from = 0) => Array.from({ length: count }, (_, i) => event(`${from + i}`));
+
+/** A log whose inserts wait until they are let go, one after the other. */
+function gated(log: UsageLog): { log: UsageLog; waiting: (() => void)[] } {
+  const waiting: (() => void)[] = [];
+  const slow: UsageLog = Object.create(log, {
+    append: {
+      value: async (...args: Parameters<UsageLog["append"]>): Promise<AppendResult> => {
+        await new Promise<void>((resolve) => waiting.push(resolve));
+        return log.append(...args);
+      },
+    },
+  });
+  return { log: slow, waiting };
+}
+
+async function settled(): Promise<void> {
+  for (let i = 0; i < 10; i++) await turn();
+}
+
+const counted = (rows: ReturnType<typeof world>["log"]["rows"]) =>
+  rows.filter(({ kind }) => kind === "event").length;
+const position = async (shared: ReturnType<typeof world>) => (await shared.log.positions([0])).get(0);
+
+describe("a block", () => {
+  it("goes when it is full, and what is left when its time is up", async () => {
+    const shared = world();
+    const processor = new TestProcessor("a", shared);
+    shared.partitions[0]?.append(...events(250));
+    await processor.pipeline.assigned([0]);
+    await processor.read(0, 0, 250);
+    await settled();
+    const first = (await position(shared)) ?? 0;
+    expect(first).toBeGreaterThan(150);
+    expect(first).toBeLessThan(250);
+    await shared.clock.advance(1_000);
+    await settled();
+    expect(await position(shared)).toBe(250);
+  });
+
+  it("goes in time also after a takeover during which its time was up", async () => {
+    const shared = world();
+    const processor = new TestProcessor("a", shared);
+    shared.partitions[0]?.append(...events(20));
+    await processor.pipeline.assigned([0]);
+    await processor.read(0, 0, 10);
+    const taken = processor.pipeline.assigned([0]);
+    await shared.clock.advance(1_000);
+    expect(await taken).toEqual(new Map([[0, 0]]));
+    await processor.read(0, 0, 20);
+    await shared.clock.advance(1_000);
+    await settled();
+    expect(await position(shared)).toBe(20);
+  });
+
+  it.each(["lost_request", "lost_answer", "late_request"] as const)(
+    "is in the log once when its insert gets no answer: %s",
+    async (loss) => {
+      const shared = world();
+      const processor = new TestProcessor("a", shared);
+      shared.partitions[0]?.append(...events(10));
+      await processor.pipeline.assigned([0]);
+      shared.log.loseInserts(loss, loss);
+      await processor.read(0, 0, 10);
+      await processor.pipeline.close();
+      shared.log.arrive();
+      expect(await position(shared)).toBe(10);
+      expect(counted(shared.log.rows)).toBe(10);
+      expect(processor.failures).toEqual([]);
+    },
+  );
+});
+
+describe("forgetting", () => {
+  it("never makes a copy in the same block count again", async () => {
+    const shared = world();
+    const { log, waiting } = gated(shared.log);
+    // the first block alone holds more ids than may be remembered
+    const processor = new TestProcessor("a", shared, { block_rows_max: 50, dedupe_ids_max: 10 }, log);
+    shared.partitions[0]?.append(...events(60), event("twin"), event("twin"), ...events(60, 100));
+    await processor.pipeline.assigned([0]);
+    await processor.read(0, 0, 61);
+    await settled();
+    expect(waiting).toHaveLength(1);
+    waiting.shift()?.();
+    await settled();
+    const closed = processor.read(0, 61, 122).then(() => processor.pipeline.close());
+    for (let i = 0; i < 20; i++) {
+      await settled();
+      waiting.shift()?.();
+    }
+    await closed;
+    expect(await position(shared)).toBe(122);
+    expect(counted(shared.log.rows)).toBe(121);
+  });
+
+  it("looks late copies up that the block on its way holds", async () => {
+    const shared = world();
+    const { log, waiting } = gated(shared.log);
+    const processor = new TestProcessor("a", shared, { block_rows_max: 10 }, log);
+    const late = Array.from({ length: 30 }, (_, i) => event(`late-${i % 10}`, NOW_MS - 50 * HOUR_MS));
+    shared.partitions[0]?.append(...late);
+    await processor.pipeline.assigned([0]);
+    const closed = processor.read(0, 0, 30).then(() => processor.pipeline.close());
+    for (let i = 0; i < 20; i++) {
+      await settled();
+      waiting.shift()?.();
+    }
+    await closed;
+    expect(await position(shared)).toBe(30);
+    expect(counted(shared.log.rows)).toBe(10);
+  });
+});
+
+describe("an owner", () => {
+  it("that lost its partition stops there and starts again from the log", async () => {
+    const shared = world();
+    const old = new TestProcessor("z", shared);
+    const next = new TestProcessor("a", shared);
+    shared.partitions[0]?.append(...events(20));
+    await old.pipeline.assigned([0]);
+    await old.read(0, 0, 10);
+    await next.pipeline.assigned([0]);
+    await shared.clock.advance(1_000);
+    await settled();
+    expect(old.restarts).toBe(1);
+    expect(await position(shared)).toBeUndefined();
+    await old.read(0, 10, 20);
+    await shared.clock.advance(1_000);
+    await settled();
+    expect(old.restarts).toBe(1);
+    await next.read(0, 0, 20);
+    await next.pipeline.close();
+    expect(await position(shared)).toBe(20);
+    expect(old.failures).toEqual([]);
+  });
+
+  it("of an older assignment does not come after the newer one", async () => {
+    const shared = world(2);
+    const taken: string[] = [];
+    let letGo: () => void = () => undefined;
+    const slowly = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    const log: UsageLog = Object.create(shared.log, {
+      takeOver: {
+        value: async (partitions: readonly number[], owner: string) => {
+          taken.push(partitions.join());
+          if (partitions.length === 2) await slowly;
+          return shared.log.takeOver(partitions, owner);
+        },
+      },
+    });
+    const processor = new TestProcessor("a", shared, {}, log);
+    const older = processor.pipeline.assigned([0, 1]);
+    await settled();
+    const newer = processor.pipeline.assigned([0]);
+    await settled();
+    letGo();
+    expect(await older).toEqual(new Map());
+    expect(await newer).toEqual(new Map([[0, 0]]));
+    expect(taken).toEqual(["0,1", "0"]);
+    shared.partitions[0]?.append(...events(5));
+    await processor.read(0, 0, 5);
+    await processor.pipeline.close();
+    expect(await position(shared)).toBe(5);
+  });
+
+  it("sends nothing while no heartbeat gets through, and goes on with the next", async () => {
+    const shared = world();
+    const { log, waiting } = gated(shared.log);
+    const processor = new TestProcessor("a", shared, {}, log);
+    shared.partitions[0]?.append(...events(5));
+    await processor.pipeline.assigned([0]);
+    await shared.clock.advance(20_001);
+    await processor.read(0, 0, 5);
+    await shared.clock.advance(5_000);
+    expect(waiting).toEqual([]);
+    processor.beat();
+    await shared.clock.advance(1_000);
+    expect(waiting).toHaveLength(1);
+    waiting.shift()?.();
+    await settled();
+    expect(await position(shared)).toBe(5);
+  });
+
+  it("learns that the server's clock was set forward", async () => {
+    const shared = world();
+    let jumpMs = 0;
+    const log: UsageLog = Object.create(shared.log, {
+      serverTimeMs: { value: async () => shared.clock.nowMs() + jumpMs },
+      append: {
+        value: async (...[block, guard]: Parameters<UsageLog["append"]>): Promise<AppendResult> =>
+          shared.clock.nowMs() + jumpMs > guard.leaseUntilMs
+            ? { outcome: "expired" }
+            : shared.log.append(block, { ...guard, leaseUntilMs: guard.leaseUntilMs - jumpMs }),
+      },
+    });
+    const processor = new TestProcessor("a", shared, {}, log);
+    shared.partitions[0]?.append(...events(5));
+    await processor.pipeline.assigned([0]);
+    jumpMs = HOUR_MS;
+    await processor.read(0, 0, 5);
+    await shared.clock.advance(1_000);
+    await settled();
+    expect(await position(shared)).toBe(5);
+  });
+});
+
+describe("closing", () => {
+  it("writes what was read, also late records, and takes nothing more", async () => {
+    const shared = world();
+    const processor = new TestProcessor("a", shared);
+    shared.partitions[0]?.append(...events(5), event("late", NOW_MS - 50 * HOUR_MS), ...events(5, 10));
+    await processor.pipeline.assigned([0]);
+    await processor.read(0, 0, 6);
+    await processor.pipeline.close();
+    expect(await position(shared)).toBe(6);
+    await processor.read(0, 6, 11);
+    await processor.pipeline.close();
+    expect(await position(shared)).toBe(6);
+    expect(processor.failures).toEqual([]);
+  });
+
+  it("gives up without fault when the log does not answer in time", async () => {
+    const shared = world();
+    const reason = new Error("the process is stopping");
+    const away: UsageLog = Object.create(shared.log, {
+      append: { value: async () => ({ outcome: "unknown", cause: "away" }) },
+      settle: {
+        value: () =>
+          new Promise((_resolve, reject) => {
+            processor.patience.signal.addEventListener("abort", () => reject(reason));
+          }),
+      },
+    });
+    const processor = new TestProcessor("a", shared, {}, away);
+    shared.partitions[0]?.append(...events(5));
+    await processor.pipeline.assigned([0]);
+    await processor.read(0, 0, 5);
+    const closed = processor.pipeline.close();
+    await settled();
+    processor.patience.abort(reason);
+    await closed;
+    expect(processor.failures).toEqual([]);
+    expect(processor.restarts).toBe(0);
+  });
+});
