@@ -8,7 +8,7 @@ import sys
 from typing import List, Optional
 
 from ..device.replay import TraceError
-from ..publish.kafka import KafkaError
+from ..publish import PublishError
 from ..version import PROBE_VERSION
 from ..wal import WalError
 from . import fit, inspect, publish, replay
@@ -27,7 +27,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))
-    except (Failure, TraceError, WalError, KafkaError, OSError, ValueError) as error:
+    except (Failure, TraceError, WalError, PublishError, OSError, ValueError) as error:
         print(f"gpu-probe: {error}", file=sys.stderr)
         return 1
 

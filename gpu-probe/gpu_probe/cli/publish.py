@@ -6,10 +6,10 @@ import argparse
 import json
 from typing import Any
 
-from ..publish import Delivery
+from ..publish import Delivery, Publisher
 from ..wal import Wal
 from .failure import Failure
-from .kafka import add_kafka_options, kafka_publisher
+from .receiver import add_receiver_options, http_publisher, kafka_publisher
 
 
 def register(commands: Any) -> None:
@@ -17,7 +17,7 @@ def register(commands: Any) -> None:
         "publish", help="send what a write-ahead log still holds", description=__doc__
     )
     parser.add_argument("wal", metavar="DIR", help="the write-ahead log")
-    add_kafka_options(parser, required=True)
+    add_receiver_options(parser)
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument("--limit", type=_count, metavar="N", help="send the oldest N only")
     amount.add_argument("--all-but", type=_count, metavar="N", help="hold the newest N back")
@@ -26,16 +26,18 @@ def register(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    if bool(options.brokers) == bool(options.url):
+        raise Failure("publish needs either --brokers HOST:PORT or --url URL")
     with Wal(options.wal) as wal:
         pending = sum(1 for _ in wal.pending())
         limit = options.limit
         if options.all_but is not None:
             limit = max(0, pending - options.all_but)
-        publisher = kafka_publisher(options)
+        publisher: Publisher = kafka_publisher(options) if options.brokers else http_publisher(options)
         try:
             delivery = Delivery(wal, publisher)
-            delivery.send(limit)
-            left = delivery.finish(options.timeout)
+            left = delivery.send_all(limit, options.timeout)
+            delivery.close()
         finally:
             publisher.close()
     if left:

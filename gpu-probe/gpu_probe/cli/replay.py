@@ -18,7 +18,7 @@ from ..sharing import POLICIES, load_coefficients, make_policy
 from ..wal import Wal
 from .failure import Failure
 from .instant import hour_ns, instant_ns
-from .kafka import add_kafka_options, kafka_publisher
+from .receiver import add_receiver_options, http_publisher, kafka_publisher
 
 _PROGRESS_EVERY_NS = 10_000_000_000
 
@@ -45,13 +45,16 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--sink",
         default="none",
-        choices=("none", "file", "wal", "kafka"),
-        help="none: only the account; file: JSON lines; wal: a write-ahead log for publish; kafka: a topic",
+        choices=("none", "file", "wal", "kafka", "http"),
+        help="none: only the account; file: JSON lines; wal: a write-ahead log for publish; kafka: a topic; "
+        "http: a gateway",
     )
     parser.add_argument("--out", metavar="FILE", help="where --sink file writes; default: standard output")
-    parser.add_argument("--wal", metavar="DIR", help="write-ahead log; default for kafka: a temporary one")
+    parser.add_argument(
+        "--wal", metavar="DIR", help="write-ahead log; default for kafka and http: a temporary one"
+    )
     parser.add_argument("--wal-max-bytes", type=int, default=1024**3, help="bound of the write-ahead log")
-    add_kafka_options(parser, required=False)
+    add_receiver_options(parser)
     when = parser.add_mutually_exclusive_group()
     when.add_argument(
         "--end-at", type=instant_ns, metavar="RFC3339", help="move the recording's end to this instant"
@@ -93,6 +96,8 @@ def run(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> None:
     if options.sink == "kafka" and not options.brokers:
         raise Failure("--sink kafka needs --brokers HOST:PORT")
+    if options.sink == "http" and not options.url:
+        raise Failure("--sink http needs --url URL")
     if options.sink == "wal" and not options.wal:
         raise Failure("--sink wal needs --wal DIR")
     if options.coefficients and options.policy != "fitted-hinge":
@@ -118,6 +123,8 @@ def _publisher(options: argparse.Namespace, stack: ExitStack) -> Publisher:
     publisher: Publisher
     if options.sink == "kafka":
         publisher = kafka_publisher(options)
+    elif options.sink == "http":
+        publisher = http_publisher(options)
     else:
         file: TextIO = sys.stdout
         if options.out:
@@ -141,8 +148,8 @@ def _play(device: Device, meter: GpuMeter, progress: bool) -> None:
 
 def _deliver(wal: Wal, publisher: Publisher, options: argparse.Namespace) -> None:
     delivery = Delivery(wal, publisher)
-    delivery.send()
-    left = delivery.finish(options.timeout)
+    left = delivery.send_all(None, options.timeout)
+    delivery.close()
     if options.progress:
         print(f"published {delivery.sent - left} records", file=sys.stderr, flush=True)
     if left:

@@ -1,7 +1,21 @@
 """Getting finished records out: encode, keep, send."""
 
+from .delivery import Delivery, Publisher, PublishError
 from .file import FilePublisher
-from .kafka import KafkaPublisher
-from .spool import Delivery, Publisher, Spool
+from .http import HttpError, HttpPublisher
+from .kafka import KafkaError, KafkaPublisher
+from .outbox import Outbox
+from .spool import Spool
 
-__all__ = ["Delivery", "FilePublisher", "KafkaPublisher", "Publisher", "Spool"]
+__all__ = [
+    "Delivery",
+    "FilePublisher",
+    "HttpError",
+    "HttpPublisher",
+    "KafkaError",
+    "KafkaPublisher",
+    "Outbox",
+    "PublishError",
+    "Publisher",
+    "Spool",
+]

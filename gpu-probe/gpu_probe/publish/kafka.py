@@ -5,18 +5,24 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Callable, Dict, Mapping, Optional
+from typing import Any, Callable, Dict, List, Mapping, Optional
+
+from .delivery import PublishError
+
+# A parent's producers, in a fork's child: librdkafka waits for ever for its threads when it is destroyed
+# there.
+_inherited: List[Any] = []
 
 
-class KafkaError(RuntimeError):
+class KafkaError(PublishError):
     """The broker refused a message for good, or confluent-kafka is not installed."""
 
 
 class KafkaPublisher:
     """``brokers`` is host:port,host:port; ``extra`` are further librdkafka options, such as those for TLS.
 
-    The producer is created with the first message, because librdkafka's threads do not live through a fork: a
-    child that inherits this object makes its own.
+    The producer is created with the first message, because librdkafka's threads do not live through a fork:
+    a child that inherits this object makes its own.
     """
 
     def __init__(self, brokers: str, topic: str, extra: Optional[Mapping[str, Any]] = None) -> None:
@@ -76,7 +82,9 @@ class KafkaPublisher:
         return int(left)
 
     def close(self) -> None:
-        if self._producer is not None and self._pid == os.getpid():
+        if self._producer is not None and self._pid != os.getpid():
+            _inherited.append(self._producer)
+        elif self._producer is not None:
             self._producer.purge()
             self._producer.flush(1)
         self._producer = None
@@ -87,6 +95,8 @@ class KafkaPublisher:
                 from confluent_kafka import Producer
             except ImportError as error:
                 raise KafkaError("Kafka needs confluent-kafka: pip install 'gpu-probe[kafka]'") from error
+            if self._producer is not None:
+                _inherited.append(self._producer)
             self._producer = Producer(self._options)
             self._pid = os.getpid()
         return self._producer

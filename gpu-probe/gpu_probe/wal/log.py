@@ -1,16 +1,4 @@
-"""Write-ahead log of finished events: on disk before anything is sent, kept until the receiver acknowledged.
-
-A folder of segments, each named by the number of its first record, and a file with the watermark (how many
-records are acknowledged). A segment is a magic of 8 bytes, then records::
-
-    u32 length of key and value | u32 CRC-32 of the length, key and value | 16 bytes key | value
-
-both numbers little endian.
-
-A process that dies while writing leaves a torn record at the end of its segment; reading stops there and the
-next writer begins a new segment. Deleting is by whole segments. One process writes at a time (a lock
-says so).
-"""
+"""Writing a log."""
 
 from __future__ import annotations
 
@@ -18,62 +6,28 @@ import contextlib
 import fcntl
 import os
 import struct
+import threading
 import zlib
 from pathlib import Path
-from typing import IO, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import IO, Iterator, Optional, Union
 
-MAGIC = b"GPWAL01\n"
-KEY_BYTES = 16
+from .cursor import Cursor
+from .segment import KEY_BYTES, MAGIC, Entry, read_log, record_bytes, scan, segments_of
+
 SEGMENT_BYTES = 16 * 1024 * 1024
 MAX_BYTES = 1024 * 1024 * 1024
-_HEAD = struct.Struct("<II")
 _MARK = struct.Struct("<QI")
-# No message of a probe comes near this; a length beyond it is damage.
-_RECORD_BYTES_MAX = 1024 * 1024
 
 
 class WalError(RuntimeError):
     """The folder cannot be used; the text says why."""
 
 
-class Entry(NamedTuple):
-    """``position`` counts from 0 over the log's whole life. ``key`` is 16 bytes, ``value`` the message."""
-
-    position: int
-    key: bytes
-    value: bytes
-
-
-def read_log(folder: Union[str, Path]) -> Iterator[Entry]:
-    """All records that the segments of a folder still hold, acknowledged or not; takes no lock."""
-    for start, path in _segments(Path(folder)):
-        for position, (key, value) in enumerate(read_segment(path), start):
-            yield Entry(position, key, value)
-
-
-def read_segment(path: Union[str, Path]) -> Iterator[Tuple[bytes, bytes]]:
-    """Key and value of each whole record, up to the first that is torn or damaged."""
-    with open(path, "rb") as file:
-        if file.read(len(MAGIC)) != MAGIC:
-            return
-        while True:
-            head = file.read(_HEAD.size)
-            if len(head) < _HEAD.size:
-                return
-            length, crc = _HEAD.unpack(head)
-            if not KEY_BYTES <= length <= _RECORD_BYTES_MAX:
-                return
-            body = file.read(length)
-            if len(body) < length or zlib.crc32(body, zlib.crc32(head[:4])) != crc:
-                return
-            yield body[:KEY_BYTES], body[KEY_BYTES:]
-
-
 class Wal:
     """``max_bytes`` bounds the folder: what would exceed it is refused, as is what a full disk cannot take.
 
-    ``sync`` also survives power loss, at the price of a disk flush a record; without it a record survives the
-    death of the process.
+    ``sync`` also survives power loss, at the price of a disk flush a record; without it a record survives
+    the death of the process. One thread may append while another acknowledges.
     """
 
     def __init__(
@@ -89,14 +43,15 @@ class Wal:
         self._sync = sync
         self._file: Optional[IO[bytes]] = None
         self._file_bytes = 0
+        self._guard = threading.Lock()
         self.damaged_segments = 0
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lock = self._take_lock()
         self._acked = self._read_mark()
         self._next = self._acked
         self._bytes = 0
-        for start, path in _segments(self._folder):
-            records, damaged = _scan(path)
+        for start, path in segments_of(self._folder):
+            records, damaged = scan(path)
             self.damaged_segments += damaged
             self._next = max(self._next, start + records)
             self._bytes += path.stat().st_size
@@ -115,9 +70,11 @@ class Wal:
         """Writes a record; its position, or None where the bound or the disk leaves no room."""
         if len(key) != KEY_BYTES:
             raise ValueError(f"a key has {KEY_BYTES} bytes, not {len(key)}")
-        length = _HEAD.pack(KEY_BYTES + len(value), 0)[:4]
-        body = key + value
-        record = length + struct.pack("<I", zlib.crc32(body, zlib.crc32(length))) + body
+        record = record_bytes(key, value)
+        with self._guard:
+            return self._append(record)
+
+    def _append(self, record: bytes) -> Optional[int]:
         if self._bytes + len(record) + len(MAGIC) > self._max_bytes:
             return None
         try:
@@ -139,18 +96,23 @@ class Wal:
         return (entry for entry in read_log(self._folder) if entry.position >= self._acked)
 
     def acknowledge(self, upto: int) -> None:
-        """Everything before this position was received. Never goes back; removes segments that are done
-        with."""
-        if upto <= self._acked:
-            return
-        self._acked = min(upto, self._next)
+        """Everything before this position was received.
+
+        Never goes back; removes segments that are done with.
+        """
+        with self._guard:
+            if upto > self._acked:
+                self._acknowledge(min(upto, self._next))
+
+    def _acknowledge(self, upto: int) -> None:
+        self._acked = upto
         body = _MARK.pack(self._acked, zlib.crc32(struct.pack("<Q", self._acked)))
         temporary = self._folder / "acknowledged.new"
         # On a full disk the old mark stays: some records would be sent again after a restart, none is lost.
         with contextlib.suppress(OSError):
             temporary.write_bytes(body)
             os.replace(temporary, self._folder / "acknowledged")
-        segments = _segments(self._folder)
+        segments = segments_of(self._folder)
         for (_, path), following in zip(segments, [start for start, _ in segments[1:]] + [self._next]):
             if following > self._acked:
                 break
@@ -159,7 +121,15 @@ class Wal:
             self._bytes -= path.stat().st_size
             path.unlink()
 
+    def cursor(self) -> Cursor:
+        """Reads what is not acknowledged, and what is appended from now on."""
+        return Cursor(self._folder, self._acked)
+
     def close(self) -> None:
+        """Frees the folder.
+
+        In a fork's child it closes the copies, and the parent keeps log and lock.
+        """
         self._close_segment()
         os.close(self._lock)
 
@@ -199,7 +169,9 @@ class Wal:
             if path.exists():
                 self._bytes -= path.stat().st_size
             self._file = open(path, "wb", buffering=0)  # noqa: SIM115 - it stays open
-            self._file.write(MAGIC)
+            self._file_bytes = 0
+            if self._file.write(MAGIC) != len(MAGIC):
+                raise OSError("the disk took only a part of the segment's head")
             self._file_bytes = len(MAGIC)
             self._bytes += len(MAGIC)
         return self._file
@@ -217,16 +189,3 @@ class Wal:
         with contextlib.suppress(OSError):
             os.ftruncate(self._file.fileno(), self._file_bytes)
         self._close_segment()
-
-
-def _segments(folder: Path) -> List[Tuple[int, Path]]:
-    return sorted((int(path.stem), path) for path in folder.glob("*.wal"))
-
-
-def _scan(path: Path) -> Tuple[int, bool]:
-    """Number of whole records, and whether anything follows them."""
-    records, whole = 0, len(MAGIC)
-    for key, value in read_segment(path):
-        records += 1
-        whole += _HEAD.size + len(key) + len(value)
-    return records, whole != path.stat().st_size
