@@ -1,4 +1,7 @@
-"""What the integrations need of a probe. ``gpu_probe.Probe`` has it; a test may bring its own."""
+"""What the integrations need of a probe.
+
+``gpu_probe.Probe`` has it; a test may bring its own.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +24,15 @@ class SessionHandle(Protocol):
 
 
 Row = Tuple[Union[SessionHandle, str], int, int]
-"""A session (or its session_id), tokens computed for it in the step, tokens in its context after the step."""
+"""A session (or its session_id), tokens computed for it in the step, tokens in its context after the
+step."""
 
 
 class ProbeLike(Protocol):
-    """Labels are the fields of the same name of gpu_time_event. ``session_id`` None makes a new one.
+    """Labels are the fields of the same name of gpu_time_event.
 
-    Nothing here raises because of what the GPU, the sensor or the disk does: a probe that cannot measure
-    counts what it missed and lets the model run.
+    ``session_id`` None makes a new one.     Nothing here raises because of what the GPU, the sensor or the
+    disk does: a probe that cannot measure     counts what it missed and lets the model run.
     """
 
     def open_session(
@@ -37,7 +41,7 @@ class ProbeLike(Protocol):
         tenant_id: str,
         project_id: str,
         model: str,
-        model_version: str = "",
+        model_version: str = "unknown",
         user_id: Optional[str] = None,
         session_id: Optional[str] = None,
         prompt_tokens: int = 0,
@@ -51,7 +55,7 @@ class ProbeLike(Protocol):
         tenant_id: str,
         project_id: str,
         model: str,
-        model_version: str = "",
+        model_version: str = "unknown",
         user_id: Optional[str] = None,
         session_id: Optional[str] = None,
         prompt_tokens: int = 0,
@@ -71,10 +75,13 @@ class ProbeLike(Protocol):
         ...
 
     def step(self, rows: Sequence[Row]) -> ContextManager[None]:
-        """Measures the GPU work launched in the block as one step of these rows. No rows: nobody's, booked as
-        unattributed. A step inside a step measures nothing: the outer one has it."""
+        """Measures the GPU work launched in the block as one step of these rows.
+
+        No rows: nobody's, booked as
+        unattributed. A step inside a step measures nothing: the outer one has it.
+        """
         ...
 
-    def warmup(self, model: str = "", model_version: str = "") -> ContextManager[None]:
+    def warmup(self, model: str = "unknown", model_version: str = "unknown") -> ContextManager[None]:
         """GPU work launched in the block is the operator's."""
         ...

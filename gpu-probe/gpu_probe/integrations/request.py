@@ -1,0 +1,52 @@
+"""One request that is one GPU step of one session: what the model servers without batching of their own
+share."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from typing import Iterator, Optional
+
+from .labels import Labels
+from .protocol import ProbeLike, SessionHandle
+
+
+def outcome_of(error: Optional[BaseException]) -> str:
+    """The outcome of a session that ended with this exception, None for none."""
+    if error is None:
+        return "ok"
+    if isinstance(error, (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt)):
+        return "cancelled"
+    # Until Python 3.11 asyncio's is another class.
+    return "timeout" if isinstance(error, (TimeoutError, asyncio.TimeoutError)) else "error"
+
+
+@contextmanager
+def closing(session: SessionHandle) -> Iterator[SessionHandle]:
+    """Closes the session with the outcome of the block."""
+    try:
+        yield session
+    except BaseException as error:
+        session.close(outcome_of(error))
+        raise
+    session.close("ok")
+
+
+@contextmanager
+def request(probe: ProbeLike, labels: Optional[Labels], size: int = 1) -> Iterator[Optional[SessionHandle]]:
+    """The block is one step of ``size`` units of work.
+
+    Without labels nothing is opened; inside an open session (an ASGI middleware's) the step is that
+    session's.
+    """
+    if labels is None:
+        yield None
+        return
+    current = probe.current()
+    if current is not None:
+        with probe.step([(current, size, size)]):
+            yield current
+        return
+    session = probe.open_session(**labels.fields())
+    with closing(session), probe.use(session), probe.step([(session, size, size)]):
+        yield session

@@ -1,0 +1,89 @@
+"""Hugging Face transformers: measures ``generate`` step by step.
+
+Written for transformers 4.57 (4.40 and later have the same hooks). ``install()`` wraps
+``GenerationMixin.generate`` for all models. A stopping criterion, which ``generate`` asks after every step,
+marks the steps; a sequence that has ended takes no part in later ones, so a padded batch's tail is paid by
+those that made it long.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from contextlib import ExitStack
+from typing import Any, Callable, List, Optional, Sequence
+
+from .default import get_probe
+from .labels import UNKNOWN, Labels
+from .protocol import ProbeLike, SessionHandle
+from .request import outcome_of
+from .transformers_steps import Steps
+
+log = logging.getLogger(__name__)
+_MARK = "_gpu_probe"
+
+
+def install(probe: Optional[ProbeLike] = None, default: Optional[Labels] = None) -> None:
+    """Wraps ``GenerationMixin.generate``; a second call does nothing.
+
+    Whose a call is: ``generate(…, probe_sessions=[…])`` names an open session for each sequence (or one for
+    all); else the current session; else a session with the ``default`` labels is opened for the call.
+    Threads do not inherit the current session: with a TextIteratorStreamer give ``probe_sessions``.
+    """
+    try:
+        from transformers.generation.utils import GenerationMixin
+    except ImportError as error:
+        raise RuntimeError("gpu_probe.integrations.transformers needs transformers 4.40 or later") from error
+    if getattr(GenerationMixin, _MARK, False):
+        return
+    GenerationMixin.generate = measured(GenerationMixin.generate, probe, default)
+    setattr(GenerationMixin, _MARK, True)
+
+
+def measured(
+    original: Callable[..., Any], given: Optional[ProbeLike] = None, default: Optional[Labels] = None
+) -> Callable[..., Any]:
+    """``generate`` with measuring around it; all its arguments are kept."""
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def generate(model: Any, *args: Any, probe_sessions: Any = None, **named: Any) -> Any:
+        probe = given or get_probe()
+        call = signature.bind(model, *args, **named)
+        with ExitStack() as cleanup:
+            sessions = _sessions(probe, probe_sessions, model, default or Labels(), cleanup)
+            steps = Steps(probe, sessions, model, call.arguments)
+            _add_criterion(call.arguments, steps)
+            cleanup.callback(steps.end)
+            steps.begin()
+            return original(*call.args, **call.kwargs)
+
+    return generate
+
+
+def _sessions(
+    probe: ProbeLike, given: Any, model: Any, default: Labels, cleanup: ExitStack
+) -> List[SessionHandle]:
+    if given is not None:
+        return list(given) if isinstance(given, Sequence) else [given]
+    current = probe.current()
+    if current is not None:
+        return [current]
+    name = getattr(getattr(model, "config", None), "name_or_path", None) or type(model).__name__
+    labels = default if default.model != UNKNOWN else default._replace(model=name)
+    session = probe.open_session(**labels.fields())
+    cleanup.push(lambda kind, error, trace: session.close(outcome_of(error)))
+    return [session]
+
+
+def _add_criterion(arguments: Any, steps: Steps) -> None:
+    """``stopping_criteria`` is a list; ``generate`` puts ours behind its own."""
+    given = arguments.get("stopping_criteria")
+    arguments["stopping_criteria"] = type(given)([*given, steps]) if given else _criteria_list([steps])
+
+
+def _criteria_list(criteria: List[Any]) -> Any:
+    from transformers import StoppingCriteriaList
+
+    return StoppingCriteriaList(criteria)
