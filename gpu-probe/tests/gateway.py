@@ -18,8 +18,9 @@ def split(body):
 
 
 class Gateway:
-    """``answers`` are used up one by one, then everything is taken: a status, a (status, headers), ``drop`` (hangs up
-    without an answer), ``lost`` (takes the batch, hangs up), ``garbage``; or a function of the messages."""
+    """``answers`` are used up one by one, then everything is taken: a status, a (status, headers), ``drop``
+    (hangs up without an answer), ``lost`` (takes the batch, hangs up), ``garbage``; or a function of the
+    messages."""
 
     def __init__(self, answers=(), port=0):
         self.answers = list(answers)

@@ -22,7 +22,7 @@ class Time:
         return self.now
 
     def pause(self, seconds):
-        assert 0 < seconds
+        assert seconds > 0
         self.pauses.append(seconds)
         self.now += seconds
 

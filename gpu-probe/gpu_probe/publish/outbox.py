@@ -113,7 +113,8 @@ class Outbox:
 
     def _run(self, wal: Wal) -> None:
         look_again = time.monotonic()
-        while not self._stop.is_set():
+        while True:
+            last = self._stop.is_set()
             try:
                 self._deliver(wal, look_again)
                 return
@@ -123,6 +124,8 @@ class Outbox:
                 log.error("publishing failed, the records are kept: %s", error, exc_info=not _expected(error))
                 self._drop_publisher()
                 look_again = time.monotonic() + _LEFT_BEHIND_EVERY_S
+                if last:
+                    return
                 self._stop.wait(_AFTER_ERROR_S)
 
     def _deliver(self, wal: Wal, look_again: float) -> None:

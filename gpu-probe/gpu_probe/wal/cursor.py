@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
-from typing import IO, Optional, Tuple, Union
+from typing import Optional, Tuple, Union
 
 from .segment import HEAD, MAGIC, Entry, read_record, segments_of
 
@@ -22,7 +23,7 @@ class Cursor:
         self._start = -1
         self._at = 0
         self._offset = len(MAGIC)
-        self._file: Optional[IO[bytes]] = None
+        self._file: Optional[io.BufferedReader] = None
 
     def next(self) -> Optional[Entry]:
         """The next record, None where there is none yet."""
@@ -52,8 +53,13 @@ class Cursor:
     def _record(self) -> Optional[Tuple[bytes, bytes]]:
         if self._file is None:
             return None
-        self._file.seek(self._offset)
-        return read_record(self._file)
+        record = read_record(self._file)
+        if record is None:
+            # What was read ahead is dropped: the writer may put something else in place of half a record.
+            raw = self._file.detach()
+            raw.seek(self._offset)
+            self._file = io.BufferedReader(raw)
+        return record
 
     def _following(self) -> Optional[Tuple[int, Path]]:
         segments = segments_of(self._folder)
@@ -79,7 +85,7 @@ class Cursor:
             return False
         start, path = following
         try:
-            file = open(path, "rb")  # noqa: SIM115 - it stays open
+            file = io.BufferedReader(io.FileIO(path))
         except FileNotFoundError:  # acknowledged and removed since
             return False
         whole = file.read(len(MAGIC)) == MAGIC
@@ -89,4 +95,5 @@ class Cursor:
         self.close()
         self._file, self._start, self._at = file, start, start
         self._offset = len(MAGIC) if whole else path.stat().st_size
+        file.seek(self._offset)
         return True
