@@ -1,6 +1,7 @@
 // The demo is the promise of the whole house in one command. Killing the processor in the middle of it changes nothing.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { PROJECT_ROOT } from "../../services/local/paths.ts";
 
@@ -58,6 +59,8 @@ describe("the demo", () => {
     expect(account.tenants_billed).toBe(16);
     expect(account.currency).toBe("USD");
     expect(output).toMatch(/revised .* revision 2/);
+    const shown = /^The account\n(?: {2}.*\n)+/m.exec(output)?.[0];
+    expect(readFileSync(`${PROJECT_ROOT}README.md`, "utf8")).toContain(shown);
 
     const { account: killed, output: killedOutput } = await runDemo("--kills", "3");
     expect(killedOutput.match(/killed the processor/g)).toHaveLength(3);
