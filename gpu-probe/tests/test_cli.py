@@ -8,6 +8,7 @@ from itertools import islice
 
 import pytest
 from conftest import COALITIONS, TRACE
+from gateway import Gateway
 
 from gpu_probe.cli.main import main
 from gpu_probe.wal import Wal
@@ -115,7 +116,10 @@ def test_fit_and_judge(tmp_path, capsys):
     [
         (["replay", "missing.jsonl"], "No such file"),
         (["replay", str(TRACE), "--sink", "kafka"], "--brokers"),
+        (["replay", str(TRACE), "--sink", "http"], "--url"),
         (["replay", str(TRACE), "--sink", "wal"], "--wal"),
+        (["publish", "nowhere"], "--url"),
+        (["publish", "nowhere", "--brokers", "x", "--url", "http://x"], "not to both"),
         (["replay", str(TRACE), "--policy", "equal", "--coefficients", "x"], "fitted-hinge"),
         (["inspect", "missing"], "does not exist"),
         (
@@ -146,3 +150,21 @@ def test_the_module_runs_too():
         [sys.executable, "-m", "gpu_probe", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith("gpu-probe 0.")
+
+
+def test_replay_and_publish_over_http(log, tmp_path, capsys):
+    gateway = Gateway(answers=[503])
+    assert main(["replay", str(TRACE), "--sink", "http", "--url", gateway.url, "--json"]) == 0
+    account = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert len(gateway.taken) == account["events"] + account["totals"]
+    copy = tmp_path / "wal"
+    copy.mkdir()
+    for file in log.iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+    gateway.taken.clear()
+    assert main(["publish", str(copy), "--url", gateway.url, "--limit", "700", "--json"]) == 0
+    assert main(["publish", str(copy), "--url", gateway.url, "--json"]) == 0
+    gateway.close()
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines == [{"sent": 700, "held": 623}, {"sent": 623, "held": 0}]
+    assert len(gateway.taken) == 1323

@@ -6,10 +6,10 @@ import argparse
 import json
 from typing import Any
 
-from ..publish import Delivery, Publisher
+from ..publish import Delivery
 from ..wal import Wal
 from .failure import Failure
-from .receiver import add_receiver_options, http_publisher, kafka_publisher
+from .receiver import add_receiver_options, publisher_maker
 
 
 def register(commands: Any) -> None:
@@ -26,14 +26,15 @@ def register(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    if bool(options.brokers) == bool(options.url):
-        raise Failure("publish needs either --brokers HOST:PORT or --url URL")
+    make_publisher = publisher_maker(options)
+    if make_publisher is None:
+        raise Failure("publish needs --brokers HOST:PORT or --url URL")
     with Wal(options.wal) as wal:
         pending = sum(1 for _ in wal.pending())
         limit = options.limit
         if options.all_but is not None:
             limit = max(0, pending - options.all_but)
-        publisher: Publisher = kafka_publisher(options) if options.brokers else http_publisher(options)
+        publisher = make_publisher()
         try:
             delivery = Delivery(wal, publisher)
             left = delivery.send_all(limit, options.timeout)

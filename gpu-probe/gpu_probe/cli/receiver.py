@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import Dict
+from typing import Callable, Dict, Optional
 
-from ..publish import HttpPublisher, KafkaPublisher
+from ..publish import HttpPublisher, KafkaPublisher, Publisher
+from .failure import Failure
 
 
 def add_receiver_options(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +28,15 @@ def add_receiver_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", type=float, default=60, metavar="S", help="how long to wait for the receiver"
     )
+
+
+def publisher_maker(options: argparse.Namespace) -> Optional[Callable[[], Publisher]]:
+    """Makes publishers to the receiver that the options name, None where they name none."""
+    if options.brokers and options.url:
+        raise Failure("events go either to --brokers or to --url, not to both")
+    if options.brokers:
+        return lambda: kafka_publisher(options)
+    return (lambda: http_publisher(options)) if options.url else None
 
 
 def kafka_publisher(options: argparse.Namespace) -> KafkaPublisher:

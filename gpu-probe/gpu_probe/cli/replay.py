@@ -18,7 +18,7 @@ from ..sharing import POLICIES, load_coefficients, make_policy
 from ..wal import Wal
 from .failure import Failure
 from .instant import hour_ns, instant_ns
-from .receiver import add_receiver_options, http_publisher, kafka_publisher
+from .receiver import add_receiver_options, publisher_maker
 
 _PROGRESS_EVERY_NS = 10_000_000_000
 
@@ -121,10 +121,9 @@ def _open_wal(options: argparse.Namespace, stack: ExitStack) -> Optional[Wal]:
 
 def _publisher(options: argparse.Namespace, stack: ExitStack) -> Publisher:
     publisher: Publisher
-    if options.sink == "kafka":
-        publisher = kafka_publisher(options)
-    elif options.sink == "http":
-        publisher = http_publisher(options)
+    make_publisher = publisher_maker(options)
+    if options.sink in ("kafka", "http") and make_publisher is not None:
+        publisher = make_publisher()
     else:
         file: TextIO = sys.stdout
         if options.out:
