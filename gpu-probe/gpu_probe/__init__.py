@@ -1,7 +1,9 @@
 """gpu-probe: GPU time, memory and energy of every inference session, shared exactly and published as Avro
 events."""
 
+from .probe import Probe
+from .session import Session
 from .version import VERSION
 
 __version__ = VERSION
-__all__ = ["__version__"]
+__all__ = ["Probe", "Session", "__version__"]

@@ -19,9 +19,20 @@ class Step:
 
     ``works`` are its rows and ``sessions`` whose they are, in order of opening; none of both if it was not
     measured. ``holders`` are the sessions, each once, that wait for it.
+    ``communication_ns`` of it are not booked yet.
     """
 
-    __slots__ = ("begin", "end", "holders", "measured", "piece", "sessions", "works")
+    __slots__ = (
+        "begin",
+        "busy_ppm",
+        "communication_ns",
+        "end",
+        "holders",
+        "measured",
+        "piece",
+        "sessions",
+        "works",
+    )
 
     def __init__(
         self,
@@ -31,6 +42,8 @@ class Step:
         sessions: Sequence[Session] = (),
         works: Sequence[Work] = (),
         measured: bool = True,
+        communication_ns: int = 0,
+        busy_ppm: Optional[int] = None,
     ) -> None:
         self.begin = begin
         self.end = end
@@ -38,6 +51,8 @@ class Step:
         self.sessions = sessions
         self.works = works
         self.measured = measured
+        self.communication_ns = communication_ns
+        self.busy_ppm = busy_ppm
         self.piece: Optional[Piece] = None
 
 
@@ -53,6 +68,8 @@ class Piece:
         "end",
         "energy_uj",
         "minute",
+        "nvlink_rx",
+        "nvlink_tx",
         "power_peak_mw",
         "power_time",
         "shares",
@@ -70,6 +87,8 @@ class Piece:
         self.covered_ns = 0
         self.power_time = 0  # milliwatt nanoseconds of the whole device
         self.power_peak_mw = 0
+        self.nvlink_tx: Optional[int] = None
+        self.nvlink_rx: Optional[int] = None
 
 
 class Segment(NamedTuple):

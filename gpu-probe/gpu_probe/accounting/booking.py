@@ -13,6 +13,8 @@ from .minute import Minute, next_edge
 from .output import Output, event_record, totals_record
 from .session import INFERENCE, Draft, Session
 
+_MILLION = 1_000_000
+
 
 class Booking:
     """The books of one GPU. ``sessions`` are those without their last event, by order of opening."""
@@ -74,7 +76,7 @@ class Booking:
         else:
             minute.operator_ns += piece.device_ns
         if sessions:
-            piece.shares = share(piece.device_ns, self._policy.weights(piece.step.works))
+            piece.shares = share(piece.device_ns, self._weights(piece.step))
         begin, end = piece.begin, piece.end
         for session, part in zip(sessions, piece.shares):
             draft = session.draft
@@ -88,22 +90,29 @@ class Booking:
                 draft.end = end
             draft.unsettled += 1
             piece.drafts.append(draft)
+        _book_within(piece)
         if self._info.power:
             self.energy.add_piece(piece)
         else:
             self.piece_settled(piece)
 
+    def _weights(self, step: Step) -> List[int]:
+        if step.sessions[0].phase == INFERENCE:
+            return self._policy.weights(step.works)
+        # The operator comes first and pays; sessions of a cold step were in it, for nothing.
+        return [1] + [0] * (len(step.sessions) - 1)
+
     def step_done(self, step: Step, last: Piece) -> None:
         """Tokens and the step itself count where the step ends."""
         if not step.measured:
             last.minute.steps_missed += 1
-        elif not step.sessions or step.sessions[0].phase == INFERENCE:
+        elif len(step.sessions) != 1 or step.sessions[0].phase == INFERENCE:
             last.minute.steps += 1
             _count_tokens(step, last)
-            size = len(step.holders)
+            size = sum(session.phase == INFERENCE for session in step.holders)
             for session in step.holders:
                 draft = session.draft
-                if draft is not None:
+                if draft is not None and session.phase == INFERENCE:
                     draft.steps += 1
                     draft.batch_size_sum += size
         for session in step.holders:
@@ -129,6 +138,7 @@ class Booking:
         else:
             minute.energy_operator_uj += energy
         covered, power_time, peak = piece.covered_ns, piece.power_time, piece.power_peak_mw
+        _share_nvlink(piece)
         for draft, part in zip(piece.drafts, share(energy, piece.shares)):
             draft.energy_uj += part
             draft.covered_ns += covered
@@ -165,8 +175,34 @@ class Booking:
                 self._output.totals(totals_record(self._info, minute))
 
 
+def _book_within(piece: Piece) -> None:
+    """What of a piece's time was collectives, and kernels."""
+    step = piece.step
+    if step.communication_ns and piece.drafts:
+        communication = min(step.communication_ns, piece.device_ns)
+        step.communication_ns -= communication
+        for draft, part in zip(piece.drafts, share(communication, piece.shares)):
+            draft.communication_ns += part
+    for draft, part in zip(piece.drafts, piece.shares):
+        if step.busy_ppm is None:
+            draft.busy_known = False
+        else:
+            draft.busy_ns += part * step.busy_ppm // _MILLION
+
+
+def _share_nvlink(piece: Piece) -> None:
+    if piece.nvlink_tx is not None:
+        for draft, part in zip(piece.drafts, share(piece.nvlink_tx, piece.shares)):
+            draft.nvlink_tx = (draft.nvlink_tx or 0) + part
+    if piece.nvlink_rx is not None:
+        for draft, part in zip(piece.drafts, share(piece.nvlink_rx, piece.shares)):
+            draft.nvlink_rx = (draft.nvlink_rx or 0) + part
+
+
 def _count_tokens(step: Step, last: Piece) -> None:
     for session, draft, (new, context, prefill) in zip(step.sessions, last.drafts, step.works):
+        if session.phase != INFERENCE:
+            continue
         prompt = session.prompt_tokens
         if not session.seen_step:
             session.seen_step = True

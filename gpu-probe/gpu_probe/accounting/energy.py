@@ -25,7 +25,17 @@ _PJ_PER_UJ = 1_000_000  # 1 mW x 1 ns = 1 pJ
 class _Tick:
     """A tick inside one minute. ``parts`` are the segments in it with the time they share."""
 
-    __slots__ = ("busy_uj", "end", "idle_uj", "minute", "parts", "power_avg_mw", "power_peak_mw")
+    __slots__ = (
+        "busy_uj",
+        "end",
+        "idle_uj",
+        "minute",
+        "nvlink_rx",
+        "nvlink_tx",
+        "parts",
+        "power_avg_mw",
+        "power_peak_mw",
+    )
 
     def __init__(self, minute: Minute, end: int, parts: List[Tuple[Segment, int]]) -> None:
         self.minute = minute
@@ -33,6 +43,8 @@ class _Tick:
         self.parts = parts
         self.busy_uj = self.idle_uj = 0
         self.power_avg_mw = self.power_peak_mw = 0
+        self.nvlink_tx: Optional[int] = None
+        self.nvlink_rx: Optional[int] = None
 
 
 class Listener(Protocol):
@@ -107,6 +119,8 @@ class EnergySplit:
         total = (reading.energy_mj - last.energy_mj) * _UJ_PER_MJ
         length = reading.at_ns - last.at_ns
         power = total * _PJ_PER_UJ // length
+        sent = _rise(last.nvlink_tx_bytes, reading.nvlink_tx_bytes)
+        received = _rise(last.nvlink_rx_bytes, reading.nvlink_rx_bytes)
         at, given, idle = last.at_ns, 0, True
         while at < reading.at_ns:
             end = min(reading.at_ns, next_edge(at))
@@ -114,6 +128,8 @@ class EnergySplit:
             tick = self._tick(at, end, upto - given)
             idle = idle and not tick.parts
             tick.power_avg_mw, tick.power_peak_mw = power, reading.power_mw
+            tick.nvlink_tx = _part(sent, last.at_ns, at, end, length)
+            tick.nvlink_rx = _part(received, last.at_ns, at, end, length)
             self._hold(tick)
             at, given = end, upto
         if idle:
@@ -169,6 +185,7 @@ class EnergySplit:
                 piece.covered_ns += overlap
                 piece.power_time += tick.power_avg_mw * overlap
                 piece.power_peak_mw = max(piece.power_peak_mw, tick.power_peak_mw)
+        _share_nvlink(tick)
         self.settled = max(self.settled, tick.end)
 
     def _learn_idle(self, power_mw: int) -> None:
@@ -178,3 +195,29 @@ class EnergySplit:
         """The minute of an instant; the oldest there is if its totals have gone out already."""
         found = self._minutes.get(next_edge(at))
         return found if found is not None else next(iter(self._minutes.values()))
+
+
+def _rise(before: Optional[int], after: Optional[int]) -> Optional[int]:
+    """How far a cumulative counter rose; None where it is not known or began anew."""
+    if before is None or after is None or after < before:
+        return None
+    return after - before
+
+
+def _part(total: Optional[int], start: int, begin: int, end: int, length: int) -> Optional[int]:
+    """The part of [begin, end) of what rose over ``length`` from ``start``; parts add up to it."""
+    if total is None:
+        return None
+    return total * (end - start) // length - total * (begin - start) // length
+
+
+def _share_nvlink(tick: _Tick) -> None:
+    """Traffic goes to the steps of the tick; what ran over the links while no step did is nobody's."""
+    weights = [overlap for _, overlap in tick.parts]
+    for name in ("nvlink_tx", "nvlink_rx"):
+        total = getattr(tick, name)
+        if total is None or not weights:
+            continue
+        for (segment, _), amount in zip(tick.parts, share(total, weights)):
+            for piece, part in zip(segment.pieces, share(amount, [1] * len(segment.pieces))):
+                setattr(piece, name, (getattr(piece, name) or 0) + part)

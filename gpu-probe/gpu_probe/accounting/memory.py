@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Dict, Tuple
 
-from .session import Session
+from .session import INFERENCE, Session
 
 
 class MemoryArbiter:
@@ -28,7 +28,8 @@ class MemoryArbiter:
     def opened(self, session: Session) -> None:
         self._fold()
         self._open[session.order] = session
-        if len(self._open) > 1:
+        # The operator's part in a cold step is nobody beside them.
+        if len(self._open) > 1 and session.phase == INFERENCE:
             for other in self._open.values():
                 other.memory_shared = True
 

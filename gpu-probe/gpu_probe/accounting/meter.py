@@ -17,6 +17,7 @@ from ..device.interface import (
     DeviceInfo,
     Ended,
     Measured,
+    Memory,
     Missed,
     Opened,
     Power,
@@ -56,6 +57,7 @@ class GpuMeter:
             Closed: self._closed,
             Span: self._span,
             Power: self._power,
+            Memory: self._memory,
             Advanced: self._advanced,
             Ended: self._ended,
         }
@@ -102,10 +104,27 @@ class GpuMeter:
             Work(new, context, context - new < session.prompt_tokens)
             for (_, new, context), session in zip(rows, sessions)
         ]
-        end = record.begin_ns + record.elapsed_ns
-        self._book(
-            Step(record.begin_ns, end, holders, sessions, works), record.settled_ns, record.memory_peak_bytes
+        if record.cold:
+            model = sessions[0] if sessions else None
+            operator = self._operator_session(
+                "warmup",
+                record.begin_ns,
+                record.begin_ns + record.elapsed_ns,
+                "unknown" if model is None else model.model,
+                "unknown" if model is None else model.model_version,
+            )
+            holders, sessions = [operator, *holders], [operator, *sessions]
+            works.insert(0, Work(0, 0, False))
+        step = Step(
+            record.begin_ns,
+            record.begin_ns + record.elapsed_ns,
+            holders,
+            sessions,
+            works,
+            communication_ns=record.communication_ns,
+            busy_ppm=record.busy_ppm,
         )
+        self._book(step, record.settled_ns, record.memory_peak_bytes)
 
     def _missed(self, record: Missed) -> None:
         holders = self._answered(record.step)
@@ -120,25 +139,36 @@ class GpuMeter:
             self._booking.conclude(session)
 
     def _span(self, record: Span) -> None:
+        end = record.begin_ns + record.elapsed_ns
+        session = self._operator_session(
+            record.phase, record.begin_ns, end, record.model, record.model_version
+        )
+        session.quality = record.quality
+        step = Step(record.begin_ns, end, (session,), (session,), (Work(0, 0, False),))
+        self._book(step, record.settled_ns, record.memory_peak_bytes)
+
+    def _operator_session(
+        self, phase: str, begin_ns: int, end_ns: int, model: str, model_version: str
+    ) -> Session:
         """The operator's own use is a session of one step."""
         self._spans += 1
-        end = record.begin_ns + record.elapsed_ns
         session = Session(
             -self._spans,
-            f"{record.phase}-{self._info.gpu_uuid}-{record.begin_ns}",
+            f"{phase}-{self._info.gpu_uuid}-{begin_ns}",
             self._operator,
             OPERATOR_PROJECT,
             None,
-            record.model,
-            record.model_version,
-            phase=record.phase,
+            model,
+            model_version,
+            phase=phase,
         )
-        session.quality = record.quality
         session.in_flight = 1
-        session.closed = Closed(session.order, end, "ok", None)
+        session.closed = Closed(session.order, end_ns, "ok", None)
         self._follow(session)
-        step = Step(record.begin_ns, end, (session,), (session,), (Work(0, 0, False),))
-        self._book(step, record.settled_ns, record.memory_peak_bytes)
+        return session
+
+    def _memory(self, record: Memory) -> None:
+        self._booking.memory.note(record.peak_bytes)
 
     def _power(self, record: Power) -> None:
         if self._info.power:

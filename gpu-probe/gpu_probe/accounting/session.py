@@ -79,12 +79,17 @@ class Draft:
     __slots__ = (
         "batch_size_sum",
         "begin",
+        "busy_known",
+        "busy_ns",
+        "communication_ns",
         "covered_ns",
         "end",
         "energy_uj",
         "gpu_ns",
         "memory_peak",
         "memory_shared",
+        "nvlink_rx",
+        "nvlink_tx",
         "outcome",
         "power_peak_mw",
         "power_time",
@@ -101,10 +106,13 @@ class Draft:
     def __init__(self, session: Session, begin: int) -> None:
         self.session = session
         self.begin = self.end = begin
-        self.gpu_ns = 0
+        self.gpu_ns = self.communication_ns = self.busy_ns = 0
+        self.busy_known = True
         self.steps = self.batch_size_sum = 0
         self.tokens_in = self.tokens_cached = self.tokens_out = 0
         self.energy_uj = self.covered_ns = self.power_time = self.power_peak_mw = 0
+        self.nvlink_tx: Optional[int] = None
+        self.nvlink_rx: Optional[int] = None
         self.unsettled = 0
         # Set when the draft is closed.
         self.outcome: Optional[str] = None

@@ -11,7 +11,7 @@ from ..device.replay import TraceError
 from ..publish import PublishError
 from ..version import PROBE_VERSION
 from ..wal import WalError
-from . import fit, inspect, publish, replay
+from . import doctor, fit, inspect, meter, publish, replay
 from .failure import Failure
 
 
@@ -24,6 +24,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
     publish.register(commands)
     inspect.register(commands)
     fit.register(commands)
+    meter.register(commands)
+    doctor.register(commands)
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))

@@ -13,7 +13,8 @@ from typing import Iterator, NamedTuple, Optional, Protocol, Tuple, Union
 class DeviceInfo(NamedTuple):
     """One GPU (or MIG instance) as one process of one rank sees it.
 
-    ``power`` is false where the hardware has no energy counter: events then carry null and not 0.
+    ``power`` is false where the hardware tells nothing of energy: events then carry null and not 0;
+    ``energy_quality`` says what the readings are, the counter's or integrated power.
     ``probe_start_ns`` is when the probe began to watch; with session, sequence and rank it makes an event's
     id.
     """
@@ -30,6 +31,7 @@ class DeviceInfo(NamedTuple):
     power: bool
     power_limit_mw: Optional[int]
     probe_start_ns: int
+    energy_quality: str = "counter"  # counter | integral
 
 
 class Opened(NamedTuple):
@@ -75,7 +77,9 @@ class Measured(NamedTuple):
     """A step has ended. No step that is still unmeasured begins before ``settled_ns``.
 
     ``host_submit_ns`` is how long the host took to launch it, ``memory_peak_bytes`` the allocator's peak
-    since the last report; None where not known.
+    since the last report, ``busy_ppm`` the sampled part of it in which kernels ran, millionths; None where not
+    known. ``communication_ns`` of it went to collectives. A ``cold`` step compiled, captured or met its shape
+    for the first time: its time is the operator's, its tokens are the sessions'.
     """
 
     step: int
@@ -85,6 +89,9 @@ class Measured(NamedTuple):
     settled_ns: int
     host_submit_ns: Optional[int] = None
     memory_peak_bytes: Optional[int] = None
+    communication_ns: int = 0
+    busy_ppm: Optional[int] = None
+    cold: bool = False
 
 
 class Missed(NamedTuple):
@@ -111,11 +118,22 @@ class Span(NamedTuple):
 
 
 class Power(NamedTuple):
-    """A reading of the power sensor: instantaneous milliwatts and the cumulative counter in millijoules."""
+    """A reading of the power sensor: instantaneous milliwatts and the cumulative counter in millijoules.
+
+    The NVLink counters are cumulative too; None where the hardware has no links or does not say.
+    """
 
     at_ns: int
     power_mw: int
     energy_mj: int
+    nvlink_tx_bytes: Optional[int] = None
+    nvlink_rx_bytes: Optional[int] = None
+
+
+class Memory(NamedTuple):
+    """The allocator's peak since the last report, read where a session opens or closes."""
+
+    peak_bytes: int
 
 
 class Advanced(NamedTuple):
@@ -131,7 +149,7 @@ class Ended(NamedTuple):
     at_ns: int
 
 
-Record = Union[Opened, Closed, Submitted, Measured, Missed, Span, Power, Advanced, Ended]
+Record = Union[Opened, Closed, Submitted, Measured, Missed, Span, Power, Memory, Advanced, Ended]
 
 
 class Device(Protocol):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Union
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Union
 
 from .interface import (
+    Advanced,
     Closed,
     DeviceInfo,
     Ended,
     Measured,
+    Memory,
+    Missed,
     Opened,
     Power,
     Record,
@@ -21,6 +24,8 @@ from .interface import (
 )
 
 _INSTANTS = ("ts", "begin_ns", "end_ns")
+# A trace of the probe itself says everything that the accounting was told, in its order.
+PROBE_FORMAT = 2
 
 
 class TraceError(ValueError):
@@ -77,12 +82,13 @@ class ReplayDevice:
         self._trace = trace
         self._shift = shift_ns
         meta = trace.meta
+        self._complete = meta.get("format") == PROBE_FORMAT
         # "synthetic-7b (32 layers, …)": the name, and what it was made of.
         self._model = str(meta["model"]).split(" (")[0]
         self._model_version = str(meta.get("model_version", "1"))
         self._prefix = f"replay-{(trace.begin_ns + shift_ns) // 1_000_000}"
         self._info = DeviceInfo(
-            node=node,
+            node=meta.get("node", node),
             container_id=meta.get("container_id"),
             gpu_uuid=meta["gpu_uuid"],
             gpu_model=meta["gpu_model"],
@@ -91,9 +97,10 @@ class ReplayDevice:
             rank=meta.get("rank", 0),
             world_size=meta.get("world_size", 1),
             memory_total_bytes=meta["memory_total_bytes"],
-            power=any(line["t"] == "power" for line in trace.lines),
+            power=meta.get("power", any(line["t"] == "power" for line in trace.lines)),
             power_limit_mw=meta.get("power_limit_mw"),
-            probe_start_ns=trace.begin_ns + shift_ns,
+            probe_start_ns=meta.get("probe_start_ns", trace.begin_ns) + shift_ns,
+            energy_quality=meta.get("energy_quality", "counter"),
         )
 
     @property
@@ -104,8 +111,18 @@ class ReplayDevice:
         """The recording holds steps in order of completion and not when they went to the GPU. A step that was
         in flight when one of its sessions closed must have been submitted by then, so it is announced just
         before that."""
-        readers = {"open": self._opened, "close": self._closed, "power": self._power, "phase": self._span}
-        announced = _announcements(self._trace.lines)
+        readers: Dict[str, Callable[[Dict[str, Any]], Record]] = {
+            "open": self._opened,
+            "close": self._closed,
+            "submit": _submitted,
+            "missed": self._missed,
+            "power": self._power,
+            "memory": _memory,
+            "phase": self._span,
+            "advance": self._advanced,
+            "end": self._ended,
+        }
+        announced = {} if self._complete else _announcements(self._trace.lines)
         for at, line in enumerate(self._trace.lines):
             for step in announced.get(at, ()):
                 yield Submitted(step["step"], tuple(row[0] for row in step["rows"]))
@@ -116,18 +133,19 @@ class ReplayDevice:
                 yield readers[kind](line)
             elif kind != "meta":
                 raise TraceError(f"line {at + 1}: unknown record {kind!r}")
-        yield Ended(self._trace.end_ns + self._shift)
+        if self._trace.lines[-1]["t"] != "end":
+            yield Ended(self._trace.end_ns + self._shift)
 
     def _opened(self, line: Dict[str, Any]) -> Record:
         return Opened(
             session=line["session"],
             at_ns=line["ts"] + self._shift,
-            session_id=f"{self._prefix}-{line['session']}",
+            session_id=line.get("session_id") or f"{self._prefix}-{line['session']}",
             tenant_id=line["tenant"],
             project_id=line["project"],
             user_id=line.get("user"),
-            model=self._model,
-            model_version=self._model_version,
+            model=line.get("model", self._model),
+            model_version=line.get("model_version", self._model_version),
             prompt_tokens=line["prompt_tokens"],
         )
 
@@ -135,7 +153,27 @@ class ReplayDevice:
         return Closed(line["session"], line["ts"] + self._shift, line["outcome"], line.get("output_tokens"))
 
     def _power(self, line: Dict[str, Any]) -> Record:
-        return Power(line["ts"] + self._shift, line["power_mw"], line["energy_mj"])
+        return Power(
+            line["ts"] + self._shift,
+            line["power_mw"],
+            line["energy_mj"],
+            line.get("nvlink_tx_bytes"),
+            line.get("nvlink_rx_bytes"),
+        )
+
+    def _missed(self, line: Dict[str, Any]) -> Record:
+        return Missed(
+            line["step"],
+            line["begin_ns"] + self._shift,
+            line["end_ns"] + self._shift,
+            line["settled_ns"] + self._shift,
+        )
+
+    def _advanced(self, line: Dict[str, Any]) -> Record:
+        return Advanced(line["settled_ns"] + self._shift)
+
+    def _ended(self, line: Dict[str, Any]) -> Record:
+        return Ended(line["ts"] + self._shift)
 
     def _span(self, line: Dict[str, Any]) -> Record:
         begin, end = line["begin_ns"] + self._shift, line["end_ns"] + self._shift
@@ -145,10 +183,10 @@ class ReplayDevice:
             phase=line["phase"],
             begin_ns=begin,
             elapsed_ns=end - begin if measured is None else measured,
-            quality="estimated" if measured is None else "measured",
-            model=self._model,
-            model_version=self._model_version,
-            settled_ns=end,
+            quality=line.get("quality", "estimated" if measured is None else "measured"),
+            model=line.get("model", self._model),
+            model_version=line.get("model_version", self._model_version),
+            settled_ns=line["settled_ns"] + self._shift if "settled_ns" in line else end,
             memory_peak_bytes=line.get("memory_bytes"),
         )
 
@@ -160,10 +198,23 @@ class ReplayDevice:
             elapsed_ns=line["gpu_elapsed_ns"],
             rows=tuple(Row(*row) for row in line["rows"]),
             # One stream: steps follow one another, so the next begins after this one's end.
-            settled_ns=begin + line["gpu_elapsed_ns"],
+            settled_ns=line["settled_ns"] + self._shift
+            if "settled_ns" in line
+            else begin + line["gpu_elapsed_ns"],
             host_submit_ns=line.get("host_submit_ns"),
             memory_peak_bytes=line.get("memory_peak_bytes"),
+            communication_ns=line.get("communication_ns", 0),
+            busy_ppm=line.get("busy_ppm"),
+            cold=line.get("cold", False),
         )
+
+
+def _submitted(line: Dict[str, Any]) -> Record:
+    return Submitted(line["step"], tuple(line["sessions"]))
+
+
+def _memory(line: Dict[str, Any]) -> Record:
+    return Memory(line["peak_bytes"])
 
 
 def _announcements(lines: List[Dict[str, Any]]) -> Dict[int, List[Dict[str, Any]]]:

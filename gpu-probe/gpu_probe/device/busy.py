@@ -1,0 +1,74 @@
+"""Looks into a step now and then: how long did kernels run in it? Off by default, because a step that is looked
+into waits for the GPU."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Dict, List, Optional, Tuple
+
+_log = logging.getLogger("gpu_probe")
+
+
+class BusySampler:
+    """``rate`` is the part of steps looked into. Steps are told apart by their number of rows and tokens, to
+    powers of two."""
+
+    def __init__(self, rate: float) -> None:
+        if not 0 < rate <= 1:
+            raise ValueError(f"busy_sampling is a part of the steps above 0 and at most 1, not {rate}")
+        import torch
+
+        self._every = max(1, round(1 / rate))
+        self._profiler = torch.profiler
+        self._synchronize = torch.cuda.synchronize
+        self._steps = 0
+        self._busy_ns: Dict[Tuple[int, int], int] = {}
+        self._profile: Any = None
+        self._shape: Optional[Tuple[int, int]] = None
+        # The first profile loads CUPTI, which takes long.
+        self._start()
+        self._stop()
+
+    def begin(self, rows: List[int]) -> Optional[int]:
+        """Kernel time known for a step like this one, nanoseconds."""
+        shape = (len(rows).bit_length(), sum(rows[1::3]).bit_length())
+        self._steps += 1
+        if self._profile is None and (self._steps % self._every == 0 or shape not in self._busy_ns):
+            self._shape = shape
+            self._start()
+        return self._busy_ns.get(shape)
+
+    def end(self) -> None:
+        if self._profile is not None and self._shape is not None:
+            shape, self._shape = self._shape, None
+            self._busy_ns[shape] = self._stop()
+
+    def _start(self) -> None:
+        self._synchronize()
+        self._profile = self._profiler.profile(activities=[self._profiler.ProfilerActivity.CUDA])
+        self._profile.start()
+
+    def _stop(self) -> int:
+        self._synchronize()
+        self._profile.stop()
+        profile, self._profile = self._profile, None
+        return union_ns(kernel_intervals(profile))
+
+
+def kernel_intervals(profile: Any) -> List[Tuple[int, int]]:
+    """Begin and end of each kernel, copy and fill that ran on the GPU, nanoseconds."""
+    return [
+        (event.start_ns(), event.start_ns() + event.duration_ns())
+        for event in profile.profiler.kineto_results.events()
+        if event.device_type().name == "CUDA" and event.duration_ns() > 0
+    ]
+
+
+def union_ns(intervals: List[Tuple[int, int]]) -> int:
+    """Length of what the intervals cover."""
+    covered, reached = 0, 0
+    for begin, end in sorted(intervals):
+        if end > reached:
+            covered += end - max(begin, reached)
+            reached = end
+    return covered

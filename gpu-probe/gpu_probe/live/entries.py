@@ -1,0 +1,127 @@
+"""What a journal holds: raw readings, before they are put on the accounting's axis of time.
+
+The first byte of a body is its kind. What is written at every step is packed, the rest is JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from array import array
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+
+META, OPENED, CLOSED, STARTED, MEASURED, MISSED, SPAN, POWER, MEMORY, TICK, FAILED, ENDED, LOST = range(13)
+
+OUTCOMES = ("ok", "error", "timeout", "cancelled", "interrupted")
+
+# Flags of a measured step.
+COMPILED = 1
+
+_CLOSED = struct.Struct("<BqqBq")
+_STARTED = struct.Struct("<Bqqq")
+_MEASURED = struct.Struct("<BqqqqqqBq")
+_MISSED = struct.Struct("<Bqqq")
+_POWER = struct.Struct("<Bqqqqq")
+_PAIR = struct.Struct("<Bqq")
+
+
+class Started(NamedTuple):
+    """A step is about to go to a stream, at an instant of the host. ``rows`` are session, new tokens and
+    context, one after the other."""
+
+    step: int
+    stream: int
+    host_begin_ns: int
+    rows: Sequence[int]
+
+
+class Reading(NamedTuple):
+    """A step's events were read at ``read_ns``. ``raw_begin_ns`` is on the GPU's own axis."""
+
+    step: int
+    raw_begin_ns: int
+    elapsed_ns: int
+    host_submit_ns: int
+    communication_ns: int
+    read_ns: int
+    flags: int
+    busy_ppm: Optional[int]
+
+
+class Unread(NamedTuple):
+    """A step had no events; all before it on its stream are read."""
+
+    step: int
+    stream: int
+    at_ns: int
+
+
+class Entry(NamedTuple):
+    kind: int
+    value: Any
+
+
+def named(kind: int, fields: Dict[str, Any]) -> bytes:
+    return bytes((kind,)) + json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+
+
+def closed(session: int, at_ns: int, outcome: str, tokens_out: Optional[int]) -> bytes:
+    tokens = -1 if tokens_out is None else tokens_out
+    return _CLOSED.pack(CLOSED, session, at_ns, OUTCOMES.index(outcome), tokens)
+
+
+def started(step: int, stream: int, host_begin_ns: int, rows: List[int]) -> bytes:
+    return _STARTED.pack(STARTED, step, stream, host_begin_ns) + array("q", rows).tobytes()
+
+
+def measured(
+    step: int,
+    raw_begin_ns: int,
+    elapsed_ns: int,
+    host_submit_ns: int,
+    communication_ns: int,
+    read_ns: int,
+    flags: int,
+    busy_ppm: Optional[int],
+) -> bytes:
+    busy = -1 if busy_ppm is None else busy_ppm
+    return _MEASURED.pack(
+        MEASURED, step, raw_begin_ns, elapsed_ns, host_submit_ns, communication_ns, read_ns, flags, busy
+    )
+
+
+def missed(step: int, stream: int, at_ns: int) -> bytes:
+    return _MISSED.pack(MISSED, step, stream, at_ns)
+
+
+def power(at_ns: int, power_mw: int, energy_mj: int, sent: Optional[int], received: Optional[int]) -> bytes:
+    links = (-1 if value is None else value for value in (sent, received))
+    return _POWER.pack(POWER, at_ns, power_mw, energy_mj, *links)
+
+
+def pair(kind: int, at_ns: int, value: int = 0) -> bytes:
+    """Kinds with an instant and at most one number: MEMORY (peak bytes), TICK, FAILED, ENDED, LOST (count)."""
+    return _PAIR.pack(kind, at_ns, value)
+
+
+def decode(body: bytes) -> Entry:
+    kind = body[0]
+    if kind in (META, OPENED, SPAN):
+        return Entry(kind, json.loads(body[1:]))
+    if kind == STARTED:
+        _, step, stream, at = _STARTED.unpack_from(body)
+        rows = array("q")
+        rows.frombytes(body[_STARTED.size :])
+        return Entry(kind, Started(step, stream, at, rows))
+    if kind == MEASURED:
+        *fields, busy = _MEASURED.unpack(body)[1:]
+        return Entry(kind, Reading(*fields, None if busy < 0 else busy))  # type: ignore[call-arg]
+    if kind == MISSED:
+        return Entry(kind, Unread(*_MISSED.unpack(body)[1:]))
+    if kind == CLOSED:
+        _, session, at, outcome, tokens = _CLOSED.unpack(body)
+        return Entry(kind, (session, at, OUTCOMES[outcome], None if tokens < 0 else tokens))
+    if kind == POWER:
+        _, at, milliwatts, millijoules, *links = _POWER.unpack(body)
+        return Entry(kind, (at, milliwatts, millijoules, *(None if link < 0 else link for link in links)))
+    return Entry(kind, _PAIR.unpack(body)[1:])

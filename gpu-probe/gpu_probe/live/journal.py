@@ -1,0 +1,206 @@
+"""The journal of one GPU in one process: what happened, in order, written by the serving threads themselves.
+
+A folder with a lock held by the writer and numbered segments of fixed size, written through a memory map: a
+record costs no system call and is safe as soon as it is written, because the pages outlive the process
+(``kill -9``), though not the machine. A segment is a magic of 8 bytes, then records::
+
+    u32 length of the body | u32 CRC-32 of the body | body
+
+little endian; length 0 is the end so far, 0xFFFFFFFF the end of the segment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import mmap
+import os
+import struct
+import threading
+import zlib
+from pathlib import Path
+from typing import Iterator, List, NamedTuple, Optional
+
+MAGIC = b"GPJRN01\n"
+SEGMENT_BYTES = 4 * 1024 * 1024
+_CHUNK_BYTES = 64 * 1024
+_HEAD = struct.Struct("<II")
+_TURN = 0xFFFFFFFF
+_TURN_BYTES = _TURN.to_bytes(4, "little")
+
+
+class JournalError(RuntimeError):
+    """The folder cannot be used; the text says why."""
+
+
+class Place(NamedTuple):
+    """A position in a journal: everything before it was read."""
+
+    segment: int = 0
+    offset: int = len(MAGIC)
+
+
+class Journal:
+    """Writes. ``append`` may be called from any thread, does not block on a disk and does not raise: what finds
+    no room on a full disk is counted in ``lost``."""
+
+    def __init__(self, folder: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
+        self.folder = folder
+        self.lost = 0
+        self._segment_bytes = segment_bytes
+        self._number = -1
+        self._map: Optional[mmap.mmap] = None
+        self._at = 0
+        self._mutex = threading.Lock()
+        folder.mkdir(parents=True, exist_ok=False)
+        self._lock = _lock(folder / "writer.lock")
+        if self._lock is None:
+            raise JournalError(f"{folder} is written by another process")
+        if not self._turn(0):
+            raise JournalError(f"{folder}: no room for a journal")
+
+    def append(self, body: bytes) -> bool:
+        """Whether there was room."""
+        length = len(body)
+        head = _HEAD.pack(length, zlib.crc32(body))
+        with self._mutex:
+            at = self._at
+            end = at + 8 + length
+            if end + 8 > self._segment_bytes:
+                if not self._turn(length):
+                    self.lost += 1
+                    return False
+                at = self._at
+                end = at + 8 + length
+            view = self._map
+            if view is None:
+                self.lost += 1
+                return False
+            # The body first: whoever sees the length sees the record.
+            view[at + 8 : end] = body
+            view[at : at + 8] = head
+            self._at = end
+            return True
+
+    def forsake(self) -> None:
+        """In a forked child: the journal is its parent's, which keeps the lock."""
+        self._mutex = threading.Lock()
+        self.close()
+
+    def close(self) -> None:
+        """Gives up the lock: readers take the journal as complete."""
+        with self._mutex:
+            self._map = None
+            if self._lock is not None:
+                os.close(self._lock)
+                self._lock = None
+
+    def _turn(self, length: int) -> bool:
+        """Begins the next segment. Its blocks are reserved first: a map over a hole would end the process on a
+        full disk."""
+        if length + 16 + len(MAGIC) > self._segment_bytes or self._lock is None:
+            return False
+        path = self.folder / f"{self._number + 1:08d}.journal"
+        try:
+            with open(path, "w+b") as file:
+                os.posix_fallocate(file.fileno(), 0, self._segment_bytes)
+                fresh = mmap.mmap(file.fileno(), self._segment_bytes)
+        except OSError:
+            with contextlib.suppress(OSError):
+                path.unlink()
+            return False
+        fresh[: len(MAGIC)] = MAGIC
+        if self._map is not None:
+            self._map[self._at : self._at + 4] = _TURN_BYTES
+        self._map, self._at, self._number = fresh, len(MAGIC), self._number + 1
+        return True
+
+
+class JournalReader:
+    """Reads from a place on, as far as the writer has come."""
+
+    def __init__(self, folder: Path, place: Optional[Place] = None) -> None:
+        self.folder = folder
+        self.place = Place() if place is None else place
+        self._file: Optional[int] = None
+        self._data = b""
+        self._data_at = 0
+
+    def read(self) -> Iterator[bytes]:
+        """The whole records there are by now. A torn one at the end is not one."""
+        while True:
+            body = self._next()
+            if body is None:
+                return
+            yield body
+
+    def writer_is_gone(self) -> bool:
+        """Whether nobody writes any more; what is there then is all there will be."""
+        lock = _lock(self.folder / "writer.lock")
+        if lock is None:
+            return False
+        os.close(lock)
+        return True
+
+    def forget(self, before: int) -> None:
+        """Removes the segments with smaller numbers."""
+        for path in _segments(self.folder):
+            if int(path.stem) < before:
+                path.unlink()
+
+    def close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _next(self) -> Optional[bytes]:
+        body = self._parse()
+        if body is None:
+            self._refill()
+            body = self._parse()
+        return body
+
+    def _refill(self) -> None:
+        segment, offset = self.place
+        self._data, self._data_at = b"", offset
+        if self._file is None:
+            try:
+                self._file = os.open(self.folder / f"{segment:08d}.journal", os.O_RDONLY)
+            except FileNotFoundError:
+                return
+        head = os.pread(self._file, 4, offset)
+        length = int.from_bytes(head, "little")
+        if length == _TURN:
+            self.close()
+            self.place = Place(segment + 1)
+            self._refill()
+        elif length:
+            self._data = os.pread(self._file, max(_CHUNK_BYTES, _HEAD.size + length), offset)
+
+    def _parse(self) -> Optional[bytes]:
+        """The record at the place, where what was read holds it whole. At the tail, what was read may be older
+        than what is there by now."""
+        at = self.place.offset - self._data_at
+        if len(self._data) - at < _HEAD.size:
+            return None
+        length, crc = _HEAD.unpack_from(self._data, at)
+        body = self._data[at + _HEAD.size : at + _HEAD.size + length]
+        if length == 0 or length == _TURN or len(body) < length or zlib.crc32(body) != crc:
+            return None
+        self.place = Place(self.place.segment, self.place.offset + _HEAD.size + length)
+        return body
+
+
+def _segments(folder: Path) -> List[Path]:
+    return sorted(folder.glob("*.journal"))
+
+
+def _lock(path: Path) -> Optional[int]:
+    """The lock, or None where another holds it."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return None
+    return lock

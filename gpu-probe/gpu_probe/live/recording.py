@@ -1,0 +1,76 @@
+"""Writes what the accounting was told as a trace (traces/README.md) that ReplayDevice plays to the same
+events."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import IO, Any, Callable, Dict
+
+from ..device.interface import (
+    Advanced,
+    Closed,
+    DeviceInfo,
+    Ended,
+    Measured,
+    Memory,
+    Missed,
+    Opened,
+    Power,
+    Record,
+    Span,
+    Submitted,
+)
+from ..device.replay import PROBE_FORMAT
+
+
+class TraceWriter:
+    """One record a line, in the order in which they were booked. A path that ends in .gz is compressed."""
+
+    def __init__(self, path: Path, info: DeviceInfo) -> None:
+        self._file: IO[str] = (
+            gzip.open(path, "wt", encoding="utf-8")
+            if path.suffix == ".gz"
+            else open(path, "w", encoding="utf-8")  # noqa: SIM115 - it stays open
+        )
+        self._line({"t": "meta", "format": PROBE_FORMAT, "model": "unknown", **info._asdict()})
+
+    def write(self, record: Record) -> None:
+        self._line(_FORMS[type(record)](record))
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _line(self, fields: Dict[str, Any]) -> None:
+        self._file.write(json.dumps(fields, separators=(",", ":"), ensure_ascii=False) + "\n")
+
+
+def _renamed(kind: str, **names: str) -> Callable[[Any], Dict[str, Any]]:
+    """The record's fields under the names that recordings have used from the start."""
+
+    def form(record: Any) -> Dict[str, Any]:
+        return {"t": kind, **{names.get(key, key): value for key, value in record._asdict().items()}}
+
+    return form
+
+
+def _span(span: Span) -> Dict[str, Any]:
+    fields = {"t": "phase", **span._asdict(), "end_ns": span.begin_ns + span.elapsed_ns}
+    fields["gpu_elapsed_ns"] = fields.pop("elapsed_ns")
+    fields["memory_bytes"] = fields.pop("memory_peak_bytes")
+    return fields
+
+
+_FORMS: Dict[type, Callable[[Any], Dict[str, Any]]] = {
+    Opened: _renamed("open", at_ns="ts", tenant_id="tenant", project_id="project", user_id="user"),
+    Closed: _renamed("close", at_ns="ts", tokens_out="output_tokens"),
+    Submitted: _renamed("submit"),
+    Measured: _renamed("step", elapsed_ns="gpu_elapsed_ns"),
+    Missed: _renamed("missed"),
+    Span: _span,
+    Power: _renamed("power", at_ns="ts"),
+    Memory: _renamed("memory"),
+    Advanced: _renamed("advance"),
+    Ended: _renamed("end", at_ns="ts"),
+}

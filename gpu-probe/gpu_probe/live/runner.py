@@ -1,0 +1,180 @@
+"""Where the books are kept while a probe lives."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Optional, Protocol, Sequence, Union
+
+from ..accounting import Output
+from ..publish.spool import Spool
+from ..wal import Wal
+from .journal import JournalError
+from .service import Service
+from .watch import Repeating
+
+_PAUSE_S = 0.05
+
+
+class Runner(Protocol):
+    """``journals`` is the folder the probe writes to."""
+
+    journals: Path
+
+    def start(self) -> None: ...
+
+    def stop(self, timeout_s: float) -> None:
+        """The journals are closed: returns when they are booked, or after so long."""
+        ...
+
+    def forsake(self) -> None:
+        """In a forked child: nothing of this is ours."""
+        ...
+
+
+class StateFolder:
+    """A folder of one process at a time; the lock is free again when it dies."""
+
+    def __init__(self, path: Union[None, str, Path]) -> None:
+        found = path or os.environ.get("GPU_PROBE_STATE_DIR")
+        self.path = Path(found) if found else Path(tempfile.mkdtemp(prefix="gpu-probe-"))
+        self.journals = self.path / "journals"
+        self.journals.mkdir(parents=True, exist_ok=True)
+        self._lock: Optional[int] = os.open(self.path / "probe.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._lock)
+            raise JournalError(
+                f"{self.path} belongs to another process; give each its own state_dir"
+            ) from None
+
+    def release(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+class Later:
+    """Only the journal: a process that is not ours reads it."""
+
+    def __init__(self, state: StateFolder) -> None:
+        self.journals = state.journals
+        self._state = state
+
+    def start(self) -> None:
+        return
+
+    def stop(self, timeout_s: float) -> None:
+        self._state.release()
+
+    def forsake(self) -> None:
+        self._state.release()
+
+
+class InThread:
+    """Books in a thread of this process."""
+
+    def __init__(self, state: StateFolder, output: Optional[Output]) -> None:
+        self.journals = state.journals
+        self._state = state
+        self._wal = None if output is not None else Wal(state.path / "wal" / "0")
+        if output is None:
+            assert self._wal is not None
+            output = Spool(self._wal)
+        self._service = Service(state.journals, output)
+        self._thread: Optional[Repeating] = None
+
+    def start(self) -> None:
+        self._thread = Repeating("gpu-probe-books", self._poll, _PAUSE_S)
+
+    def _poll(self) -> None:
+        self._service.poll()
+
+    def stop(self, timeout_s: float) -> None:
+        if self._thread is not None:
+            self._thread.stop(timeout_s)
+        self._service.poll()
+        self._service.close()
+        if self._wal is not None:
+            self._wal.close()
+        self._state.release()
+
+    def forsake(self) -> None:
+        self._state.release()
+
+
+class InProcess:
+    """Books in a process beside this one, which outlives it for as long as there is something to book."""
+
+    def __init__(self, state: StateFolder, options: Sequence[str]) -> None:
+        self.journals = state.journals
+        self._state = state
+        self._options = options
+        self._process: Optional[subprocess.Popen[bytes]] = None
+
+    def start(self) -> None:
+        root = str(Path(__file__).resolve().parents[2])
+        path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH")) if part)
+        with open(self._state.path / "meter.log", "ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "gpu_probe", "meter", str(self._state.path), *self._options],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""},
+                # Its parent's Ctrl-C is not for it: it has that one's last steps to book.
+                start_new_session=True,
+            )
+
+    def stop(self, timeout_s: float) -> None:
+        self._state.release()
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout_s)
+
+    def forsake(self) -> None:
+        self._state.release()
+        self._process = None
+
+
+def make_runner(
+    mode: str, state_dir: Union[None, str, Path], output: Optional[Output], options: Sequence[str]
+) -> Runner:
+    """``mode`` is process, thread or later."""
+    if mode not in ("process", "thread", "later"):
+        raise ValueError(f"accounting is process, thread or later, not {mode!r}")
+    state = StateFolder(state_dir)
+    if mode == "later":
+        return Later(state)
+    if mode == "thread":
+        return InThread(state, output)
+    return InProcess(state, options)
+
+
+def follow(state_dir: Path, service: Service, pause_s: float = _PAUSE_S) -> None:
+    """Books until the state folder's process is gone and nothing of it is left to book."""
+    while True:
+        gone = _is_free(state_dir / "probe.lock")
+        busy = service.poll()
+        if gone and not busy and not service.open:
+            return
+        if not busy:
+            time.sleep(pause_s)
+
+
+def _is_free(path: Path) -> bool:
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(lock)
+    return True

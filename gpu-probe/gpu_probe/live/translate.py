@@ -1,0 +1,306 @@
+"""From a journal's raw entries to the records that the accounting takes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+from ..device.interface import (
+    Advanced,
+    Closed,
+    DeviceInfo,
+    Ended,
+    Measured,
+    Memory,
+    Missed,
+    Opened,
+    Power,
+    Record,
+    Row,
+    Span,
+    Submitted,
+)
+from . import entries
+from .entries import Entry, Reading, Started, Unread
+from .timeline import Timeline
+
+# Closed sessions that an engine may still name in a step.
+_REMEMBERED = 10_000
+_LATE = 1 << 40
+# A thread may have taken the time and not yet written it down.
+_MARGIN_NS = 5_000_000
+# Ids of the stretches in which a full disk left gaps.
+_GAP = 1 << 60
+
+
+class _Followed:
+    __slots__ = ("closed", "in_flight", "opened")
+
+    def __init__(self, opened: Opened) -> None:
+        self.opened = opened
+        self.in_flight = 0
+        self.closed: Optional[Closed] = None
+
+
+class _Flight(NamedTuple):
+    """A step that was sent."""
+
+    rows: Tuple[Row, ...]
+    cold: bool
+
+
+class Translator:
+    """Entries in, records out, in an order that the accounting accepts whatever was lost in between."""
+
+    def __init__(self, info: DeviceInfo, cold_start: bool = True) -> None:
+        self.ended = False
+        self._timeline = Timeline(info.probe_start_ns)
+        self._cold_start = cold_start
+        self._last_ns = info.probe_start_ns
+        self._sessions: Dict[int, _Followed] = {}
+        self._gone: OrderedDict[int, _Followed] = OrderedDict()
+        self._flights: Dict[int, _Flight] = {}
+        self._spans: Dict[int, Dict[str, Any]] = {}
+        self._unread: Dict[int, List[int]] = {}
+        self._stream_of: Dict[int, int] = {}
+        self._warmed: Set[str] = set()
+        self._shapes: Set[Tuple[str, bool, int]] = set()
+        self._next_late = _LATE
+        self._next_gap = _GAP
+        self._handlers: Dict[int, Callable[[Any], List[Record]]] = {
+            entries.OPENED: self._opened,
+            entries.CLOSED: self._closed,
+            entries.STARTED: self._started,
+            entries.MEASURED: self._measured,
+            entries.MISSED: self._missed,
+            entries.SPAN: self._span,
+            entries.POWER: self._power,
+            entries.MEMORY: self._memory,
+            entries.TICK: self._tick,
+            entries.FAILED: self._failed,
+            entries.ENDED: self._ended,
+            entries.LOST: self._lost,
+        }
+
+    def take(self, entry: Entry) -> List[Record]:
+        return self._handlers[entry.kind](entry.value)
+
+    def interrupt(self) -> List[Record]:
+        """The writer is gone without a word: everything that is open ends where it was last heard of."""
+        return [] if self.ended else self._ended((self._last_ns, 0))
+
+    # Sessions
+
+    def _opened(self, fields: Dict[str, Any]) -> List[Record]:
+        opened = Opened(**fields)
+        self._heard(opened.at_ns)
+        self._sessions[opened.session] = _Followed(opened)
+        return [opened]
+
+    def _closed(self, fields: Tuple[int, int, str, Optional[int]]) -> List[Record]:
+        session, at_ns, outcome, tokens_out = fields
+        self._heard(at_ns)
+        followed = self._sessions.get(session)
+        if followed is None or followed.closed is not None:
+            return []
+        followed.closed = Closed(session, at_ns, outcome, tokens_out)
+        if followed.in_flight == 0:
+            self._forget(session)
+        return [followed.closed]
+
+    def _forget(self, session: int) -> None:
+        self._gone[session] = self._sessions.pop(session)
+        if len(self._gone) > _REMEMBERED:
+            self._gone.popitem(last=False)
+
+    def _reopen(self, session: int, at_ns: int) -> Optional[Tuple[int, List[Record]]]:
+        """An engine runs a row of a session that is over: the work is its tenant's all the same, in a session
+        that follows the first. None where the session was never seen."""
+        gone = self._gone.get(session)
+        if gone is None or gone.closed is None:
+            return None
+        number, self._next_late = self._next_late, self._next_late + 1
+        opened = gone.opened._replace(
+            session=number, at_ns=at_ns, session_id=f"{gone.opened.session_id}-late-{number - _LATE}"[:128]
+        )
+        followed = self._sessions[number] = _Followed(opened)
+        followed.closed = gone.closed._replace(session=number, at_ns=at_ns, tokens_out=0)
+        return number, [opened]
+
+    # Steps
+
+    def _started(self, started: Started) -> List[Record]:
+        self._heard(started.host_begin_ns)
+        records: List[Record] = []
+        rows: List[Row] = []
+        late: List[Closed] = []
+        flat = started.rows
+        for at in range(0, len(flat), 3):
+            session = flat[at]
+            if session not in self._sessions:
+                reopened = self._reopen(session, started.host_begin_ns)
+                if reopened is None:
+                    continue
+                session, opened = reopened
+                records += opened
+                closed = self._sessions[session].closed
+                late += [] if closed is None else [closed]
+            rows.append(Row(session, flat[at + 1], flat[at + 2]))
+        members = tuple(dict.fromkeys(row.session for row in rows))
+        for session in members:
+            self._sessions[session].in_flight += 1
+        self._flights[started.step] = _Flight(tuple(rows), self._is_cold(rows))
+        self._timeline.started(started.step, started.stream, started.host_begin_ns)
+        self._stream_of[started.step] = started.stream
+        return [*records, Submitted(started.step, members), *late]
+
+    def _is_cold(self, rows: Sequence[Row]) -> bool:
+        """Whether a step of about these tokens is the first of its model, where nobody warmed it up."""
+        if not rows or not self._cold_start:
+            return False
+        opened = self._sessions[rows[0].session].opened
+        if opened.model in self._warmed:
+            return False
+        prefill = any(
+            row.context_tokens - row.new_tokens < self._sessions[row.session].opened.prompt_tokens
+            for row in rows
+        )
+        shape = (opened.model, prefill, sum(row.new_tokens for row in rows).bit_length())
+        if shape in self._shapes:
+            return False
+        self._shapes.add(shape)
+        return True
+
+    def _measured(self, reading: Reading) -> List[Record]:
+        self._heard(reading.read_ns)
+        stream = self._stream_of.get(reading.step)
+        if stream is None:
+            return []
+        records = self._resolve(stream, reading.raw_begin_ns + self._timeline.offset)
+        del self._stream_of[reading.step]
+        begin = self._timeline.measured(
+            reading.step, reading.raw_begin_ns, reading.elapsed_ns, reading.host_submit_ns, reading.read_ns
+        )
+        span = self._spans.pop(reading.step, None)
+        if span is not None:
+            self._warmed.add(span["model"])
+            records.append(
+                Span(
+                    phase=span["phase"],
+                    begin_ns=begin,
+                    elapsed_ns=reading.elapsed_ns,
+                    quality=span["quality"],
+                    model=span["model"],
+                    model_version=span["model_version"],
+                    settled_ns=self._timeline.settled,
+                )
+            )
+            return records
+        rows, cold = self._land(reading.step)
+        records.append(
+            Measured(
+                step=reading.step,
+                begin_ns=begin,
+                elapsed_ns=reading.elapsed_ns,
+                rows=rows,
+                settled_ns=self._timeline.settled,
+                host_submit_ns=reading.host_submit_ns,
+                communication_ns=reading.communication_ns,
+                busy_ppm=reading.busy_ppm,
+                cold=cold or bool(reading.flags & entries.COMPILED),
+            )
+        )
+        return records
+
+    def _land(self, step: int) -> _Flight:
+        flight = self._flights.pop(step)
+        for session in dict.fromkeys(row.session for row in flight.rows):
+            followed = self._sessions[session]
+            followed.in_flight -= 1
+            if followed.in_flight == 0 and followed.closed is not None:
+                self._forget(session)
+        return flight
+
+    def _missed(self, unread: Unread) -> List[Record]:
+        """Where the step ran is known when the next one on its stream is measured."""
+        self._heard(unread.at_ns)
+        if unread.step in self._stream_of:
+            self._unread.setdefault(unread.stream, []).append(unread.step)
+        return []
+
+    def _resolve(self, stream: int, until_ns: int) -> List[Record]:
+        """Books the steps without events that ran on a stream before an instant."""
+        return [self._miss(step, until_ns) for step in self._unread.pop(stream, ())]
+
+    def _miss(self, step: int, until_ns: int) -> Record:
+        del self._stream_of[step]
+        begin, end = self._timeline.missed(step, until_ns)
+        span = self._spans.pop(step, None)
+        if span is not None:
+            # The operator's own: what is not known exactly is estimated.
+            return Span(
+                span["phase"],
+                begin,
+                end - begin,
+                "estimated",
+                span["model"],
+                span["model_version"],
+                self._timeline.settled,
+            )
+        self._land(step)
+        return Missed(step, begin, end, self._timeline.settled)
+
+    def _span(self, span: Dict[str, Any]) -> List[Record]:
+        self._heard(span["at_ns"])
+        self._spans[span["step"]] = span
+        self._timeline.started(span["step"], span["stream"], span["at_ns"])
+        self._stream_of[span["step"]] = span["stream"]
+        return []
+
+    # The rest
+
+    def _power(self, fields: Tuple[Any, ...]) -> List[Record]:
+        self._heard(fields[0])
+        return [Power(*fields)]
+
+    def _memory(self, fields: Tuple[int, int]) -> List[Record]:
+        self._heard(fields[0])
+        return [Memory(fields[1])]
+
+    def _tick(self, fields: Tuple[int, int]) -> List[Record]:
+        """Time passes without steps."""
+        self._heard(fields[0])
+        now = fields[0] - _MARGIN_NS
+        records: List[Record] = []
+        for stream, steps in list(self._unread.items()):
+            alone = sum(other == stream for other in self._stream_of.values()) == len(steps)
+            if alone:
+                records += self._resolve(stream, now)
+        self._timeline.advance(now)
+        return [*records, Advanced(self._timeline.settled)]
+
+    def _failed(self, fields: Tuple[int, int]) -> List[Record]:
+        """The GPU's context is lost: what was in flight ended by then, unmeasured."""
+        self._heard(fields[0])
+        self._unread.clear()
+        return [self._miss(step, fields[0]) for step in list(self._stream_of)]
+
+    def _ended(self, fields: Tuple[int, int]) -> List[Record]:
+        records = self._failed(fields)
+        self.ended = True
+        return [*records, Ended(max(fields[0], self._timeline.settled, self._last_ns))]
+
+    def _lost(self, fields: Tuple[int, int]) -> List[Record]:
+        """The disk was full: what happened since the last entry is not known, and not idle either."""
+        begin, step = max(self._last_ns, self._timeline.settled), self._next_gap
+        self._next_gap += 1
+        records = self._failed((begin, 0))
+        end = max(fields[0], begin, self._timeline.settled)
+        self._heard(end)
+        self._timeline.advance(end)
+        begin = min(max(begin, self._timeline.settled), end) if records else begin
+        return [*records, Submitted(step, ()), Missed(step, begin, end, self._timeline.settled)]
+
+    def _heard(self, at_ns: int) -> None:
+        if at_ns > self._last_ns:
+            self._last_ns = at_ns

@@ -1,0 +1,105 @@
+"""One device as this process watches it: its journal, its events, its sensor."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, Optional, Protocol
+
+from ..device.clock import Backend, StepClock
+from ..device.interface import DeviceInfo
+from ..nvml import NvmlDevice
+from . import entries
+from .journal import Journal
+
+# A counter that stands still is still heard of.
+_POWER_SILENCE_NS = 1_000_000_000
+
+
+class LiveBackend(Backend, Protocol):
+    """A backend that a probe can use: it also says what the device is and what the allocator holds."""
+
+    power: Optional[NvmlDevice]
+
+    def describe(self, probe_start_ns: int, rank: int, world_size: int) -> DeviceInfo: ...
+
+    def memory_peak(self) -> Optional[int]:
+        """The allocator's peak since the last call, bytes; begins a new one."""
+        ...
+
+    def idle_thread(self) -> bool:
+        """Prepares the calling thread to read events beside the serving threads; whether it may."""
+        ...
+
+
+class Unit:
+    """``meta`` is what the accounting must know beside the device."""
+
+    def __init__(
+        self,
+        backend: LiveBackend,
+        folder: Path,
+        host_ns: Callable[[], int],
+        rank: int,
+        world_size: int,
+        meta: Dict[str, Any],
+    ) -> None:
+        self.backend = backend
+        self.host_ns = host_ns
+        self.info = backend.describe(host_ns(), rank, world_size)
+        self.journal = Journal(folder / f"{self.info.probe_start_ns}-{rank}")
+        self.journal.append(entries.named(entries.META, {"info": self.info._asdict(), **meta}))
+        self.clock = StepClock(backend, self.journal, host_ns)
+        self._told_lost = 0
+        self._last_energy = -1
+        self._last_power_ns = 0
+
+    def note_memory(self) -> None:
+        """The allocator's peak is folded into the sessions open by now, and begins anew."""
+        try:
+            peak = self.backend.memory_peak()
+        except RuntimeError as error:
+            self.clock.fail(error)
+            return
+        if peak is not None:
+            self.journal.append(entries.pair(entries.MEMORY, self.host_ns(), peak))
+
+    def read_power(self, always: bool = False) -> None:
+        """Journals the sensor where it moved."""
+        power = self.backend.power
+        if power is None or not self.info.power:
+            return
+        at = self.host_ns()
+        reading = power.read()
+        if reading is None:
+            return
+        if (
+            reading.energy_mj == self._last_energy
+            and at - self._last_power_ns < _POWER_SILENCE_NS
+            and not always
+        ):
+            return
+        self._last_energy, self._last_power_ns = reading.energy_mj, at
+        self.journal.append(entries.power(at, *reading))
+
+    def tick(self) -> None:
+        """A sign of life, by which idle minutes are settled; tells what a full disk took."""
+        now = self.host_ns()
+        lost = self.journal.lost
+        if lost != self._told_lost:
+            if not self.journal.append(entries.pair(entries.LOST, now, lost - self._told_lost)):
+                return
+            self._told_lost = lost
+        self.journal.append(entries.pair(entries.TICK, now))
+
+    def end(self, wait_s: float) -> None:
+        """Waits for what is in flight, at most so long, and closes the journal."""
+        deadline = time.monotonic() + wait_s
+        while self.clock.in_flight and self.clock.failed is None and time.monotonic() < deadline:
+            self.clock.harvest()
+            time.sleep(0.0005)
+        self.note_memory()
+        self.read_power(always=True)
+        self.tick()
+        self.journal.append(entries.pair(entries.ENDED, self.host_ns()))
+        self.journal.close()

@@ -1,0 +1,53 @@
+"""The probe's own threads: one reads sensors and idle devices, one keeps the books where no process beside this
+one does."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Callable, List
+
+from .unit import Unit
+
+_log = logging.getLogger("gpu_probe")
+
+
+class Repeating:
+    """Calls something until stopped, with a pause between calls; survives what it raises."""
+
+    def __init__(self, name: str, action: Callable[[], None], pause_s: float) -> None:
+        self._action = action
+        self._pause_s = pause_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        self._stop.set()
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._action()
+            except Exception:
+                _log.exception("%s goes on after an error", self._thread.name)
+            self._stop.wait(self._pause_s)
+
+
+class Watch:
+    """Reads the sensors of units, and their steps while no serving thread does."""
+
+    def __init__(self, units: List[Unit]) -> None:
+        self._units = units
+        self._may_read: List[bool] = []
+
+    def __call__(self) -> None:
+        if not self._may_read:
+            # Of this thread, so it is asked here.
+            self._may_read = [unit.backend.idle_thread() for unit in self._units]
+        for unit, may_read in zip(self._units, self._may_read):
+            if may_read and unit.clock.in_flight:
+                unit.clock.harvest()
+            unit.read_power()
+            unit.tick()

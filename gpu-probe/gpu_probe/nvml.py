@@ -1,0 +1,200 @@
+"""NVML through nvidia-ml-py (extra ``nvml``), imported when it is first asked for.
+
+Everything that the hardware, the driver or a MIG instance does not tell is None, never 0.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import time
+from typing import Any, List, NamedTuple, Optional
+
+_log = logging.getLogger("gpu_probe")
+# Fields of nvmlDeviceGetFieldValues. They count KiB, and scope 0 would be the first link alone.
+FIELD_NVLINK_TX, FIELD_NVLINK_RX = 138, 139
+SCOPE_ALL_LINKS = 0xFFFFFFFF
+FIELD_POWER_INSTANT = 186
+_KIB = 1024
+_MIG_NAME = re.compile(r"\bMIG (\d+g\.\d+gb(?:\+me)?)", re.IGNORECASE)
+
+
+class Facts(NamedTuple):
+    """What does not change while the process lives. ``energy_quality`` is counter, integral, or None where
+    neither energy nor power is told."""
+
+    uuid: str
+    model: str
+    mig_profile: Optional[str]
+    sharing: str
+    memory_total_bytes: Optional[int]
+    power_limit_mw: Optional[int]
+    energy_quality: Optional[str]
+    nvlink: bool
+    driver: Optional[str]
+
+
+class PowerReading(NamedTuple):
+    """Instantaneous milliwatts and cumulative millijoules; NVLink's counters in bytes."""
+
+    power_mw: int
+    energy_mj: int
+    nvlink_tx_bytes: Optional[int]
+    nvlink_rx_bytes: Optional[int]
+
+
+class NvmlDevice:
+    """One GPU or MIG instance. ``nvml`` is the module pynvml, or a stand-in of it."""
+
+    def __init__(self, nvml: Any, handle: Any, uuid: str) -> None:
+        self._nvml = nvml
+        self._handle = handle
+        self._uuid = uuid
+        self._is_mig = uuid.startswith("MIG-")
+        self._integral_uj = 0
+        self._integral_at_ns: Optional[int] = None
+        self._integral_mw = 0
+        self._quality = self._find_quality()
+        self._nvlink = self._links() != (None, None)
+        self.errors = 0
+
+    def facts(self) -> Facts:
+        nvml, handle = self._nvml, self._handle
+        name = self._ask(nvml.nvmlDeviceGetName, handle)
+        model = _text(name) if name is not None else "unknown"
+        memory = self._ask(nvml.nvmlDeviceGetMemoryInfo, handle)
+        return Facts(
+            uuid=self._uuid,
+            model=_MIG_NAME.sub("", model).strip() or model,
+            mig_profile=self._mig_profile(model),
+            sharing=self._sharing(),
+            memory_total_bytes=None if memory is None else int(memory.total),
+            power_limit_mw=self._ask(nvml.nvmlDeviceGetEnforcedPowerLimit, handle),
+            energy_quality=self._quality,
+            nvlink=self._nvlink,
+            driver=_optional_text(self._ask(nvml.nvmlSystemGetDriverVersion)),
+        )
+
+    def read(self) -> Optional[PowerReading]:
+        """A reading, or None where it failed this time. Takes milliseconds: never on a request's path."""
+        if self._quality is None:
+            return None
+        power = self._power_mw()
+        if self._quality == "counter":
+            energy = self._ask(self._nvml.nvmlDeviceGetTotalEnergyConsumption, self._handle)
+        else:
+            energy = None if power is None else self._integrate(power)
+        if energy is None:
+            self.errors += 1
+            return None
+        sent, received = self._links() if self._nvlink else (None, None)
+        return PowerReading(power or 0, int(energy), sent, received)
+
+    def _find_quality(self) -> Optional[str]:
+        if self._is_mig:
+            # The counter is the whole card's: other instances' work would be on this one's bill.
+            return None
+        if self._ask(self._nvml.nvmlDeviceGetTotalEnergyConsumption, self._handle) is not None:
+            return "counter"
+        return None if self._power_mw() is None else "integral"
+
+    def _power_mw(self) -> Optional[int]:
+        nvml = self._nvml
+        values = self._ask(nvml.nvmlDeviceGetFieldValues, self._handle, [FIELD_POWER_INSTANT])
+        if values is not None and values[0].nvmlReturn == nvml.NVML_SUCCESS:
+            return int(values[0].value.uiVal)
+        # An average over a second on most cards.
+        power = self._ask(nvml.nvmlDeviceGetPowerUsage, self._handle)
+        return None if power is None else int(power)
+
+    def _integrate(self, power_mw: int) -> int:
+        """Millijoules since the first reading, by trapezoids."""
+        now = time.monotonic_ns()
+        if self._integral_at_ns is not None:
+            # 1 mW x 1 ns = 1 pJ
+            self._integral_uj += (self._integral_mw + power_mw) * (now - self._integral_at_ns) // 2_000_000
+        self._integral_at_ns, self._integral_mw = now, power_mw
+        return self._integral_uj // 1000
+
+    def _links(self) -> "tuple[Optional[int], Optional[int]]":
+        nvml = self._nvml
+        values = self._ask(
+            nvml.nvmlDeviceGetFieldValues,
+            self._handle,
+            [(FIELD_NVLINK_TX, SCOPE_ALL_LINKS), (FIELD_NVLINK_RX, SCOPE_ALL_LINKS)],
+        )
+        if values is None or len(values) != 2:
+            return None, None
+        # The call succeeds as a whole; each value has its own result.
+        sent, received = (
+            int(value.value.ullVal) * _KIB if value.nvmlReturn == nvml.NVML_SUCCESS else None
+            for value in values
+        )
+        return sent, received
+
+    def _mig_profile(self, model: str) -> Optional[str]:
+        if not self._is_mig:
+            return None
+        found = _MIG_NAME.search(model)
+        return found.group(1) if found else "unknown"
+
+    def _sharing(self) -> str:
+        if os.environ.get("CUDA_MPS_PIPE_DIRECTORY") or os.environ.get("CUDA_MPS_ACTIVE_THREAD_PERCENTAGE"):
+            return "mps"
+        if self._ask(self._nvml.nvmlDeviceGetMPSComputeRunningProcesses, self._handle):
+            return "mps"
+        # By number: in a container our own process has another id here.
+        processes = self._ask(self._nvml.nvmlDeviceGetComputeRunningProcesses, self._handle) or []
+        return "timeslice" if len(processes) > 1 else "exclusive"
+
+    def _ask(self, call: Any, *arguments: Any) -> Any:
+        """The answer, None where the hardware, the driver or our rights do not give it."""
+        try:
+            return call(*arguments)
+        except (self._nvml.NVMLError, AttributeError) as error:
+            _log.debug("%s: %s", getattr(call, "__name__", call), error)
+            return None
+
+
+def load_nvml() -> Any:
+    """pynvml, initialised; None where it or the driver is missing."""
+    try:
+        import pynvml
+    except ImportError:
+        return None
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError as error:
+        _log.info("NVML does not start: %s", error)
+        return None
+    return pynvml
+
+
+def find_device(uuid: Optional[str], index: int, nvml: Any = None) -> Optional[NvmlDevice]:
+    """The device of that UUID; by index where the UUID is not known. None where NVML cannot say."""
+    nvml = load_nvml() if nvml is None else nvml
+    if nvml is None:
+        return None
+    try:
+        if uuid is not None:
+            return NvmlDevice(nvml, nvml.nvmlDeviceGetHandleByUUID(uuid.encode()), uuid)
+        handle = nvml.nvmlDeviceGetHandleByIndex(index)
+        return NvmlDevice(nvml, handle, _text(nvml.nvmlDeviceGetUUID(handle)))
+    except nvml.NVMLError as error:
+        _log.info("NVML has no device %s: %s", uuid or index, error)
+        return None
+
+
+def list_devices(nvml: Any) -> List[NvmlDevice]:
+    """All devices that NVML sees."""
+    devices = (find_device(None, index, nvml) for index in range(nvml.nvmlDeviceGetCount()))
+    return [device for device in devices if device is not None]
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _optional_text(value: Any) -> Optional[str]:
+    return None if value is None else _text(value)

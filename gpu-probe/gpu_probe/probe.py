@@ -1,0 +1,310 @@
+"""The probe of a serving process."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import uuid
+import weakref
+from collections import OrderedDict
+from contextvars import ContextVar
+from itertools import count
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Sequence, Union
+
+from .accounting import Output
+from .device.backends import current_device, make_backends
+from .device.busy import BusySampler
+from .integrations.protocol import Row, SessionHandle
+from .live import entries
+from .live.runner import Runner, make_runner
+from .live.unit import LiveBackend, Unit
+from .live.watch import Repeating, Watch
+from .metered import Function, metered
+from .scopes import CommunicationScope, Holder, SessionScope, SpanScope, StepScope, UseScope
+from .session import Session
+from .sharing import make_policy
+from .sharing.coefficients import Coefficients
+
+# Closed sessions that an engine may still name by their id.
+_REMEMBERED = 10_000
+_WATCH_PAUSE_S = 0.1
+_TEXT_BYTES = 128
+_probes: weakref.WeakSet[Probe] = weakref.WeakSet()
+
+
+class Probe:
+    """Measures what sessions use of this process's GPUs.
+
+    ``device`` is ``cuda`` (all visible devices), ``cuda:1``, ``cpu``, or a list of backends. ``state_dir`` keeps
+    the journal and, unless ``output`` takes them, the finished events until they are published (default:
+    GPU_PROBE_STATE_DIR); one process at a time uses it. ``accounting`` says where the books are kept: in a
+    ``process`` beside this one (serving threads never wait for its Python), in a ``thread`` here, which a given
+    ``output`` implies, or ``later`` (``gpu-probe meter`` or ``recover`` on the folder).
+
+    ``policy`` and ``coefficients`` share the steps. Cold starts go to the tenant ``operator``; with ``cold_start``
+    off only what ``warmup`` brackets. ``record`` writes a trace for ``gpu-probe replay``. ``rank`` and
+    ``world_size`` default to the environment's RANK and WORLD_SIZE.
+
+    Raises ValueError for arguments that are not possible, CudaUnavailable where there is no such device,
+    OSError where the folder cannot be used. After that nothing raises because of what the GPU, the sensor or
+    the disk does.
+    """
+
+    def __init__(
+        self,
+        device: Union[str, Sequence[LiveBackend]] = "cuda",
+        *,
+        state_dir: Union[None, str, Path] = None,
+        output: Optional[Output] = None,
+        accounting: str = "process",
+        policy: str = "fitted-hinge",
+        coefficients: Optional[Coefficients] = None,
+        operator: str = "operator",
+        cold_start: bool = True,
+        record: Union[None, str, Path] = None,
+        rank: Optional[int] = None,
+        world_size: Optional[int] = None,
+        busy_sampling: float = 0.0,
+        meter_options: Sequence[str] = (),
+    ) -> None:
+        make_policy(policy, coefficients)
+        backends = make_backends(device)
+        self.holder: ContextVar[Optional[Holder]] = ContextVar("gpu_probe_holder", default=None)
+        self.using: ContextVar[Optional[SessionHandle]] = ContextVar("gpu_probe_session", default=None)
+        self._numbers = count()
+        self._by_id: OrderedDict[str, Session] = OrderedDict()
+        self._mutex = threading.Lock()
+        self._closed = False
+        mode = "thread" if output is not None else accounting
+        self._runner: Runner = make_runner(mode, state_dir, output, meter_options)
+        rank = int(os.environ.get("RANK", 0)) if rank is None else rank
+        world_size = int(os.environ.get("WORLD_SIZE", 1)) if world_size is None else world_size
+        meta = {
+            "policy": policy,
+            "coefficients": None if coefficients is None else coefficients._asdict(),
+            "operator": operator,
+            "cold_start": cold_start,
+        }
+        # Unix time that does not jump: an interval must not be measured by a clock that someone sets.
+        base = time.time_ns() - time.monotonic_ns()
+        self._units: List[Unit] = [
+            Unit(
+                backend,
+                self._runner.journals,
+                lambda: base + time.monotonic_ns(),
+                rank * len(backends) + index,
+                world_size * len(backends),
+                {**meta, "record": _trace_path(record, index)},
+            )
+            for index, backend in enumerate(backends)
+        ]
+        for unit in self._units:
+            unit.read_power(always=True)
+        self.busy: Optional[BusySampler] = BusySampler(busy_sampling) if busy_sampling else None
+        self._alone = self._units[0] if len(self._units) == 1 else None
+        self._runner.start()
+        self._watch = Repeating("gpu-probe-watch", Watch(self._units), _WATCH_PAUSE_S)
+        _probes.add(self)
+
+    # Sessions
+
+    def open_session(
+        self,
+        *,
+        tenant_id: str,
+        project_id: str,
+        model: str,
+        model_version: str = "unknown",
+        user_id: Optional[str] = None,
+        session_id: Optional[str] = None,
+        prompt_tokens: int = 0,
+    ) -> Session:
+        """Opens a session and measures nothing by itself: its GPU time is its rows' in ``step``. For engines;
+        must be closed."""
+        labels = {
+            "session_id": _text("session_id", session_id or uuid.uuid4().hex),
+            "tenant_id": _text("tenant_id", tenant_id),
+            "project_id": _text("project_id", project_id),
+            "user_id": None if user_id is None else _text("user_id", user_id),
+            "model": _text("model", model),
+            "model_version": _text("model_version", model_version),
+            "prompt_tokens": prompt_tokens,
+        }
+        session = Session(self, next(self._numbers), labels)
+        with self._mutex:
+            self._by_id[session.session_id] = session
+            while len(self._by_id) > _REMEMBERED and next(iter(self._by_id.values())).closed:
+                self._by_id.popitem(last=False)
+        self._open_on(self._units[0], session)
+        return session
+
+    def session(
+        self,
+        *,
+        tenant_id: str,
+        project_id: str,
+        model: str,
+        model_version: str = "unknown",
+        user_id: Optional[str] = None,
+        session_id: Optional[str] = None,
+        prompt_tokens: int = 0,
+    ) -> SessionScope:
+        """A session for a block, closed with ok, cancelled, timeout or error by what left it.
+
+        ``with`` also measures the GPU work launched in the block on the current stream, as one step. ``async
+        with`` measures nothing by itself: put ``with probe.step():`` around the calls that use the GPU.
+        """
+        labels = {"tenant_id": tenant_id, "project_id": project_id, "user_id": user_id}
+        model_labels = {"model": model, "model_version": model_version, "prompt_tokens": prompt_tokens}
+        return SessionScope(self, {**labels, **model_labels, "session_id": session_id})
+
+    def close_session(self, session: Session, outcome: str, tokens_out: Optional[int]) -> None:
+        """What ``Session.close`` does."""
+        if outcome not in entries.OUTCOMES:
+            raise ValueError(f"outcome is one of {', '.join(entries.OUTCOMES)}, not {outcome!r}")
+        for unit in session.close_once():
+            unit.note_memory()
+            unit.journal.append(entries.closed(session.number, unit.host_ns(), outcome, tokens_out))
+
+    def use(self, session: SessionHandle) -> UseScope:
+        """Makes an open session the current one of this task or thread; neither measures nor closes."""
+        return UseScope(self, session)
+
+    def current(self) -> Optional[SessionHandle]:
+        """The current session of this task or thread."""
+        return self.using.get()
+
+    # Steps
+
+    def step(self, rows: Optional[Sequence[Row]] = None) -> StepScope:
+        """Measures the GPU work launched in the block, on the current stream, as one step.
+
+        ``rows``: for each session in it (or its id) the tokens computed for it and the tokens in its context
+        after the step. None: the current session. An empty list: nobody's, booked as unattributed. A step
+        inside a step measures nothing, the outer one has it.
+        """
+        return StepScope(self, rows)
+
+    def communication(self) -> CommunicationScope:
+        """Collectives launched in the block, on the current stream, inside a step: told apart as
+        communication_ns."""
+        return CommunicationScope(self.holder.get())
+
+    def warmup(
+        self, model: str = "unknown", model_version: str = "unknown", phase: str = "warmup"
+    ) -> SpanScope:
+        """GPU work launched in the block is the operator's; ``phase`` is warmup or load. A model warmed up this
+        way has no more cold steps but those that compile or capture."""
+        if phase not in ("warmup", "load"):
+            raise ValueError(f"phase is warmup or load, not {phase!r}")
+        return SpanScope(self, phase, model, model_version)
+
+    def metered(self, **labels: Any) -> Callable[[Function], Function]:
+        """Each call of the function is a session. Labels are those of ``session``; one that is callable is
+        called with the function's arguments. A plain function is measured whole, in an ``async`` one put ``with
+        probe.step():`` around the calls that use the GPU."""
+
+        return metered(self, labels)
+
+    # Its life
+
+    def close(self, timeout_s: float = 10.0) -> None:
+        """Ends watching: waits for the steps in flight, and until all is booked, at most so long. Open sessions
+        end as interrupted."""
+        if self._closed:
+            return
+        self._closed = True
+        self._watch.stop()
+        for unit in self._units:
+            unit.end(timeout_s)
+        self._runner.stop(timeout_s)
+
+    def __enter__(self) -> Probe:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def counts(self) -> List[Dict[str, Any]]:
+        """Per device: steps started, measured, missed, host_bound (launching them took most of their time); events
+        in the pool; times the clock was anchored anew; journal entries lost to a full disk; why measuring ended,
+        where it did."""
+        return [
+            {
+                "gpu_uuid": unit.info.gpu_uuid,
+                **{name: getattr(unit.clock.counts, name) for name in unit.clock.counts.__slots__},
+                "in_flight": unit.clock.in_flight,
+                "lost": unit.journal.lost,
+                "failed": unit.clock.failed,
+            }
+            for unit in self._units
+        ]
+
+    # For the blocks
+
+    def unit(self) -> Optional[Unit]:
+        """The device that the calling thread uses."""
+        if self._closed:
+            return None
+        return self._alone or self._units[current_device() % len(self._units)]
+
+    def flat_rows(self, unit: Unit, rows: Optional[Sequence[Row]]) -> List[int]:
+        """Rows as numbers; a session that the device has not met is opened on it."""
+        flat: List[int] = []
+        if rows is None:
+            current = self.using.get()
+            rows = () if current is None else ((current, 0, 0),)
+        for session, new_tokens, context_tokens in rows:
+            if type(session) is not Session:
+                found = self._by_id.get(session)  # type: ignore[arg-type]
+                if found is None:
+                    continue
+                session = found
+            if unit is not self._units[0] and not session.closed:
+                self._open_on(unit, session)
+            flat.append(session.number)
+            flat.append(new_tokens)
+            flat.append(context_tokens)
+        return flat
+
+    def _open_on(self, unit: Unit, session: Session) -> None:
+        if session.opened_on(unit):
+            unit.note_memory()
+            unit.journal.append(
+                entries.named(
+                    entries.OPENED, {"session": session.number, "at_ns": unit.host_ns(), **session.labels}
+                )
+            )
+
+    def _forked(self) -> None:
+        """In a child process: its parent measures, and the GPU's context is not the child's."""
+        self._closed = True
+        for unit in self._units:
+            unit.clock.failed = "forked"
+            unit.journal.forsake()
+        self._runner.forsake()
+
+
+def _forked() -> None:
+    for probe in list(_probes):
+        probe._forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
+def _trace_path(record: Union[None, str, Path], index: int) -> Optional[str]:
+    """One trace a device: the first has the name asked for."""
+    if record is None:
+        return None
+    path = Path(record).absolute()
+    return str(path if index == 0 else path.with_name(f"{index}-{path.name}"))
+
+
+def _text(name: str, value: str) -> str:
+    if not isinstance(value, str) or not 1 <= len(value.encode("utf-8")) <= _TEXT_BYTES:
+        raise ValueError(f"{name} must be text of 1 to {_TEXT_BYTES} bytes")
+    return value
