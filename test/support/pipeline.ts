@@ -22,6 +22,10 @@ const LIMITS: StreamLimits = {
   lease_ms: 20_000,
 };
 
+const reader = createRecordReader({ schemas: loadSchemas() });
+const metrics = createMetrics("test");
+const silent = createLog({ level: "silent", name: "test" });
+
 /** Everything that was appended to one partition of a topic. */
 export class TestPartition {
   readonly records: KafkaRecord[] = [];
@@ -81,13 +85,13 @@ export class TestProcessor {
     this.heartbeatMs = clock.monotonicMs();
     this.pipeline = createPipeline({
       usageLog,
-      intake: new Intake(createRecordReader({ schemas: loadSchemas() }), { age_max_ms: 90 * 86_400_000 }),
+      intake: new Intake(reader, { age_max_ms: 90 * 86_400_000 }),
       limits: { ...LIMITS, ...limits },
       owner,
       seed: 1,
       clock,
-      log: createLog({ level: "silent", name: "test" }),
-      metrics: createMetrics("test"),
+      log: silent,
+      metrics,
       retry: (attempt) => attempt(),
       patience: this.patience.signal,
       lowOffsets: async () => new Map(),
