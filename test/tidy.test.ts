@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CONFIG_KEYS } from "../services/adapters/config/keys.ts";
+import { METRICS } from "../services/adapters/metrics/names.ts";
 import { REJECT_CODES } from "../services/domain/event/codes.ts";
 import { PRICE_BOOK_FAULTS } from "../services/domain/pricing/price-book-faults.ts";
 import * as checks from "./tidy/checks.ts";
@@ -26,6 +27,14 @@ describe("the source is tidy", () => {
   it.each(Object.entries(checks))("%s", (_name, check) => {
     expect(check(files)).toEqual([]);
   });
+});
+
+it("every metric is kept by some process", () => {
+  const processes = files.filter(({ path }) => /^services\/(?!adapters|domain|local)/.test(path));
+  const unkept = Object.keys(METRICS).filter(
+    (name) => !processes.some(({ code }) => new RegExp(`metrics\\.${name}\\b`).test(code)),
+  );
+  expect(unkept).toEqual([]);
 });
 
 describe("the documents say what the code says", () => {

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { inject } from "vitest";
 import {
@@ -36,11 +35,6 @@ export const MIGRATIONS = fileURLToPath(new URL("../../clickhouse/migrations", i
 /** The stack that all test files of a run share. Use topics and databases of your own on it, and never stop it. */
 export function sharedStack(): StackAddresses {
   return inject("stack");
-}
-
-/** A name no other test uses. */
-export function freshTopic(): string {
-  return `gpu-time-events-${randomUUID()}`;
 }
 
 export interface TestDatabase {

@@ -3,14 +3,10 @@
 // Now all of it at once, with the commands that you would type: events through a real Kafka and the processor into a real
 // ClickHouse, then `meterhouse close`, `meterhouse bill` and `meterhouse verify`. The last one adds a closed hour up again
 // from its events, and finds out if anybody has touched one since.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { text } from "node:stream/consumers";
 import { expect, it } from "vitest";
 import { formatHour, hourOf } from "../../services/domain/ledger/hour.ts";
-import { PROJECT_ROOT } from "../../services/local/paths.ts";
 import { encodeEvent, makeEvent } from "../support/events.ts";
-import type { Flow } from "../support/flow.ts";
+import { meterhouse, settingsOf } from "../support/meterhouse.ts";
 import { sharedFlow } from "../support/shared-flow.ts";
 
 /** Two hours ago: it is over, and so is the grace for what comes late. */
@@ -33,23 +29,6 @@ function event(tenant: string, seconds: number, outcome: string) {
   );
 }
 
-/** Types `meterhouse …` and answers what it printed and its exit code. */
-async function meterhouse(flow: Flow, ...args: string[]): Promise<{ code: number; printed: string }> {
-  const { user, password } = flow.target.users.settlement;
-  const settings = flow.environment({
-    METERHOUSE_CLICKHOUSE_USER: user,
-    METERHOUSE_CLICKHOUSE_PASSWORD: password,
-    METERHOUSE_PRICE_BOOKS: `${PROJECT_ROOT}services/settlement/price-books/2026-h100.json`,
-    METERHOUSE_LOG_LEVEL: "warn",
-  });
-  const child = spawn(process.execPath, [`${PROJECT_ROOT}services/cli/main.ts`, ...args], {
-    env: { PATH: process.env["PATH"], ...settings },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const [printed, [code]] = await Promise.all([text(child.stdout), once(child, "close")]);
-  return { code, printed: printed.trim() };
-}
-
 it("goes from events to a bill that anyone can check", async () => {
   const flow = await sharedFlow({ partitions: 2 });
   const processor = flow.start();
@@ -57,14 +36,15 @@ it("goes from events to a bill that anyone can check", async () => {
   expect(await flow.received(3)).toMatchObject({ counted: 2, duplicates: 1 });
   await processor.stop();
 
-  const closed = await meterhouse(flow, "close", "--through", hour);
+  const settings = settingsOf(flow, "settlement");
+  const closed = await meterhouse(settings, "close", "--through", hour);
   expect(closed.printed.split("\n")).toEqual([
     `closed   ${hour} revision 1, 2 events`,
     `rated    ${hour} revision 1: 2 charges, 0.029062500000 USD`,
   ]);
 
   // 36 s are a hundredth of an hour. Sent twice, billed once; and what was cancelled after 18 s has used 18 s.
-  const bill = await meterhouse(flow, "bill");
+  const bill = await meterhouse(settings, "bill");
   expect(bill.printed.split("\n")).toEqual([
     "Bill of anna",
     "  project  model         what       GPU-hours  rate       composite         quality             USD",
@@ -79,12 +59,12 @@ it("goes from events to a bill that anyone can check", async () => {
     "  GPU time shared among requests by fitted-hinge@1; charge = GPU-hours x rate x composite x quality",
   ]);
 
-  const verified = await meterhouse(flow, "verify", "--hour", hour);
+  const verified = await meterhouse(settings, "verify", "--hour", hour);
   expect(verified).toMatchObject({ code: 0, printed: expect.stringMatching(/events in the log +match/) });
 
   // Somebody with the right to do so makes Anna's event a nanosecond shorter.
   const tampering = "ALTER TABLE usage_log UPDATE gpu_time_ns = gpu_time_ns - 1 WHERE tenant_id = 'anna'";
   await flow.target.admin.command(tampering, { settings: { mutations_sync: "1" } });
-  const found = await meterhouse(flow, "verify", "--hour", hour);
+  const found = await meterhouse(settings, "verify", "--hour", hour);
   expect(found).toMatchObject({ code: 1, printed: expect.stringMatching(/events in the log +DIFFER/) });
 });

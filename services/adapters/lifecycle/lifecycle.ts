@@ -115,14 +115,14 @@ class Run implements Life {
 
   watch(name: string, work: Promise<unknown>): void {
     work.catch((error: unknown) => {
-      if (this.signal.aborted && error === this.signal.reason) return;
+      if (this.#isOnlyStopping(error)) return;
       this.#log.error({ part: name }, "part failed");
       this.fail(error);
     });
   }
 
   fail(error: unknown): void {
-    if (this.#hasFailed) return;
+    if (this.#hasFailed || this.#isOnlyStopping(error)) return;
     this.#hasFailed = true;
     this.#log.error({ err: error }, "unknown error; ending with nothing more committed");
     this.#ended.resolve(1);
@@ -133,6 +133,11 @@ class Run implements Life {
     this.#abort.abort(new Error("the process is stopping"));
   }
 
+  /** Work that was told to stop throws the signal's reason: that is no failure. */
+  #isOnlyStopping(error: unknown): boolean {
+    return this.signal.aborted && error === this.signal.reason;
+  }
+
   async #orderly(body: (life: Life) => Promise<void>): Promise<number> {
     try {
       await body(this);
@@ -140,8 +145,7 @@ class Run implements Life {
         await new Promise((resolve) => this.signal.addEventListener("abort", resolve, { once: true }));
       }
     } catch (error) {
-      const wasStopped = this.signal.aborted && error === this.signal.reason;
-      if (wasStopped) {
+      if (this.#isOnlyStopping(error)) {
         this.#exitCode = this.#interruptedExit;
       } else {
         this.#log.error({ err: error }, "could not start");

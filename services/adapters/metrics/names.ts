@@ -25,14 +25,6 @@ export const METRICS = {
     labels: [],
     buckets: [1, 10, 100, 1_000, 10_000, 50_000, 100_000, 200_000],
   },
-  /** Bytes on the wire to ClickHouse, before compression. */
-  batch_bytes: {
-    kind: "histogram",
-    name: "meterhouse_batch_bytes",
-    help: "Size of one insert's Native block.",
-    labels: [],
-    buckets: [1e3, 1e4, 1e5, 1e6, 5e6, 2e7, 5e7, 1e8],
-  },
   /** From sending the block to its acknowledgement. */
   insert_seconds: {
     kind: "histogram",

@@ -148,6 +148,16 @@ describe("runProcess", () => {
     expect(other.lines).toEqual([]);
   });
 
+  it("does not take for a failure what a job throws because it was told to stop", async () => {
+    const { lines, options } = bench();
+    const exit = await runProcess(options, async (life) => {
+      life.stop();
+      life.fail(life.signal.reason);
+    });
+    expect(exit).toBe(0);
+    expect(lines).toEqual([]);
+  });
+
   it("ends with 1 when a part fails to stop, after stopping the others", async () => {
     const { done, options, part } = bench();
     const exit = await runProcess(options, async (life) => {
