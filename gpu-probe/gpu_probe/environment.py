@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import List, Mapping, Optional
 
+from .live.journal import JournalError
 from .probe import Probe
 from .sharing import load_coefficients
 
@@ -16,22 +18,41 @@ _METER_OPTIONS = {
     "GPU_PROBE_KAFKA_OPTION_FILE": "--kafka-option-file",
     "GPU_PROBE_TOKEN_FILE": "--token-file",
     "GPU_PROBE_CA_FILE": "--ca-file",
+    "GPU_PROBE_METRICS_TENANTS": "--metrics-tenants",
 }
+_PROCESSES_MAX = 64
 
 
 def probe_from_environment(environment: Optional[Mapping[str, str]] = None) -> Probe:
     """GPU_PROBE_DEVICE (cuda), GPU_PROBE_STATE_DIR, GPU_PROBE_POLICY, GPU_PROBE_COEFFICIENTS (a file),
     GPU_PROBE_OPERATOR, GPU_PROBE_BUSY_SAMPLING, and where to publish: METERHOUSE_KAFKA_BROKERS or
-    METERHOUSE_GATEWAY_URL."""
+    METERHOUSE_GATEWAY_URL, and METERHOUSE_METRICS_PORT.
+
+    Several processes may be given the same GPU_PROBE_STATE_DIR (the workers of one engine): each takes the
+    first of its folders 0, 1, … that is free, and the metrics port that many above the one given.
+    """
     given = os.environ if environment is None else environment
     options: List[str] = []
     for name, option in _METER_OPTIONS.items():
         if given.get(name):
             options += [option, given[name]]
+    port = int(given.get("METERHOUSE_METRICS_PORT") or 0)
+    for number in range(_PROCESSES_MAX):
+        at_port = ["--metrics-port", str(port + number)] if port else []
+        try:
+            return _probe(given, number, options + at_port)
+        except JournalError:
+            if not given.get("GPU_PROBE_STATE_DIR") or number == _PROCESSES_MAX - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _probe(given: Mapping[str, str], number: int, options: List[str]) -> Probe:
+    folder = given.get("GPU_PROBE_STATE_DIR")
     coefficients = given.get("GPU_PROBE_COEFFICIENTS")
     return Probe(
         given.get("GPU_PROBE_DEVICE", "cuda"),
-        state_dir=given.get("GPU_PROBE_STATE_DIR"),
+        state_dir=Path(folder) / str(number) if folder else None,
         policy=given.get("GPU_PROBE_POLICY", "fitted-hinge"),
         coefficients=load_coefficients(coefficients) if coefficients else None,
         operator=given.get("GPU_PROBE_OPERATOR", "operator"),

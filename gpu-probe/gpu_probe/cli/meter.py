@@ -1,6 +1,6 @@
-"""gpu-probe meter: keeps the books of a living process from its journal, beside it; gpu-probe recover: books what
-dead processes left. Finished events go to the state folder's write-ahead log, and on to a receiver where one is
-given."""
+"""gpu-probe meter: keeps the books of a living process from its journal, beside it; gpu-probe recover:
+books what dead processes left. Finished events go to the state folder's write-ahead log, and on to a
+receiver where one is given."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import json
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 from ..accounting import Account, Output
+from ..exporter import Metrics, MetricsServer
 from ..live.runner import follow
 from ..live.service import Service
 from ..publish import Outbox, Spool
@@ -28,6 +29,10 @@ def register(commands: Any) -> None:
         parser.add_argument("state", type=Path, help="the probe's state_dir")
         parser.add_argument("--wal-max-bytes", type=int, default=1024**3, help="bound of the write-ahead log")
         add_receiver_options(parser)
+        parser.add_argument("--metrics-port", type=int, metavar="PORT", help="serve Prometheus metrics there")
+        parser.add_argument(
+            "--metrics-tenants", default="", metavar="A,B,…", help="tenants with a series of their own"
+        )
         parser.set_defaults(run=run)
 
 
@@ -57,7 +62,22 @@ def _output(options: argparse.Namespace, stack: ExitStack) -> Output:
     folder = options.state / "wal"
     make_publisher = publisher_maker(options)
     if make_publisher is None:
-        return Spool(stack.enter_context(Wal(folder / "0", max_bytes=options.wal_max_bytes)))
+        spool = Spool(stack.enter_context(Wal(folder / "0", max_bytes=options.wal_max_bytes)))
+        return _counted(options, stack, spool)
     outbox = Outbox(folder, make_publisher, options.wal_max_bytes)
     stack.callback(outbox.close, options.timeout)
-    return outbox
+    return _counted(options, stack, outbox)
+
+
+def _counted(options: argparse.Namespace, stack: ExitStack, output: Union[Spool, Outbox]) -> Output:
+    """With Prometheus metrics, where they are asked for."""
+    if options.metrics_port is None:
+        return output
+    metrics = Metrics(output, filter(None, options.metrics_tenants.split(",")))
+    metrics.watch(output)
+    try:
+        stack.callback(MetricsServer(metrics, options.metrics_port).close)
+    except OSError as error:
+        # The books go on without being watched.
+        print(f"gpu-probe: no metrics on port {options.metrics_port}: {error}", file=sys.stderr)
+    return metrics

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Any, Awaitable, Callable, Dict, MutableMapping, Optional
 
+from ..outcome import outcome_of
 from .default import get_probe
 from .labels import SESSION, UNKNOWN, Resolver, from_headers
 from .protocol import ProbeLike, SessionHandle
-from .request import outcome_of
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -3,22 +3,12 @@ share."""
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import contextmanager
 from typing import Iterator, Optional
 
+from ..outcome import outcome_of
 from .labels import Labels
 from .protocol import ProbeLike, SessionHandle
-
-
-def outcome_of(error: Optional[BaseException]) -> str:
-    """The outcome of a session that ended with this exception, None for none."""
-    if error is None:
-        return "ok"
-    if isinstance(error, (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt)):
-        return "cancelled"
-    # Until Python 3.11 asyncio's is another class.
-    return "timeout" if isinstance(error, (TimeoutError, asyncio.TimeoutError)) else "error"
 
 
 @contextmanager

@@ -14,10 +14,10 @@ import logging
 from contextlib import ExitStack
 from typing import Any, Callable, List, Optional, Sequence
 
+from ..outcome import outcome_of
 from .default import get_probe
 from .labels import UNKNOWN, Labels
 from .protocol import ProbeLike, SessionHandle
-from .request import outcome_of
 from .transformers_steps import Steps
 
 log = logging.getLogger(__name__)

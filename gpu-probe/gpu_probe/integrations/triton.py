@@ -13,10 +13,10 @@ import json
 import logging
 from typing import Any, Callable, Dict, List, Optional, Sequence, TypeVar
 
+from ..outcome import outcome_of
 from .default import get_probe
 from .labels import UNKNOWN, Labels, from_headers, lower
 from .protocol import ProbeLike, SessionHandle
-from .request import outcome_of
 
 log = logging.getLogger(__name__)
 Model = TypeVar("Model", bound=type)

@@ -79,8 +79,7 @@ class Outbox:
     @property
     def backlog(self) -> int:
         """Records that the receiver has not acknowledged."""
-        wal = self._spool.wal
-        return 0 if wal is None else wal.end - wal.acknowledged
+        return self._spool.backlog
 
     def close(self, timeout_s: float = 10.0) -> int:
         """Sends what it can in that time; how many records are left in the log, for the next start to

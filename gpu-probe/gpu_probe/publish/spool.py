@@ -22,6 +22,12 @@ class Spool:
         self.wal = wal
         self._untold = 0
         self.lost = 0
+        self.errors = 0
+
+    @property
+    def backlog(self) -> int:
+        """Records that no receiver has acknowledged."""
+        return 0 if self.wal is None else self.wal.end - self.wal.acknowledged
 
     def event(self, record: Record) -> None:
         if not self._keep(GPU_TIME_EVENT, record):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import Optional, Tuple, Union
+from typing import Any, Optional, Tuple, Union
 
 from .segment import HEAD, MAGIC, Entry, read_record, segments_of
 
@@ -23,7 +23,7 @@ class Cursor:
         self._start = -1
         self._at = 0
         self._offset = len(MAGIC)
-        self._file: Optional[io.BufferedReader] = None
+        self._file: Optional[io.BufferedReader[Any]] = None
 
     def next(self) -> Optional[Entry]:
         """The next record, None where there is none yet."""

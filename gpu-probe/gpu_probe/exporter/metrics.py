@@ -1,0 +1,165 @@
+"""What the accounting gives out, counted for Prometheus."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Callable, Dict, Iterable, List, Protocol, Set
+
+from ..accounting import Output
+from ..version import VERSION
+from .exposition import Exemplar, Family, render
+
+Record = Dict[str, Any]
+OTHER = "other"
+# Models are named by servers, not by callers; the bound only stops a mistake.
+MODELS_MAX = 100
+
+
+class OutboxState(Protocol):
+    """What an Outbox says of itself."""
+
+    @property
+    def backlog(self) -> int: ...
+
+    @property
+    def lost(self) -> int: ...
+
+    errors: int
+
+
+class Metrics:
+    """An Output that counts what passes through to ``output``.
+
+    No series is named by a session or user. A tenant has its own series only if it is in ``tenants``; the
+    others share one, ``other``. With OpenMetrics each tenant's series carries its latest session as an
+    exemplar.
+    """
+
+    def __init__(self, output: Output, tenants: Iterable[str] = ()) -> None:
+        self._output = output
+        self._tenants = frozenset(tenants)
+        self._models: Set[str] = set()
+        self._lock = threading.Lock()
+        self._on_render: List[Callable[[], None]] = []
+        of_model = ("model", "model_version", "phase", "outcome")
+        of_gpu = ("gpu_uuid", "gpu_model", "rank")
+        self._gpu_time = Family(
+            "gpu_probe_model_gpu_seconds", "counter", "GPU time of sessions and cold starts.", of_model, 9
+        )
+        self._energy = Family(
+            "gpu_probe_model_energy_joules", "counter", "Energy of sessions and cold starts.", of_model, 6
+        )
+        self._events = Family("gpu_probe_events", "counter", "Events given out.", of_model)
+        self._tokens = Family("gpu_probe_tokens", "counter", "Tokens.", ("model", "kind"))
+        self._memory = Family(
+            "gpu_probe_session_memory_peak_bytes",
+            "gauge",
+            "Peak of allocated memory in the latest event.",
+            ("model",),
+        )
+        self._tenant_time = Family(
+            "gpu_probe_tenant_gpu_seconds", "counter", "GPU time of a tenant's sessions.", ("tenant",), 9
+        )
+        self._tenant_energy = Family(
+            "gpu_probe_tenant_energy_joules", "counter", "Energy of a tenant's sessions.", ("tenant",), 6
+        )
+        self._tenant_sessions = Family("gpu_probe_tenant_sessions", "counter", "Sessions begun.", ("tenant",))
+        self._wall = Family(
+            "gpu_probe_gpu_wall_seconds",
+            "counter",
+            "Time of the GPU that was watched; the parts add up to it.",
+            (*of_gpu, "part"),
+            9,
+        )
+        self._wall_energy = Family(
+            "gpu_probe_gpu_energy_joules",
+            "counter",
+            "Difference of the energy counter; the parts add up to it.",
+            (*of_gpu, "part"),
+            6,
+        )
+        self._steps = Family("gpu_probe_steps", "counter", "Steps measured.", of_gpu)
+        self._missed = Family("gpu_probe_steps_missed", "counter", "Steps that ran unmeasured.", of_gpu)
+        self._last = Family(
+            "gpu_probe_last_totals_timestamp_seconds", "gauge", "End of the latest totals.", of_gpu, 6
+        )
+        self._info = Family("gpu_probe", "info", "The probe.", ("version",))
+        self._info.set(1, VERSION)
+        self._families = [
+            *(self._gpu_time, self._energy, self._events, self._tokens, self._memory),
+            *(self._tenant_time, self._tenant_energy, self._tenant_sessions),
+            *(self._wall, self._wall_energy, self._steps, self._missed, self._last, self._info),
+        ]
+
+    def watch(self, outbox: OutboxState) -> None:
+        """Also shows what an outbox holds and lost."""
+        backlog = Family(
+            "gpu_probe_wal_backlog_records", "gauge", "Records not acknowledged by the receiver."
+        )
+        lost = Family("gpu_probe_lost_events", "counter", "Events that found no room on the disk.")
+        errors = Family("gpu_probe_publish_errors", "counter", "Times that publishing had to begin anew.")
+        self._families += [backlog, lost, errors]
+
+        def read() -> None:
+            backlog.set(outbox.backlog)
+            lost.set(outbox.lost)
+            errors.set(outbox.errors)
+
+        self._on_render.append(read)
+
+    def event(self, record: Record) -> None:
+        with self._lock:
+            self._count_model(record)
+            if record["phase"] == "inference":
+                self._count_tenant(record)
+        self._output.event(record)
+
+    def totals(self, record: Record) -> None:
+        gpu = (record["gpu_uuid"], record["gpu_model"], str(record["rank"]))
+        with self._lock:
+            for part in ("attributed", "operator", "idle", "unattributed"):
+                self._wall.add(record[f"{part}_ns"], *gpu, part)
+            for part in ("attributed", "operator", "idle"):
+                energy = record[f"energy_{part}_uj"]
+                if energy is not None:
+                    self._wall_energy.add(energy, *gpu, part)
+            self._steps.add(record["steps"], *gpu)
+            self._missed.add(record["steps_missed"], *gpu)
+            self._last.set(record["ended_at"], *gpu)
+        self._output.totals(record)
+
+    def render(self, openmetrics: bool = False) -> str:
+        """The page for a scrape."""
+        with self._lock:
+            for read in self._on_render:
+                read()
+            return render(self._families, openmetrics)
+
+    def _count_model(self, record: Record) -> None:
+        name = record["model"]
+        if name not in self._models and len(self._models) >= MODELS_MAX:
+            name = OTHER
+        self._models.add(name)
+        version = OTHER if name == OTHER else record["model_version"]
+        labels = (name, version, record["phase"], record["outcome"])
+        self._gpu_time.add(record["gpu_time_ns"], *labels)
+        self._energy.add(record["energy_uj"] or 0, *labels)
+        self._events.add(1, *labels)
+        if record["phase"] == "inference":
+            self._memory.set(record["memory_peak_bytes"], name)
+            for kind in ("in", "cached", "out"):
+                self._tokens.add(record[f"tokens_{kind}"], name, kind)
+
+    def _count_tenant(self, record: Record) -> None:
+        tenant = record["tenant_id"] if record["tenant_id"] in self._tenants else OTHER
+        labels = [
+            ("session_id", record["session_id"]),
+            ("user_id", record["user_id"]),
+            ("model", record["model"]),
+        ]
+        known = tuple((name, value) for name, value in labels if value)
+        exemplar = Exemplar(known, record["gpu_time_ns"], record["ended_at"])
+        self._tenant_time.add(record["gpu_time_ns"], tenant, exemplar=exemplar)
+        self._tenant_energy.add(record["energy_uj"] or 0, tenant)
+        if record["sequence"] == 0:
+            self._tenant_sessions.add(1, tenant)
