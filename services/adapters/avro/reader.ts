@@ -53,7 +53,15 @@ function decodeOf(known: KnownSchema): Decode {
   const reader = avro.Type.forSchema(known.reader);
   const writer = avro.Type.forSchema(known.schema);
   const resolver = reader.createResolver(writer as Type);
-  return { record: known.record, decode: (body) => reader.fromBuffer(body, resolver) };
+  return {
+    record: known.record,
+    decode(body) {
+      // avsc reads lengths below 0, texts that are not UTF-8 and odd numbers beyond 2^53 as something else
+      if (!writer.toBuffer(writer.fromBuffer(body)).equals(body))
+        throw new Error("not as its values are written");
+      return reader.fromBuffer(body, resolver);
+    },
+  };
 }
 
 class Reader implements RecordReader {

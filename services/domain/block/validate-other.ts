@@ -14,8 +14,6 @@ import { utf8 } from "./utf8.ts";
 
 export const REASON_BYTES_MAX = 1024;
 const MINUTE_US = 60_000_000;
-/** What stands in a decoded text for bytes that were not UTF-8. */
-const UNREADABLE = "\ufffd";
 
 export function validateTotals(totals: GpuTotals, ingestedAtMs: number, age: AcceptedAge): Fault | undefined {
   for (const [field, value] of Object.entries(totals)) {
@@ -76,6 +74,5 @@ function textFault(field: string, text: string, bytesMax: number): Fault | undef
   if (bytes.length < 1 || bytes.length > bytesMax) {
     return { code: "EVENT_TEXT_LENGTH", detail: `${field} has ${bytes.length} bytes` };
   }
-  const isClean = isCleanText(bytes, 0, bytes.length) && !text.includes(UNREADABLE);
-  return isClean ? undefined : { code: "EVENT_TEXT_INVALID", detail: field };
+  return isCleanText(bytes, 0, bytes.length) ? undefined : { code: "EVENT_TEXT_INVALID", detail: field };
 }

@@ -95,7 +95,7 @@ describe("a block is full", () => {
     ).toBeLessThan(40);
     totals.takeLate();
     expect(totals.block.dictionary("gpu_uuid").size).toBeLessThanOrEqual(POSITIONS);
-  });
+  }, 30_000);
 
   it("and empty again, with nothing left over, once it was cleared", () => {
     const stream = new TestIntake({ block_rows_max: 10, block_bytes_max: 10_000 });

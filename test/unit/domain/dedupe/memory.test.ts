@@ -135,6 +135,7 @@ describe("DedupeMemory", () => {
           const memory = new DedupeMemory({ dedupe_hours: 2, dedupe_ids_max: max }, 7);
           memory.open(0, H);
           const seen = new Set<string>();
+          const answers: [number, number][] = [];
           for (const one of steps) {
             if ("newest" in one) {
               expect(memory.trim(H + one.newest).ids).toBeLessThanOrEqual(max);
@@ -145,11 +146,12 @@ describe("DedupeMemory", () => {
             const expected = seen.has(name) ? DUPLICATE : NEW;
             seen.add(name);
             const isRemembered = H + one.hour >= memory.completeFrom(0);
-            expect(answer).toBe(isRemembered ? expected : LOOK_UP);
+            answers.push([answer, isRemembered ? expected : LOOK_UP]);
           }
+          expect(answers.map(([answer]) => answer)).toEqual(answers.map(([, expected]) => expected));
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 60 },
     );
   });
 });

@@ -28,7 +28,7 @@ const id = (number: number, offsetMs = number % HOUR_MS): Uint8Array =>
   uuidV7(HOUR_START_MS + offsetMs, `id-${number}`);
 
 function flipped(original: Uint8Array, bit: number): Uint8Array {
-  const copy = original.slice();
+  const copy = Uint8Array.from(original);
   copy[bit >> 3] = (copy[bit >> 3] ?? 0) ^ (0x80 >> (bit & 7));
   return copy;
 }
@@ -87,9 +87,7 @@ describe("DedupeTable", () => {
       fc.property(fc.array(step, { maxLength: 1_000, size: "max" }), (steps) => {
         const table = new DedupeTable(SEED);
         const expected = model();
-        for (const one of steps) {
-          expect(table.add(one.id, 0, one.low, one.high)).toBe(expected(one));
-        }
+        expect(steps.map((one) => table.add(one.id, 0, one.low, one.high))).toEqual(steps.map(expected));
       }),
       { numRuns: 60 },
     );
@@ -103,14 +101,11 @@ describe("DedupeTable", () => {
       buffer.set(id(number), at);
       return table.add(buffer, at, low, number);
     };
-    const count = 20_000;
-    for (let i = 0; i < count; i++) {
-      expect(add(i, 1)).toBe(NEW);
-      expect(add(i >> 1, 1)).toBe(DUPLICATE);
-      expect(add(i >> 2, 2)).toBe(CONFLICT);
-    }
-    expect(table.size).toBe(count);
-    for (let i = 0; i < count; i++) expect(add(i, 1)).toBe(DUPLICATE);
+    const numbers = Array.from({ length: 10_000 }, (_, i) => i);
+    const answers = numbers.map((i) => [add(i, 1), add(i >> 1, 1), add(i >> 2, 2)].join());
+    expect(new Set(answers)).toEqual(new Set([[NEW, DUPLICATE, CONFLICT].join()]));
+    expect(table.size).toBe(numbers.length);
+    expect(new Set(numbers.map((i) => add(i, 1)))).toEqual(new Set([DUPLICATE]));
   });
 
   it("tells a conflict by either half of the payload's hash, and lets the first payload stand", () => {
@@ -121,12 +116,13 @@ describe("DedupeTable", () => {
     expect(table.add(id(1), 0, 0xffff_ffff, 0x8000_0000)).toBe(DUPLICATE);
   });
 
-  it.each(KEPT_BITS)("takes ids that differ in bit %d only for two", (bit) => {
-    const table = new DedupeTable(SEED);
-    const original = id(77);
-    expect(table.add(original, 0, 1, 1)).toBe(NEW);
-    expect(table.add(flipped(original, bit), 0, 1, 1)).toBe(NEW);
-    expect(table.add(original, 0, 1, 1)).toBe(DUPLICATE);
+  it("takes ids that differ in any one bit for two", () => {
+    for (const bit of KEPT_BITS) {
+      const table = new DedupeTable(SEED);
+      const original = id(77);
+      const answers = [original, flipped(original, bit), original].map((one) => table.add(one, 0, 1, 1));
+      expect([bit, ...answers]).toEqual([bit, NEW, NEW, DUPLICATE]);
+    }
   });
 
   it("keeps every bit that ids of one hour can differ in", () => {

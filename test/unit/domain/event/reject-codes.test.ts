@@ -126,6 +126,12 @@ const BAD: Readonly<Record<RejectCode, Readonly<Record<string, Sent | readonly S
     "a number of eleven bytes": damaged({ sequence: Buffer.alloc(11, 0x80) }),
     "a number where a text belongs": damaged({ model: long(-120_000_001) }),
     "totals with a symbol that the enum lacks": totals({}, { sharing: long(3) }),
+    "totals that are not UTF-8": totals({}, { gpu_uuid: notUtf8 }),
+    "a void that is not UTF-8": order({}, { reason: notUtf8 }),
+    "totals with a negative number that rounds to a positive one": totals(
+      {},
+      { steps: long(-(2n ** 52n) - 1n) },
+    ),
     "totals with a number that no double holds": totals({}, { steps: long(2n ** 62n) }),
   },
   EVENT_ID_NOT_UUIDV7: {
@@ -163,9 +169,7 @@ const BAD: Readonly<Record<RejectCode, Readonly<Record<string, Sent | readonly S
     "a C1 control in a probe": event({ probe_version: "\u009b2J" }),
     "a surrogate": damaged({ project_id: text(Buffer.from([0xed, 0xa0, 0x80])) }),
     "totals with a line break": totals({ gpu_uuid: "GPU\r\n" }),
-    "totals that are not UTF-8": totals({}, { gpu_uuid: notUtf8 }),
     "a void with a tab": order({ issued_by: "a\tb" }),
-    "a void that is not UTF-8": order({}, { reason: notUtf8 }),
   },
   EVENT_NUMBER_NEGATIVE: {
     "negative GPU time": event({ gpu_time_ns: -1 }),
@@ -252,7 +256,7 @@ describe("a bad record is kept with its reason, and the flow goes on", () => {
   });
 
   it.each(cases)("$code: $what", ({ code, records }) => {
-    const stream = new TestIntake();
+    const stream = new TestIntake({ block_rows_max: 20 });
     const good = [makeEvent(ENDED_MS, "good-1"), makeEvent(ENDED_MS, "good-2")].map(encodeEvent);
     for (const record of [good[0], ...records, good[1]]) if (record !== undefined) stream.send(record);
     const isConflict = code === "EVENT_CONFLICT";
@@ -275,7 +279,7 @@ describe("a bad record is kept with its reason, and the flow goes on", () => {
   });
 
   it("accepts what the bad ones are made from", () => {
-    const stream = new TestIntake();
+    const stream = new TestIntake({ block_rows_max: 20 });
     const body = rawBody("gpu_totals", makeTotals(ENDED_MS, "confluent"));
     const fromRegistry = { key: uuidV7(ENDED_MS, "confluent"), value: confluent(2, body) };
     for (const record of [event(), totals(), order(), fromRegistry]) stream.send(record);

@@ -75,9 +75,12 @@ describe("splitQuantity", () => {
         const shares = splitQuantity(total, parts);
         expect(shares.reduce((sum, share) => sum + BigInt(share), 0n)).toBe(BigInt(total));
         const length = BigInt(endedAt - startedAt);
+        let given = 0n;
         for (const [i, part] of parts.entries()) {
           const share = BigInt(shares[i] ?? -1);
           expect(share).toBeGreaterThanOrEqual(0n);
+          given += share;
+          expect(given).toBe((BigInt(total) * BigInt(part.endedAt - startedAt)) / length);
           // |share - total x part / length| < 1, without a division
           const off = share * length - BigInt(total) * BigInt(part.endedAt - part.startedAt);
           expect(off < length && off > -length).toBe(true);
