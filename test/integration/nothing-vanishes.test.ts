@@ -137,7 +137,7 @@ it("gives every record of a tenant and hour exactly one outcome", async () => {
     event(2, "a-2", { tenant_id: "a", tokens_out: 56 }),
     event(5, "b-5", { tenant_id: "b" }),
     event(7, "b-7", { tenant_id: "b", gpu_time_ns: -1 }),
-    event(90, "future", { tenant_id: "b", started_at: at(90) * 1000 + 5 }),
+    event(8, "reversed", { tenant_id: "b", started_at: at(8) * 1000 + 5 }),
   ]);
   await flow.received(12);
   const rows = await flow.query(
