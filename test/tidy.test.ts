@@ -3,11 +3,12 @@ import { CONFIG_KEYS } from "../services/adapters/config/keys.ts";
 import { METRICS } from "../services/adapters/metrics/names.ts";
 import { REJECT_CODES } from "../services/domain/event/codes.ts";
 import { PRICE_BOOK_FAULTS } from "../services/domain/pricing/price-book-faults.ts";
+import { SETTLEMENT_FAULTS } from "../services/domain/pricing/settlement/faults.ts";
 import * as checks from "./tidy/checks.ts";
 import { repositoryFiles } from "./tidy/source.ts";
 
 const files = repositoryFiles();
-const CODE_TABLES = { PRICE_BOOK_FAULTS, REJECT_CODES };
+const CODE_TABLES = { PRICE_BOOK_FAULTS, REJECT_CODES, SETTLEMENT_FAULTS };
 
 function textOf(path: string): string {
   const file = files.find((candidate) => candidate.path === path);
@@ -45,7 +46,7 @@ describe("the documents say what the code says", () => {
 
   it("every error code, with the same words", () => {
     const documented = Object.fromEntries(documentedNames(textOf("docs/ERRORS.md")));
-    expect(documented).toEqual({ ...REJECT_CODES, ...PRICE_BOOK_FAULTS });
+    expect(documented).toEqual({ ...REJECT_CODES, ...PRICE_BOOK_FAULTS, ...SETTLEMENT_FAULTS });
   });
 
   it("every table of error codes is among those", () => {

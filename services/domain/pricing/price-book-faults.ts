@@ -18,6 +18,18 @@ export const PRICE_BOOK_FAULTS = {
   PRICE_BOOK_GPU_TWICE: "names a GPU model and MIG profile that is there already",
   PRICE_BOOK_PAYER: 'must be "tenant" or "operator"',
   PRICE_BOOK_COLD_START: 'must be "operator": a cold start is never the first caller\'s',
+  PRICE_BOOK_CHOICE: "is none of the values there are",
+  PRICE_BOOK_NAME_TWICE: "is the name of an entry before it",
+  PRICE_BOOK_ZERO: "must be more than 0",
+  PRICE_BOOK_PERCENT: "must be at most 100",
+  PRICE_BOOK_PRICES: "must have at most one of unit_price, graduated and volume",
+  PRICE_BOOK_TIERS: "must have an up_to that rises from tier to tier, and none in the last tier",
+  PRICE_BOOK_HOUR_OF_DAY: "must be a whole number from 0 to 23",
+  PRICE_BOOK_HOUR_TWICE: "gives one hour of the day two factors",
+  PRICE_BOOK_ADJUSTMENT:
+    "must have exactly one of percentage_discount, fixed_discount and minimum_commitment",
+  PRICE_BOOK_RATE_UNKNOWN: "names no rate of its plan",
+  PRICE_BOOK_RATE_TWICE: "has an hourly commitment already",
   PRICE_BOOK_OVERLAP: "is the hour from which another book takes effect too",
 } as const;
 

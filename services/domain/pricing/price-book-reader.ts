@@ -35,6 +35,11 @@ export class PriceBookReader {
     return value as Fields;
   }
 
+  /** The fields of an object that may be absent, where its absence is either allowed or a fault already. */
+  part(value: unknown, path: string, allowed: Readonly<Record<string, Need>>): Fields {
+    return value === undefined ? {} : this.object(value, path, allowed);
+  }
+
   list<T>(value: unknown, path: string, read: (entry: unknown, path: string) => T): T[] {
     if (value === undefined) return [];
     if (!Array.isArray(value) || value.length === 0) {
@@ -74,6 +79,19 @@ export class PriceBookReader {
     const factor = this.amount(value, path);
     if (factor > FACTOR_MAX) this.fault(path, "PRICE_BOOK_FACTOR_TOO_LARGE");
     return factor;
+  }
+
+  /** One of several texts; the first of them stands in for what is none. */
+  choice<Name extends string>(value: unknown, path: string, names: readonly [Name, ...Name[]]): Name {
+    const found = names.find((name) => name === value);
+    if (found === undefined && value !== undefined) this.fault(path, "PRICE_BOOK_CHOICE");
+    return found ?? names[0];
+  }
+
+  hourOfDay(value: unknown, path: string): number {
+    if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value < 24) return value;
+    this.fault(path, "PRICE_BOOK_HOUR_OF_DAY");
+    return 0;
   }
 
   count(value: unknown, path: string): bigint {

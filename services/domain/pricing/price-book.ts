@@ -1,6 +1,9 @@
 import { formatHour, type Hour, parseHour } from "../ledger/hour.ts";
 import { compareText } from "../ledger/usage.ts";
 import { type Decimal, formatDecimal, ONE } from "./money.ts";
+import type { Plan, PrepaidOffer } from "./plan/plan.ts";
+import { offersDocument, plansDocument } from "./plan/plan-document.ts";
+import { readOffers, readPlans } from "./plan/read-plans.ts";
 import { type PriceBookFault, priceBookFault } from "./price-book-faults.ts";
 import { PriceBookReader } from "./price-book-reader.ts";
 
@@ -42,10 +45,7 @@ export interface Quality {
   readonly interruption: Decimal;
 }
 
-/**
- * Immutable prices from an hour on, until the next book takes effect. Tiers, packages, commitments and discounts get
- * fields of their own; until then they are unknown fields, and a book that has one is refused.
- */
+/** Immutable prices from an hour on, until the next book takes effect. What it does not know, it refuses. */
 export interface PriceBook {
   readonly name: string;
   readonly formula: typeof FORMULA;
@@ -56,6 +56,9 @@ export interface PriceBook {
   readonly phases: { readonly [phase in (typeof PHASES)[number]]: Payer };
   readonly gpus: readonly GpuPrice[];
   readonly quality: Quality;
+  /** Plans that a subscription can name, and packages and credits that can be bought; none where it has none. */
+  readonly plans: readonly Plan[];
+  readonly prepaid: readonly PrepaidOffer[];
 }
 
 export type ReadPriceBook =
@@ -74,6 +77,8 @@ export function readPriceBook(document: unknown): ReadPriceBook {
     phases: "required",
     gpus: "required",
     quality: "optional",
+    plans: "optional",
+    prepaid: "optional",
   });
   const gpus = read.list(fields["gpus"], "gpus", (entry, path) => readGpu(read, entry, path));
   const book: PriceBook = {
@@ -85,6 +90,8 @@ export function readPriceBook(document: unknown): ReadPriceBook {
     phases: readPhases(read, fields["phases"]),
     gpus: gpus.toSorted((a, b) => compareText(gpuKey(a), gpuKey(b))),
     quality: readQuality(read, fields["quality"]),
+    plans: readPlans(read, fields["plans"]),
+    prepaid: readOffers(read, fields["prepaid"]),
   };
   const formula = fields["formula"];
   if (formula !== undefined && formula !== FORMULA) read.fault("formula", "PRICE_BOOK_FORMULA_UNKNOWN");
@@ -148,6 +155,9 @@ export function canonicalPriceBook(book: PriceBook): string {
       },
       interruption: formatDecimal(book.quality.interruption),
     },
+    // Absent where there are none, so that books from before they existed keep their hash.
+    ...(book.plans.length === 0 ? {} : { plans: plansDocument(book.plans) }),
+    ...(book.prepaid.length === 0 ? {} : { prepaid: offersDocument(book.prepaid) }),
   });
 }
 
@@ -161,7 +171,7 @@ function readGpu(read: PriceBookReader, entry: unknown, path: string): GpuPrice 
     generation: "optional",
   });
   const at = `${path}.reference`;
-  const reference = nested(read, fields["reference"], at, {
+  const reference = read.part(fields["reference"], at, {
     memory_bytes: "required",
     power_limit_mw: "required",
     nvlink_bytes_per_s: "required",
@@ -182,7 +192,7 @@ function readGpu(read: PriceBookReader, entry: unknown, path: string): GpuPrice 
 
 function readWeights(read: PriceBookReader, value: unknown, path: string): GpuPrice["weights"] {
   const before = read.faults.length;
-  const fields = nested(read, value, path, all(WEIGHTS, "required"));
+  const fields = read.part(value, path, all(WEIGHTS, "required"));
   const weights = pick(WEIGHTS, (name) => read.amount(fields[name], `${path}.${name}`));
   const sum = WEIGHTS.reduce((total, name) => total + weights[name], 0n);
   // Weights that could not be read have their own faults already.
@@ -193,15 +203,15 @@ function readWeights(read: PriceBookReader, value: unknown, path: string): GpuPr
 }
 
 function readQuality(read: PriceBookReader, value: unknown): Quality {
-  const fields = nested(read, value, "quality", {
+  const fields = read.part(value, "quality", {
     sharing: "optional",
     outcome: "optional",
     contention: "optional",
     interruption: "optional",
   });
-  const sharing = nested(read, fields["sharing"], "quality.sharing", all(SHARING_MODES, "optional"));
-  const outcome = nested(read, fields["outcome"], "quality.outcome", all(OUTCOMES, "optional"));
-  const bounds = nested(read, fields["contention"], "quality.contention", {
+  const sharing = read.part(fields["sharing"], "quality.sharing", all(SHARING_MODES, "optional"));
+  const outcome = read.part(fields["outcome"], "quality.outcome", all(OUTCOMES, "optional"));
+  const bounds = read.part(fields["contention"], "quality.contention", {
     min: "required",
     max: "required",
   });
@@ -219,7 +229,7 @@ function readQuality(read: PriceBookReader, value: unknown): Quality {
 }
 
 function readPhases(read: PriceBookReader, value: unknown): PriceBook["phases"] {
-  const fields = nested(read, value, "phases", all(PHASES, "required"));
+  const fields = read.part(value, "phases", all(PHASES, "required"));
   for (const phase of PHASES) {
     const payer = fields[phase];
     if (payer === undefined) continue;
@@ -243,16 +253,6 @@ function readEffectiveFrom(read: PriceBookReader, value: unknown): Hour {
   const hour = typeof value === "string" ? parseHour(value) : null;
   if (hour === null) read.fault("effective_from", "PRICE_BOOK_NOT_AN_HOUR");
   return hour ?? 0;
-}
-
-/** The fields of an object that may be absent, where its absence is either allowed or a fault already. */
-function nested(
-  read: PriceBookReader,
-  value: unknown,
-  path: string,
-  allowed: Readonly<Record<string, "required" | "optional">>,
-): Readonly<Record<string, unknown>> {
-  return value === undefined ? {} : read.object(value, path, allowed);
 }
 
 function gpuKey({ gpu_model, mig_profile }: { gpu_model: string; mig_profile: string }): string {

@@ -43,3 +43,49 @@ export function splitByLargestRemainder(whole: bigint, weights: readonly bigint[
   }
   return shares.map(({ share }) => share);
 }
+
+/**
+ * Rounds amounts to multiples of `step` (positive) that add up to their sum, rounded once, half to even. Each amount moves
+ * by less than one step; what flooring leaves over goes to the largest remainders, the lower index first among equals.
+ */
+export function roundToSum(amounts: readonly bigint[], step: bigint): bigint[] {
+  const sum = amounts.reduce((total, amount) => total + amount, 0n);
+  const parts = amounts.map((amount, index) => {
+    const remainder = ((amount % step) + step) % step;
+    return { index, rounded: amount - remainder, remainder };
+  });
+  const floored = parts.reduce((total, { rounded }) => total + rounded, 0n);
+  let left = divideHalfEven(sum, step) - floored / step;
+  const byRemainder = parts.toSorted((a, b) => {
+    if (a.remainder === b.remainder) return a.index - b.index;
+    return a.remainder > b.remainder ? -1 : 1;
+  });
+  for (const part of byRemainder) {
+    if (left === 0n) break;
+    part.rounded += step;
+    left -= 1n;
+  }
+  return parts.map(({ rounded }) => rounded);
+}
+
+/** The square root of numerator / denominator to the nearest integer, exactly; `numerator` not negative, `denominator` positive. */
+export function squareRoot(numerator: bigint, denominator: bigint): bigint {
+  if (numerator < 0n) throw new RangeError(`there is no square root of ${numerator}`);
+  if (denominator <= 0n) throw new RangeError(`denominator must be positive, got ${denominator}`);
+  const floor = floorSquareRoot(numerator / denominator);
+  const twice = 2n * floor + 1n;
+  const distance = 4n * numerator - twice * twice * denominator;
+  const isUp = distance > 0n || (distance === 0n && floor % 2n !== 0n);
+  return isUp ? floor + 1n : floor;
+}
+
+/** Newton's method from above: each estimate is smaller than the one before until the floor is reached. */
+function floorSquareRoot(value: bigint): bigint {
+  if (value < 2n) return value;
+  let estimate = 1n << BigInt((value.toString(2).length + 1) >> 1);
+  for (;;) {
+    const next = (estimate + value / estimate) >> 1n;
+    if (next >= estimate) return estimate;
+    estimate = next;
+  }
+}

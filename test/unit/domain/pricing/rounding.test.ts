@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { divideHalfEven, splitByLargestRemainder } from "../../../../services/domain/pricing/rounding.ts";
+import {
+  divideHalfEven,
+  roundToSum,
+  splitByLargestRemainder,
+  squareRoot,
+} from "../../../../services/domain/pricing/rounding.ts";
 
 describe("divideHalfEven", () => {
   it.each([
@@ -68,5 +73,43 @@ describe("splitByLargestRemainder", () => {
     expect(() => splitByLargestRemainder(1n, [])).toThrow(RangeError);
     expect(() => splitByLargestRemainder(-1n, [1n])).toThrow(RangeError);
     expect(() => splitByLargestRemainder(1n, [-1n])).toThrow(RangeError);
+  });
+});
+
+describe("roundToSum", () => {
+  it("keeps the rounded sum and gives the rest to the largest remainders, below zero too", () => {
+    expect(roundToSum([34n, 33n, 33n], 100n)).toEqual([100n, 0n, 0n]);
+    expect(roundToSum([-34n, -33n, -33n], 100n)).toEqual([-100n, 0n, 0n]);
+    expect(roundToSum([], 100n)).toEqual([]);
+  });
+});
+
+describe("squareRoot", () => {
+  it.each([
+    [0n, 1n, 0n],
+    [2n, 1n, 1n],
+    [3n, 1n, 2n],
+    [25n, 4n, 2n],
+    [49n, 4n, 4n],
+    [10n ** 40n, 1n, 10n ** 20n],
+    [10n ** 40n - 1n, 1n, 10n ** 20n],
+  ])("of %d / %d is %d", (numerator, denominator, root) => {
+    expect(squareRoot(numerator, denominator)).toBe(root);
+  });
+
+  it("is at most half away from the exact root", () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: 0n }), fc.bigInt({ min: 1n }), (numerator, denominator) => {
+        const root = squareRoot(numerator, denominator);
+        const above = (2n * root + 1n) ** 2n * denominator;
+        const below = root === 0n ? 0n : (2n * root - 1n) ** 2n * denominator;
+        expect(below <= 4n * numerator && 4n * numerator <= above).toBe(true);
+      }),
+    );
+  });
+
+  it("refuses what has none", () => {
+    expect(() => squareRoot(-1n, 1n)).toThrow(RangeError);
+    expect(() => squareRoot(1n, 0n)).toThrow(RangeError);
   });
 });

@@ -1,0 +1,85 @@
+import { formatHour } from "../../ledger/hour.ts";
+import { bookInForce } from "../price-book.ts";
+import type { Contract, TenantHour } from "./statement.ts";
+import { type Period, planOf, type Subscription, subscriptionAt } from "./terms.ts";
+
+/** Why a tenant cannot be settled: what was handed in does not fit together. */
+export const SETTLEMENT_FAULTS = {
+  SETTLEMENT_PERIODS: "periods must begin before they end and follow one another without a gap",
+  SETTLEMENT_SUBSCRIPTIONS: "subscriptions overlap, or end before they begin",
+  SETTLEMENT_PLAN_UNKNOWN: "the book in force does not have the subscription's plan",
+  SETTLEMENT_BOOK: "an hour was not rated by the book in force",
+  SETTLEMENT_CURRENCY: "a package or credit is in another currency",
+  SETTLEMENT_TENANT: "a charge, subscription, package, credit or invoice is another tenant's",
+} as const;
+
+export type SettlementFaultCode = keyof typeof SETTLEMENT_FAULTS;
+
+export interface SettlementFault {
+  readonly code: SettlementFaultCode;
+  /** What it is about, such as an hour, a plan or an id. */
+  readonly about: string;
+  readonly message: string;
+}
+
+export function settlementFaults(
+  contract: Contract,
+  periods: readonly Period[],
+  hours: readonly TenantHour[],
+): SettlementFault[] {
+  const faults: SettlementFault[] = [];
+  const fault = (code: SettlementFaultCode, about: string) =>
+    faults.push({ code, about, message: `${about}: ${SETTLEMENT_FAULTS[code]}` });
+  periods.forEach(({ from, to }, index) => {
+    const isNext = index === 0 || periods[index - 1]?.to === from;
+    if (from >= to || !isNext) fault("SETTLEMENT_PERIODS", formatHour(from));
+  });
+  contract.subscriptions.forEach((subscription, index) => {
+    const others = contract.subscriptions.slice(0, index);
+    if (others.some((other) => areOverlapping(subscription, other)) || isReversed(subscription)) {
+      fault("SETTLEMENT_SUBSCRIPTIONS", subscription.subscription_id);
+    }
+  });
+  for (const { hour, price_book } of hours) {
+    if (bookInForce(contract.books, hour)?.hash !== price_book) fault("SETTLEMENT_BOOK", formatHour(hour));
+  }
+  for (const { prepaid_id, currency } of contract.prepaid) {
+    if (currency !== contract.currency) fault("SETTLEMENT_CURRENCY", prepaid_id);
+  }
+  for (const id of foreign(contract, hours)) fault("SETTLEMENT_TENANT", id);
+  for (const plan of missingPlans(contract, periods)) fault("SETTLEMENT_PLAN_UNKNOWN", plan);
+  return faults;
+}
+
+function foreign({ tenant_id, ...contract }: Contract, hours: readonly TenantHour[]): string[] {
+  const charges = hours.flatMap((hour) => hour.charges.filter(({ payer }) => payer === "tenant"));
+  return [
+    ...contract.subscriptions.filter((own) => own.tenant_id !== tenant_id).map((own) => own.subscription_id),
+    ...contract.prepaid.filter((own) => own.tenant_id !== tenant_id).map((own) => own.prepaid_id),
+    ...new Set(charges.filter((own) => own.billed_to !== tenant_id).map((own) => own.billed_to)),
+  ];
+}
+
+/** Plans that a book lacks while it is in force under a subscription to them. */
+function missingPlans({ books, currency, subscriptions }: Contract, periods: readonly Period[]): string[] {
+  const from = periods[0]?.from ?? 0;
+  const to = periods.at(-1)?.to ?? 0;
+  const starts = [...books.map((book) => book.effective_from), ...subscriptions.map((own) => own.from), from];
+  const missing = starts
+    .filter((hour) => hour >= from && hour < to)
+    .flatMap((hour) => {
+      const book = bookInForce(books, hour);
+      const subscription = subscriptionAt(subscriptions, hour);
+      if (book === null || subscription === null || book.currency !== currency) return [];
+      return planOf(book, subscription.plan) === null ? [`${subscription.plan} in ${book.name}`] : [];
+    });
+  return [...new Set(missing)];
+}
+
+function areOverlapping(a: Subscription, b: Subscription): boolean {
+  return (b.to === null || a.from < b.to) && (a.to === null || b.from < a.to);
+}
+
+function isReversed({ from, to }: Subscription): boolean {
+  return to !== null && to <= from;
+}
