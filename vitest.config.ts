@@ -1,9 +1,11 @@
 import { defineConfig } from "vitest/config";
+import { NODE_FLAGS } from "./services/adapters/lifecycle/node-flags.ts";
 
 /** `unit` needs nothing but Node; `stack` gets one Kafka broker and one ClickHouse engine for the whole run. */
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    execArgv: [...NODE_FLAGS],
     projects: [
       {
         extends: true,

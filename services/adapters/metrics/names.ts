@@ -14,7 +14,7 @@ export const METRICS = {
   rejected: {
     kind: "counter",
     name: "meterhouse_rejected_total",
-    help: "Rejected records by error code.",
+    help: "Records that are kept in rejected_events, conflicts among them, by error code.",
     labels: ["code"],
   },
   /** Small batches under load mean that something cuts them early. */

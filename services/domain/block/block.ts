@@ -1,5 +1,6 @@
 // One batch on its way to ClickHouse: event rows in columns, all other rows as objects, the dictionaries they share, and
 // the account of each Kafka partition in it. Everything of a block becomes visible together or not at all.
+import type { RejectCode } from "../event/codes.ts";
 import { type EventRecord, NUMBERS, TEXTS } from "../event/record.ts";
 import { type Fault, TEXT_BYTES_MAX } from "../event/validate.ts";
 import { type WindowCount, WindowSums } from "../window/sums.ts";
@@ -46,6 +47,8 @@ export class Block {
   readonly windows = new WindowSums();
   readonly dictionaries = new Map<DictionaryColumn, Dictionary>();
   readonly partitions = new Map<number, PartitionBatch>();
+  /** Rows of rejects by their code. */
+  readonly rejects = new Map<RejectCode, number>();
   /** Dictionary positions of the event being read, in the order of EVENT_DICTIONARIES. */
   private readonly positions = new Uint16Array(EVENT_DICTIONARIES.length);
   private readonly eventDictionaries: Dictionary[];
@@ -69,6 +72,7 @@ export class Block {
     this.rows.length = 0;
     this.windows.clear();
     this.partitions.clear();
+    this.rejects.clear();
     this.bytes = 0;
     this.reserved = 0;
     this.dictionaryIsFull = false;

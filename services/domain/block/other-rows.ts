@@ -24,6 +24,7 @@ export function rejectRow(
   fault: Fault,
   named: Named,
 ): Row {
+  block.rejects.set(fault.code, (block.rejects.get(fault.code) ?? 0) + 1);
   return {
     kind: "rejected",
     kafka_partition: partition,

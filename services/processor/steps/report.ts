@@ -12,6 +12,7 @@ export function report(parts: StreamParts, assignment: Assignment, block: Block,
     const end = assignment.ends.get(batch.partition) ?? batch.lastOffset + 1;
     metrics.consumer_lag.set({ partition: String(batch.partition) }, Math.max(0, end - batch.lastOffset - 1));
   }
+  for (const [code, rows] of block.rejects) metrics.rejected.inc({ code }, rows);
   metrics.batch_rows.observe(block.events.rows + block.rows.length);
   metrics.insert_seconds.observe(insertMs / 1000);
   const usage = assignment.memory.usage();
