@@ -80,7 +80,7 @@ def test_a_damaged_segment_is_jumped_over_once_there_is_a_next_one(tmp_path):
     with Wal(tmp_path, segment_bytes=60) as wal:
         for number in range(6):
             wal.append(KEY, b"%d" % number)
-        first, second = sorted(tmp_path.glob("*.wal"))[:2]
+        second = sorted(tmp_path.glob("*.wal"))[1]
         second.write_bytes(b"X" + second.read_bytes()[1:])
         positions = [position for position, _ in drain(wal.cursor())]
         lost = range(int(second.stem), int(sorted(tmp_path.glob("*.wal"))[2].stem))

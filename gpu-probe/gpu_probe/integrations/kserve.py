@@ -78,7 +78,7 @@ def _predict(original: Callable[..., Any], measured: Callable[..., Any]) -> Call
 def _load(original: Callable[..., Any], probe: Optional[ProbeLike], version: str) -> Callable[..., Any]:
     @functools.wraps(original)
     def load(self: Any) -> Any:
-        with (probe or get_probe()).warmup(self.name, version):
+        with (probe or get_probe()).warmup(self.name, version, "load"):
             return original(self)
 
     return load

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from contextlib import nullcontext
 from typing import Any, AsyncIterator, Callable, Optional, TypeVar
 
 from .default import get_probe
@@ -63,7 +64,7 @@ class _Meter:
         async def load(model: Any) -> bool:
             if _merges(model):
                 log.warning("%s: adaptive batching hides the callers; batches go to %r", model.name, UNKNOWN)
-            with self._probe().warmup(model.name, model.version or UNKNOWN):
+            with self._probe().warmup(model.name, model.version or UNKNOWN, "load"):
                 return bool(await original(model))
 
         return load
@@ -82,25 +83,32 @@ class _Meter:
             first = await payloads.__anext__()
             labels = self._labels(model, first)
             responses = original(model, _with_first(first, payloads))
-            if labels is None:
-                async for response in responses:
+            measured: Any = responses if labels is None else self._steps(responses, labels)
+            try:
+                async for response in measured:
                     yield response
-                return
-            probe = self._probe()
-            with closing(probe.current() or probe.open_session(**labels.fields())) as session:
-                units = 0
-                while True:
-                    units += 1
-                    # The session is current only while the model works: between two responses the caller's
-                    # task runs.
-                    with probe.use(session), probe.step([(session, 1, units)]):
-                        try:
-                            response = await responses.__anext__()
-                        except StopAsyncIteration:
-                            break
-                    yield response
+            finally:
+                # A caller that leaves ends the model's work at once, and not when memory is tidied up.
+                await measured.aclose()
+                await responses.aclose()
 
         return predict_stream
+
+    async def _steps(self, responses: Any, labels: Labels) -> AsyncIterator[Any]:
+        probe = self._probe()
+        current = probe.current()
+        session = current or probe.open_session(**labels.fields())
+        with nullcontext() if current else closing(session):
+            units = 0
+            while True:
+                units += 1
+                # The session is current only while the model works: in between the caller's task runs.
+                with probe.use(session), probe.step([(session, 1, units)]):
+                    try:
+                        response = await responses.__anext__()
+                    except StopAsyncIteration:
+                        break
+                yield response
 
     def _labels(self, model: Any, payload: Any) -> Optional[Labels]:
         if _merges(model):

@@ -82,6 +82,8 @@ class ProbeLike(Protocol):
         """
         ...
 
-    def warmup(self, model: str = "unknown", model_version: str = "unknown") -> ContextManager[None]:
-        """GPU work launched in the block is the operator's."""
+    def warmup(
+        self, model: str = "unknown", model_version: str = "unknown", phase: str = "warmup"
+    ) -> ContextManager[None]:
+        """GPU work launched in the block is the operator's. ``phase`` is warmup or load."""
         ...

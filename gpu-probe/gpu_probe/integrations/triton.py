@@ -61,7 +61,7 @@ class _Meter:
             self._version = args.get("model_version", UNKNOWN)
             if original is None:
                 return None
-            with self._probe().warmup(self._model, self._version):
+            with self._probe().warmup(self._model, self._version, "load"):
                 return original(model, args)
 
         return functools.wraps(original)(initialize) if original else initialize

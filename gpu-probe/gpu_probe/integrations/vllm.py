@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 RUNNERS = ("vllm.v1.worker.gpu_model_runner", "vllm.v1.worker.gpu.model_runner")
 SCHEDULER = "vllm.v1.core.sched.scheduler"
 # What a runner does before it serves; all of it is the operator's.
-_COLD = ("load_model", "profile_run", "capture_model", "_dummy_run")
+_COLD = {"load_model": "load", "profile_run": "warmup", "capture_model": "warmup", "_dummy_run": "warmup"}
 _MARK = "_gpu_probe"
 
 
@@ -60,9 +60,9 @@ def patch_runner(runner: Any, probe: Optional[ProbeLike] = None) -> None:
     runner.execute_model = _execute(runner.execute_model, probe)
     if hasattr(runner, "sample_tokens"):
         runner.sample_tokens = _sample(runner.sample_tokens)
-    for name in _COLD:
+    for name, phase in _COLD.items():
         if hasattr(runner, name):
-            setattr(runner, name, _cold(getattr(runner, name), probe))
+            setattr(runner, name, _cold(getattr(runner, name), phase, probe))
 
 
 def patch_scheduler(scheduler: Any) -> None:
@@ -127,13 +127,13 @@ def _sample(original: Callable[..., Any]) -> Callable[..., Any]:
     return sample_tokens
 
 
-def _cold(original: Callable[..., Any], given: Optional[ProbeLike]) -> Callable[..., Any]:
+def _cold(original: Callable[..., Any], phase: str, given: Optional[ProbeLike]) -> Callable[..., Any]:
     @functools.wraps(original)
     def cold(runner: Any, *more: Any, **named: Any) -> Any:
         batches = _batches(runner, given)
         if batches is None:
             return original(runner, *more, **named)
-        with batches.probe.warmup(batches.model):
+        with batches.probe.warmup(batches.model, phase=phase):
             return original(runner, *more, **named)
 
     return cold

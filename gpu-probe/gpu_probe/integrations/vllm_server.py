@@ -26,7 +26,7 @@ class VllmMiddleware:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].endswith(_PATHS):
+        if scope["type"] != "http" or scope["method"] != "POST" or _is_upload(scope):
             await self._app(scope, receive, send)
             return
         labels = _labels(scope)
@@ -39,7 +39,7 @@ class VllmMiddleware:
             if message["type"] != "http.request" or not message.get("more_body", False):
                 break
         if read[-1]["type"] == "http.request":
-            body = _labelled(body, labels)
+            body = _labelled(body, labels, scope["path"].endswith(_PATHS))
             read = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def receive_labelled() -> Message:
@@ -58,7 +58,16 @@ def _labels(scope: Scope) -> Dict[str, str]:
     return labels
 
 
-def _labelled(body: bytes, labels: Dict[str, str]) -> bytes:
+def _is_upload(scope: Scope) -> bool:
+    return any(
+        bytes(name).lower() == b"content-type" and bytes(value).lower().startswith(b"multipart/")
+        for name, value in scope["headers"]
+    )
+
+
+def _labelled(body: bytes, labels: Dict[str, str], always: bool) -> bytes:
+    """With the labels in ``vllm_xargs``; on paths that may not know that field only where it is there
+    already."""
     try:
         document = json.loads(body)
     except ValueError:
@@ -66,7 +75,7 @@ def _labelled(body: bytes, labels: Dict[str, str]) -> bytes:
     if not isinstance(document, dict):
         return body
     given = document.get("vllm_xargs")
-    if given is not None and not isinstance(given, dict):
+    if (given is None and not always) or not isinstance(given, (dict, type(None))):
         return body
     extra: Dict[str, Any] = {
         key: value for key, value in (given or {}).items() if key not in _HEADERS.values()
