@@ -9,7 +9,7 @@ export const SETTLEMENT_FAULTS = {
   SETTLEMENT_SUBSCRIPTIONS: "subscriptions overlap, or end before they begin",
   SETTLEMENT_PLAN_UNKNOWN: "the book in force does not have the subscription's plan",
   SETTLEMENT_BOOK: "an hour was not rated by the book in force",
-  SETTLEMENT_CURRENCY: "a package or credit is in another currency",
+  SETTLEMENT_CURRENCY: "a package, a credit or the candidate book is in another currency",
   SETTLEMENT_TENANT: "a charge, subscription, package, credit or invoice is another tenant's",
 } as const;
 
@@ -22,14 +22,17 @@ export interface SettlementFault {
   readonly message: string;
 }
 
+export function settlementFault(code: SettlementFaultCode, about: string): SettlementFault {
+  return { code, about, message: `${about}: ${SETTLEMENT_FAULTS[code]}` };
+}
+
 export function settlementFaults(
   contract: Contract,
   periods: readonly Period[],
   hours: readonly TenantHour[],
 ): SettlementFault[] {
   const faults: SettlementFault[] = [];
-  const fault = (code: SettlementFaultCode, about: string) =>
-    faults.push({ code, about, message: `${about}: ${SETTLEMENT_FAULTS[code]}` });
+  const fault = (code: SettlementFaultCode, about: string) => faults.push(settlementFault(code, about));
   periods.forEach(({ from, to }, index) => {
     const isNext = index === 0 || periods[index - 1]?.to === from;
     if (from >= to || !isNext) fault("SETTLEMENT_PERIODS", formatHour(from));

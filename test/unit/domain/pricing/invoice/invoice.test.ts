@@ -8,6 +8,10 @@ import {
   type UnroundedLine,
   voidInvoice,
 } from "../../../../../services/domain/pricing/invoice/invoice.ts";
+import {
+  invoiceDocument,
+  readInvoice,
+} from "../../../../../services/domain/pricing/invoice/invoice-document.ts";
 import { splitByProject } from "../../../../../services/domain/pricing/invoice/split.ts";
 import { divideHalfEven } from "../../../../../services/domain/pricing/rounding.ts";
 import { plainLine } from "../../../../../services/domain/pricing/settlement/lines.ts";
@@ -173,5 +177,18 @@ describe("splitByProject", () => {
         expect(sum).toBe(invoice.total);
       }),
     );
+  });
+});
+
+describe("an invoice as JSON", () => {
+  it("comes back as it was", () => {
+    const given = { hours: [tenantHour(1, [secondsOfUsage(3600)])], prepaid: [packageOf()] };
+    const draft = settled(input(given)).invoice;
+    for (const invoice of [finalised(draft, 7n), draftInvoice(HEAD, [])]) {
+      const text = JSON.stringify(invoiceDocument(invoice));
+      expect(readInvoice(JSON.parse(text))).toEqual(invoice);
+    }
+    const broken = { ...invoiceDocument(draftInvoice(HEAD, [])), total: "1e3" };
+    expect(() => readInvoice(broken)).toThrow(RangeError);
   });
 });

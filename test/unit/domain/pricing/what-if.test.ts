@@ -1,0 +1,60 @@
+import { describe, expect, it } from "vitest";
+import { formatDecimal } from "../../../../services/domain/pricing/money.ts";
+import type { PriceBook } from "../../../../services/domain/pricing/price-book.ts";
+import { whatIf } from "../../../../services/domain/pricing/what-if.ts";
+import { bookWith } from "../../../support/plans.ts";
+import { bookDocument, H100 } from "../../../support/pricing.ts";
+import { hourAt, publish, secondsOfUsage, TENANT, underPlan } from "../../../support/settling.ts";
+
+const [CARD] = bookDocument()["gpus"] as [Record<string, unknown>];
+const withPlan = (plan: object, parts: object = {}) =>
+  bookWith({ plans: [{ name: "plan", ...plan }], ...parts });
+const BOOK = withPlan({});
+
+function compare(candidate: PriceBook, rows = [secondsOfUsage(3600)]) {
+  const { hours, invoices, ...input } = underPlan(publish(BOOK), {});
+  const usage = [{ hour: hourAt(5), revision: 1, rows }];
+  return whatIf({ ...input, usage, candidate: publish(candidate) });
+}
+
+const difference = (result: ReturnType<typeof compare>) =>
+  result.ok ? formatDecimal(result.total.difference) : result.faults.map(({ code }) => code);
+
+describe("whatIf", () => {
+  it("finds no difference between a book and itself", () => {
+    expect(compare(BOOK)).toMatchObject({
+      ok: true,
+      total: { difference: 0n },
+      unrated: { before: 0, after: 0 },
+    });
+  });
+
+  it("tells the difference by line, whatever hour the candidate is to take effect from", () => {
+    const dearer = withPlan(
+      { flat_fees: [{ name: "platform", amount: "10" }] },
+      { gpus: [{ ...CARD, rate_per_gpu_hour: "5" }], effective_from: "2027-06-01T00:00:00Z" },
+    );
+    const result = compare(dearer);
+    expect(difference(result)).toBe("11.937500000000");
+    const lines = result.ok
+      ? result.lines.map((line) => [line.kind, line.gpu_model, formatDecimal(line.difference)])
+      : [];
+    expect(lines).toEqual([
+      ["flat_fee", "", "10.000000000000"],
+      ["usage", H100, "1.937500000000"],
+    ]);
+  });
+
+  it("says what the candidate has no price for", () => {
+    const other = withPlan({}, { gpus: [{ ...CARD, gpu_model: "B200" }] });
+    expect(compare(other)).toMatchObject({ total: { after: 0n }, unrated: { before: 0, after: 1 } });
+  });
+
+  it("refuses a candidate without the tenant's plan, or in another currency", () => {
+    expect(difference(compare(bookWith({})))).toEqual(["SETTLEMENT_PLAN_UNKNOWN"]);
+    expect(difference(compare(withPlan({}, { currency: "EUR" })))).toEqual(["SETTLEMENT_CURRENCY"]);
+    expect(difference(compare(BOOK, [secondsOfUsage(1, { tenant_id: `${TENANT}x` })]))).toEqual([
+      "SETTLEMENT_TENANT",
+    ]);
+  });
+});
