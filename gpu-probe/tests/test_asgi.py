@@ -175,6 +175,22 @@ def test_long_and_broken_headers_are_cut_to_what_the_schema_takes():
     assert 120 < len(tenant) <= 128
 
 
+def test_a_lazy_session_is_opened_with_its_prompt_or_at_the_end():
+    async def opening(scope, receive, send):
+        session = scope["meterhouse.open"](77)
+        assert scope["meterhouse.open"]() is session
+        await responding()(scope, receive, send)
+
+    async def refusing(scope, receive, send):
+        raise ValueError
+
+    probe = StandInProbe()
+    call(opening, probe, lazy=True)
+    call(refusing, probe, lazy=True)
+    assert [session.labels.get("prompt_tokens") for session in probe.sessions] == [77, 0]
+    assert probe.outcomes == ["ok", "error"]
+
+
 def test_requests_at_the_same_time_have_their_own_session():
     probe = StandInProbe()
     seen = []

@@ -12,7 +12,7 @@ from typing import Any, Awaitable, Callable, Dict, MutableMapping, Optional
 
 from ..outcome import outcome_of
 from .default import get_probe
-from .labels import SESSION, UNKNOWN, Resolver, from_headers
+from .labels import SESSION, UNKNOWN, Labels, Resolver, from_headers
 from .protocol import ProbeLike, SessionHandle
 
 Scope = MutableMapping[str, Any]
@@ -30,6 +30,9 @@ def is_inference(scope: Scope) -> bool:
 class ProbeMiddleware:
     """``select`` says which requests are sessions, ``resolver`` whose they are.
 
+    ``lazy`` is for engines that count prompt tokens: the session is opened by the app, which alone knows them
+    when it has read the body, with ``scope["meterhouse.open"](prompt_tokens)``, and not made the current one.
+
     The response carries the session's id in ``x-meterhouse-session``. Outcomes: a client that went before
     the response was complete is ``cancelled``, as is a cancelled task; status 408 and 504 and TimeoutError
     are ``timeout``, other statuses from 400 on and other exceptions ``error``.
@@ -43,11 +46,13 @@ class ProbeMiddleware:
         model_version: str = UNKNOWN,
         resolver: Optional[Resolver] = None,
         select: Callable[[Scope], bool] = is_inference,
+        lazy: bool = False,
     ) -> None:
         self._app = app
         self._probe = probe
         self._resolve = resolver or (lambda headers: from_headers(headers, model, model_version))
         self._select = select
+        self._lazy = lazy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         labels = None
@@ -57,29 +62,42 @@ class ProbeMiddleware:
             await self._app(scope, receive, send)
             return
         probe = self._probe or get_probe()
-        session = probe.open_session(**labels.fields())
-        exchange = _Exchange(session, receive, send)
+        exchange = _Exchange(probe, labels, receive, send)
         error: Optional[BaseException] = None
         try:
-            with probe.use(session):
-                await self._app({**scope, "meterhouse.session": session}, exchange.receive, exchange.send)
+            if self._lazy:
+                await self._app({**scope, "meterhouse.open": exchange.open}, exchange.receive, exchange.send)
+            else:
+                session = exchange.open()
+                with probe.use(session):
+                    await self._app({**scope, "meterhouse.session": session}, exchange.receive, exchange.send)
         except BaseException as caught:
             error = caught
             raise
         finally:
-            session.close(exchange.outcome(error))
+            # A request that never came to a session is told too: it may have been refused, or have run
+            # unmeasured.
+            exchange.open().close(exchange.outcome(error))
 
 
 class _Exchange:
     """Watches one request's messages go by."""
 
-    def __init__(self, session: SessionHandle, receive: Receive, send: Send) -> None:
-        self._session = session
+    def __init__(self, probe: ProbeLike, labels: Labels, receive: Receive, send: Send) -> None:
+        self._probe = probe
+        self._labels = labels
+        self._session: Optional[SessionHandle] = None
         self._receive = receive
         self._send = send
         self._status = 200
         self._complete = False
         self._gone = False
+
+    def open(self, prompt_tokens: int = 0) -> SessionHandle:
+        """The request's session; the first call opens it."""
+        if self._session is None:
+            self._session = self._probe.open_session(**self._labels.fields(), prompt_tokens=prompt_tokens)
+        return self._session
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -93,7 +111,7 @@ class _Exchange:
             self._status = message["status"]
             name = SESSION.encode()
             headers = [pair for pair in message.get("headers", ()) if bytes(pair[0]).lower() != name]
-            value = self._session.session_id.encode("latin-1", "replace")
+            value = self.open().session_id.encode("latin-1", "replace")
             message = {**message, "headers": [*headers, (name, value)]}
         last = message["type"] == "http.response.body" and not message.get("more_body", False)
         try:
