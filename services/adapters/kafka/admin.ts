@@ -1,9 +1,9 @@
 import type { Admin, Kafka } from "kafkajs";
 import { systemClock } from "../clock/clock.ts";
 import { ALIVE } from "./client.ts";
-import { isOutage } from "./outage.ts";
+import { isOutage, isUnknownTopic } from "./outage.ts";
 
-const PAUSE_MS = 500;
+const PAUSE_MS = 100;
 
 export interface TopicOptions {
   readonly topic: string;
@@ -27,9 +27,10 @@ export async function ensureTopic(kafka: Kafka, options: TopicOptions): Promise<
     "retention.ms": String(options.retentionMs),
     "max.message.bytes": String(options.recordBytesMax),
   };
-  await withAdmin(kafka, (admin) =>
-    admin.createTopics({
-      waitForLeaders: true,
+  await withAdmin(kafka, async (admin) => {
+    await admin.createTopics({
+      // what kafkajs waits with gives up while the brokers have not heard of the topic
+      waitForLeaders: false,
       topics: [
         {
           topic: options.topic,
@@ -38,8 +39,19 @@ export async function ensureTopic(kafka: Kafka, options: TopicOptions): Promise<
           configEntries: Object.entries(configEntries).map(([name, value]) => ({ name, value })),
         },
       ],
-    }),
-  );
+    });
+    while (!(await hasLeaders(admin, options.topic))) await systemClock.sleep(PAUSE_MS);
+  });
+}
+
+async function hasLeaders(admin: Admin, topic: string): Promise<boolean> {
+  try {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    return topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0));
+  } catch (error) {
+    if (isOutage(error) || isUnknownTopic(error)) return false;
+    throw error;
+  }
 }
 
 /** For each partition, the first offset whose append time is `timeMs` or later; the end of the log if there is none. */

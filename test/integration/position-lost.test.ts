@@ -1,0 +1,114 @@
+import { describe, expect, it } from "vitest";
+import { ensureTopic } from "../../services/adapters/kafka/admin.ts";
+import { expectAccount } from "../support/account.ts";
+import { encodeEvent, makeEvent } from "../support/events.ts";
+import type { Flow } from "../support/flow.ts";
+import type { ProcessorProcess } from "../support/processor.ts";
+import { sharedFlow } from "../support/shared-flow.ts";
+
+const events = (from: number, count: number) =>
+  Array.from({ length: count }, (_, i) => encodeEvent(makeEvent(Date.now() - 1_000 - i, `e-${from + i}`)));
+
+async function withAdmin(flow: Flow, work: (admin: ReturnType<Flow["kafka"]["admin"]>) => Promise<unknown>) {
+  const admin = flow.kafka.admin();
+  await admin.connect();
+  await work(admin).finally(() => admin.disconnect());
+}
+
+const expire = (flow: Flow, offset: number) =>
+  withAdmin(flow, async (admin) => {
+    // it knows the topic's brokers only once it was asked about it
+    await admin.fetchTopicOffsets(flow.topic);
+    await admin.deleteTopicRecords({
+      topic: flow.topic,
+      partitions: [{ partition: 0, offset: String(offset) }],
+    });
+  });
+
+/** Ten records counted, and the processor stopped. */
+async function tenCounted(): Promise<Flow> {
+  const flow = await sharedFlow({ partitions: 1 });
+  const processor = flow.start();
+  await flow.send(events(0, 10));
+  await flow.received(10);
+  await processor.stop();
+  return flow;
+}
+
+async function expectEnd(flow: Flow, processor: ProcessorProcess, sentence: string): Promise<void> {
+  expect(await processor.exit()).toBe(1);
+  const said = processor.lines.map(({ err }) => (err as { message?: string } | undefined)?.message);
+  expect(said).toContain(sentence);
+  await expectAccount(flow, 10);
+}
+
+describe("a position that Kafka does not hold ends the process, and nothing is skipped", () => {
+  it("when records expired before they were read", async () => {
+    const flow = await tenCounted();
+    await flow.send(events(10, 10));
+    await expire(flow, 15);
+    await expectEnd(
+      flow,
+      flow.start(),
+      `Partition 0 of ${flow.topic} holds offsets 15 to 20, but usage_log goes on at 10. Records expired before they were read: restore them, or accept the loss by a new topic.`,
+    );
+  });
+
+  it("when they expire under the eyes of a running process", async () => {
+    const flow = await sharedFlow({ partitions: 1 });
+    const processor = flow.start();
+    await flow.send(events(0, 10));
+    await flow.received(10);
+    // asleep it gets the answer to the fetch that is on its way, and nothing of what comes later
+    processor.signal("SIGSTOP");
+    await flow.send(events(10, 1));
+    // one by one: a batch of records is handed out whole though its beginning has expired
+    for (let i = 11; i < 21; i++) await flow.send(events(i, 1));
+    await expire(flow, 15);
+    processor.signal("SIGCONT");
+    await flow.send(events(21, 1));
+    expect(await processor.exit()).toBe(1);
+    const { received } = await flow.totals();
+    expect(received).toBeLessThanOrEqual(11);
+    await expectAccount(flow, received);
+    expect(processor.tail()).toContain("Records expired before they were read");
+  });
+
+  it("when all of them expired and none came since", async () => {
+    const flow = await tenCounted();
+    await flow.send(events(10, 10));
+    await expire(flow, 20);
+    await expectEnd(
+      flow,
+      flow.start(),
+      `Partition 0 of ${flow.topic} holds offsets 20 to 20, but usage_log goes on at 10. Records expired before they were read: restore them, or accept the loss by a new topic.`,
+    );
+  });
+
+  it("when the topic was made anew", async () => {
+    const flow = await tenCounted();
+    await withAdmin(flow, (admin) => admin.deleteTopics({ topics: [flow.topic] }));
+    await ensureTopic(flow.kafka, {
+      topic: flow.topic,
+      partitions: 1,
+      replicas: 1,
+      retentionMs: 86_400_000,
+      recordBytesMax: 1 << 20,
+    });
+    await flow.send(events(20, 4));
+    await expectEnd(
+      flow,
+      flow.start(),
+      `Partition 0 of ${flow.topic} holds offsets 0 to 4, but usage_log goes on at 10. The topic was made anew: use a new topic name and a new usage_log.`,
+    );
+  });
+
+  it("but not when exactly what was counted expired", async () => {
+    const flow = await tenCounted();
+    await expire(flow, 10);
+    flow.start();
+    await flow.send(events(10, 5));
+    await flow.received(15);
+    await expectAccount(flow, 15);
+  });
+});
