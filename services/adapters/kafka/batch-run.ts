@@ -12,6 +12,7 @@ export class BatchRun implements RecordRun {
   private readonly messages: readonly KafkaMessage[];
   private at = -1;
   private batch = new WholeBatch(0, 0, 0, 0);
+  private lastOffset = 0;
   private left = 0;
   private position = 0;
 
@@ -34,10 +35,12 @@ export class BatchRun implements RecordRun {
   private open(message: KafkaMessage): void {
     if (message.value === null) throw new Error("a record batch without bytes");
     this.batch = wholeBatch(message);
+    this.lastOffset = Number(message.offset);
     this.left = this.batch.count;
     this.position = 0;
     this.record.bytes = new Uint8Array(message.value.buffer, message.value.byteOffset, message.value.length);
     this.record.view = new DataView(message.value.buffer, message.value.byteOffset, message.value.length);
+    if (this.left === 0 && message.value.length > 0) throw damaged(this.batch);
   }
 
   /** Length, attributes, time delta, offset delta, key, value, headers: all varints, zigzag where they can be negative. */
@@ -54,26 +57,35 @@ export class BatchRun implements RecordRun {
     if (record.keyLength > 0) this.position += record.keyLength;
     record.valueLength = this.varint();
     record.valueStart = this.position;
-    if (length < 0 || end > record.bytes.length || this.position + record.valueLength > end) {
-      throw new Error(`a record batch that starts at offset ${batch.firstOffset} is damaged`);
-    }
+    this.position += Math.max(0, record.valueLength);
+    const isWithin =
+      this.position <= end &&
+      end <= record.bytes.length &&
+      record.offset >= batch.firstOffset &&
+      record.offset <= this.lastOffset;
+    // a batch of fewer records than it holds would lose the rest without a word
+    const isWhole = this.left > 0 || end === record.bytes.length;
+    if (!isWithin || !isWhole) throw damaged(batch);
     this.position = end;
   }
 
+  /** At most ten bytes; those past the end count as 0, and the caller sees where it has come to. */
   private varint(): number {
     const { bytes } = this.record;
     let byte = bytes[this.position++] as number;
     if (byte < 0x80) return (byte >>> 1) ^ -(byte & 1);
     let low = byte & 0x7f;
-    for (let shift = 7; ; shift += 7) {
+    for (let shift = 7; byte >= 0x80 && shift < 70; shift += 7) {
       byte = bytes[this.position++] as number;
       // time deltas are the only ones that can pass 32 bits, and only where the broker's time is not used
       low = shift < 28 ? low | ((byte & 0x7f) << shift) : low + (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) break;
     }
     return low % 2 === 0 ? low / 2 : -(low + 1) / 2;
   }
 }
+
+const damaged = ({ firstOffset }: WholeBatch): Error =>
+  new Error(`a record batch that starts at offset ${firstOffset} is damaged`);
 
 function wholeBatch(message: KafkaMessage): WholeBatch {
   const batch: unknown = message.attributes;
