@@ -10,7 +10,7 @@ import { AvroCursor } from "./cursor.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { KnownSchema } from "./schemas.ts";
 
-export const VALUE_BYTES_MAX = 65_536;
+const VALUE_BYTES_MAX = 65_536;
 const SINGLE_OBJECT_HEADER = 10;
 const CONFLUENT_HEADER = 5;
 

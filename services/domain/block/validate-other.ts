@@ -12,7 +12,7 @@ import {
 } from "../event/validate.ts";
 import { utf8 } from "./utf8.ts";
 
-export const REASON_BYTES_MAX = 1024;
+const REASON_BYTES_MAX = 1024;
 const MINUTE_US = 60_000_000;
 
 export function validateTotals(totals: GpuTotals, ingestedAtMs: number, age: AcceptedAge): Fault | undefined {

@@ -55,7 +55,7 @@ export const TEXTS = {
   probe_version: 12,
 } as const;
 export type TextField = keyof typeof TEXTS;
-export const TEXT_COUNT = 13;
+const TEXT_COUNT = 13;
 
 /** Enum symbols in the order of the schema; SQL stores index + 1 and keeps 0 for "no value". */
 export const ENUMS = {

@@ -7,11 +7,11 @@ import { isCleanText } from "./text.ts";
 export const TEXT_BYTES_MAX = 128;
 /** Largest quantity an event may carry: sums of two still fit in the 2^53 that JavaScript holds exactly. */
 export const QUANTITY_MAX = 2 ** 52;
-export const UINT32_MAX = 2 ** 32 - 1;
-export const UINT16_MAX = 2 ** 16 - 1;
+const UINT32_MAX = 2 ** 32 - 1;
+const UINT16_MAX = 2 ** 16 - 1;
 export const SPAN_MAX_US = 24 * 3600 * 1_000_000;
 /** CUDA event times are float32 milliseconds and started_at/ended_at whole microseconds: 1 ms and a thousandth more. */
-export const GPU_TIME_SLACK_NS = 1_000_000;
+const GPU_TIME_SLACK_NS = 1_000_000;
 export const FUTURE_MAX_MS = 5 * 60_000;
 
 export interface AcceptedAge {
