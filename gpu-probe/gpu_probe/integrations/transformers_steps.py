@@ -49,6 +49,9 @@ class Steps:
         # Some models begin a sequence of their own instead of continuing the prompt's.
         self._start = min(self._start, length - 1)
         self._length = length
+        if self._beams > 1:
+            # Beam search shows its candidates, twice as many as the beams that run.
+            count = len(self._prompts) * self._beams
         if len(self._done) < count and not (self._max_length and length >= self._max_length):
             self._enter(self._rows(count, length - self._start))
         return _nobody_stops(input_ids)
