@@ -22,15 +22,14 @@ from .live.runner import Runner, make_runner
 from .live.unit import LiveBackend, Unit
 from .live.watch import Repeating, Watch
 from .metered import Function, metered
-from .scopes import CommunicationScope, Holder, SessionScope, SpanScope, StepScope, UseScope
-from .session import Session
+from .scopes import CommunicationScope, Holder, Rows, SessionScope, SpanScope, StepScope, UseScope
+from .session import KnownLabels, Session, check_text
 from .sharing import make_policy
 from .sharing.coefficients import Coefficients
 
 # Closed sessions that an engine may still name by their id.
 _REMEMBERED = 10_000
 _WATCH_PAUSE_S = 0.1
-_TEXT_BYTES = 128
 _probes: weakref.WeakSet[Probe] = weakref.WeakSet()
 
 
@@ -74,6 +73,8 @@ class Probe:
         self.holder: ContextVar[Optional[Holder]] = ContextVar("gpu_probe_holder", default=None)
         self.using: ContextVar[Optional[SessionHandle]] = ContextVar("gpu_probe_session", default=None)
         self._numbers = count()
+        self._prefix = uuid.uuid4().hex
+        self._labels = KnownLabels()
         self._by_id: OrderedDict[str, Session] = OrderedDict()
         self._mutex = threading.Lock()
         self._closed = False
@@ -123,16 +124,19 @@ class Probe:
     ) -> Session:
         """Opens a session and measures nothing by itself: its GPU time is its rows' in ``step``. For engines;
         must be closed."""
-        labels = {
-            "session_id": _text("session_id", session_id or uuid.uuid4().hex),
-            "tenant_id": _text("tenant_id", tenant_id),
-            "project_id": _text("project_id", project_id),
-            "user_id": None if user_id is None else _text("user_id", user_id),
-            "model": _text("model", model),
-            "model_version": _text("model_version", model_version),
-            "prompt_tokens": prompt_tokens,
-        }
-        session = Session(self, next(self._numbers), labels)
+        number = next(self._numbers)
+        if session_id is None:
+            session_id = f"{self._prefix}-{number}"
+        else:
+            check_text("session_id", session_id)
+        labels = self._labels.get(
+            tenant_id=tenant_id,
+            project_id=project_id,
+            user_id=user_id,
+            model=model,
+            model_version=model_version,
+        )
+        session = Session(self, number, session_id, labels, int(prompt_tokens))
         with self._mutex:
             self._by_id[session.session_id] = session
             while len(self._by_id) > _REMEMBERED and next(iter(self._by_id.values())).closed:
@@ -178,11 +182,12 @@ class Probe:
 
     # Steps
 
-    def step(self, rows: Optional[Sequence[Row]] = None) -> StepScope:
+    def step(self, rows: Rows = None) -> StepScope:
         """Measures the GPU work launched in the block, on the current stream, as one step.
 
         ``rows``: for each session in it (or its id) the tokens computed for it and the tokens in its context
-        after the step. None: the current session. An empty list: nobody's, booked as unattributed. A step
+        after the step; or a function that gives them, called once the work is launched, so that making them
+        costs the GPU nothing. None: the current session. An empty list: nobody's, booked as unattributed. A step
         inside a step measures nothing, the outer one has it.
         """
         return StepScope(self, rows)
@@ -250,33 +255,32 @@ class Probe:
             return None
         return self._alone or self._units[current_device() % len(self._units)]
 
-    def flat_rows(self, unit: Unit, rows: Optional[Sequence[Row]]) -> List[int]:
-        """Rows as numbers; a session that the device has not met is opened on it."""
-        flat: List[int] = []
+    def named_rows(self, rows: Rows) -> Sequence[Row]:
+        """The rows that were meant."""
         if rows is None:
             current = self.using.get()
-            rows = () if current is None else ((current, 0, 0),)
+            return () if current is None else ((current, 0, 0),)
+        return rows() if callable(rows) else rows
+
+    def flat_rows(self, unit: Unit, rows: Sequence[Row]) -> List[int]:
+        """Rows as numbers; a session that the device has not met is opened on it."""
+        flat: List[int] = []
+        alone = self._alone is not None
         for session, new_tokens, context_tokens in rows:
             if type(session) is not Session:
                 found = self._by_id.get(session)  # type: ignore[arg-type]
                 if found is None:
                     continue
                 session = found
-            if unit is not self._units[0] and not session.closed:
+            if not alone and not session.closed:
                 self._open_on(unit, session)
-            flat.append(session.number)
-            flat.append(new_tokens)
-            flat.append(context_tokens)
+            flat += (session.number, new_tokens, context_tokens)
         return flat
 
     def _open_on(self, unit: Unit, session: Session) -> None:
         if session.opened_on(unit):
             unit.note_memory()
-            unit.journal.append(
-                entries.named(
-                    entries.OPENED, {"session": session.number, "at_ns": unit.host_ns(), **session.labels}
-                )
-            )
+            unit.journal.append(session.opened(unit.host_ns()))
 
     def _forked(self) -> None:
         """In a child process: its parent measures, and the GPU's context is not the child's."""
@@ -302,9 +306,3 @@ def _trace_path(record: Union[None, str, Path], index: int) -> Optional[str]:
         return None
     path = Path(record).absolute()
     return str(path if index == 0 else path.with_name(f"{index}-{path.name}"))
-
-
-def _text(name: str, value: str) -> str:
-    if not isinstance(value, str) or not 1 <= len(value.encode("utf-8")) <= _TEXT_BYTES:
-        raise ValueError(f"{name} must be text of 1 to {_TEXT_BYTES} bytes")
-    return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextvars import Token
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Optional, Sequence, Tuple, Type
+from typing import TYPE_CHECKING, Any, Callable, Optional, Sequence, Tuple, Type, Union
 
 from .device.clock import LiveStep
 from .integrations.protocol import Row, SessionHandle
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .probe import Probe
 
 # What a block holds while it is open: the step that has the GPU's time, where there is one.
+Rows = Union[None, Sequence[Row], Callable[[], Sequence[Row]]]
 Holder = Tuple["Unit", Optional[LiveStep]]
 
 
@@ -24,9 +25,10 @@ class StepScope:
 
     __slots__ = ("_probe", "_rows", "_token")
 
-    def __init__(self, probe: Probe, rows: Optional[Sequence[Row]]) -> None:
+    def __init__(self, probe: Probe, rows: Rows) -> None:
         self._probe = probe
-        self._rows = rows
+        # The engine may change its list while the step runs.
+        self._rows = rows if rows is None or callable(rows) else tuple(rows)
         self._token: Optional[Token[Optional[Holder]]] = None
 
     def __enter__(self) -> None:
@@ -35,11 +37,9 @@ class StepScope:
             return
         unit = probe.unit()
         if unit is not None:
-            rows = probe.flat_rows(unit, self._rows)
-            step = unit.clock.begin(rows)
-            if probe.busy is not None and step is not None:
-                step.busy_ns = probe.busy.begin(rows)
-            self._token = probe.holder.set((unit, step))
+            if probe.busy is not None:
+                probe.busy.begin(probe.named_rows(self._rows))
+            self._token = probe.holder.set((unit, unit.clock.begin()))
 
     def __exit__(self, *_: object) -> None:
         token = self._token
@@ -49,10 +49,18 @@ class StepScope:
         held = holder.get()
         holder.reset(token)
         self._token = None
-        if held is not None and held[1] is not None:
-            held[0].clock.end(held[1])
-            if self._probe.busy is not None:
-                self._probe.busy.end()
+        if held is None:
+            return
+        unit, step = held
+        if step is None:
+            return
+        probe = self._probe
+        rows = probe.named_rows(self._rows)
+        if probe.busy is not None:
+            step.busy_ns = probe.busy.known(rows)
+        unit.clock.end(step, probe.flat_rows(unit, rows))
+        if probe.busy is not None:
+            probe.busy.end()
 
 
 class SpanScope:
@@ -80,7 +88,7 @@ class SpanScope:
         self._token = None
         if held is not None and held[1] is not None:
             held[0].note_memory()
-            held[0].clock.end(held[1])
+            held[0].clock.end(held[1], None)
 
 
 class CommunicationScope:
@@ -135,7 +143,7 @@ class SessionScope:
 
     def __enter__(self) -> Session:
         session = self._open()
-        tokens = session.labels["prompt_tokens"]
+        tokens = session.prompt_tokens
         session.tokens_out = 0
         self._step = StepScope(self._probe, ((session, tokens, tokens),))
         self._step.__enter__()

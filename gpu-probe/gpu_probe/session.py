@@ -3,32 +3,73 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
+
+from .live import entries
 
 if TYPE_CHECKING:
     from .live.unit import Unit
     from .probe import Probe
 
+_TEXT_BYTES = 128
+_KNOWN = 10_000
+_closing = threading.Lock()
+
+
+def check_text(name: str, value: str) -> None:
+    """Raises ValueError where a label cannot be written."""
+    if not isinstance(value, str) or not 1 <= len(value.encode("utf-8")) <= _TEXT_BYTES:
+        raise ValueError(f"{name} must be text of 1 to {_TEXT_BYTES} bytes")
+
+
+class KnownLabels:
+    """Labels come again and again: each set is checked and written once."""
+
+    def __init__(self) -> None:
+        self._known: Dict[Tuple[Optional[str], ...], str] = {}
+
+    def get(self, **labels: Optional[str]) -> str:
+        """The labels as a part of a JSON object. Raises ValueError where one cannot be written."""
+        key = tuple(labels.values())
+        text = self._known.get(key)
+        if text is None:
+            for name, value in labels.items():
+                if value is not None or name != "user_id":
+                    check_text(name, value)  # type: ignore[arg-type]
+            text = entries.encode_json(labels)[1:-1]
+            if len(self._known) >= _KNOWN:
+                self._known.clear()
+            self._known[key] = text
+        return text
+
 
 class Session:
     """One inference request or stream. ``tokens_out`` may be set before it closes: the tokens that its caller
-    got, where the engine knows better than a count of steps."""
+    got, where the engine knows better than a count of steps. ``outcome`` may be set in its block, where what
+    leaves the block does not tell."""
 
-    __slots__ = ("_lock", "_probe", "_units", "closed", "labels", "number", "outcome", "tokens_out")
+    __slots__ = (
+        "_labels",
+        "_probe",
+        "_units",
+        "closed",
+        "number",
+        "outcome",
+        "prompt_tokens",
+        "session_id",
+        "tokens_out",
+    )
 
-    def __init__(self, probe: Probe, number: int, labels: Dict[str, Any]) -> None:
+    def __init__(self, probe: Probe, number: int, session_id: str, labels: str, prompt_tokens: int) -> None:
         self.number = number
-        self.labels = labels
+        self.session_id = session_id
+        self.prompt_tokens = prompt_tokens
         self.closed = False
         self.outcome: Optional[str] = None
         self.tokens_out: Optional[int] = None
         self._probe = probe
+        self._labels = labels
         self._units: List[Unit] = []
-        self._lock = threading.Lock()
-
-    @property
-    def session_id(self) -> str:
-        return str(self.labels["session_id"])
 
     def close(self, outcome: str = "ok", tokens_out: Optional[int] = None) -> None:
         """The session is over for its caller: ok, error, timeout, cancelled or interrupted. Its steps in flight
@@ -43,7 +84,7 @@ class Session:
         """Whether this is the first time the session meets a device."""
         if unit in self._units:
             return False
-        with self._lock:
+        with _closing:
             if unit in self._units:
                 return False
             self._units.append(unit)
@@ -51,8 +92,16 @@ class Session:
 
     def close_once(self) -> List[Unit]:
         """The devices it must be closed on; empty the second time."""
-        with self._lock:
+        with _closing:
             if self.closed:
                 return []
             self.closed = True
             return self._units
+
+    def opened(self, at_ns: int) -> bytes:
+        """What the journal is told."""
+        return entries.text(
+            entries.OPENED,
+            f'{{"session":{self.number},"at_ns":{at_ns},"prompt_tokens":{self.prompt_tokens},'
+            f'"session_id":{entries.encode_json(self.session_id)},{self._labels}}}',
+        )

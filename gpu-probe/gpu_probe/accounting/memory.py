@@ -19,15 +19,24 @@ class MemoryArbiter:
         self._open: Dict[int, Session] = {}
         self._epoch_peak = 0
         self._last = 0
+        self.exact = False
 
     def note(self, peak_bytes: int) -> None:
         """The allocator's peak since its last report."""
         self._last = peak_bytes
         self._epoch_peak = max(self._epoch_peak, peak_bytes)
 
+    def note_exactly(self, peak_bytes: int, allocated_bytes: int) -> None:
+        """The same, where it is told at each opening and closing, with what is allocated now."""
+        self.exact = True
+        self.note(peak_bytes)
+        self._last = allocated_bytes
+
     def opened(self, session: Session) -> None:
         self._fold()
         self._open[session.order] = session
+        if self.exact:
+            session.memory_peak = self._last
         # The operator's part in a cold step is nobody beside them.
         if len(self._open) > 1 and session.phase == INFERENCE:
             for other in self._open.values():
@@ -36,14 +45,22 @@ class MemoryArbiter:
     def closed(self, session: Session) -> Tuple[int, bool]:
         """The session's peak and whether others were open beside it; it is no longer followed."""
         result = self.take(session)
-        del self._open[session.order]
+        self._open.pop(session.order, None)
         return result
+
+    def leave(self, session: Session) -> None:
+        """The session's caller is gone and the peak was noted just now: what others allocate from here on is not
+        its, though steps of it may still run."""
+        self._fold()
+        del self._open[session.order]
 
     def take(self, session: Session) -> Tuple[int, bool]:
         """Peak and sharing since the last take; the session stays open and starts anew."""
         self._fold()
         # Without any report in its time, what was last seen allocated is what was there.
         result = (session.memory_peak or self._last, session.memory_shared)
+        if session.order not in self._open:
+            return result
         session.memory_peak = 0
         session.memory_shared = len(self._open) > 1
         return result

@@ -135,6 +135,8 @@ class GpuMeter:
     def _closed(self, record: Closed) -> None:
         (session,) = self._known((record.session,))
         session.closed = record
+        if self._booking.memory.exact:
+            self._booking.memory.leave(session)
         if session.in_flight == 0:
             self._booking.conclude(session)
 
@@ -168,7 +170,7 @@ class GpuMeter:
         return session
 
     def _memory(self, record: Memory) -> None:
-        self._booking.memory.note(record.peak_bytes)
+        self._booking.memory.note_exactly(record.peak_bytes, record.allocated_bytes)
 
     def _power(self, record: Power) -> None:
         if self._info.power:

@@ -4,7 +4,9 @@ into waits for the GPU."""
 from __future__ import annotations
 
 import logging
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from ..integrations.protocol import Row
 
 _log = logging.getLogger("gpu_probe")
 
@@ -29,14 +31,17 @@ class BusySampler:
         self._start()
         self._stop()
 
-    def begin(self, rows: List[int]) -> Optional[int]:
-        """Kernel time known for a step like this one, nanoseconds."""
-        shape = (len(rows).bit_length(), sum(rows[1::3]).bit_length())
+    def begin(self, rows: Sequence[Row]) -> None:
+        """A step begins: looks into it where it is its turn, or the first of its shape."""
+        shape = _shape(rows)
         self._steps += 1
         if self._profile is None and (self._steps % self._every == 0 or shape not in self._busy_ns):
             self._shape = shape
             self._start()
-        return self._busy_ns.get(shape)
+
+    def known(self, rows: Sequence[Row]) -> Optional[int]:
+        """Kernel time of a step like this one, nanoseconds; None where none was looked into."""
+        return self._busy_ns.get(_shape(rows))
 
     def end(self) -> None:
         if self._profile is not None and self._shape is not None:
@@ -53,6 +58,10 @@ class BusySampler:
         self._profile.stop()
         profile, self._profile = self._profile, None
         return union_ns(kernel_intervals(profile))
+
+
+def _shape(rows: Sequence[Row]) -> Tuple[int, int]:
+    return len(rows).bit_length(), sum(row[1] for row in rows).bit_length()
 
 
 def kernel_intervals(profile: Any) -> List[Tuple[int, int]]:

@@ -14,6 +14,7 @@ from itertools import count
 from typing import Any, Callable, Deque, Dict, List, Optional, Protocol, Tuple
 
 from ..live import entries
+from ..live.entries import started
 from ..live.journal import Journal
 
 _log = logging.getLogger("gpu_probe")
@@ -106,6 +107,7 @@ class StepClock:
         self.counts = Counts()
         self._backend = backend
         self._journal = journal
+        self._append = journal.append
         self._host_ns = host_ns
         self._limit = pool_limit
         self._numbers = count()
@@ -119,13 +121,15 @@ class StepClock:
         backend.synchronize(self._anchor)
         self._anchor_ns = host_ns()
 
-    def begin(self, rows: List[int]) -> Optional[LiveStep]:
-        """A step begins on the current stream; None where the device cannot be touched. ``rows`` are session,
-        new tokens and context, one after the other."""
+    def begin(self) -> Optional[LiveStep]:
+        """A step begins on the current stream; None where the device cannot be touched.
+
+        The GPU waits for what is done here and not for what ``end`` does.
+        """
         step = self._prepare()
         if step is not None:
-            self._journal.append(entries.started(step.number, step.stream, step.host_begin_ns, rows))
             self._launch(step)
+            self._append(started(step.number, step.stream, step.host_begin_ns))
         return step
 
     def begin_span(self, phase: str, model: str, model_version: str) -> Optional[LiveStep]:
@@ -134,7 +138,7 @@ class StepClock:
         if step is not None:
             fields = {"step": step.number, "stream": step.stream, "at_ns": step.host_begin_ns}
             labels = {"phase": phase, "quality": "measured", "model": model, "model_version": model_version}
-            self._journal.append(entries.named(entries.SPAN, {**fields, **labels}))
+            self._append(entries.named(entries.SPAN, {**fields, **labels}))
             self._launch(step)
         return step
 
@@ -160,9 +164,12 @@ class StepClock:
         except RuntimeError as error:
             self.fail(error)
 
-    def end(self, step: LiveStep) -> None:
-        """The step's work is launched."""
+    def end(self, step: LiveStep, rows: Optional[List[int]]) -> None:
+        """The step's work is launched. ``rows`` are session, new tokens and context, one after the other; None
+        for the operator's own."""
         if self.failed is not None:
+            if rows is not None:
+                self._append(entries.rows_of(step.number, rows))
             return
         backend = self._backend
         try:
@@ -176,6 +183,8 @@ class StepClock:
                     backend.record(end, step.stream)
             step.host_end_ns = self._host_ns()
             step.compiled = backend.compilations() != step.compilations
+            if rows is not None:
+                self._append(entries.rows_of(step.number, rows))
             ring = self._rings.get(step.stream)
             if ring is None:
                 ring = self._rings.setdefault(step.stream, deque())
@@ -219,8 +228,9 @@ class StepClock:
             return
         try:
             if not self._backend.capturing():
-                for ring in list(self._rings.values()):
-                    self._drain(ring)
+                for ring in tuple(self._rings.values()):
+                    if ring:
+                        self._drain(ring)
         except RuntimeError as error:
             self.fail(error)
         finally:
@@ -245,10 +255,13 @@ class StepClock:
         try:
             return self._pool.pop()
         except IndexError:
-            if self.counts.pool >= self._limit:
-                return None
-            self.counts.pool += 1
-            return self._backend.event()
+            return self._grow()
+
+    def _grow(self) -> Any:
+        if self.counts.pool >= self._limit:
+            return None
+        self.counts.pool += 1
+        return self._backend.event()
 
     def _drain(self, ring: Deque[LiveStep]) -> None:
         query = self._backend.query

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from typing import Optional
+from typing import Optional, Tuple
 
 from ..nvml import NvmlDevice
 from .interface import DeviceInfo
@@ -66,7 +66,7 @@ class CpuBackend:
     def compilations(self) -> int:
         return 0
 
-    def memory_peak(self) -> Optional[int]:
+    def memory(self) -> Optional[Tuple[int, int]]:
         return None
 
     def idle_thread(self) -> bool:

@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 import threading
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
 from ..nvml import NvmlDevice, find_device
 from .interface import DeviceInfo
@@ -123,10 +123,12 @@ class CudaBackend:
         return event
 
     def stream(self) -> int:
-        return int(self._raw_stream(self.index))
+        raw: int = self._raw_stream(self.index)
+        return raw
 
     def record(self, event: Any, stream: int) -> None:
-        self._record(event, self._stream(stream))
+        known = self._streams.get(stream)
+        self._record(event, self._stream(stream) if known is None else known)
 
     def capturing(self) -> bool:
         return _captures.active > 0 or bool(self._is_capturing())
@@ -137,11 +139,11 @@ class CudaBackend:
             return _captures.began
         return _captures.began + int(dynamo.counters["frames"]["total"])
 
-    def memory_peak(self) -> Optional[int]:
-        """The allocator's peak since the last call, bytes; begins a new one."""
-        statistics = self._memory_stats(self.index)
+    def memory(self) -> Optional[Tuple[int, int]]:
+        """The allocator's peak since the last call, which begins a new one, and what is allocated; bytes."""
+        allocated = self._memory_stats(self.index)["allocated_bytes"]["all"]
         self._reset_peak(self.index)
-        return int(statistics["allocated_bytes"]["all"]["peak"])
+        return int(allocated["peak"]), int(allocated["current"])
 
     def idle_thread(self) -> bool:
         """Lets the calling thread query events even while another one captures a graph; False where the driver

@@ -131,9 +131,11 @@ class Power(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """The allocator's peak since the last report, read where a session opens or closes."""
+    """The allocator's peak since the last report and what it holds now, read where a session opens or
+    closes."""
 
     peak_bytes: int
+    allocated_bytes: int
 
 
 class Advanced(NamedTuple):

@@ -214,7 +214,7 @@ def _submitted(line: Dict[str, Any]) -> Record:
 
 
 def _memory(line: Dict[str, Any]) -> Record:
-    return Memory(line["peak_bytes"])
+    return Memory(line["peak_bytes"], line["allocated_bytes"])
 
 
 def _announcements(lines: List[Dict[str, Any]]) -> Dict[int, List[Dict[str, Any]]]:

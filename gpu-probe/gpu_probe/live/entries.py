@@ -10,28 +10,40 @@ import struct
 from array import array
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
-META, OPENED, CLOSED, STARTED, MEASURED, MISSED, SPAN, POWER, MEMORY, TICK, FAILED, ENDED, LOST = range(13)
+META, OPENED, CLOSED, STARTED, ROWS, MEASURED, MISSED, SPAN, POWER, MEMORY, TICK, FAILED, ENDED, LOST = range(
+    14
+)
 
 OUTCOMES = ("ok", "error", "timeout", "cancelled", "interrupted")
+
+encode_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 # Flags of a measured step.
 COMPILED = 1
 
 _CLOSED = struct.Struct("<BqqBq")
 _STARTED = struct.Struct("<Bqqq")
+_ROWS = struct.Struct("<Bq")
 _MEASURED = struct.Struct("<BqqqqqqBq")
 _MISSED = struct.Struct("<Bqqq")
 _POWER = struct.Struct("<Bqqqqq")
+_MEMORY = struct.Struct("<Bqqq")
 _PAIR = struct.Struct("<Bqq")
 
 
 class Started(NamedTuple):
-    """A step is about to go to a stream, at an instant of the host. ``rows`` are session, new tokens and
-    context, one after the other."""
+    """A step is about to go to a stream, at an instant of the host."""
 
     step: int
     stream: int
     host_begin_ns: int
+
+
+class Rows(NamedTuple):
+    """A step was launched with these rows: session, new tokens and context, one after the other. Told after the
+    launch, while the GPU works."""
+
+    step: int
     rows: Sequence[int]
 
 
@@ -62,7 +74,11 @@ class Entry(NamedTuple):
 
 
 def named(kind: int, fields: Dict[str, Any]) -> bytes:
-    return bytes((kind,)) + json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+    return text(kind, encode_json(fields))
+
+
+def text(kind: int, document: str) -> bytes:
+    return bytes((kind,)) + document.encode("utf-8")
 
 
 def closed(session: int, at_ns: int, outcome: str, tokens_out: Optional[int]) -> bytes:
@@ -70,8 +86,12 @@ def closed(session: int, at_ns: int, outcome: str, tokens_out: Optional[int]) ->
     return _CLOSED.pack(CLOSED, session, at_ns, OUTCOMES.index(outcome), tokens)
 
 
-def started(step: int, stream: int, host_begin_ns: int, rows: List[int]) -> bytes:
-    return _STARTED.pack(STARTED, step, stream, host_begin_ns) + array("q", rows).tobytes()
+def started(step: int, stream: int, host_begin_ns: int) -> bytes:
+    return _STARTED.pack(STARTED, step, stream, host_begin_ns)
+
+
+def rows_of(step: int, rows: List[int]) -> bytes:
+    return _ROWS.pack(ROWS, step) + array("q", rows).tobytes()
 
 
 def measured(
@@ -99,8 +119,12 @@ def power(at_ns: int, power_mw: int, energy_mj: int, sent: Optional[int], receiv
     return _POWER.pack(POWER, at_ns, power_mw, energy_mj, *links)
 
 
+def memory(at_ns: int, peak_bytes: int, allocated_bytes: int) -> bytes:
+    return _MEMORY.pack(MEMORY, at_ns, peak_bytes, allocated_bytes)
+
+
 def pair(kind: int, at_ns: int, value: int = 0) -> bytes:
-    """Kinds with an instant and at most one number: MEMORY (peak bytes), TICK, FAILED, ENDED, LOST (count)."""
+    """Kinds with an instant and at most one number: TICK, FAILED, ENDED, LOST (count)."""
     return _PAIR.pack(kind, at_ns, value)
 
 
@@ -109,10 +133,11 @@ def decode(body: bytes) -> Entry:
     if kind in (META, OPENED, SPAN):
         return Entry(kind, json.loads(body[1:]))
     if kind == STARTED:
-        _, step, stream, at = _STARTED.unpack_from(body)
+        return Entry(kind, Started(*_STARTED.unpack(body)[1:]))
+    if kind == ROWS:
         rows = array("q")
-        rows.frombytes(body[_STARTED.size :])
-        return Entry(kind, Started(step, stream, at, rows))
+        rows.frombytes(body[_ROWS.size :])
+        return Entry(kind, Rows(_ROWS.unpack_from(body)[1], rows))
     if kind == MEASURED:
         *fields, busy = _MEASURED.unpack(body)[1:]
         return Entry(kind, Reading(*fields, None if busy < 0 else busy))  # type: ignore[call-arg]
@@ -124,4 +149,6 @@ def decode(body: bytes) -> Entry:
     if kind == POWER:
         _, at, milliwatts, millijoules, *links = _POWER.unpack(body)
         return Entry(kind, (at, milliwatts, millijoules, *(None if link < 0 else link for link in links)))
+    if kind == MEMORY:
+        return Entry(kind, _MEMORY.unpack(body)[1:])
     return Entry(kind, _PAIR.unpack(body)[1:])

@@ -21,7 +21,7 @@ from ..device.interface import (
     Submitted,
 )
 from . import entries
-from .entries import Entry, Reading, Started, Unread
+from .entries import Entry, Reading, Rows, Started, Unread
 from .timeline import Timeline
 
 # Closed sessions that an engine may still name in a step.
@@ -61,6 +61,9 @@ class Translator:
         self._gone: OrderedDict[int, _Followed] = OrderedDict()
         self._flights: Dict[int, _Flight] = {}
         self._spans: Dict[int, Dict[str, Any]] = {}
+        # Steps whose rows are not told yet, and what was closed meanwhile: it may be in them.
+        self._rowless: Dict[int, None] = {}
+        self._held: List[Tuple[Tuple[int, int, str, Optional[int]], Set[int]]] = []
         self._unread: Dict[int, List[int]] = {}
         self._stream_of: Dict[int, int] = {}
         self._warmed: Set[str] = set()
@@ -71,6 +74,7 @@ class Translator:
             entries.OPENED: self._opened,
             entries.CLOSED: self._closed,
             entries.STARTED: self._started,
+            entries.ROWS: self._rows,
             entries.MEASURED: self._measured,
             entries.MISSED: self._missed,
             entries.SPAN: self._span,
@@ -98,8 +102,14 @@ class Translator:
         return [opened]
 
     def _closed(self, fields: Tuple[int, int, str, Optional[int]]) -> List[Record]:
+        self._heard(fields[1])
+        if self._rowless:
+            self._held.append((fields, set(self._rowless)))
+            return []
+        return self._close(fields)
+
+    def _close(self, fields: Tuple[int, int, str, Optional[int]]) -> List[Record]:
         session, at_ns, outcome, tokens_out = fields
-        self._heard(at_ns)
         followed = self._sessions.get(session)
         if followed is None or followed.closed is not None:
             return []
@@ -131,14 +141,22 @@ class Translator:
 
     def _started(self, started: Started) -> List[Record]:
         self._heard(started.host_begin_ns)
+        self._timeline.started(started.step, started.stream, started.host_begin_ns)
+        self._stream_of[started.step] = started.stream
+        self._rowless[started.step] = None
+        return []
+
+    def _rows(self, told: Rows) -> List[Record]:
+        if told.step not in self._rowless:
+            return []
         records: List[Record] = []
         rows: List[Row] = []
         late: List[Closed] = []
-        flat = started.rows
+        flat = told.rows
         for at in range(0, len(flat), 3):
             session = flat[at]
             if session not in self._sessions:
-                reopened = self._reopen(session, started.host_begin_ns)
+                reopened = self._reopen(session, self._last_ns)
                 if reopened is None:
                     continue
                 session, opened = reopened
@@ -146,13 +164,28 @@ class Translator:
                 closed = self._sessions[session].closed
                 late += [] if closed is None else [closed]
             rows.append(Row(session, flat[at + 1], flat[at + 2]))
+        records.append(self._submit(told.step, tuple(rows), self._is_cold(rows)))
+        return [*records, *late, *self._release(told.step)]
+
+    def _submit(self, step: int, rows: Tuple[Row, ...], cold: bool) -> Record:
         members = tuple(dict.fromkeys(row.session for row in rows))
         for session in members:
             self._sessions[session].in_flight += 1
-        self._flights[started.step] = _Flight(tuple(rows), self._is_cold(rows))
-        self._timeline.started(started.step, started.stream, started.host_begin_ns)
-        self._stream_of[started.step] = started.stream
-        return [*records, Submitted(started.step, members), *late]
+        self._flights[step] = _Flight(rows, cold)
+        return Submitted(step, members)
+
+    def _release(self, step: int) -> List[Record]:
+        """Closes what waited for a step's rows."""
+        self._rowless.pop(step, None)
+        records: List[Record] = []
+        held, self._held = self._held, []
+        for fields, steps in held:
+            steps.discard(step)
+            if steps:
+                self._held.append((fields, steps))
+            else:
+                records += self._close(fields)
+        return records
 
     def _is_cold(self, rows: Sequence[Row]) -> bool:
         """Whether a step of about these tokens is the first of its model, where nobody warmed it up."""
@@ -213,6 +246,7 @@ class Translator:
         return records
 
     def _land(self, step: int) -> _Flight:
+        """The step is over for its sessions."""
         flight = self._flights.pop(step)
         for session in dict.fromkeys(row.session for row in flight.rows):
             followed = self._sessions[session]
@@ -263,9 +297,9 @@ class Translator:
         self._heard(fields[0])
         return [Power(*fields)]
 
-    def _memory(self, fields: Tuple[int, int]) -> List[Record]:
+    def _memory(self, fields: Tuple[int, int, int]) -> List[Record]:
         self._heard(fields[0])
-        return [Memory(fields[1])]
+        return [Memory(fields[1], fields[2])]
 
     def _tick(self, fields: Tuple[int, int]) -> List[Record]:
         """Time passes without steps."""
@@ -283,7 +317,13 @@ class Translator:
         """The GPU's context is lost: what was in flight ended by then, unmeasured."""
         self._heard(fields[0])
         self._unread.clear()
-        return [self._miss(step, fields[0]) for step in list(self._stream_of)]
+        records: List[Record] = []
+        for step in list(self._rowless):
+            # Whoever was open may have been in it.
+            rows = tuple(Row(session, 0, 0) for session in self._sessions)
+            records.append(self._submit(step, rows, False))
+            records += self._release(step)
+        return records + [self._miss(step, fields[0]) for step in list(self._stream_of)]
 
     def _ended(self, fields: Tuple[int, int]) -> List[Record]:
         records = self._failed(fields)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional, Protocol
+from typing import Any, Callable, Dict, Optional, Protocol, Tuple
 
 from ..device.clock import Backend, StepClock
 from ..device.interface import DeviceInfo
@@ -14,6 +14,9 @@ from .journal import Journal
 
 # A counter that stands still is still heard of.
 _POWER_SILENCE_NS = 1_000_000_000
+# Sessions that come or go together, with no step between them, share one reading of the allocator, which takes
+# tens of microseconds.
+_MEMORY_BURST_NS = 1_000_000
 
 
 class LiveBackend(Backend, Protocol):
@@ -23,8 +26,8 @@ class LiveBackend(Backend, Protocol):
 
     def describe(self, probe_start_ns: int, rank: int, world_size: int) -> DeviceInfo: ...
 
-    def memory_peak(self) -> Optional[int]:
-        """The allocator's peak since the last call, bytes; begins a new one."""
+    def memory(self) -> Optional[Tuple[int, int]]:
+        """The allocator's peak since the last call, which begins a new one, and what is allocated; bytes."""
         ...
 
     def idle_thread(self) -> bool:
@@ -51,18 +54,23 @@ class Unit:
         self.journal.append(entries.named(entries.META, {"info": self.info._asdict(), **meta}))
         self.clock = StepClock(backend, self.journal, host_ns)
         self._told_lost = 0
+        self._noted_begun = self._noted_ns = -1
         self._last_energy = -1
         self._last_power_ns = 0
 
     def note_memory(self) -> None:
         """The allocator's peak is folded into the sessions open by now, and begins anew."""
+        begun, now = self.clock.counts.started, self.host_ns()
+        if begun == self._noted_begun and now - self._noted_ns < _MEMORY_BURST_NS:
+            return
+        self._noted_begun, self._noted_ns = begun, now
         try:
-            peak = self.backend.memory_peak()
+            memory = self.backend.memory()
         except RuntimeError as error:
             self.clock.fail(error)
             return
-        if peak is not None:
-            self.journal.append(entries.pair(entries.MEMORY, self.host_ns(), peak))
+        if memory is not None:
+            self.journal.append(entries.memory(now, *memory))
 
     def read_power(self, always: bool = False) -> None:
         """Journals the sensor where it moved."""
