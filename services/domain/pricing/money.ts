@@ -44,8 +44,14 @@ export function ratio(numerator: bigint, denominator: bigint): Decimal {
 
 /** The product of decimals, rounded once at the end. */
 export function multiply(...factors: readonly [Decimal, ...Decimal[]]): Decimal {
-  const product = factors.reduce((left, right) => left * right);
-  return divideHalfEven(product, ONE ** BigInt(factors.length - 1));
+  let product = ONE;
+  let scale = 1n;
+  for (const factor of factors) {
+    if (factor === ONE) continue;
+    product *= factor;
+    scale *= ONE;
+  }
+  return scale === 1n ? product : divideHalfEven(product, scale);
 }
 
 /** The sum of products left[i] * right[i], rounded once at the end. */

@@ -122,7 +122,10 @@ export function bookInForce<B extends PriceBook>(books: readonly B[], hour: Hour
 
 /** The price of a card, or null where the book does not have it. */
 export function priceOf(book: PriceBook, gpu: { gpu_model: string; mig_profile: string }): GpuPrice | null {
-  return book.gpus.find((entry) => gpuKey(entry) === gpuKey(gpu)) ?? null;
+  const { gpu_model, mig_profile } = gpu;
+  return (
+    book.gpus.find((entry) => entry.gpu_model === gpu_model && entry.mig_profile === mig_profile) ?? null
+  );
 }
 
 /** The book as JSON in one way only: field order, decimals with 12 digits, defaults written out. What is hashed. */

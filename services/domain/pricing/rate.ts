@@ -1,4 +1,4 @@
-import { type UsageKey, type UsageRow, usageKey } from "../ledger/usage.ts";
+import type { UsageKey, UsageRow } from "../ledger/usage.ts";
 import { type Decimal, multiply, ONE, ratio, sumOfProducts } from "./money.ts";
 import { type GpuPrice, type Payer, type PriceBook, priceOf, type Quality } from "./price-book.ts";
 import { divideHalfEven } from "./rounding.ts";
@@ -62,7 +62,15 @@ export function rate(row: UsageRow, book: PriceBook): Rated {
   return {
     kind: "charged",
     charge: {
-      ...usageKey(row),
+      tenant_id: row.tenant_id,
+      project_id: row.project_id,
+      model: row.model,
+      model_version: row.model_version,
+      gpu_model: row.gpu_model,
+      mig_profile: row.mig_profile,
+      sharing: row.sharing,
+      phase: row.phase,
+      outcome: row.outcome,
       payer,
       billed_to: payer === "operator" ? book.operator_tenant_id : row.tenant_id,
       currency: book.currency,

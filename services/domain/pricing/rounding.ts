@@ -6,7 +6,8 @@
 export function divideHalfEven(numerator: bigint, denominator: bigint): bigint {
   if (denominator <= 0n) throw new RangeError(`denominator must be positive, got ${denominator}`);
   const quotient = numerator / denominator;
-  const remainder = numerator % denominator;
+  const remainder = numerator - quotient * denominator;
+  if (remainder === 0n) return quotient;
   const twice = 2n * (remainder < 0n ? -remainder : remainder);
   const away = twice > denominator || (twice === denominator && quotient % 2n !== 0n);
   if (!away) return quotient;

@@ -55,11 +55,16 @@ export function settlementFaults(
 }
 
 function foreign({ tenant_id, ...contract }: Contract, hours: readonly TenantHour[]): string[] {
-  const charges = hours.flatMap((hour) => hour.charges.filter(({ payer }) => payer === "tenant"));
+  const others = new Set<string>();
+  for (const { charges } of hours) {
+    for (const { payer, billed_to } of charges) {
+      if (payer === "tenant" && billed_to !== tenant_id) others.add(billed_to);
+    }
+  }
   return [
     ...contract.subscriptions.filter((own) => own.tenant_id !== tenant_id).map((own) => own.subscription_id),
     ...contract.prepaid.filter((own) => own.tenant_id !== tenant_id).map((own) => own.prepaid_id),
-    ...new Set(charges.filter((own) => own.billed_to !== tenant_id).map((own) => own.billed_to)),
+    ...others,
   ];
 }
 

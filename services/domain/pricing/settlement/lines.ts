@@ -79,50 +79,48 @@ export function plainLine(
   return { ...lineIdentity(fields), ...counted, gpu_time_ns: 0n, amount };
 }
 
-/** One text for one line: equal identities give equal texts. */
+/** One text for one line: equal identities give equal texts, and others different ones, as it ends with the lengths of names. */
 export function lineKey(line: LineIdentity): string {
-  return JSON.stringify([
-    line.period_from,
-    line.kind,
-    line.name,
-    line.plan,
-    line.project_id,
-    line.model,
-    line.gpu_model,
-    line.mig_profile,
-    line.price_book,
-    line.unit,
-    line.tier,
-    String(line.factor),
-  ]);
+  const { period_from, kind, name, plan, project_id, model, gpu_model, mig_profile } = line;
+  const usage = `${plan}|${project_id}|${model}|${gpu_model}|${mig_profile}`;
+  const lengths = `${name.length},${plan.length},${project_id.length},${model.length},${gpu_model.length}`;
+  const pricing = `${line.price_book}|${line.unit}|${line.tier}|${line.factor}`;
+  return `${period_from}|${kind}|${name}|${usage}|${pricing}|${lengths}`;
 }
 
 export function isNothing({ quantity, gpu_time_ns, amount }: LineSums): boolean {
   return quantity === 0n && gpu_time_ns === 0n && amount === 0n;
 }
 
+type Sums = { -readonly [name in keyof LineSums]: LineSums[name] };
+
 /** Sums up what belongs to the same line. */
 export class LineSheet {
-  readonly #lines = new Map<string, StatementLine>();
+  readonly #lines = new Map<string, { key: string; line: StatementLine } & Sums>();
 
   /** Adds to the line and returns its key. */
   add(line: StatementLine): string {
     const key = lineKey(line);
-    const before = this.#lines.get(key);
-    this.#lines.set(key, before === undefined ? line : addSums(before, line));
-    return key;
+    const sums = this.#lines.get(key);
+    if (sums === undefined) {
+      const { quantity, gpu_time_ns, amount } = line;
+      this.#lines.set(key, { key, line, quantity, gpu_time_ns, amount });
+      return key;
+    }
+    sums.quantity += line.quantity;
+    sums.gpu_time_ns += line.gpu_time_ns;
+    sums.amount += line.amount;
+    // The one text that is kept already, so that many parts of a line hold one.
+    return sums.key;
   }
 
   lines(): StatementLine[] {
-    return [...this.#lines.values()].filter((line) => !isNothing(line));
+    const lines = [...this.#lines.values()].map(({ line, quantity, gpu_time_ns, amount }) => ({
+      ...line,
+      quantity,
+      gpu_time_ns,
+      amount,
+    }));
+    return lines.filter((line) => !isNothing(line));
   }
-}
-
-function addSums(line: StatementLine, more: LineSums): StatementLine {
-  return {
-    ...line,
-    quantity: line.quantity + more.quantity,
-    gpu_time_ns: line.gpu_time_ns + more.gpu_time_ns,
-    amount: line.amount + more.amount,
-  };
 }

@@ -5,7 +5,7 @@ import { rateItemOf } from "../plan/plan.ts";
 import type { Charge } from "../rate.ts";
 import { splitByLargestRemainder } from "../rounding.ts";
 import { allocate, type RatedRow, type Share, TermCounters } from "./allocate.ts";
-import { LineSheet, lineIdentity, type StatementLine } from "./lines.ts";
+import { LineSheet, type StatementLine } from "./lines.ts";
 import { type Balances, inOrderOfExpiry, type Prepaid } from "./prepaid.ts";
 import { applyCredits, prepaidLines } from "./prepaid-lines.ts";
 import { applyTerms } from "./term-lines.ts";
@@ -84,14 +84,19 @@ function ratedRows({ hour, revision, price_book, charges }: TenantHour, term: Te
   const book = contract.books.find(({ hash }) => hash === price_book);
   if (book === undefined) throw new RangeError(`hour ${hour} was rated by an unknown book ${price_book}`);
   const plan = term.subscription === null ? null : planOf(book, term.subscription.plan);
+  const billable = charges.filter(({ payer }) => payer === "tenant");
+  return inOrderOfKeys(billable).map((charge): RatedRow => {
+    const item = rateItemOf(plan, charge);
+    return { hour, revision, charge, book, item, units: unitsOf(charge, item.unit) };
+  });
+}
+
+function inOrderOfKeys(charges: readonly Charge[]): readonly Charge[] {
+  if (charges.length < 2) return charges;
   return charges
-    .filter(({ payer }) => payer === "tenant")
     .map((charge) => ({ charge, key: usageKeyText(charge) }))
     .toSorted((a, b) => compareText(a.key, b.key))
-    .map(({ charge }): RatedRow => {
-      const item = rateItemOf(plan, charge);
-      return { hour, revision, charge, book, item, units: unitsOf(charge, item.unit) };
-    });
+    .map(({ charge }) => charge);
 }
 
 /** Puts the shares of a row into their lines. GPU time follows the units, so that lines conserve it too. */
@@ -102,18 +107,15 @@ function book(
   sheet: LineSheet,
 ): Allocation[] {
   const { charge, units, item } = row;
-  const times = splitByLargestRemainder(
-    charge.gpu_time_ns,
-    shares.map(({ part }) => part),
-  );
+  const parts = shares.map(({ part }) => part);
+  const times =
+    parts.length === 1 ? [charge.gpu_time_ns] : splitByLargestRemainder(charge.gpu_time_ns, parts);
   return shares.map((share, index): Allocation => {
     const unit_price = share.unit_price ?? termPrice(row, counters);
-    const sums = {
-      quantity: share.part,
-      gpu_time_ns: times[index] ?? 0n,
-      amount: unit_price === 0n ? 0n : amountOf(units, share.part, unit_price, share.factor),
-    };
-    const identity = lineIdentity({
+    const quantity = share.part;
+    const gpu_time_ns = times[index] ?? 0n;
+    const amount = unit_price === 0n ? 0n : amountOf(units, quantity, unit_price, share.factor);
+    const line_key = sheet.add({
       period_from: counters.term.period.from,
       kind: share.kind,
       name: share.name,
@@ -126,10 +128,14 @@ function book(
       unit: item.unit,
       tier: share.tier,
       factor: share.factor,
+      quantity,
+      gpu_time_ns,
+      amount,
+      unit_price,
     });
-    const line_key = sheet.add({ ...identity, ...sums, unit_price });
     const { hour, revision } = row;
-    return { line_key, hour, revision, charge, unit_price, factor: share.factor, ...sums };
+    const { factor } = share;
+    return { line_key, hour, revision, charge, quantity, gpu_time_ns, unit_price, factor, amount };
   });
 }
 

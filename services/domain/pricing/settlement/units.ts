@@ -14,14 +14,16 @@ export interface Units {
 
 export function unitsOf({ gpu_time_ns, composite, quality }: Charge, unit: Unit): Units {
   const exact = unit === "gpu_hour" ? gpu_time_ns * ONE * ONE : gpu_time_ns * composite * quality;
-  return { exact, quantity: divideHalfEven(exact * ONE, SCALE) };
+  return { exact, quantity: divideHalfEven(exact, NS_PER_HOUR * ONE) };
 }
 
 /** Price of a part of the units, rounded once: of the whole from the exact units, of less in proportion. */
 export function amountOf(units: Units, part: Decimal, unit_price: Decimal, factor: Decimal): Decimal {
-  const whole = units.exact * unit_price * factor;
-  if (part === units.quantity) return divideHalfEven(whole, SCALE * ONE);
-  return divideHalfEven(whole * part, SCALE * ONE * units.quantity);
+  const isPlain = factor === ONE;
+  const whole = isPlain ? units.exact * unit_price : units.exact * unit_price * factor;
+  const scale = isPlain ? SCALE : SCALE * ONE;
+  if (part === units.quantity) return divideHalfEven(whole, scale);
+  return divideHalfEven(whole * part, scale * units.quantity);
 }
 
 /** Price of `part` units beginning where `used` end: the tier they fall into, and how many of them do. */
