@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CONFIG_KEYS } from "../services/adapters/config/keys.ts";
+import { API_CODES } from "../services/adapters/http/problem.ts";
 import { METRICS } from "../services/adapters/metrics/names.ts";
 import { REJECT_CODES } from "../services/domain/event/codes.ts";
 import { PRICE_BOOK_FAULTS } from "../services/domain/pricing/price-book-faults.ts";
@@ -8,7 +9,7 @@ import * as checks from "./tidy/checks.ts";
 import { repositoryFiles } from "./tidy/source.ts";
 
 const files = repositoryFiles();
-const CODE_TABLES = { PRICE_BOOK_FAULTS, REJECT_CODES, SETTLEMENT_FAULTS };
+const CODE_TABLES = { API_CODES, PRICE_BOOK_FAULTS, REJECT_CODES, SETTLEMENT_FAULTS };
 
 function textOf(path: string): string {
   const file = files.find((candidate) => candidate.path === path);
@@ -46,7 +47,7 @@ describe("the documents say what the code says", () => {
 
   it("every error code, with the same words", () => {
     const documented = Object.fromEntries(documentedNames(textOf("docs/ERRORS.md")));
-    expect(documented).toEqual({ ...REJECT_CODES, ...PRICE_BOOK_FAULTS, ...SETTLEMENT_FAULTS });
+    expect(documented).toEqual({ ...REJECT_CODES, ...PRICE_BOOK_FAULTS, ...SETTLEMENT_FAULTS, ...API_CODES });
   });
 
   it("every table of error codes is among those", () => {

@@ -34,6 +34,35 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     help: "Close hours as they become due, audit them and rate them.",
     entry: "services/settlement/main.ts",
   },
+  pricing: {
+    usage: "pricing",
+    help: "Serve the API of prices, charges and corrections.",
+    entry: "services/pricing/main.ts",
+  },
+  key: {
+    usage: "key create --scope tenant|operator|admin [--tenant <id>] --name <text> [--json]",
+    help: "Make an API key. It is shown once; only its hash is kept.",
+    entry: "services/pricing/main.ts",
+    arguments: ["key"],
+  },
+  explain: {
+    usage: "explain <charge id> [--json]",
+    help: "Show how a charge came about, term by term.",
+    entry: "services/cli/api.ts",
+    arguments: ["explain"],
+  },
+  history: {
+    usage: "history <event id> [--json]",
+    help: "Show an event, who corrected it, when and why, and the revisions of its hours.",
+    entry: "services/cli/api.ts",
+    arguments: ["history"],
+  },
+  void: {
+    usage: "void <event id> --reason <text> [--json]",
+    help: "Take an event out of all later revisions; the differences follow by themselves.",
+    entry: "services/cli/api.ts",
+    arguments: ["void"],
+  },
   close: {
     usage: "close --through <hour> | --hour <hour> --reason <text> [--json]",
     help: "Close every hour up to this one now, such as 2026-01-31T10:00Z; or one closed hour anew.",
@@ -81,7 +110,7 @@ function helpText(): string {
   return [
     "Meterhouse meters the GPU time that AI models use and turns it into bills that anyone can recompute.",
     `Usage: meterhouse <command>\n\n${commandLines()}`,
-    "--check-config after processor, settlement or migrate reads the configuration, names every fault and ends.",
+    "--check-config after processor, settlement, pricing or migrate reads the configuration, names every fault and ends.",
     "Settings: services/adapters/config/README.md",
   ].join("\n\n");
 }

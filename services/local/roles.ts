@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 
 /** The users of ClickHouse, one a process, each with no more rights than its work needs. */
-export const ROLES = ["migrate", "processor", "settlement", "reader"] as const;
+export const ROLES = ["migrate", "processor", "settlement", "pricing", "reader"] as const;
 export type Role = (typeof ROLES)[number];
 export type Users = Readonly<Record<Role, { readonly user: string; readonly password: string }>>;
 
@@ -15,6 +15,8 @@ export const SETTLEMENT_TABLES = [
   "hour_rating",
   "charges",
 ] as const;
+/** The first two are settlement's too: a book is published under settlement's own lease, so that no hour is rated meanwhile. */
+export const PRICING_TABLES = ["leader_lease", "price_books", "pricing_documents"] as const;
 export const READER_VIEWS = [
   "events",
   "usage_windows",
@@ -30,6 +32,7 @@ export const READER_VIEWS = [
   "charges_current",
   "tenant_totals",
   "gpu_hour_account",
+  "charge_lines",
 ] as const;
 
 const TABLE_ENGINES = ["MergeTree", "ReplacingMergeTree", "AggregatingMergeTree", "SummingMergeTree"];
@@ -41,6 +44,7 @@ export function generateUsers(): Users {
     migrate: user("migrate"),
     processor: user("processor"),
     settlement: user("settlement"),
+    pricing: user("pricing"),
     reader: user("reader"),
   };
 }
@@ -57,6 +61,7 @@ export function grantsOf(role: Role, databases: readonly string[]): string[] {
       ];
     case "processor":
     case "settlement":
+    case "pricing":
       // To see, and so to be able to kill, the inserts that an earlier owner or leader left running.
       return [...grants, "GRANT SELECT ON system.processes"];
     case "reader":
@@ -74,6 +79,8 @@ function databaseGrants(role: Role, database: string): string[] {
       return [select("schema_migrations"), ...PROCESSOR_TABLES.map(append)];
     case "settlement":
       return [select("*"), ...SETTLEMENT_TABLES.map(append)];
+    case "pricing":
+      return [select("*"), ...PRICING_TABLES.map(append)];
     case "reader":
       return READER_VIEWS.map(select);
   }

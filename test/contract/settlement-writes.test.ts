@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { StaleLeaderError } from "../../services/adapters/clickhouse/settlement-store.ts";
+import { StaleLeaderError } from "../../services/adapters/clickhouse/leader.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { canonicalPriceBook } from "../../services/domain/pricing/price-book.ts";
 import { settle } from "../../services/settlement/pipeline.ts";

@@ -4,7 +4,12 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { migrate, openForMigration } from "../../services/adapters/clickhouse/migrate.ts";
-import { PROCESSOR_TABLES, READER_VIEWS, SETTLEMENT_TABLES } from "../../services/local/roles.ts";
+import {
+  PRICING_TABLES,
+  PROCESSOR_TABLES,
+  READER_VIEWS,
+  SETTLEMENT_TABLES,
+} from "../../services/local/roles.ts";
 import { freshDatabase, MIGRATIONS, type TestDatabase } from "../support/stack.ts";
 
 let database: TestDatabase;
@@ -95,7 +100,8 @@ describe("the house's own migrations", () => {
     for (const name of names) await copyFile(join(MIGRATIONS, name), join(folder, name));
     expect(await migrate(client, folder)).toEqual(names);
     expect(await migrate(client, folder)).toEqual([]);
-    const written = [...PROCESSOR_TABLES, ...SETTLEMENT_TABLES, "schema_migrations"];
+    const tablesOfAll = [...PROCESSOR_TABLES, ...SETTLEMENT_TABLES, ...PRICING_TABLES];
+    const written = [...new Set(tablesOfAll), "schema_migrations"];
     expect(await tables()).toEqual([...written, ...READER_VIEWS].sort());
     const reader = database.open("reader");
     for (const view of READER_VIEWS) await reader.query(`SELECT * FROM ${view} LIMIT 1`);
@@ -108,6 +114,10 @@ describe("the house's own migrations", () => {
     }
     for (const foreign of PROCESSOR_TABLES) {
       const insert = database.open("settlement").command(`INSERT INTO ${foreign} SELECT * FROM ${foreign}`);
+      await expect(insert, foreign).rejects.toThrow("Not enough privileges");
+    }
+    for (const foreign of ["usage_log", "hour_close", "charges"]) {
+      const insert = database.open("pricing").command(`INSERT INTO ${foreign} SELECT * FROM ${foreign}`);
       await expect(insert, foreign).rejects.toThrow("Not enough privileges");
     }
   });

@@ -1,4 +1,4 @@
-import { StaleLeaderError } from "../../services/adapters/clickhouse/settlement-store.ts";
+import { StaleLeaderError } from "../../services/adapters/clickhouse/leader.ts";
 import type { Clock } from "../../services/adapters/clock/clock.ts";
 import type { HourAudit } from "../../services/domain/ledger/audit.ts";
 import { type Cut, covers } from "../../services/domain/ledger/cut.ts";

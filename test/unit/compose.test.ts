@@ -36,6 +36,7 @@ describe("compose.yml", () => {
       "migrate",
       "processor",
       "settlement",
+      "pricing",
     ]);
     for (const [name, { command = [] }] of ours) {
       expect(command, name).toHaveLength(1);

@@ -8,7 +8,7 @@ import type { BillLine } from "../../domain/pricing/bill.ts";
 import type { HourRating } from "../../domain/pricing/charges.ts";
 import type { Charge } from "../../domain/pricing/rate.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";
-import { ClickHouseFailure } from "./failure.ts";
+import { isRefusal, Leader, type Lease } from "./leader.ts";
 import {
   type AuditRecord,
   type BillRecord,
@@ -25,65 +25,28 @@ import {
   usageRecord,
 } from "./settlement-rows.ts";
 
-interface Lease {
-  readonly epoch: bigint;
-  readonly owner: string;
-}
-
-/** ClickHouse refused to write: somebody else leads, the lease is over, or the place in the chain is taken. */
-export class StaleLeaderError extends Error {
-  override readonly name = "StaleLeaderError";
-  /** Which guard it was. */
-  readonly rule: string;
-
-  constructor(rule: string) {
-    super(`ClickHouse refused settlement's write: ${rule}`);
-    this.rule = rule;
-  }
-}
-
 const ROWS_PER_INSERT = 50_000;
-const STALE = ["METERHOUSE_STALE_LEADER", "METERHOUSE_LEASE_OVER", "METERHOUSE_SEQUENCE_TAKEN"];
 
 /** Settlement's store in ClickHouse. `database` marks the statements that a later leader may have to end. */
 export class ClickHouseSettlementStore {
   readonly #clickhouse: ClickHouse;
-  readonly #database: string;
+  readonly #leader: Leader;
 
   constructor(clickhouse: ClickHouse, database: string) {
     this.#clickhouse = clickhouse;
-    this.#database = database;
+    this.#leader = new Leader(clickhouse, "settlement", database);
   }
 
-  async takeLease(
-    owner: string,
-    ttlMs: number,
-  ): Promise<{ kind: "held"; lease: Lease } | { kind: "taken"; owner: string; left_ms: number }> {
-    const before = await this.#leader();
-    if (before.owner !== owner && before.left_ms > 0) return { kind: "taken", ...before };
-    const lease = { epoch: before.epoch + 1n, owner };
-    try {
-      await this.renewLease(lease, ttlMs);
-    } catch (error) {
-      if (!(error instanceof StaleLeaderError)) throw error;
-      return { kind: "taken", ...(await this.#leader()) };
-    }
-    // What an earlier epoch left running has either committed or died after this; what is still on its way is refused.
-    await this.#clickhouse.command(
-      "KILL QUERY WHERE startsWith(query_id, concat('settlement:', {database:String}, ':')) SYNC",
-      { params: { database: this.#database } },
-    );
-    const after = await this.#leader();
-    const isHeld = after.epoch === lease.epoch && after.owner === owner;
-    return isHeld ? { kind: "held", lease } : { kind: "taken", ...after };
+  takeLease(owner: string, ttlMs: number): ReturnType<Leader["take"]> {
+    return this.#leader.take(owner, ttlMs);
   }
 
   async renewLease(lease: Lease, ttlMs: number): Promise<void> {
-    await this.#guarded("settlement_take_lease", { ...lease, ttl_ms: ttlMs });
+    await this.#leader.renew(lease, ttlMs);
   }
 
   async releaseLease(lease: Lease): Promise<void> {
-    await this.renewLease(lease, 0);
+    await this.#leader.release(lease);
   }
 
   async positions(): Promise<Cut> {
@@ -152,7 +115,11 @@ export class ClickHouseSettlementStore {
   }
 
   async commitClose(close: HourClose, lease: Lease): Promise<void> {
-    await this.#guarded("settlement_commit_close", { ...closeParams(close), ...lease }, close.attempt_id);
+    await this.#leader.guarded(
+      "settlement_commit_close",
+      { ...closeParams(close), ...lease },
+      close.attempt_id,
+    );
   }
 
   async priceBooks(): Promise<{ hash: string; content: string }[]> {
@@ -164,7 +131,11 @@ export class ClickHouseSettlementStore {
     lease: Lease,
   ): Promise<"published" | "overlaps" | "too_late"> {
     try {
-      await this.#guarded("settlement_publish_book", { ...book, ...lease }, `${book.hash}:${lease.epoch}`);
+      await this.#leader.guarded(
+        "settlement_publish_book",
+        { ...book, ...lease },
+        `${book.hash}:${lease.epoch}`,
+      );
       return "published";
     } catch (error) {
       if (isRefusal(error, "METERHOUSE_BOOK_OVERLAPS")) return "overlaps";
@@ -187,16 +158,15 @@ export class ClickHouseSettlementStore {
   }
 
   async commitRating(rating: HourRating, lease: Lease): Promise<void> {
-    await this.#guarded("settlement_commit_rating", { ...ratingParams(rating), ...lease }, rating.attempt_id);
+    await this.#leader.guarded(
+      "settlement_commit_rating",
+      { ...ratingParams(rating), ...lease },
+      rating.attempt_id,
+    );
   }
 
   async billLines(from: Hour, to: Hour): Promise<BillLine[]> {
     return (await this.#ask<BillRecord>("settlement_bill", { from, to })).map(toBillLine);
-  }
-
-  async #leader(): Promise<{ epoch: bigint; owner: string; left_ms: number }> {
-    const [row] = await this.#ask<{ epoch: string; owner: string; left_ms: string }>("settlement_lease");
-    return { epoch: BigInt(row?.epoch ?? 0), owner: row?.owner ?? "", left_ms: Number(row?.left_ms ?? 0) };
   }
 
   #ask<Row>(name: string, params: Params = {}): Promise<Row[]> {
@@ -208,18 +178,4 @@ export class ClickHouseSettlementStore {
       await this.#clickhouse.insertRows(table, rows.slice(start, start + ROWS_PER_INSERT));
     }
   }
-
-  async #guarded(name: string, params: Params, id?: string): Promise<void> {
-    const queryId = id === undefined ? {} : { queryId: `settlement:${this.#database}:${id}` };
-    try {
-      await this.#clickhouse.command(loadQuery(name), { params, ...queryId });
-    } catch (error) {
-      const rule = [...STALE, "METERHOUSE_LEASE_HELD"].find((candidate) => isRefusal(error, candidate));
-      throw rule === undefined ? error : new StaleLeaderError(rule);
-    }
-  }
-}
-
-function isRefusal(error: unknown, rule: string): boolean {
-  return error instanceof ClickHouseFailure && error.kind === "rejected" && error.message.includes(rule);
 }

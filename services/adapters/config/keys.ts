@@ -29,6 +29,11 @@ export const CONFIG_KEYS = {
   METERHOUSE_GRACE: "How long after an hour's end its records may still be appended before it closes.",
   METERHOUSE_CLOSE_SCHEDULE: "Cron expression (UTC) of settlement's passes.",
   METERHOUSE_LEASE: "How long settlement leads without renewing; a crashed leader is waited for that long.",
+  METERHOUSE_API_HOST: "Address that the pricing API listens on.",
+  METERHOUSE_API_PORT: "Port of the pricing API; 0 takes any free port.",
+  METERHOUSE_API_RATE: "Requests a second that one API key may go on with; twice as many at once.",
+  METERHOUSE_API_URL: "Address of the pricing API, for commands that ask it.",
+  METERHOUSE_API_KEY: "API key of those commands (secret).",
 } as const satisfies Record<string, string>;
 
 export type ConfigKey = keyof typeof CONFIG_KEYS;

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
 
 /** SHA-256 of a text's UTF-8 bytes, in lower-case hexadecimal. */
 export function sha256(text: string): string {
@@ -8,4 +8,9 @@ export function sha256(text: string): string {
 /** A name that nothing else has: for attempts and for owners of a lease. */
 export function newId(): string {
   return randomUUID();
+}
+
+/** So many bytes that nobody can guess, in lower-case hexadecimal. */
+export function randomHex(bytes: number): string {
+  return randomBytes(bytes).toString("hex");
 }

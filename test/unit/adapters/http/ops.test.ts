@@ -1,5 +1,6 @@
 import { afterEach, expect, it } from "vitest";
-import { type OpsServer, PortError, startOpsServer } from "../../../../services/adapters/http/ops.ts";
+import { PortError } from "../../../../services/adapters/http/listen.ts";
+import { type OpsServer, startOpsServer } from "../../../../services/adapters/http/ops.ts";
 
 const open: OpsServer[] = [];
 const metrics = { exposition: async () => ({ contentType: "text/plain; version=0.0.4", body: "up 1\n" }) };

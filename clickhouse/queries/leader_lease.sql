@@ -7,5 +7,5 @@ FROM
 (
     SELECT argMax((epoch, owner, expires_at), (epoch, owner, taken_at)) AS newest
     FROM leader_lease
-    WHERE role = 'settlement'
+    WHERE role = {role:String}
 )

@@ -1,0 +1,15 @@
+-- Current charges of the hours in [from, to), after a place in their order. An empty billed_to means everybody's, the
+-- operator's own account included.
+SELECT
+    charge_id, formatDateTime(hour, '%Y-%m-%dT%H:00:00Z') AS hour, revision, rating, payer, billed_to, tenant_id,
+    project_id, model, model_version, gpu_model, mig_profile, sharing, phase, outcome, currency, events, gpu_time_ns,
+    gpu_hours, rate_per_gpu_hour, composite, quality, charge, apportionments
+FROM charge_lines
+WHERE
+    is_current
+    AND charge_lines.hour >= toDateTime({from:UInt32}, 'UTC')
+    AND charge_lines.hour < toDateTime({to:UInt32}, 'UTC')
+    AND ({billed_to:String} = '' OR (payer = 'tenant' AND billed_to = {billed_to:String}))
+    AND charge_id > {after:String}
+ORDER BY charge_id
+LIMIT {limit:UInt32}

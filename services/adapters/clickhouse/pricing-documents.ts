@@ -1,0 +1,87 @@
+import type { Clock } from "../clock/clock.ts";
+import { type ClickHouse, loadQuery, type Params } from "./client.ts";
+import { isRefusal, Leader, type Lease, staleOr, whileLeading } from "./leader.ts";
+
+interface NewDocument {
+  readonly kind: string;
+  readonly id: string;
+  readonly version: number;
+  readonly content: unknown;
+  readonly written_by: string;
+  readonly reason: string;
+}
+
+type Written = Omit<NewDocument, "kind"> & { readonly written_at: number };
+type Row = Omit<Written, "content" | "written_at"> & {
+  readonly content: string;
+  readonly written_at: string;
+};
+
+const LEASE_MS = 10_000;
+const WAIT_MS_MAX = 5_000;
+
+/** Versioned JSON documents in ClickHouse. Each append leads for as long as it takes. */
+export class ClickHousePricingDocuments {
+  readonly #clickhouse: ClickHouse;
+  readonly #leader: Leader;
+  readonly #lead: Parameters<typeof whileLeading>[1];
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** @param owner names this process in the lease */
+  constructor(clickhouse: ClickHouse, database: string, owner: string, clock: Clock) {
+    this.#clickhouse = clickhouse;
+    this.#leader = new Leader(clickhouse, "pricing", database);
+    this.#lead = { owner, clock, ttlMs: LEASE_MS, waitMsMax: WAIT_MS_MAX };
+  }
+
+  async newest(kind: string, id: string): Promise<Written | null> {
+    const [row] = await this.#ask("pricing_document_versions", { kind, id, limit: 1 });
+    return row ?? null;
+  }
+
+  versions(kind: string, id: string, limit: number): Promise<Written[]> {
+    return this.#ask("pricing_document_versions", { kind, id, limit });
+  }
+
+  list(kind: string, after: string, limit: number): Promise<Written[]> {
+    return this.#ask("pricing_documents_list", { kind, after, limit });
+  }
+
+  /** One append of this process at a time: the lease tells processes apart and not requests. */
+  append(documents: readonly NewDocument[]): Promise<"written" | "version_taken"> {
+    const turn = this.#last.then(() =>
+      whileLeading(this.#leader, this.#lead, (lease) => this.#insert(documents, lease)),
+    );
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #insert(documents: readonly NewDocument[], lease: Lease): Promise<"written" | "version_taken"> {
+    const params = {
+      ...lease,
+      kinds: documents.map(({ kind }) => kind),
+      ids: documents.map(({ id }) => id),
+      versions: documents.map(({ version }) => version),
+    };
+    const rows = documents.map((it) => JSON.stringify({ ...it, content: JSON.stringify(it.content) }));
+    const body = new TextEncoder().encode(rows.join("\n"));
+    const sql = loadQuery("pricing_documents_append");
+    const marked = { params, ...this.#leader.queryId(String(lease.epoch)) };
+    try {
+      await staleOr(() => this.#clickhouse.execInsert(sql, body, marked));
+      return "written";
+    } catch (error) {
+      if (isRefusal(error, "METERHOUSE_VERSION_TAKEN")) return "version_taken";
+      throw error;
+    }
+  }
+
+  async #ask(name: string, params: Params): Promise<Written[]> {
+    const rows = await this.#clickhouse.query<Row>(loadQuery(name), params);
+    return rows.map((row) => ({
+      ...row,
+      content: JSON.parse(row.content),
+      written_at: Number(row.written_at),
+    }));
+  }
+}

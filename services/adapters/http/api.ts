@@ -1,0 +1,174 @@
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import Type from "typebox";
+import type { Clock } from "../clock/clock.ts";
+import type { Log } from "../log/log.ts";
+import { IDEMPOTENCY_KEY } from "./openapi.ts";
+import { type Fault, isProblem, type Problem, problem, problemBody } from "./problem.ts";
+import { createRateLimit, type Rate } from "./rate-limit.ts";
+import type { Asked, Caller, Reply, Route } from "./route.ts";
+
+export interface ApiOptions {
+  readonly routes: readonly Route[];
+  /** What GET /openapi.json answers, without a key. */
+  readonly document: object;
+  /** The owner of an API key, or null. */
+  readonly authenticate: (key: string) => Promise<Caller | null>;
+  /** Whether an error only means that something is away for now. */
+  readonly isRetriable: (error: unknown) => boolean;
+  readonly rate: Rate;
+  readonly bodyBytesMax: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly newId: () => string;
+}
+
+/** An HTTP API that is not listening yet. */
+export type Api = FastifyInstance;
+
+const REQUEST_MS_MAX = 30_000;
+const PARAM_LENGTH_MAX = 512;
+const BEARER = /^Bearer (\S{1,256})$/i;
+
+/** Serves routes: checks key, scope, rate and schema, and answers problem details for everything that is wrong. */
+export function createApi(options: ApiOptions): Api {
+  const app = fastify({
+    bodyLimit: options.bodyBytesMax,
+    requestTimeout: REQUEST_MS_MAX,
+    forceCloseConnections: true,
+    exposeHeadRoutes: false,
+    genReqId: () => options.newId(),
+    requestIdHeader: false,
+    routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
+    // What is not described is a fault, and a number is no text: nothing is dropped or turned into what it is not.
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
+    frameworkErrors: (error, request, reply) => answerError(options, error, request, reply),
+  });
+  app.removeContentTypeParser("text/plain");
+  app.setErrorHandler((error, request, reply) => answerError(options, error, request, reply));
+  app.setNotFoundHandler((request, reply) => answerProblem(problem("API_ROUTE_UNKNOWN"), request, reply));
+  app.get("/openapi.json", async () => options.document);
+  const admit = admission(options);
+  for (const route of options.routes) register(app, route, admit);
+  return app;
+}
+
+function register(app: Api, route: Route, admit: Admission): void {
+  const callers = new WeakMap<FastifyRequest, Caller>();
+  const headers = Type.Object({ "idempotency-key": IDEMPOTENCY_KEY });
+  app.route({
+    method: route.method,
+    url: route.path.replaceAll(/\{(\w+)\}/g, ":$1"),
+    schema: {
+      params: route.params,
+      querystring: route.query,
+      ...(route.body === undefined ? {} : { body: route.body }),
+      ...(route.idempotent ? { headers } : {}),
+    },
+    onRequest: async (request, reply) => {
+      const admitted = await admit(request, reply, route);
+      if (isProblem(admitted)) return answerProblem(admitted, request, reply);
+      callers.set(request, admitted);
+    },
+    handler: async (request, reply) => {
+      const asked: Asked<unknown, unknown, unknown> = {
+        params: request.params,
+        query: request.query,
+        body: request.body,
+        caller: callers.get(request) as Caller,
+        idempotency_key: route.idempotent ? String(request.headers["idempotency-key"]) : "",
+      };
+      const answer = await route.handle(asked);
+      if (isProblem(answer)) return answerProblem(answer, request, reply);
+      return answerReply(answer, route, request, reply);
+    },
+  });
+}
+
+type Admission = (request: FastifyRequest, reply: FastifyReply, route: Route) => Promise<Caller | Problem>;
+
+/** Who asks, and whether they may. Whoever has no valid key is limited by address, so that keys cannot be tried out. */
+function admission({ authenticate, rate, clock }: ApiOptions): Admission {
+  const limit = createRateLimit(rate, clock);
+  const limited = (who: string, reply: FastifyReply): Problem | null => {
+    const seconds = limit(who);
+    if (seconds === 0) return null;
+    reply.header("retry-after", String(seconds));
+    return problem("API_RATE_LIMITED");
+  };
+  return async (request, reply, route) => {
+    const key = BEARER.exec(request.headers.authorization ?? "")?.[1];
+    const caller = key === undefined ? null : await authenticate(key);
+    if (caller === null) {
+      const said = problem(key === undefined ? "API_KEY_MISSING" : "API_KEY_UNKNOWN");
+      return limited(`address ${request.ip}`, reply) ?? said;
+    }
+    const tooMany = limited(`key ${caller.key_id}`, reply);
+    if (tooMany !== null) return tooMany;
+    return route.scopes.includes(caller.scope) ? caller : problem("API_SCOPE_MISSING");
+  };
+}
+
+function answerReply(answer: Reply<unknown>, route: Route, request: FastifyRequest, reply: FastifyReply) {
+  if (answer.etag !== undefined) {
+    const etag = `"${answer.etag}"`;
+    reply.header("etag", etag).header("cache-control", "private, max-age=31536000, immutable");
+    const known = String(request.headers["if-none-match"] ?? "").split(/\s*,\s*/);
+    if (known.includes(etag)) return reply.code(304).send();
+  } else {
+    reply.header("cache-control", "no-store");
+  }
+  return reply.code(answer.status ?? route.status).send(answer.body);
+}
+
+function answerProblem(said: Problem, request: FastifyRequest, reply: FastifyReply) {
+  const body = problemBody(said, request.id);
+  if (body.status === 401) reply.header("www-authenticate", "Bearer");
+  return reply
+    .code(body.status)
+    .type("application/problem+json")
+    .header("cache-control", "no-store")
+    .send(JSON.stringify(body));
+}
+
+function answerError(options: ApiOptions, error: unknown, request: FastifyRequest, reply: FastifyReply) {
+  const said = problemOf(error);
+  if (said !== null) return answerProblem(said, request, reply);
+  const about = {
+    err: error,
+    request_id: request.id,
+    method: request.method,
+    route: request.routeOptions.url,
+  };
+  if (options.isRetriable(error)) {
+    options.log.warn(about, "request could not be answered for now");
+    return answerProblem(problem("API_UNAVAILABLE"), request, reply.header("retry-after", "1"));
+  }
+  options.log.error(about, "request failed");
+  return answerProblem(problem("API_INTERNAL"), request, reply);
+}
+
+interface HttpError {
+  readonly code?: string;
+  readonly message: string;
+  readonly statusCode?: number;
+  readonly validation?: readonly { instancePath: string; message?: string; keyword: string }[];
+  readonly validationContext?: string;
+}
+
+/** What the framework found wrong with a request; null for an error that is not the caller's. */
+function problemOf(error: unknown): Problem | null {
+  const { code, message, statusCode = 500, validation, validationContext } = error as HttpError;
+  if (validation !== undefined) {
+    const faults = validation.map(
+      (it): Fault => ({
+        path: `${validationContext ?? ""}${it.instancePath}`,
+        code: it.keyword,
+        message: it.message ?? "is not valid",
+      }),
+    );
+    return problem("API_REQUEST_INVALID", message, faults);
+  }
+  if (code === "FST_ERR_CTP_BODY_TOO_LARGE") return problem("API_BODY_TOO_LARGE");
+  if (code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") return problem("API_MEDIA_TYPE");
+  return statusCode >= 400 && statusCode < 500 ? problem("API_REQUEST_INVALID", message) : null;
+}

@@ -1,0 +1,67 @@
+import { PRICING_OPERATIONS, type PricingOperations } from "./pricing-operations.ts";
+import { API_CODES, type ApiCode, type Fault } from "./problem.ts";
+
+export type PricingOperation = keyof PricingOperations;
+export type PricingClient = <Name extends PricingOperation>(
+  operation: Name,
+  asked: PricingOperations[Name]["asked"],
+) => Promise<PricingOperations[Name]["reply"]>;
+
+/** The API said no. */
+export class ApiFailure extends Error {
+  override readonly name = "ApiFailure";
+  readonly status: number;
+  readonly code: ApiCode | "";
+  readonly faults: readonly Fault[];
+
+  constructor(status: number, { code, title, detail, faults = [] }: ProblemAnswer) {
+    super([title ?? `the API answered ${status}`, detail].filter(Boolean).join(" "));
+    this.status = status;
+    this.code = code !== undefined && Object.hasOwn(API_CODES, code) ? (code as ApiCode) : "";
+    this.faults = faults;
+  }
+}
+
+interface ProblemAnswer {
+  readonly code?: string;
+  readonly title?: string;
+  readonly detail?: string;
+  readonly faults?: readonly Fault[];
+}
+
+interface AnyAsked {
+  readonly path?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string | undefined>>;
+  readonly header?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+const REQUEST_MS_MAX = 60_000;
+
+/**
+ * A client of the pricing API, typed by its description.
+ * @throws ApiFailure where the API says no; TypeError where it cannot be reached
+ */
+export function pricingClient({ url, key }: { readonly url: string; readonly key: string }): PricingClient {
+  return async (operation, asked) => {
+    const { method, path } = PRICING_OPERATIONS[operation];
+    const { path: parts = {}, query = {}, header = {}, body } = asked as AnyAsked;
+    const target = new URL(
+      url + path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(parts[name] ?? "")),
+    );
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) target.searchParams.set(name, value);
+    }
+    const type = body === undefined ? {} : { "content-type": "application/json" };
+    const answer = await fetch(target, {
+      method,
+      headers: { authorization: `Bearer ${key}`, ...type, ...header },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(REQUEST_MS_MAX),
+    });
+    const isJson = /^application\/(problem\+)?json/.test(answer.headers.get("content-type") ?? "");
+    const content: unknown = isJson ? await answer.json() : {};
+    if (!answer.ok) throw new ApiFailure(answer.status, content as ProblemAnswer);
+    return content as never;
+  };
+}

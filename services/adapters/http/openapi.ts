@@ -1,0 +1,100 @@
+import Type from "typebox";
+import { API_CODES } from "./problem.ts";
+import type { Route } from "./route.ts";
+
+interface ObjectSchema {
+  readonly properties?: Readonly<Record<string, object>>;
+  readonly required?: readonly string[];
+}
+
+const PROBLEM = Type.Object(
+  {
+    type: Type.String(),
+    title: Type.String(),
+    status: Type.Integer(),
+    code: Type.Union(Object.keys(API_CODES).map((code) => Type.Literal(code))),
+    detail: Type.Optional(Type.String()),
+    instance: Type.String(),
+    faults: Type.Optional(
+      Type.Array(Type.Object({ path: Type.String(), code: Type.String(), message: Type.String() })),
+    ),
+  },
+  { description: "Problem details, RFC 9457" },
+);
+
+/** As far as a client is made from it. Schemas are JSON Schema. */
+export interface OpenApiDocument {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, OpenApiOperation>>>>;
+}
+
+export interface OpenApiOperation {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly parameters: readonly {
+    readonly name: string;
+    readonly in: "path" | "query" | "header";
+    readonly required: boolean;
+    readonly schema: object;
+  }[];
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: object }>> };
+  readonly responses: Readonly<
+    Record<string, { readonly content: Readonly<Record<string, { readonly schema: object }>> }>
+  >;
+}
+
+export const IDEMPOTENCY_KEY = Type.String({ pattern: "^[!-~]{1,128}$" });
+
+/** The OpenAPI 3.1 document of the routes, as plain JSON. The same routes give the same document. */
+export function openApiDocument(
+  info: { title: string; version: string; description: string },
+  routes: readonly Route[],
+): OpenApiDocument {
+  const paths: Record<string, Record<string, object>> = {};
+  for (const route of routes) {
+    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation(route) };
+  }
+  const document = {
+    openapi: "3.1.0",
+    info: { ...info, license: { name: "Apache-2.0", identifier: "Apache-2.0" } },
+    security: [{ key: [] }],
+    paths,
+    components: {
+      securitySchemes: { key: { type: "http", scheme: "bearer", description: "An API key: mh_…" } },
+      schemas: { Problem: PROBLEM },
+    },
+  };
+  return JSON.parse(JSON.stringify(document));
+}
+
+function operation(route: Route): object {
+  const json = (schema: object) => ({ "application/json": { schema } });
+  return {
+    operationId: route.operation,
+    summary: route.summary,
+    description: `Scopes: ${route.scopes.join(", ")}.`,
+    parameters: [
+      ...parameters("path", route.params),
+      ...parameters("query", route.query),
+      ...(route.idempotent
+        ? [{ name: "Idempotency-Key", in: "header", required: true, schema: IDEMPOTENCY_KEY }]
+        : []),
+    ],
+    ...(route.body === undefined ? {} : { requestBody: { required: true, content: json(route.body) } }),
+    responses: {
+      [route.status]: { description: "Done", content: json(route.reply) },
+      default: {
+        description: "What is wrong",
+        content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+      },
+    },
+  };
+}
+
+function parameters(place: "path" | "query", schema: ObjectSchema): object[] {
+  return Object.entries(schema.properties ?? {}).map(([name, property]) => ({
+    name,
+    in: place,
+    required: schema.required?.includes(name) ?? false,
+    schema: property,
+  }));
+}

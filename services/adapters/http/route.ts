@@ -1,0 +1,87 @@
+import Type, { type Static, type TSchema } from "typebox";
+import type { Problem } from "./problem.ts";
+
+/** What an API key may do. An operator may do what a tenant may, for every tenant; an admin all of it, and keys. */
+export const SCOPES = ["tenant", "operator", "admin"] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** Whose request it is. `tenant_id` is empty unless the scope is tenant. */
+export interface Caller {
+  readonly key_id: string;
+  readonly scope: Scope;
+  readonly tenant_id: string;
+}
+
+export interface Asked<Params, Query, Body> {
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+  readonly caller: Caller;
+  /** Empty where the route does not ask for one. */
+  readonly idempotency_key: string;
+}
+
+export interface Reply<Body> {
+  readonly body: Body;
+  readonly status?: number;
+  /** For things that never change: its hash or id. */
+  readonly etag?: string;
+}
+
+export type Answer<Body> = Reply<Body> | Problem;
+
+const NOTHING = Type.Object({}, { additionalProperties: false });
+type Nothing = typeof NOTHING;
+
+interface Definition<P extends TSchema, Q extends TSchema, B extends TSchema, R extends TSchema> {
+  readonly method: "GET" | "POST" | "DELETE";
+  /** With parameters as `{name}`. */
+  readonly path: string;
+  /** The name that clients call it by. */
+  readonly operation: string;
+  readonly summary: string;
+  readonly scopes: readonly Scope[];
+  readonly params?: P;
+  readonly query?: Q;
+  readonly body?: B;
+  readonly reply: R;
+  readonly status?: 200 | 201 | 202;
+  /** Repeating the request under the same Idempotency-Key, which is then mandatory, repeats the answer only. */
+  readonly idempotent?: boolean;
+  readonly handle: (asked: Asked<Static<P>, Static<Q>, Static<B>>) => Promise<Answer<Static<R>>>;
+}
+
+/** A route, with its description for checks, for OpenAPI and for clients. */
+export interface Route {
+  readonly method: "GET" | "POST" | "DELETE";
+  readonly path: string;
+  readonly operation: string;
+  readonly summary: string;
+  readonly scopes: readonly Scope[];
+  readonly params: TSchema;
+  readonly query: TSchema;
+  readonly body: TSchema | undefined;
+  readonly reply: TSchema;
+  readonly status: number;
+  readonly idempotent: boolean;
+  readonly handle: (asked: Asked<unknown, unknown, unknown>) => Promise<Answer<unknown>>;
+}
+
+/** Declares a route; what its handler is given has been checked against the schemas. */
+export function route<
+  R extends TSchema,
+  P extends TSchema = Nothing,
+  Q extends TSchema = Nothing,
+  B extends TSchema = Nothing,
+>(definition: Definition<P, Q, B, R>): Route {
+  const { params = NOTHING, query = NOTHING, body, status = 200, idempotent = false } = definition;
+  return {
+    ...definition,
+    params,
+    query,
+    body,
+    status,
+    idempotent,
+    handle: definition.handle as Route["handle"],
+  };
+}

@@ -1,0 +1,63 @@
+import type { Clock } from "../adapters/clock/clock.ts";
+import { type Api, createApi } from "../adapters/http/api.ts";
+import { type OpenApiDocument, openApiDocument } from "../adapters/http/openapi.ts";
+import type { Rate } from "../adapters/http/rate-limit.ts";
+import type { Route } from "../adapters/http/route.ts";
+import type { Log } from "../adapters/log/log.ts";
+import { createAuthenticate } from "./keys.ts";
+import type { Books, CorrectionLog, Documents, Ledger } from "./ports.ts";
+import { accountRoutes } from "./routes/accounts.ts";
+import { bookRoutes } from "./routes/books.ts";
+import { chargeRoutes } from "./routes/charges.ts";
+import { correctionRoutes } from "./routes/corrections.ts";
+import { hourRoutes } from "./routes/hours.ts";
+import { keyRoutes } from "./routes/keys.ts";
+import { usageRoutes } from "./routes/usage.ts";
+
+export interface Pricing {
+  readonly documents: Documents;
+  readonly books: Books;
+  readonly ledger: Ledger;
+  readonly corrections: CorrectionLog;
+  readonly topic: string;
+  /** Older events than this are not accepted any more, so neither are their successors. */
+  readonly eventAgeMsMax: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly hash: (text: string) => string;
+  readonly newId: () => string;
+  readonly isRetriable: (error: unknown) => boolean;
+  readonly rate: Rate;
+}
+
+/** A price book, the largest body, has a few hundred bytes for each card. */
+const BODY_BYTES_MAX = 256 * 1024;
+const INFO = {
+  title: "Meterhouse pricing",
+  version: "1",
+  description: "Prices, charges and how each came about. Money and large integers are texts; times are UTC.",
+};
+
+function pricingRoutes(pricing: Pricing): Route[] {
+  return [
+    ...chargeRoutes(pricing),
+    ...usageRoutes(pricing),
+    ...hourRoutes(pricing),
+    ...accountRoutes(pricing),
+    ...correctionRoutes(pricing),
+    ...bookRoutes(pricing),
+    ...keyRoutes(pricing),
+  ];
+}
+
+/** The description of the API. It is the same whatever the API works with. */
+export function pricingDocument(pricing = {} as Pricing): OpenApiDocument {
+  return openApiDocument(INFO, pricingRoutes(pricing));
+}
+
+export function pricingApi(pricing: Pricing): Api {
+  const routes = pricingRoutes(pricing);
+  const document = pricingDocument(pricing);
+  const authenticate = createAuthenticate(pricing.documents, pricing, pricing.clock);
+  return createApi({ ...pricing, routes, document, authenticate, bodyBytesMax: BODY_BYTES_MAX });
+}

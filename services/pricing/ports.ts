@@ -1,0 +1,126 @@
+import type { Static } from "typebox";
+import type { Hour } from "../domain/ledger/hour.ts";
+import type { Verification } from "../domain/ledger/verification.ts";
+import type {
+  AccountingRow,
+  ChargedEvent,
+  ChargeShape,
+  ChargeTerms,
+  EventHistory,
+  EventRow,
+  HourRow,
+  RejectedRow,
+  SessionShape,
+  UsageLines,
+} from "./schemas.ts";
+
+export type ChargeLine = Static<typeof ChargeShape>;
+export type ChargeDetail = Static<typeof ChargeTerms>;
+export type StoredEvent = Static<typeof EventRow>;
+export type VoidOrder = Static<typeof EventHistory>["voids"][number];
+
+export type DocumentKind = "api_key" | "price_book" | "correction" | "idempotency";
+
+export interface NewDocument {
+  readonly kind: DocumentKind;
+  readonly id: string;
+  /** 1 for a new one; one more than the newest for a change. */
+  readonly version: number;
+  /** Plain JSON. */
+  readonly content: unknown;
+  readonly written_by: string;
+  readonly reason: string;
+}
+
+export interface WrittenDocument {
+  readonly id: string;
+  readonly version: number;
+  readonly content: unknown;
+  readonly written_by: string;
+  readonly reason: string;
+  /** Milliseconds since 1970, by the store's clock. */
+  readonly written_at: number;
+}
+
+/** What this service keeps: versioned documents, never changed. */
+export interface Documents {
+  newest(kind: DocumentKind, id: string): Promise<WrittenDocument | null>;
+  /** Newest first. */
+  versions(kind: DocumentKind, id: string, limit: number): Promise<readonly WrittenDocument[]>;
+  /** The newest versions in the order of their ids, after one. */
+  list(kind: DocumentKind, after: string, limit: number): Promise<readonly WrittenDocument[]>;
+  /** All or none; none if one of them is not the next version of its id. */
+  append(documents: readonly NewDocument[]): Promise<"written" | "version_taken">;
+}
+
+export interface Range {
+  readonly from: Hour;
+  /** Not included. */
+  readonly to: Hour;
+}
+
+/** What the log, the closed hours and their charges say. Nothing is written here. */
+export interface Ledger {
+  /** Current charges; of everybody and the operator if `billed_to` is empty. In the order of their ids. */
+  charges(range: Range, billed_to: string, after: string, limit: number): Promise<readonly ChargeLine[]>;
+  charge(charge_id: string): Promise<ChargeDetail | null>;
+  sessions(
+    charge: ChargeDetail,
+    after: string,
+    limit: number,
+  ): Promise<readonly Static<typeof SessionShape>[]>;
+  /** Of one session, or of all if it is empty. */
+  events(
+    charge: ChargeDetail,
+    session_id: string,
+    after: string,
+    limit: number,
+  ): Promise<readonly Static<typeof ChargedEvent>[]>;
+  usage(tenant_id: string, range: Range): Promise<Static<typeof UsageLines>>;
+  /** When the newest counted record was appended, milliseconds; null if none was since `since`. */
+  countedUntil(since: Hour): Promise<number | null>;
+  accounting(
+    range: Range,
+    tenant_id: string,
+    after: { hour: string; tenant_id: string },
+    limit: number,
+  ): Promise<readonly Static<typeof AccountingRow>[]>;
+  rejected(
+    filter: { code: string; tenant_id: string },
+    after: { partition: number; offset: string },
+    limit: number,
+  ): Promise<readonly Static<typeof RejectedRow>[]>;
+  event(event_id: string): Promise<StoredEvent | null>;
+  voidsOf(event_id: string): Promise<readonly VoidOrder[]>;
+  hours(
+    range: Range,
+    after: { hour: string; revision: number },
+    limit: number,
+  ): Promise<readonly Static<typeof HourRow>[]>;
+  /** Adds the hour up again; null if it has no such revision. Revision 0 stands for the newest. */
+  verify(hour: Hour, revision: number): Promise<Verification | null>;
+}
+
+export interface PublishedBook {
+  readonly hash: string;
+  /** Canonical JSON. */
+  readonly content: string;
+}
+
+export interface NewBook extends PublishedBook {
+  readonly name: string;
+  readonly effective_from: Hour;
+  readonly currency: string;
+}
+
+/** Published price books, which settlement rates by. */
+export interface Books {
+  published(): Promise<readonly PublishedBook[]>;
+  publish(book: NewBook): Promise<"published" | "overlaps" | "too_late">;
+}
+
+/** Where corrections go: the log that the probes write to. */
+export interface CorrectionLog {
+  /** Resolves once the records are safe. `key` is the event's id. */
+  send(records: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[]): Promise<void>;
+}

@@ -1,0 +1,44 @@
+import type { Clock } from "../../services/adapters/clock/clock.ts";
+import { compareText } from "../../services/domain/ledger/usage.ts";
+import type { DocumentKind, Documents, NewDocument, WrittenDocument } from "../../services/pricing/ports.ts";
+
+/** The pricing service's documents without a server. The contract suite holds it to the same answers as ClickHouse. */
+export class MemoryDocuments implements Documents {
+  readonly #clock: Clock;
+  readonly #written: (NewDocument & WrittenDocument)[] = [];
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  async newest(kind: DocumentKind, id: string): Promise<WrittenDocument | null> {
+    return (await this.versions(kind, id, 1))[0] ?? null;
+  }
+
+  async versions(kind: DocumentKind, id: string, limit: number): Promise<WrittenDocument[]> {
+    return this.#written
+      .filter((it) => it.kind === kind && it.id === id)
+      .toSorted((left, right) => right.version - left.version)
+      .slice(0, limit)
+      .map(withoutKind);
+  }
+
+  async list(kind: DocumentKind, after: string, limit: number): Promise<WrittenDocument[]> {
+    const ids = new Set(this.#written.filter((it) => it.kind === kind && it.id > after).map(({ id }) => id));
+    const sorted = [...ids].toSorted(compareText).slice(0, limit);
+    return Promise.all(sorted.map(async (id) => (await this.newest(kind, id)) as WrittenDocument));
+  }
+
+  async append(documents: readonly NewDocument[]): Promise<"written" | "version_taken"> {
+    const isNext = ({ kind, id, version }: NewDocument) =>
+      version === this.#written.filter((it) => it.kind === kind && it.id === id).length + 1;
+    if (!documents.every(isNext)) return "version_taken";
+    const written_at = this.#clock.nowMs();
+    this.#written.push(...documents.map((it) => ({ ...structuredClone(it), written_at })));
+    return "written";
+  }
+}
+
+function withoutKind({ kind: _kind, ...document }: NewDocument & WrittenDocument): WrittenDocument {
+  return structuredClone(document);
+}
