@@ -1,5 +1,5 @@
-// What a real network does to a probe's events: copies, damage, and ids used twice. Chosen by the ids themselves, so that
-// every run of the demo disturbs the same events.
+// What a real network does to a probe's events: copies, damage, and ids used twice. Chosen by their place in the order of
+// ids, which is the order of time, so that every run of the demo has the same account.
 import { recordDecoder, recordWriter } from "../../adapters/avro/codec.ts";
 import type { KnownSchema } from "../../adapters/avro/schemas.ts";
 import type { OutgoingRecord } from "../../adapters/kafka/producer.ts";
@@ -10,8 +10,8 @@ export interface Disturbance {
   readonly broken: OutgoingRecord[];
 }
 
-/** Of 256 events, how many are sent twice. */
-const COPIES_OF_256 = 8;
+/** One of so many records is sent twice. */
+const COPY_EVERY = 32;
 const CONFLICTS = 3;
 const LARGE_BYTES = 2_000_000;
 
@@ -28,7 +28,7 @@ export function disturbanceOf(
   const isEvent = recordDecoder(schemas, "gpu_time_event");
   const events = sorted.filter(({ value }) => isEvent(value) !== undefined);
   return {
-    copies: sorted.filter(({ key }) => (key.at(-1) ?? 0) < COPIES_OF_256),
+    copies: sorted.filter((_, i) => i % COPY_EVERY === 0),
     conflicts: events.slice(0, CONFLICTS).map(({ key, value }) => ({ key, value: withLastByte(value) })),
     broken:
       events.length === 0 ? [] : brokenCopies(events[0] as { key: Uint8Array; value: Uint8Array }, schemas),
