@@ -16,6 +16,10 @@ export async function openProducer(kafka: Kafka, topic: string): Promise<RecordP
   const producer = kafka.producer({
     createPartitioner: Partitioners.DefaultPartitioner,
     allowAutoTopicCreation: false,
+    // a retried request must not put its records into the log a second time; the processor would tell the copies, but
+    // whoever counts what was sent could not
+    idempotent: true,
+    maxInFlightRequests: 1,
   });
   await producer.connect();
   return {
