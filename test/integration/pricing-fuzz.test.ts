@@ -1,0 +1,70 @@
+// P10 over HTTP down to the server: what passes the description reaches ClickHouse as a value and never as a statement.
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/pricing-books.ts";
+import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/pricing-documents.ts";
+import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
+import { systemClock } from "../../services/adapters/clock/clock.ts";
+import { createLog } from "../../services/adapters/log/log.ts";
+import { formatHour } from "../../services/domain/ledger/hour.ts";
+import { pricingDocument } from "../../services/pricing/app.ts";
+import { ClickHouseLedger } from "../../services/pricing/ledger.ts";
+import { operationsOf, requestsOf } from "../support/fuzz.ts";
+import { bookDocument } from "../support/pricing.ts";
+import { type TestApi, testApi } from "../support/pricing-api.ts";
+import { ELEVEN, pass, settlementOver, sha256, TEN } from "../support/settlement.ts";
+import { freshDatabase, type TestDatabase } from "../support/stack.ts";
+import { appendBatch, batch } from "../support/usage-log.ts";
+
+const RUNS = 15;
+
+let database: TestDatabase;
+let api: TestApi;
+const failures: unknown[] = [];
+const known: Record<string, string[]> = {
+  hour: [formatHour(TEN)],
+  from: [formatHour(TEN)],
+  to: [formatHour(ELEVEN)],
+  tenant_id: ["tenant-01"],
+};
+
+beforeAll(async () => {
+  database = await freshDatabase();
+  const clickhouse = database.open("pricing");
+  const events = ["a", "b"].map((id) => ({ id, hour: TEN }));
+  await appendBatch(database.open("processor"), batch(0, 0, events));
+  await pass(settlementOver(new ClickHouseSettlementStore(database.open("settlement"), database.name)));
+  const log = createLog({ level: "silent", name: "test" });
+  api = await testApi({
+    documents: new ClickHousePricingDocuments(clickhouse, database.name, "pricing", systemClock),
+    books: new ClickHousePricingBooks(clickhouse, database.name, "pricing", systemClock),
+    ledger: new ClickHouseLedger(
+      clickhouse,
+      new ClickHouseSettlementStore(clickhouse, database.name),
+      sha256,
+    ),
+    log: { ...log, error: (fields) => void failures.push(fields) },
+  });
+  const charges = await api.ask("operator", {
+    url: `/v1/charges?from=${formatHour(TEN)}&to=${formatHour(ELEVEN)}`,
+  });
+  known["charge_id"] = charges.body.items.map((it) => String(it["charge_id"]));
+  const url = `/v1/charges/${known["charge_id"][0]}/events`;
+  const listed = await api.ask("operator", { url });
+  known["event_id"] = listed.body.items.map((it) => String(it["event_id"]));
+  expect([known["charge_id"].length, known["event_id"].length]).toEqual([1, 2]);
+});
+afterAll(() => database.drop());
+
+it.each(operationsOf(pricingDocument()))("%s %s", async (path, method, operation) => {
+  const requests = requestsOf(path, method, operation, known, bookDocument());
+  await fc.assert(
+    fc.asyncProperty(requests, async ({ operation: _operation, ...request }) => {
+      // An admin may do everything; a key that is gone is made up for by none.
+      const { status } = await api.ask("admin", request);
+      expect(failures).toEqual([]);
+      expect(status).toBeLessThan(500);
+    }),
+    { numRuns: RUNS, endOnFailure: true },
+  );
+});
