@@ -1,4 +1,4 @@
-"""The same hooks in the real library, where it is installed: a small model with random weights, on the GPU where
+"""The same hooks in the real library, where it is installed: a small model with random weights, on the GPU if
 there is one."""
 
 import pytest
