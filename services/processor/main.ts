@@ -22,7 +22,7 @@ import { createPipeline } from "./pipeline.ts";
 
 const LEASE_PARTS = 0.7;
 /** How long a stopping process waits for ClickHouse. */
-const LAST_INSERT_MS_MAX = 8_000;
+const LAST_INSERT_MS_MAX = 5_000;
 
 const config = configOrExit("processor", FIELDS);
 const log = createLog({ level: config.log_level, name: "processor" });
@@ -43,7 +43,7 @@ const PARTS = {
 await runProcess({ log }, async (life) => {
   const metrics = createMetrics("processor");
   let isReady = false;
-  await life.start(
+  const ops = await life.start(
     "ops server",
     () =>
       startOpsServer({
@@ -54,6 +54,7 @@ await runProcess({ log }, async (life) => {
       }),
     (server) => server.close(),
   );
+  log.info({ port: ops.port }, "metrics are served");
   const client = await life.start(
     "ClickHouse",
     () =>
