@@ -7,6 +7,12 @@ import { WholeBatch } from "./whole-batches.ts";
 export const firstOffset = (messages: readonly KafkaMessage[]): number =>
   messages[0] === undefined ? Number.NaN : wholeBatch(messages[0]).firstOffset;
 
+/** A day less than ClickHouse's DateTime holds. */
+const TIME_MAX_MS = (2 ** 32 - 86_400) * 1000;
+
+/** Topics without the broker's append time carry whatever a producer says: nothing of it may be beyond what is stored. */
+const producersTime = (ms: number): number => Math.min(Math.max(0, ms), TIME_MAX_MS);
+
 export class BatchRun implements RecordRun {
   readonly record = new KafkaRecord();
   private readonly messages: readonly KafkaMessage[];
@@ -51,7 +57,7 @@ export class BatchRun implements RecordRun {
     this.position++;
     const timeDelta = this.varint();
     record.offset = batch.firstOffset + this.varint();
-    record.ingestedAtMs = batch.appendedAtMs ?? batch.firstTimestampMs + timeDelta;
+    record.ingestedAtMs = batch.appendedAtMs ?? producersTime(batch.firstTimestampMs + timeDelta);
     record.keyLength = this.varint();
     record.keyStart = this.position;
     if (record.keyLength > 0) this.position += record.keyLength;

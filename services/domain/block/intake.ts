@@ -14,7 +14,7 @@ import type { Block, PartitionBatch } from "./block.ts";
 import type { Row } from "./columns.ts";
 import { addEventSlices, eventRejectHour } from "./event-rows.ts";
 import { rejectRow, totalsRow, voidRow } from "./other-rows.ts";
-import { copyOf, type KafkaRecord, recordOf } from "./record-run.ts";
+import { type KafkaRecord, recordOf } from "./record-run.ts";
 import { validateTotals, validateVoid } from "./validate-other.ts";
 
 /** A record whose hour is older than the memory: kept, with a copy of its bytes, until usage_log was asked. */
@@ -241,7 +241,7 @@ function late(
   hashLow: number,
   hashHigh: number,
 ): LateRecord {
-  const value = copyOf(record.bytes, record.valueStart, record.valueLength);
+  const value = record.bytes.subarray(record.valueStart, record.valueStart + record.valueLength);
   const copy = recordOf(record.offset, record.ingestedAtMs, id, value);
   return { record: copy, partition, space, id, hashLow, hashHigh };
 }

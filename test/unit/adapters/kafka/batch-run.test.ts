@@ -139,12 +139,18 @@ describe("records of whole record batches", () => {
   });
 
   it("carry the producer's time only where the broker does not put its own", async () => {
-    const timeDeltas = [0, 63, 2 ** 31, 2 ** 40, -5, -(2 ** 35)];
-    const records = timeDeltas.map((timeDelta, i) => ({ ...simple(i), timeDelta }));
-    const own = await read(batchOf(0, records, { attributes: 0, firstTimestampMs: 1_000 }));
-    expect(own.map(({ ingestedAtMs }) => ingestedAtMs)).toEqual(timeDeltas.map((delta) => 1_000 + delta));
-    const appended = await read(batchOf(0, records));
-    expect(new Set(appended.map(({ ingestedAtMs }) => ingestedAtMs))).toEqual(new Set([APPENDED_MS]));
+    const deltas = [0, 63, 2 ** 31, 2 ** 40, -5, -1_000];
+    const records = deltas.map((timeDelta, i) => ({ ...simple(i), timeDelta }));
+    const times = async (changes: Partial<RawBatch>): Promise<number[]> =>
+      (await read(batchOf(0, records, changes))).map(({ ingestedAtMs }) => ingestedAtMs);
+    expect(await times({ attributes: 0, firstTimestampMs: 1_000 })).toEqual(
+      deltas.map((delta) => 1_000 + delta),
+    );
+    // none at all, and one of a far future: both can be stored
+    expect(await times({ attributes: 0, firstTimestampMs: -1 })).toContain(0);
+    const far = await times({ attributes: 0, firstTimestampMs: 2 ** 53 - 2 ** 41 });
+    expect(Math.max(...far) / 1000).toBeLessThan(2 ** 32);
+    expect(new Set(await times({}))).toEqual(new Set([APPENDED_MS]));
   });
 
   it.each([

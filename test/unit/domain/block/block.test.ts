@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { encodeNative } from "../../../../services/adapters/clickhouse/native.ts";
+import { closingRows } from "../../../../services/domain/block/other-rows.ts";
 import { encodeEvent, encodeTotals, makeEvent, makeTotals } from "../../../support/events.ts";
 import { HOUR_MS, NOW_HOUR, NOW_MS, type Sent, TestIntake } from "../../../support/intake.ts";
 
@@ -64,7 +65,9 @@ describe("a block is full", () => {
       return event(`day-${i}`, { started_at: (endedMs - 24 * HOUR_MS) * 1000 }, endedMs);
     };
     expect(fill(days, day)).toBe(2);
-    for (const one of [stream, days]) {
+    const totals = new TestIntake({ block_rows_max: 10 });
+    expect(fill(totals, (i) => encodeTotals(makeTotals((NOW_HOUR - 5) * HOUR_MS, `t${i}`)))).toBe(10);
+    for (const one of [stream, days, totals]) {
       one.takeLate();
       expect(sendable(one)).toBeGreaterThan(0);
     }
@@ -108,9 +111,12 @@ describe("a block is full", () => {
     stream.block.clear();
     expect(stream.block.isEmpty).toBe(true);
     expect(stream.block.isFull).toBe(false);
-    const bytes = (one: TestIntake): Buffer =>
-      Buffer.concat(encodeNative(one.block, one.block.rows, { ingestDay: 1 }));
+    for (const one of [stream, before]) one.send(event("new"), 1);
+    const bytes = (one: TestIntake): Buffer => {
+      const rows = [...one.block.rows, ...closingRows(one.block, new Map())];
+      return Buffer.concat(encodeNative(one.block, rows, { ingestDay: 1 }));
+    };
     expect(bytes(stream)).toEqual(bytes(before));
-    expect(fill(stream, (i) => event(`new-${i}`))).toBe(9);
+    expect(fill(stream, (i) => event(`new-${i}`))).toBe(8);
   });
 });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { encodeNative } from "../../../../services/adapters/clickhouse/native.ts";
+import { closingRows } from "../../../../services/domain/block/other-rows.ts";
 import {
   encodeEvent,
   encodeTotals,
@@ -72,6 +73,23 @@ describe("a block", () => {
       { numRuns: 80 },
     );
   }, 30_000);
+
+  it.each([0, 1, (2 ** 32 - 86_400) * 1000])("can be sent if the append time is %d", (ingestedAtMs) => {
+    const stream = new TestIntake();
+    stream.memory.open(0, 0);
+    const event = makeEvent(NOW_MS, "strange time");
+    const then = makeEvent(ingestedAtMs, "then", { started_at: ingestedAtMs * 1000 });
+    const records = [
+      encodeEvent(event),
+      encodeEvent(then),
+      encodeVoid(makeVoid(then.event_id)),
+      { key: null, value: null },
+    ];
+    for (const record of records) stream.send(record, 0, ingestedAtMs);
+    const rows = [...stream.block.rows, ...closingRows(stream.block, new Map())];
+    expect(encodeNative(stream.block, rows, { ingestDay: 0 }).length).toBeGreaterThan(0);
+    expect(stream.account().received).toBe(4);
+  });
 
   it("keeps its dictionaries whole when texts of any length come by", () => {
     const lengths = [0, 1, 127, 128, 129, 255, 256, 16_383, 16_384, 20_000, 60_000];
