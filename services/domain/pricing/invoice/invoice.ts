@@ -136,25 +136,33 @@ export function invoiceText(invoice: Invoice): string {
 }
 
 function lineText(line: InvoiceLine): string {
-  return JSON.stringify([
-    line.line_id,
-    line.reference?.invoice_id ?? "",
-    line.reference?.line_id ?? "",
-    line.period_from,
-    line.kind,
-    line.name,
-    line.plan,
-    line.project_id,
-    line.model,
-    line.gpu_model,
-    line.mig_profile,
-    line.price_book,
-    line.unit,
-    line.tier,
-    formatDecimal(line.factor),
-    String(line.gpu_time_ns),
-    ...[line.quantity, line.unit_price, line.amount, line.rounded_amount].map(formatDecimal),
-  ]);
+  return JSON.stringify(Object.values(lineFields(line)));
+}
+
+/** Every field of a line as a text, in the order in which they are hashed. */
+export function lineFields(line: InvoiceLine): Readonly<Record<string, string>> {
+  return {
+    line_id: line.line_id,
+    adjusted_invoice_id: line.reference?.invoice_id ?? "",
+    adjusted_line_id: line.reference?.line_id ?? "",
+    period_from: String(line.period_from),
+    kind: line.kind,
+    name: line.name,
+    plan: line.plan,
+    project_id: line.project_id,
+    model: line.model,
+    gpu_model: line.gpu_model,
+    mig_profile: line.mig_profile,
+    price_book: line.price_book,
+    unit: line.unit,
+    tier: String(line.tier),
+    factor: formatDecimal(line.factor),
+    gpu_time_ns: String(line.gpu_time_ns),
+    quantity: formatDecimal(line.quantity),
+    unit_price: formatDecimal(line.unit_price),
+    amount: formatDecimal(line.amount),
+    rounded_amount: formatDecimal(line.rounded_amount),
+  };
 }
 
 /** ISO 4217 currencies whose minor unit is not a hundredth, by digits behind the point. */

@@ -1,15 +1,17 @@
 import { formatHour } from "../../ledger/hour.ts";
+import type { Invoice } from "../invoice/invoice.ts";
 import { bookInForce } from "../price-book.ts";
 import type { Contract, TenantHour } from "./statement.ts";
 import { type Period, planOf, type Subscription, subscriptionAt } from "./terms.ts";
 
 /** Why a tenant cannot be settled: what was handed in does not fit together. */
 export const SETTLEMENT_FAULTS = {
-  SETTLEMENT_PERIODS: "periods must begin before they end and follow one another without a gap",
+  SETTLEMENT_PERIODS:
+    "periods must begin before they end, follow one another without a gap and be those of earlier invoices",
   SETTLEMENT_SUBSCRIPTIONS: "subscriptions overlap, or end before they begin",
   SETTLEMENT_PLAN_UNKNOWN: "the book in force does not have the subscription's plan",
   SETTLEMENT_BOOK: "an hour was not rated by the book in force",
-  SETTLEMENT_CURRENCY: "a package, a credit or the candidate book is in another currency",
+  SETTLEMENT_CURRENCY: "a package, a credit, an invoice or the candidate book is in another currency",
   SETTLEMENT_TENANT: "a charge, subscription, package, credit or invoice is another tenant's",
 } as const;
 
@@ -30,12 +32,17 @@ export function settlementFaults(
   contract: Contract,
   periods: readonly Period[],
   hours: readonly TenantHour[],
+  invoices: readonly Invoice[],
 ): SettlementFault[] {
   const faults: SettlementFault[] = [];
   const fault = (code: SettlementFaultCode, about: string) => faults.push(settlementFault(code, about));
   periods.forEach(({ from, to }, index) => {
     const isNext = index === 0 || periods[index - 1]?.to === from;
-    if (from >= to || !isNext) fault("SETTLEMENT_PERIODS", formatHour(from));
+    const isCut = invoices.some(
+      (own) =>
+        own.period_from < to && from < own.period_to && !(own.period_from === from && own.period_to === to),
+    );
+    if (from >= to || !isNext || isCut) fault("SETTLEMENT_PERIODS", formatHour(from));
   });
   contract.subscriptions.forEach((subscription, index) => {
     const others = contract.subscriptions.slice(0, index);
@@ -46,15 +53,23 @@ export function settlementFaults(
   for (const { hour, price_book } of hours) {
     if (bookInForce(contract.books, hour)?.hash !== price_book) fault("SETTLEMENT_BOOK", formatHour(hour));
   }
-  for (const { prepaid_id, currency } of contract.prepaid) {
-    if (currency !== contract.currency) fault("SETTLEMENT_CURRENCY", prepaid_id);
+  const inCurrency = [
+    ...contract.prepaid.map(({ prepaid_id, currency }) => ({ id: prepaid_id, currency })),
+    ...invoices.map(({ invoice_id, currency }) => ({ id: invoice_id, currency })),
+  ];
+  for (const { id, currency } of inCurrency) {
+    if (currency !== contract.currency) fault("SETTLEMENT_CURRENCY", id);
   }
-  for (const id of foreign(contract, hours)) fault("SETTLEMENT_TENANT", id);
+  for (const id of foreign(contract, hours, invoices)) fault("SETTLEMENT_TENANT", id);
   for (const plan of missingPlans(contract, periods)) fault("SETTLEMENT_PLAN_UNKNOWN", plan);
   return faults;
 }
 
-function foreign({ tenant_id, ...contract }: Contract, hours: readonly TenantHour[]): string[] {
+function foreign(
+  { tenant_id, ...contract }: Contract,
+  hours: readonly TenantHour[],
+  invoices: readonly Invoice[],
+): string[] {
   const others = new Set<string>();
   for (const { charges } of hours) {
     for (const { payer, billed_to } of charges) {
@@ -64,6 +79,7 @@ function foreign({ tenant_id, ...contract }: Contract, hours: readonly TenantHou
   return [
     ...contract.subscriptions.filter((own) => own.tenant_id !== tenant_id).map((own) => own.subscription_id),
     ...contract.prepaid.filter((own) => own.tenant_id !== tenant_id).map((own) => own.prepaid_id),
+    ...invoices.filter((own) => own.tenant_id !== tenant_id).map((own) => own.invoice_id),
     ...others,
   ];
 }

@@ -53,7 +53,7 @@ export type StatementLine = LineIdentity & LineSums & { readonly unit_price: Dec
 export const NOTHING: LineSums = { quantity: 0n, gpu_time_ns: 0n, amount: 0n };
 
 /** The fields of a line that belongs to no usage. */
-export function lineIdentity(
+function lineIdentity(
   fields: Pick<LineIdentity, "period_from" | "kind" | "name"> & Partial<LineIdentity>,
 ): LineIdentity {
   return {

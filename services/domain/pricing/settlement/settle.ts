@@ -31,19 +31,29 @@ export type Settled =
       /** Null where everything has been invoiced. */
       readonly invoice: Invoice | null;
       readonly statements: readonly Statement[];
+      /** Revisions that the statements rest on: the same ones give the same invoice again. In order of hours. */
+      readonly rests_on: readonly HourRevision[];
       /** What is drawn from packages and credits at the end of the last period. */
       readonly closing: Drawn;
     };
 
+export type HourRevision = Pick<TenantHour, "hour" | "revision" | "price_book">;
+
 /** Settles one tenant in one currency. Pure: the same input gives the same invoice, ids included. */
 export function settle(input: SettlementInput): Settled {
   const hours = newestRevisions(input.hours);
-  const faults = settlementFaults(input, input.periods, hours);
+  const faults = settlementFaults(input, input.periods, hours, input.invoices);
   if (faults.length > 0) return { ok: false, faults };
   const balances = new Balances(input.opening);
   const statements = input.periods.map((period) => statementOf(period, input, hours, balances));
   const invoice = invoiceOf(input, statements);
-  return { ok: true, invoice, statements, closing: balances.drawn() };
+  return {
+    ok: true,
+    invoice,
+    statements,
+    rests_on: restsOn(hours, input.periods),
+    closing: balances.drawn(),
+  };
 }
 
 /** What finalised invoices of periods before `hour` have drawn from each package and credit. */
@@ -54,6 +64,13 @@ export function drawnBefore(invoices: readonly Invoice[], hour: Hour): Drawn {
     if (isDraw && line.period_from < hour) drawn.set(line.name, (drawn.get(line.name) ?? 0n) + line.quantity);
   }
   return drawn;
+}
+
+function restsOn(hours: readonly TenantHour[], periods: readonly Period[]): HourRevision[] {
+  return hours
+    .filter(({ hour }) => periods.some(({ from, to }) => from <= hour && hour < to))
+    .map(({ hour, revision, price_book }) => ({ hour, revision, price_book }))
+    .toSorted((a, b) => a.hour - b.hour);
 }
 
 function newestRevisions(hours: readonly TenantHour[]): TenantHour[] {

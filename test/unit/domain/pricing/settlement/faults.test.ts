@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { draftInvoice } from "../../../../../services/domain/pricing/invoice/invoice.ts";
 import { type SettlementInput, settle } from "../../../../../services/domain/pricing/settlement/settle.ts";
 import { bookWithPlan } from "../../../../support/plans.ts";
 import {
@@ -21,6 +22,11 @@ const subscription = (id: string, from: number, to: number | null, plan = "plan"
   to: to === null ? null : hourAt(to),
 });
 
+const ISSUED = draftInvoice(
+  { invoice_id: "issued", tenant_id: TENANT, currency: "USD", period_from: 0, period_to: 3600 },
+  [],
+);
+
 describe("settle refuses", () => {
   const book = publish(bookWithPlan({}));
   const later = publish(bookWithPlan({}, { effective_from: "2026-11-02T00:00:00Z" }));
@@ -35,6 +41,16 @@ describe("settle refuses", () => {
       { periods: [{ from: NOVEMBER.to, to: NOVEMBER.from }] },
       "SETTLEMENT_PERIODS 2026-12-01T00:00:00Z",
     ],
+    [
+      "a period that cuts an earlier invoice",
+      {
+        periods: [{ from: NOVEMBER.from, to: hourAt(24) }],
+        invoices: [{ ...ISSUED, period_from: NOVEMBER.from, period_to: NOVEMBER.to }],
+      },
+      "SETTLEMENT_PERIODS 2026-11-01T00:00:00Z",
+    ],
+    ["another tenant's invoice", { invoices: [{ ...ISSUED, tenant_id: "x" }] }, "SETTLEMENT_TENANT issued"],
+    ["an invoice in euros", { invoices: [{ ...ISSUED, currency: "EUR" }] }, "SETTLEMENT_CURRENCY issued"],
     [
       "overlapping subscriptions",
       { subscriptions: [subscription("a", 0, null), subscription("b", 5, 6)] },

@@ -55,6 +55,9 @@ describe("an hour of an H100 at 2.50 USD with half its memory and half its power
     const next = settled(
       input({ periods: [NOVEMBER, DECEMBER], hours: [second, third, first], invoices: [issued] }),
     ).invoice;
+    expect(settled(input({ hours: [second, third, first] })).rests_on).toEqual([
+      { hour: third.hour, revision: 3, price_book: third.price_book },
+    ]);
     expect(brief(next)).toEqual(["usage on_demand -0.129166666667 -0.322916666667"]);
     expect(next?.lines[0]?.reference).toEqual({
       invoice_id: issued.invoice_id,
