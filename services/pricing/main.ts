@@ -69,12 +69,12 @@ async function serve(): Promise<void> {
       () => startOpsServer({ host, port, metrics: createMetrics("pricing"), notReady: () => [] }),
       (server) => server.close(),
     );
-    const address = await life.start(
+    const apiPort = await life.start(
       "API",
       () => listen(api, { host: config.api_host, port: config.api_port, name: "METERHOUSE_API" }),
       () => api.close(),
     );
-    log.info({ address }, "the API answers");
+    log.info({ host: config.api_host, port: apiPort }, "the API answers");
   });
 }
 

@@ -1,0 +1,85 @@
+// The pricing service as it is run: a key from the command line, the API as a process of its own, the client, the end.
+import { execFile, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { pricingClient } from "../../services/adapters/http/client.ts";
+import { NODE_FLAGS } from "../../services/adapters/lifecycle/node-flags.ts";
+import { freshDatabase, sharedStack, type TestDatabase } from "../support/stack.ts";
+
+const MAIN = "services/pricing/main.ts";
+const run = promisify(execFile);
+
+let database: TestDatabase;
+let env: Record<string, string>;
+
+beforeEach(async () => {
+  database = await freshDatabase();
+  const { kafkaBrokers, clickhouseUrl, users } = sharedStack();
+  env = {
+    PATH: process.env["PATH"] ?? "",
+    METERHOUSE_KAFKA_BROKERS: kafkaBrokers.join(),
+    METERHOUSE_TOPIC: `events-${randomUUID()}`,
+    METERHOUSE_CLICKHOUSE_URL: clickhouseUrl,
+    METERHOUSE_CLICKHOUSE_DATABASE: database.name,
+    METERHOUSE_CLICKHOUSE_USER: users.pricing.user,
+    METERHOUSE_CLICKHOUSE_PASSWORD: users.pricing.password,
+    METERHOUSE_API_PORT: "0",
+    METERHOUSE_METRICS_PORT: "0",
+  };
+});
+afterEach(() => database.drop());
+
+const cli = (...args: string[]) => run(process.execPath, ["services/cli/main.ts", ...args], { env });
+
+it("makes a key, serves it, is asked on the command line, and ends in order", async () => {
+  const made = await cli("key", "create", "--scope", "operator", "--name", "finance", "--json");
+  const { key, key_id } = JSON.parse(made.stdout);
+  expect(
+    JSON.stringify(await database.open("pricing").query("SELECT * FROM pricing_documents")),
+  ).not.toContain(key);
+
+  const server = spawn(process.execPath, [...NODE_FLAGS, MAIN], {
+    env,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  try {
+    const lines: string[] = [];
+    let port = 0;
+    for await (const line of createInterface({ input: server.stderr })) {
+      lines.push(line);
+      const said = JSON.parse(line) as { msg: string; port?: number };
+      port = said.port ?? 0;
+      if (said.msg === "the API answers") break;
+    }
+    expect(port, lines.join("\n")).toBeGreaterThan(0);
+    const url = `http://127.0.0.1:${port}`;
+    const ask = pricingClient({ url, key });
+    expect(await ask("listPriceBooks", {})).toEqual({ items: [], next_cursor: null });
+    await expect(ask("listKeys", {})).rejects.toMatchObject({ code: "API_SCOPE_MISSING" });
+
+    env = { ...env, METERHOUSE_API_URL: url, METERHOUSE_API_KEY: key };
+    const absent = cli("history", "0".repeat(32));
+    await expect(absent).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining("API_NOT_FOUND") });
+    const admin = await cli("key", "create", "--scope", "admin", "--name", "root", "--json");
+    const root = pricingClient({ url, key: JSON.parse(admin.stdout).key });
+    const keys = await root("listKeys", {});
+    expect(keys.items.map(({ name }) => name).toSorted()).toEqual(["finance", "root"]);
+    expect(await root("revokeKey", { path: { key_id } })).toMatchObject({ is_revoked: true });
+  } finally {
+    const ended = once(server, "exit");
+    server.kill("SIGTERM");
+    expect(await ended).toEqual([0, null]);
+  }
+});
+
+it.each([
+  [["key", "create", "--scope", "tenant", "--name", "x"], "--tenant names the tenant"],
+  [["key", "create", "--scope", "king", "--name", "x"], "--scope must be tenant, operator, admin"],
+  [["key", "create", "--scope", "admin"], "--name says who the key is for"],
+  [["key", "steal"], 'there is no command "key steal"'],
+])("%j is refused with a sentence", async (args, sentence) => {
+  await expect(cli(...args)).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining(sentence) });
+});
