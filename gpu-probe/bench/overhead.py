@@ -136,6 +136,7 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--seconds", type=float, default=0.25)
     parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--only", default="", help="loops whose name has this in it")
     parser.add_argument("--others", type=int, default=8, help="rounds for the other methods")
     options = parser.parse_args()
     random.seed(1)
@@ -145,6 +146,8 @@ def main():
     print(costs, flush=True)
     results = []
     for loop in loops():
+        if options.only not in loop.name:
+            continue
         probed = Probed()
         methods = [(Nothing(), options.rounds // 3), (probed, options.rounds)]
         methods += [(make(), options.others) for make in OTHERS] if options.others else []

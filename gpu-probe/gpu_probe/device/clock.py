@@ -129,6 +129,8 @@ class StepClock:
         step = self._prepare()
         if step is not None:
             self._launch(step)
+            if self.failed is not None:
+                return None
             self._append(started(step.number, step.stream, step.host_begin_ns))
         return step
 

@@ -20,6 +20,7 @@ from .service import Service
 from .watch import Repeating
 
 _PAUSE_S = 0.05
+_BACKLOG = 1000
 
 
 class Runner(Protocol):
@@ -165,7 +166,8 @@ def follow(state_dir: Path, service: Service, pause_s: float = _PAUSE_S) -> None
         busy = service.poll()
         if gone and not busy and not service.open:
             return
-        if not busy:
+        # A backlog is read through; else what comes in gathers a little.
+        if busy < _BACKLOG:
             time.sleep(pause_s)
 
 

@@ -92,6 +92,7 @@ class Unit:
 
     def tick(self) -> None:
         """A sign of life, by which idle minutes are settled; tells what a full disk took."""
+        self.journal.prepare()
         now = self.host_ns()
         lost = self.journal.lost
         if lost != self._told_lost:
