@@ -213,7 +213,9 @@ describe("what is said of ClickHouse", () => {
 
   it("the reader may ask every question in the documents", async () => {
     const questions = documents.flatMap(({ text: body }) =>
-      [...body.matchAll(/curl .*-d '([^']+)'/g)].map(([, sql = ""]) => sql.replace(/ FORMAT \w+$/, "")),
+      [...body.matchAll(/curl .*\?database=.*-d '([^']+)'/g)].map(([, sql = ""]) =>
+        sql.replace(/ FORMAT \w+$/, ""),
+      ),
     );
     expect(questions.length).toBeGreaterThan(0);
     const reader = database.open("reader");

@@ -16,12 +16,15 @@ export class Feed {
   /** How many have been sent. */
   sent = 0;
   private readonly flow: Flow;
+  private readonly pauseMs: number;
   private readonly startMs = Date.now() - 60_000;
   private isOver = false;
   private readonly running: Promise<void>;
 
-  constructor(flow: Flow) {
+  /** @param pauseMs between two batches of 40 records */
+  constructor(flow: Flow, { pauseMs = PAUSE_MS } = {}) {
     this.flow = flow;
+    this.pauseMs = pauseMs;
     this.running = this.run();
     this.running.catch(() => undefined);
   }
@@ -37,7 +40,7 @@ export class Feed {
     while (!this.isOver) {
       await this.flow.send(Array.from({ length: BATCH }, (_, i) => this.record(this.sent + i)));
       this.sent += BATCH;
-      await pause(PAUSE_MS);
+      await pause(this.pauseMs);
     }
   }
 

@@ -49,10 +49,13 @@ export class Flow {
     this.producer = producer;
   }
 
-  static async open(target: FlowTarget, { partitions = 4 } = {}): Promise<Flow> {
+  /** With a topic of its own, unless another flow's is named. */
+  static async open(
+    target: FlowTarget,
+    { partitions = 4, topic = `events-${randomUUID()}` } = {},
+  ): Promise<Flow> {
     const log = createLog({ level: "silent", name: "test" });
     const kafka = openKafka({ brokers: target.kafkaBrokers, clientId: "test", log });
-    const topic = `events-${randomUUID()}`;
     await ensureTopic(kafka, {
       topic,
       partitions,
@@ -77,7 +80,7 @@ export class Flow {
     return {
       METERHOUSE_KAFKA_BROKERS: kafkaBrokers.join(),
       METERHOUSE_TOPIC: this.topic,
-      METERHOUSE_CONSUMER_GROUP: `group-${this.topic}`,
+      METERHOUSE_CONSUMER_GROUP: `${database}-${this.topic}`,
       METERHOUSE_CLICKHOUSE_URL: clickhouseUrl,
       METERHOUSE_CLICKHOUSE_DATABASE: database,
       METERHOUSE_CLICKHOUSE_USER: users.processor.user,

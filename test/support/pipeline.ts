@@ -27,7 +27,7 @@ const metrics = createMetrics("test");
 const silent = createLog({ level: "silent", name: "test" });
 
 /** Everything that was appended to one partition of a topic. */
-export class TestPartition {
+class TestPartition {
   readonly records: KafkaRecord[] = [];
 
   append(...records: readonly OutgoingRecord[]): void {

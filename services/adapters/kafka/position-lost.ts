@@ -2,7 +2,7 @@ import type { Kafka } from "kafkajs";
 import { type LogBounds, logBounds } from "./admin.ts";
 
 /** The log of Kafka no longer, or not yet, holds the position: records are lost or the topic is another one. */
-export class PositionLostError extends Error {
+class PositionLostError extends Error {
   constructor(topic: string, partition: number, position: number, { low, high }: LogBounds) {
     super(
       `Partition ${partition} of ${topic} holds offsets ${low} to ${high}, but usage_log goes on at ${position}. ` +
