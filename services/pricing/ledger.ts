@@ -2,7 +2,7 @@ import type { Static } from "typebox";
 import { type ClickHouse, loadQuery, type Params } from "../adapters/clickhouse/client.ts";
 import type { ClickHouseSettlementStore } from "../adapters/clickhouse/settlement-store.ts";
 import { HOUR_MS, idTimeMs } from "../domain/event/id.ts";
-import { HOUR_S, type Hour, parseHour } from "../domain/ledger/hour.ts";
+import { HOUR_MAX, HOUR_S, type Hour, parseHour } from "../domain/ledger/hour.ts";
 import { type Verification, verifyRevision } from "../domain/ledger/verification.ts";
 import type { ChargeDetail, ChargeLine, Ledger, Range, StoredEvent, VoidOrder } from "./ports.ts";
 import type {
@@ -149,7 +149,5 @@ function keyOf(charge: ChargeDetail) {
 /** The start of the hour that an event's id carries, no later than a DateTime column can hold. */
 function idHourStart(event_id: string): Hour {
   const hour = Math.floor(idTimeMs(Uint8Array.from(Buffer.from(event_id, "hex")), 0) / HOUR_MS) * HOUR_S;
-  return Math.min(hour, DATE_TIME_MAX);
+  return Math.min(hour, HOUR_MAX);
 }
-
-const DATE_TIME_MAX: Hour = 4_294_965_600;

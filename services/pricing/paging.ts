@@ -4,8 +4,6 @@ import { HOUR_S, type Hour, parseHour } from "../domain/ledger/hour.ts";
 import type { Range } from "./ports.ts";
 
 const LIMIT_DEFAULT = 100;
-/** The last hour that a DateTime column holds. */
-const HOUR_MAX: Hour = 4_294_965_600;
 
 interface Page<Item> {
   readonly items: Item[];
@@ -59,7 +57,7 @@ function readCursor(cursor: string, pattern: readonly RegExp[]): string[] | unde
 /** An hour that a column can hold, or what is wrong with it. */
 export function hourIn(name: string, text: string): Hour | Problem {
   const hour = parseHour(text);
-  if (hour !== null && hour >= 0 && hour <= HOUR_MAX) return hour;
+  if (hour !== null) return hour;
   const message = "is no hour that there is data for";
   return problem("API_REQUEST_INVALID", `${name} ${message}`, [{ path: name, code: "hour", message }]);
 }

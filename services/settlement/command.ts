@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { formatHour, type Hour, parseHour } from "../domain/ledger/hour.ts";
+import { formatHour, HOUR_MAX, type Hour, parseHour } from "../domain/ledger/hour.ts";
 import type { PassRequest } from "./pipeline.ts";
 
 /** What the process is asked to do. */
@@ -23,9 +23,6 @@ const OPTIONS = {
   "check-config": { type: "boolean" },
 } as const;
 
-/** Beyond every hour that a DateTime column holds. */
-const END_OF_TIME: Hour = 4_294_965_600;
-
 /** Reads the command line. Hours are written as 2026-01-31T10:00Z. */
 export function readCommand(argv: readonly string[]): Command {
   try {
@@ -44,7 +41,7 @@ export function readCommand(argv: readonly string[]): Command {
       case "close":
         return closeCommand(hour("through"), hour("hour"), reason, json);
       case "bill":
-        return { kind: "bill", from: hour("from") ?? 0, to: hour("to") ?? END_OF_TIME, json };
+        return { kind: "bill", from: hour("from") ?? 0, to: hour("to") ?? HOUR_MAX, json };
       case "verify": {
         const verified = hour("hour");
         const revision = Number(values.revision ?? 0);

@@ -2,16 +2,19 @@
 export type Hour = number;
 
 export const HOUR_S = 3600;
+/** The last hour whose end a DateTime column of ClickHouse (32 bits of seconds) holds too. */
+export const HOUR_MAX: Hour = 4_294_962_000;
 const PATTERN = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):00(?::00(?:\.0+)?)?Z$/;
 
-/** Reads an hour such as "2026-11-23T10:00:00Z" or "2026-11-23T10:00Z"; null for anything else. */
+/** Reads an hour such as "2026-11-23T10:00:00Z" or "2026-11-23T10:00Z"; null for anything else, and for hours that no column holds. */
 export function parseHour(text: string): Hour | null {
   const match = PATTERN.exec(text);
   if (match === null) return null;
   const [, year, month, day, hour] = match;
   const seconds = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour)) / 1000;
   // Date.UTC rolls 31 February over into March; writing the hour back finds that.
-  return formatHour(seconds).startsWith(`${year}-${month}-${day}T${hour}`) ? seconds : null;
+  const isReal = formatHour(seconds).startsWith(`${year}-${month}-${day}T${hour}`);
+  return isReal && seconds >= 0 && seconds <= HOUR_MAX ? seconds : null;
 }
 
 export function formatHour(hour: Hour): string {
