@@ -60,20 +60,20 @@ class NvmlDevice:
         self.errors = 0
 
     def facts(self) -> Facts:
-        nvml, handle = self._nvml, self._handle
-        name = self._ask(nvml.nvmlDeviceGetName, handle)
+        handle = self._handle
+        name = self._ask("nvmlDeviceGetName", handle)
         model = _text(name) if name is not None else "unknown"
-        memory = self._ask(nvml.nvmlDeviceGetMemoryInfo, handle)
+        memory = self._ask("nvmlDeviceGetMemoryInfo", handle)
         return Facts(
             uuid=self._uuid,
             model=_MIG_NAME.sub("", model).strip() or model,
             mig_profile=self._mig_profile(model),
             sharing=self._sharing(),
             memory_total_bytes=None if memory is None else int(memory.total),
-            power_limit_mw=self._ask(nvml.nvmlDeviceGetEnforcedPowerLimit, handle),
+            power_limit_mw=self._ask("nvmlDeviceGetEnforcedPowerLimit", handle),
             energy_quality=self._quality,
             nvlink=self._nvlink,
-            driver=_optional_text(self._ask(nvml.nvmlSystemGetDriverVersion)),
+            driver=_optional_text(self._ask("nvmlSystemGetDriverVersion")),
         )
 
     def read(self) -> Optional[PowerReading]:
@@ -82,7 +82,7 @@ class NvmlDevice:
             return None
         power = self._power_mw()
         if self._quality == "counter":
-            energy = self._ask(self._nvml.nvmlDeviceGetTotalEnergyConsumption, self._handle)
+            energy = self._ask("nvmlDeviceGetTotalEnergyConsumption", self._handle)
         else:
             energy = None if power is None else self._integrate(power)
         if energy is None:
@@ -95,17 +95,17 @@ class NvmlDevice:
         if self._is_mig:
             # The counter is the whole card's: other instances' work would be on this one's bill.
             return None
-        if self._ask(self._nvml.nvmlDeviceGetTotalEnergyConsumption, self._handle) is not None:
+        if self._ask("nvmlDeviceGetTotalEnergyConsumption", self._handle) is not None:
             return "counter"
         return None if self._power_mw() is None else "integral"
 
     def _power_mw(self) -> Optional[int]:
         nvml = self._nvml
-        values = self._ask(nvml.nvmlDeviceGetFieldValues, self._handle, [FIELD_POWER_INSTANT])
+        values = self._ask("nvmlDeviceGetFieldValues", self._handle, [FIELD_POWER_INSTANT])
         if values is not None and values[0].nvmlReturn == nvml.NVML_SUCCESS:
             return int(values[0].value.uiVal)
         # An average over a second on most cards.
-        power = self._ask(nvml.nvmlDeviceGetPowerUsage, self._handle)
+        power = self._ask("nvmlDeviceGetPowerUsage", self._handle)
         return None if power is None else int(power)
 
     def _integrate(self, power_mw: int) -> int:
@@ -120,7 +120,7 @@ class NvmlDevice:
     def _links(self) -> "tuple[Optional[int], Optional[int]]":
         nvml = self._nvml
         values = self._ask(
-            nvml.nvmlDeviceGetFieldValues,
+            "nvmlDeviceGetFieldValues",
             self._handle,
             [(FIELD_NVLINK_TX, SCOPE_ALL_LINKS), (FIELD_NVLINK_RX, SCOPE_ALL_LINKS)],
         )
@@ -142,18 +142,18 @@ class NvmlDevice:
     def _sharing(self) -> str:
         if os.environ.get("CUDA_MPS_PIPE_DIRECTORY") or os.environ.get("CUDA_MPS_ACTIVE_THREAD_PERCENTAGE"):
             return "mps"
-        if self._ask(self._nvml.nvmlDeviceGetMPSComputeRunningProcesses, self._handle):
+        if self._ask("nvmlDeviceGetMPSComputeRunningProcesses", self._handle):
             return "mps"
         # By number: in a container our own process has another id here.
-        processes = self._ask(self._nvml.nvmlDeviceGetComputeRunningProcesses, self._handle) or []
+        processes = self._ask("nvmlDeviceGetComputeRunningProcesses", self._handle) or []
         return "timeslice" if len(processes) > 1 else "exclusive"
 
-    def _ask(self, call: Any, *arguments: Any) -> Any:
-        """The answer, None where the hardware, the driver or our rights do not give it."""
+    def _ask(self, function: str, *arguments: Any) -> Any:
+        """The answer, None where the hardware, the driver, an older library or our rights do not give it."""
         try:
-            return call(*arguments)
+            return getattr(self._nvml, function)(*arguments)
         except (self._nvml.NVMLError, AttributeError) as error:
-            _log.debug("%s: %s", getattr(call, "__name__", call), error)
+            _log.debug("%s: %s", function, error)
             return None
 
 
@@ -176,13 +176,20 @@ def find_device(uuid: Optional[str], index: int, nvml: Any = None) -> Optional[N
     nvml = load_nvml() if nvml is None else nvml
     if nvml is None:
         return None
+    # CUDA gives a MIG instance's UUID without saying that it is one.
+    names = [] if uuid is None else [uuid, re.sub("^GPU-", "MIG-", uuid)]
+    for name in dict.fromkeys(names):
+        try:
+            return NvmlDevice(nvml, nvml.nvmlDeviceGetHandleByUUID(name.encode()), name)
+        except nvml.NVMLError as error:
+            _log.info("NVML has no device %s: %s", name, error)
+    if names:
+        return None
     try:
-        if uuid is not None:
-            return NvmlDevice(nvml, nvml.nvmlDeviceGetHandleByUUID(uuid.encode()), uuid)
         handle = nvml.nvmlDeviceGetHandleByIndex(index)
         return NvmlDevice(nvml, handle, _text(nvml.nvmlDeviceGetUUID(handle)))
     except nvml.NVMLError as error:
-        _log.info("NVML has no device %s: %s", uuid or index, error)
+        _log.info("NVML has no device %s: %s", index, error)
         return None
 
 

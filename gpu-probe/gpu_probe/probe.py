@@ -22,7 +22,17 @@ from .live.runner import Runner, make_runner
 from .live.unit import LiveBackend, Unit
 from .live.watch import Repeating, Watch
 from .metered import Function, metered
-from .scopes import CommunicationScope, Holder, Rows, SessionScope, SpanScope, StepScope, UseScope
+from .scopes import (
+    OPERATORS,
+    CommunicationScope,
+    Holder,
+    Rows,
+    SessionScope,
+    SpanScope,
+    SpreadScope,
+    StepScope,
+    UseScope,
+)
 from .session import KnownLabels, Session, check_text
 from .sharing import make_policy
 from .sharing.coefficients import Coefficients
@@ -44,7 +54,8 @@ class Probe:
 
     ``policy`` and ``coefficients`` share the steps. Cold starts go to the tenant ``operator``; with ``cold_start``
     off only what ``warmup`` brackets. ``record`` writes a trace for ``gpu-probe replay``. ``rank`` and
-    ``world_size`` default to the environment's RANK and WORLD_SIZE.
+    ``world_size`` default to the environment's RANK and WORLD_SIZE. ``spread`` is for one process whose model lies
+    over several devices: a step is timed on all of them, not on the thread's current one.
 
     Raises ValueError for arguments that are not possible, CudaUnavailable where there is no such device,
     OSError where the folder cannot be used. After that nothing raises because of what the GPU, the sensor or
@@ -66,6 +77,7 @@ class Probe:
         rank: Optional[int] = None,
         world_size: Optional[int] = None,
         busy_sampling: float = 0.0,
+        spread: bool = False,
         meter_options: Sequence[str] = (),
     ) -> None:
         make_policy(policy, coefficients)
@@ -104,6 +116,7 @@ class Probe:
         for unit in self._units:
             unit.read_power(always=True)
         self.busy: Optional[BusySampler] = BusySampler(busy_sampling) if busy_sampling else None
+        self._spread = spread
         self._alone = self._units[0] if len(self._units) == 1 else None
         self._runner.start()
         self._watch = Repeating("gpu-probe-watch", Watch(self._units), _WATCH_PAUSE_S)
@@ -182,7 +195,7 @@ class Probe:
 
     # Steps
 
-    def step(self, rows: Rows = None) -> StepScope:
+    def step(self, rows: Rows = None) -> Union[StepScope, SpreadScope]:
         """Measures the GPU work launched in the block, on the current stream, as one step.
 
         ``rows``: for each session in it (or its id) the tokens computed for it and the tokens in its context
@@ -190,6 +203,8 @@ class Probe:
         costs the GPU nothing. None: the current session. An empty list: nobody's, booked as unattributed. A step
         inside a step measures nothing, the outer one has it.
         """
+        if self._spread:
+            return SpreadScope(self, rows, lambda clock: clock.begin())
         return StepScope(self, rows)
 
     def communication(self) -> CommunicationScope:
@@ -199,11 +214,13 @@ class Probe:
 
     def warmup(
         self, model: str = "unknown", model_version: str = "unknown", phase: str = "warmup"
-    ) -> SpanScope:
+    ) -> Union[SpanScope, SpreadScope]:
         """GPU work launched in the block is the operator's; ``phase`` is warmup or load. A model warmed up this
         way has no more cold steps but those that compile or capture."""
         if phase not in ("warmup", "load"):
             raise ValueError(f"phase is warmup or load, not {phase!r}")
+        if self._spread:
+            return SpreadScope(self, OPERATORS, lambda clock: clock.begin_span(phase, model, model_version))
         return SpanScope(self, phase, model, model_version)
 
     def metered(self, **labels: Any) -> Callable[[Function], Function]:
@@ -234,14 +251,15 @@ class Probe:
 
     def counts(self) -> List[Dict[str, Any]]:
         """Per device: steps started, measured, missed, host_bound (launching them took most of their time); events
-        in the pool; times the clock was anchored anew; journal entries lost to a full disk; why measuring ended,
-        where it did."""
+        in the pool; times the clock was anchored anew; journal entries lost to a full disk; readings
+        of the sensor that failed; why measuring ended, where it did."""
         return [
             {
                 "gpu_uuid": unit.info.gpu_uuid,
                 **{name: getattr(unit.clock.counts, name) for name in unit.clock.counts.__slots__},
                 "in_flight": unit.clock.in_flight,
                 "lost": unit.journal.lost,
+                "sensor_errors": 0 if unit.backend.power is None else unit.backend.power.errors,
                 "failed": unit.clock.failed,
             }
             for unit in self._units
@@ -254,6 +272,10 @@ class Probe:
         if self._closed:
             return None
         return self._alone or self._units[current_device() % len(self._units)]
+
+    def units(self) -> Sequence[Unit]:
+        """All devices; none once closed."""
+        return () if self._closed else self._units
 
     def named_rows(self, rows: Rows) -> Sequence[Row]:
         """The rows that were meant."""

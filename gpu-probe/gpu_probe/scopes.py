@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from contextvars import Token
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Callable, Optional, Sequence, Tuple, Type, Union
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Tuple, Type, Union
 
-from .device.clock import LiveStep
+from .device.live_step import LiveStep
 from .integrations.protocol import Row, SessionHandle
 from .outcome import outcome_of
 from .session import Session
 
 if TYPE_CHECKING:
+    from .device.clock import StepClock
     from .live.unit import Unit
     from .probe import Probe
 
 # What a block holds while it is open: the step that has the GPU's time, where there is one.
 Rows = Union[None, Sequence[Row], Callable[[], Sequence[Row]]]
 Holder = Tuple["Unit", Optional[LiveStep]]
+# In place of rows: the operator's own use.
+OPERATORS: Sequence[Row] = []
 
 
 class StepScope:
@@ -61,6 +64,38 @@ class StepScope:
         unit.clock.end(step, probe.flat_rows(unit, rows))
         if probe.busy is not None:
             probe.busy.end()
+
+
+class SpreadScope:
+    """A step, or the operator's own use, of a model that lies over all devices of this process: each is timed."""
+
+    __slots__ = ("_begin", "_held", "_probe", "_rows", "_token")
+
+    def __init__(self, probe: Probe, rows: Rows, begin: Callable[[StepClock], Optional[LiveStep]]) -> None:
+        self._probe = probe
+        self._rows = rows
+        self._begin = begin
+        self._held: List[Holder] = []
+        self._token: Optional[Token[Optional[Holder]]] = None
+
+    def __enter__(self) -> None:
+        probe = self._probe
+        units = probe.units()
+        if units and probe.holder.get() is None:
+            self._held = [(unit, self._begin(unit.clock)) for unit in units]
+            self._token = probe.holder.set(self._held[0])
+
+    def __exit__(self, *_: object) -> None:
+        if self._token is None:
+            return
+        self._probe.holder.reset(self._token)
+        self._token = None
+        rows = None if self._rows is OPERATORS else self._probe.named_rows(self._rows)
+        for unit, step in self._held:
+            if step is not None:
+                if rows is None:
+                    unit.note_memory()
+                unit.clock.end(step, None if rows is None else self._probe.flat_rows(unit, rows))
 
 
 class SpanScope:
@@ -139,13 +174,13 @@ class SessionScope:
         self._labels = labels
         self._session: Optional[Session] = None
         self._use: Optional[UseScope] = None
-        self._step: Optional[StepScope] = None
+        self._step: Union[None, StepScope, SpreadScope] = None
 
     def __enter__(self) -> Session:
         session = self._open()
         tokens = session.prompt_tokens
         session.tokens_out = 0
-        self._step = StepScope(self._probe, ((session, tokens, tokens),))
+        self._step = self._probe.step(((session, tokens, tokens),))
         self._step.__enter__()
         return session
 

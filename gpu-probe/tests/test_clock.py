@@ -110,6 +110,35 @@ def test_nothing_is_recorded_or_queried_during_a_capture():
     assert len(scene.measured) == 1
 
 
+def test_a_step_beside_another_threads_capture_runs_unmeasured_and_is_never_idle():
+    scene = Scene()
+    scene.step(MS)
+    scene.gpu.other_captures = True
+    scene.step(5 * MS)
+    held = scene.clock.begin()
+    assert scene.clock.begin_communication(held) is None
+    scene.clock.end(held, [1, 1, 1])
+    scene.gpu.other_captures = False
+    scene.host.now += 20 * MS
+    scene.clock.harvest()
+    kinds = [entry.kind for entry in scene.journal.entries]
+    assert kinds.count(entries.STARTED) == 3
+    assert (kinds.count(entries.MEASURED), kinds.count(entries.MISSED)) == (1, 2)
+
+
+def test_a_capture_that_begins_inside_a_step_takes_its_events_back():
+    scene = Scene(pool=4)
+    step = scene.clock.begin()
+    begin = scene.clock.begin_communication(step)
+    scene.gpu.other_captures = True
+    scene.clock.end_communication(step, begin)
+    scene.clock.end(step, [1, 1, 1])
+    scene.gpu.other_captures = False
+    scene.clock.harvest()
+    assert scene.clock.counts.missed == 1
+    assert len(scene.clock._pool) == 4
+
+
 def test_a_lost_context_is_touched_no_more():
     scene = Scene()
     scene.step(5 * MS)

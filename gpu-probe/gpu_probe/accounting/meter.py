@@ -156,7 +156,8 @@ class GpuMeter:
         self._spans += 1
         session = Session(
             -self._spans,
-            f"{phase}-{self._info.gpu_uuid}-{begin_ns}",
+            # Numbered: two streams may begin at the same instant.
+            f"{phase}-{self._info.gpu_uuid}-{begin_ns}-{self._spans}",
             self._operator,
             OPERATOR_PROJECT,
             None,

@@ -11,84 +11,19 @@ import logging
 import threading
 from collections import deque
 from itertools import count
-from typing import Any, Callable, Deque, Dict, List, Optional, Protocol, Tuple
+from typing import Any, Callable, Deque, Dict, List, Optional
 
 from ..live import entries
 from ..live.entries import started
 from ..live.journal import Journal
+from .backend import Backend
+from .live_step import Counts, LiveStep
 
 _log = logging.getLogger("gpu_probe")
 # Elapsed times are float32 milliseconds: up to 4 s two neighbours are at most 0.25 us apart.
 REANCHOR_MS = 2000.0
 SILENCE_MS = 60_000.0
 _NS_PER_MS = 1_000_000
-
-
-class Backend(Protocol):
-    """The few calls that timing needs. Every call may raise RuntimeError once the GPU's context is lost."""
-
-    def event(self) -> Any:
-        """A new event, already created on the device."""
-        ...
-
-    def stream(self) -> int:
-        """The calling thread's current stream, as a number."""
-        ...
-
-    def record(self, event: Any, stream: int) -> None: ...
-
-    def query(self, event: Any) -> bool: ...
-
-    def elapsed_ms(self, begin: Any, end: Any) -> float: ...
-
-    def synchronize(self, event: Any) -> None: ...
-
-    def capturing(self) -> bool:
-        """Whether this thread's stream, or any thread in this process, is capturing a graph: then nothing may
-        be recorded or queried."""
-        ...
-
-    def compilations(self) -> int:
-        """A number that grows whenever something is compiled or captured."""
-        ...
-
-
-class LiveStep:
-    """A step between its begin and its reading."""
-
-    __slots__ = (
-        "begin",
-        "busy_ns",
-        "communication",
-        "compilations",
-        "compiled",
-        "end",
-        "host_begin_ns",
-        "host_end_ns",
-        "number",
-        "stream",
-    )
-
-    def __init__(self, number: int, stream: int, host_begin_ns: int, compilations: int) -> None:
-        self.number = number
-        self.stream = stream
-        self.host_begin_ns = host_begin_ns
-        self.host_end_ns = 0
-        self.compilations = compilations
-        self.compiled = False
-        self.begin: Any = None
-        self.end: Any = None
-        self.communication: Optional[List[Tuple[Any, Any]]] = None
-        self.busy_ns: Optional[int] = None
-
-
-class Counts:
-    """What happened since the start; for doctor, tests and the exporter."""
-
-    __slots__ = ("host_bound", "measured", "missed", "pool", "reanchored", "started")
-
-    def __init__(self) -> None:
-        self.started = self.measured = self.missed = self.host_bound = self.reanchored = self.pool = 0
 
 
 class StepClock:
@@ -149,9 +84,13 @@ class StepClock:
             return None
         backend = self._backend
         try:
-            if backend.capturing():
+            capturing = backend.capturing()
+            if capturing and backend.capturing_here():
                 return None
-            return LiveStep(next(self._numbers), backend.stream(), self._host_ns(), backend.compilations())
+            step = LiveStep(next(self._numbers), backend.stream(), self._host_ns(), backend.compilations())
+            # While another thread captures, the step runs all the same: without events, so it counts as missed.
+            step.blind = capturing
+            return step
         except RuntimeError as error:
             self.fail(error)
             return None
@@ -159,7 +98,7 @@ class StepClock:
     def _launch(self, step: LiveStep) -> None:
         self.counts.started += 1
         try:
-            begin = self._take()
+            begin = None if step.blind else self._take()
             if begin is not None:
                 step.begin = begin
                 self._backend.record(begin, step.stream)
@@ -176,7 +115,7 @@ class StepClock:
         backend = self._backend
         try:
             if step.begin is not None:
-                end = self._take()
+                end = None if backend.capturing() else self._take()
                 if end is None:
                     self._pool.append(step.begin)
                     step.begin = None
@@ -200,7 +139,7 @@ class StepClock:
         if self.failed is not None or step.begin is None:
             return None
         try:
-            event = self._take()
+            event = None if self._backend.capturing() else self._take()
             if event is not None:
                 self._backend.record(event, self._backend.stream())
             return event
@@ -212,7 +151,7 @@ class StepClock:
         if begin is None or self.failed is not None:
             return
         try:
-            end = self._take()
+            end = None if self._backend.capturing() else self._take()
             if end is None:
                 self._pool.append(begin)
                 return

@@ -63,6 +63,9 @@ class CpuBackend:
     def capturing(self) -> bool:
         return False
 
+    def capturing_here(self) -> bool:
+        return False
+
     def compilations(self) -> int:
         return 0
 

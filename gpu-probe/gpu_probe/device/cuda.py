@@ -98,6 +98,8 @@ class CudaBackend:
         properties = self._torch.cuda.get_device_properties(self.index)
         facts = None if self.power is None else self.power.facts()
         sharing = os.environ.get("GPU_PROBE_SHARING") or (facts.sharing if facts else "exclusive")
+        if sharing not in ("exclusive", "mps", "timeslice"):
+            raise ValueError(f"GPU_PROBE_SHARING is exclusive, mps or timeslice, not {sharing!r}")
         return DeviceInfo(
             node=os.environ.get("NODE_NAME") or platform.node() or "unknown",
             container_id=os.environ.get("POD_NAME") or None,
@@ -132,6 +134,9 @@ class CudaBackend:
 
     def capturing(self) -> bool:
         return _captures.active > 0 or bool(self._is_capturing())
+
+    def capturing_here(self) -> bool:
+        return bool(self._is_capturing())
 
     def compilations(self) -> int:
         dynamo = self._modules.get("torch._dynamo.utils")

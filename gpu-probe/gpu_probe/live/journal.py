@@ -20,13 +20,14 @@ import struct
 import threading
 import zlib
 from pathlib import Path
-from typing import Iterator, List, NamedTuple, Optional
+from typing import Callable, Iterator, List, NamedTuple, Optional
 
 MAGIC = b"GPJRN01\n"
 SEGMENT_BYTES = 4 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
 _HEAD = struct.Struct("<II")
 _TURN = 0xFFFFFFFF
+_GAP_BYTES = 64
 _POPULATE_WRITE = 23  # MADV_POPULATE_WRITE
 _TURN_BYTES = _TURN.to_bytes(4, "little")
 
@@ -44,11 +45,19 @@ class Place(NamedTuple):
 
 class Journal:
     """Writes. ``append`` may be called from any thread, does not block on a disk and does not raise: what finds
-    no room on a full disk is counted in ``lost``."""
+    no room on a full disk is counted in ``lost``, and ``gap`` makes of that number the first record that finds
+    room again."""
 
-    def __init__(self, folder: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        segment_bytes: int = SEGMENT_BYTES,
+        gap: Optional[Callable[[int], bytes]] = None,
+    ) -> None:
         self.folder = folder
         self.lost = 0
+        self._told = 0
+        self._gap = gap
         self._segment_bytes = segment_bytes
         self._number = -1
         self._map: Optional[mmap.mmap] = None
@@ -65,24 +74,12 @@ class Journal:
     def append(self, body: bytes) -> bool:
         """Whether there was room."""
         length = len(body)
-        head = _HEAD.pack(length, zlib.crc32(body))
         with self._mutex:
-            at = self._at
-            end = at + 8 + length
-            if end + 8 > self._segment_bytes:
-                if not self._turn(length):
-                    self.lost += 1
-                    return False
-                at = self._at
-                end = at + 8 + length
-            view = self._map
-            if view is None:
+            full = self._at + length + 2 * _HEAD.size > self._segment_bytes
+            if (full and not self._turn(length)) or self._map is None:
                 self.lost += 1
                 return False
-            # The body first: whoever sees the length sees the record.
-            view[at + 8 : end] = body
-            view[at : at + 8] = head
-            self._at = end
+            self._put(self._map, body)
             return True
 
     def forsake(self) -> None:
@@ -105,8 +102,8 @@ class Journal:
             self._next = self._create(self._number + 1)
 
     def _turn(self, length: int) -> bool:
-        """Begins the next segment."""
-        if length + 16 + len(MAGIC) > self._segment_bytes or self._lock is None:
+        """Begins the next segment, with room for a record of that length."""
+        if length + 16 + len(MAGIC) + _GAP_BYTES > self._segment_bytes or self._lock is None:
             return False
         fresh = self._next or self._create(self._number + 1)
         self._next = None
@@ -115,7 +112,18 @@ class Journal:
         if self._map is not None:
             self._map[self._at : self._at + 4] = _TURN_BYTES
         self._map, self._at, self._number = fresh, len(MAGIC), self._number + 1
+        if self._gap is not None and self.lost != self._told:
+            body = self._gap(self.lost - self._told)
+            self._told = self.lost
+            self._put(fresh, body)
         return True
+
+    def _put(self, view: mmap.mmap, body: bytes) -> None:
+        at = self._at
+        self._at = end = at + _HEAD.size + len(body)
+        # The body first: whoever sees the length sees the record.
+        view[at + _HEAD.size : end] = body
+        view[at : at + _HEAD.size] = _HEAD.pack(len(body), zlib.crc32(body))
 
     def _create(self, number: int) -> Optional[mmap.mmap]:
         """A segment, None where the disk has no room. Its blocks are reserved first: a map over a hole would end

@@ -332,13 +332,12 @@ class Translator:
 
     def _lost(self, fields: Tuple[int, int]) -> List[Record]:
         """The disk was full: what happened since the last entry is not known, and not idle either."""
-        begin, step = max(self._last_ns, self._timeline.settled), self._next_gap
-        self._next_gap += 1
-        records = self._failed((begin, 0))
-        end = max(fields[0], begin, self._timeline.settled)
+        step, self._next_gap = self._next_gap, self._next_gap + 1
+        records = self._failed((max(self._last_ns, self._timeline.settled), 0))
+        begin = max(self._last_ns, self._timeline.settled)
+        end = max(fields[0], begin)
         self._heard(end)
         self._timeline.advance(end)
-        begin = min(max(begin, self._timeline.settled), end) if records else begin
         return [*records, Submitted(step, ()), Missed(step, begin, end, self._timeline.settled)]
 
     def _heard(self, at_ns: int) -> None:

@@ -6,11 +6,12 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Protocol, Tuple
 
-from ..device.clock import Backend, StepClock
+from ..device.backend import Backend
+from ..device.clock import StepClock
 from ..device.interface import DeviceInfo
 from ..nvml import NvmlDevice
 from . import entries
-from .journal import Journal
+from .journal import SEGMENT_BYTES, Journal
 
 # A counter that stands still is still heard of.
 _POWER_SILENCE_NS = 1_000_000_000
@@ -46,14 +47,18 @@ class Unit:
         rank: int,
         world_size: int,
         meta: Dict[str, Any],
+        segment_bytes: int = SEGMENT_BYTES,
     ) -> None:
         self.backend = backend
         self.host_ns = host_ns
         self.info = backend.describe(host_ns(), rank, world_size)
-        self.journal = Journal(folder / f"{self.info.probe_start_ns}-{rank}")
+        self.journal = Journal(
+            folder / f"{self.info.probe_start_ns}-{rank}",
+            segment_bytes,
+            lambda lost: entries.pair(entries.LOST, host_ns(), lost),
+        )
         self.journal.append(entries.named(entries.META, {"info": self.info._asdict(), **meta}))
         self.clock = StepClock(backend, self.journal, host_ns)
-        self._told_lost = 0
         self._noted_begun = self._noted_ns = -1
         self._last_energy = -1
         self._last_power_ns = 0
@@ -91,15 +96,9 @@ class Unit:
         self.journal.append(entries.power(at, *reading))
 
     def tick(self) -> None:
-        """A sign of life, by which idle minutes are settled; tells what a full disk took."""
+        """A sign of life, by which idle minutes are settled."""
         self.journal.prepare()
-        now = self.host_ns()
-        lost = self.journal.lost
-        if lost != self._told_lost:
-            if not self.journal.append(entries.pair(entries.LOST, now, lost - self._told_lost)):
-                return
-            self._told_lost = lost
-        self.journal.append(entries.pair(entries.TICK, now))
+        self.journal.append(entries.pair(entries.TICK, self.host_ns()))
 
     def end(self, wait_s: float) -> None:
         """Waits for what is in flight, at most so long, and closes the journal."""

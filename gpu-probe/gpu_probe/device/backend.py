@@ -1,0 +1,37 @@
+"""What timing needs of a GPU."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+
+class Backend(Protocol):
+    """The few calls that timing needs. Every call may raise RuntimeError once the GPU's context is lost."""
+
+    def event(self) -> Any:
+        """A new event, already created on the device."""
+        ...
+
+    def stream(self) -> int:
+        """The calling thread's current stream, as a number."""
+        ...
+
+    def record(self, event: Any, stream: int) -> None: ...
+
+    def query(self, event: Any) -> bool: ...
+
+    def elapsed_ms(self, begin: Any, end: Any) -> float: ...
+
+    def synchronize(self, event: Any) -> None: ...
+
+    def capturing(self) -> bool:
+        """Whether any thread in this process is capturing a graph: then nothing may be queried."""
+        ...
+
+    def capturing_here(self) -> bool:
+        """Whether this thread's stream is capturing: what is launched now does not run now."""
+        ...
+
+    def compilations(self) -> int:
+        """A number that grows whenever something is compiled or captured."""
+        ...

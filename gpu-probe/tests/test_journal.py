@@ -1,0 +1,167 @@
+"""The journal that outlives its process: torn anywhere, damaged anywhere, full disks, readers that follow."""
+
+import errno
+import os
+import shutil
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gpu_probe.live import entries, journal
+from gpu_probe.live.journal import MAGIC, Journal, JournalError, JournalReader, Place
+
+
+def bodies(folder, place=None):
+    reader = JournalReader(folder, place)
+    found = list(reader.read())
+    reader.close()
+    return found
+
+
+def write(folder, records, **options):
+    log = Journal(folder, **options)
+    for record in records:
+        assert log.append(record)
+    return log
+
+
+def test_what_is_written_is_read_in_order_over_segments(tmp_path):
+    records = [bytes([number % 251 + 1]) * (number % 60 + 1) for number in range(400)]
+    log = write(tmp_path / "j", records, segment_bytes=1024)
+    assert bodies(tmp_path / "j") == records
+    assert len(list((tmp_path / "j").glob("*.journal"))) > 10
+    log.close()
+
+
+@settings(max_examples=50)
+@given(st.lists(st.one_of(st.binary(min_size=1, max_size=300), st.none(), st.just("prepare")), max_size=60))
+def test_a_reader_that_follows_sees_each_record_once(tmp_path_factory, actions):
+    folder = tmp_path_factory.mktemp("journal") / "j"
+    log, reader = Journal(folder, segment_bytes=512), JournalReader(folder)
+    written, read = [], []
+    for action in actions:
+        if action is None:
+            read += reader.read()
+        elif action == "prepare":
+            log.prepare()
+        else:
+            log.append(action)
+            written.append(action)
+    read += reader.read()
+    assert read == written
+    log.close()
+
+
+RECORDS = [b"first", b"second", bytes(range(1, 33))]
+LAST = 8 + len(RECORDS[-1])
+
+
+@pytest.mark.parametrize("at", range(LAST))
+def test_a_damaged_byte_anywhere_in_the_last_record_costs_that_record_only(tmp_path, at):
+    write(tmp_path / "j", RECORDS).close()
+    (path,) = (tmp_path / "j").glob("*.journal")
+    place = len(MAGIC) + sum(8 + len(record) for record in RECORDS) - LAST + at
+    with open(path, "r+b") as file:
+        file.seek(place)
+        byte = file.read(1)[0]
+        file.seek(place)
+        file.write(bytes([byte ^ 0x55]))
+    assert bodies(tmp_path / "j") == RECORDS[:-1]
+
+
+@pytest.mark.parametrize("length", range(LAST + 1))
+def test_a_record_torn_at_any_byte_costs_that_record_only(tmp_path, length):
+    """Pages that a machine's end did not bring to the disk are zeros, or missing."""
+    write(tmp_path / "j", RECORDS).close()
+    (path,) = (tmp_path / "j").glob("*.journal")
+    end = len(MAGIC) + sum(8 + len(record) for record in RECORDS)
+    whole = RECORDS if length == LAST else RECORDS[:-1]
+    os.truncate(path, end - LAST + length)
+    assert bodies(tmp_path / "j") == whole
+    os.truncate(path, end + 100)
+    assert bodies(tmp_path / "j") == whole
+
+
+@pytest.mark.parametrize("kept", range(len(MAGIC) + 1))
+def test_a_segment_torn_in_its_first_bytes_is_read_as_empty(tmp_path, kept):
+    write(tmp_path / "j", []).close()
+    (path,) = (tmp_path / "j").glob("*.journal")
+    os.truncate(path, kept)
+    assert bodies(tmp_path / "j") == []
+
+
+def test_reading_goes_on_from_a_place(tmp_path):
+    log = write(tmp_path / "j", [b"a", b"b"])
+    reader = JournalReader(tmp_path / "j")
+    assert list(reader.read()) == [b"a", b"b"]
+    place = reader.place
+    log.append(b"c")
+    assert bodies(tmp_path / "j", place) == [b"c"]
+    assert place == Place(0, len(MAGIC) + 18)
+    log.close()
+
+
+def test_a_full_disk_is_counted_and_writing_goes_on_when_there_is_room(tmp_path, monkeypatch):
+    log = Journal(tmp_path / "j", segment_bytes=256)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    reserve = os.posix_fallocate
+    monkeypatch.setattr(journal.os, "posix_fallocate", full)
+    taken = sum(log.append(b"x" * 20) for _ in range(30))
+    assert 0 < taken < 30 and log.lost == 30 - taken
+    assert not list((tmp_path / "j").glob("00000001*")), "nothing half made stays on the disk"
+    monkeypatch.setattr(journal.os, "posix_fallocate", reserve)
+    assert log.append(b"y" * 20)
+    assert bodies(tmp_path / "j") == [b"x" * 20] * taken + [b"y" * 20]
+    log.close()
+
+
+def test_the_writer_is_gone_once_it_is_closed(tmp_path):
+    log = write(tmp_path / "j", [b"a"])
+    reader = JournalReader(tmp_path / "j")
+    assert not reader.writer_is_gone()
+    log.close()
+    assert reader.writer_is_gone()
+    assert not log.append(b"x" * (journal.SEGMENT_BYTES // 2)) and log.lost == 1
+
+
+def test_one_writer_a_folder(tmp_path):
+    log = write(tmp_path / "j", [])
+    with pytest.raises(FileExistsError):
+        Journal(tmp_path / "j")
+    log.close()
+    shutil.rmtree(tmp_path / "j")
+
+
+def test_a_folder_that_cannot_be_reserved_is_told(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(journal.os, "posix_fallocate", full)
+    with pytest.raises(JournalError, match="no room"):
+        Journal(tmp_path / "j")
+
+
+@pytest.mark.parametrize(
+    "body, kind, value",
+    [
+        (entries.started(7, 3, 9), entries.STARTED, (7, 3, 9)),
+        (entries.closed(4, 5, "timeout", None), entries.CLOSED, (4, 5, "timeout", None)),
+        (entries.closed(4, 5, "ok", 0), entries.CLOSED, (4, 5, "ok", 0)),
+        (entries.measured(1, 2, 3, 4, 5, 6, 1, None), entries.MEASURED, (1, 2, 3, 4, 5, 6, 1, None)),
+        (entries.measured(1, 2, 3, 4, 5, 6, 0, 0), entries.MEASURED, (1, 2, 3, 4, 5, 6, 0, 0)),
+        (entries.missed(1, 2, 3), entries.MISSED, (1, 2, 3)),
+        (entries.power(1, 2, 3, None, 0), entries.POWER, (1, 2, 3, None, 0)),
+        (entries.memory(1, 2, 3), entries.MEMORY, (2, 3)),
+        (entries.pair(entries.LOST, 1, 2), entries.LOST, (1, 2)),
+        (entries.named(entries.SPAN, {"phase": "load", "model": "ü"}), entries.SPAN, {"phase": "load", "model": "ü"}),
+    ],
+)
+def test_entries_come_back(body, kind, value):
+    entry = entries.decode(body)
+    assert entry.kind == kind
+    got = entry.value[-2:] if kind == entries.MEMORY else entry.value
+    assert got == value
