@@ -12,6 +12,9 @@ import { chargeRoutes } from "./routes/charges.ts";
 import { correctionRoutes } from "./routes/corrections.ts";
 import { hourRoutes } from "./routes/hours.ts";
 import { keyRoutes } from "./routes/keys.ts";
+import { packageRoutes } from "./routes/packages.ts";
+import { subscriptionRoutes } from "./routes/subscriptions.ts";
+import { tenantRoutes } from "./routes/tenants.ts";
 import { usageRoutes } from "./routes/usage.ts";
 
 export interface Pricing {
@@ -46,6 +49,9 @@ function pricingRoutes(pricing: Pricing): Route[] {
     ...accountRoutes(pricing),
     ...correctionRoutes(pricing),
     ...bookRoutes(pricing),
+    ...tenantRoutes(pricing),
+    ...subscriptionRoutes(pricing),
+    ...packageRoutes(pricing),
     ...keyRoutes(pricing),
   ];
 }

@@ -2,6 +2,7 @@ import type { Caller } from "../adapters/http/route.ts";
 import { formatHour } from "../domain/ledger/hour.ts";
 import { compareText } from "../domain/ledger/usage.ts";
 import { canonicalPriceBook, type PriceBook, readPriceBook } from "../domain/pricing/price-book.ts";
+import type { PublishedBook } from "../domain/pricing/settlement/terms.ts";
 import type { Books, Documents, NewBook } from "./ports.ts";
 
 export interface KnownBook extends NewBook {
@@ -44,6 +45,18 @@ export async function findBook(
   caller: Pick<Caller, "scope">,
 ): Promise<KnownBook | undefined> {
   return (await knownBooks(shelf, caller)).find(({ hash }) => hash === price_book);
+}
+
+/** Every published book with its hash, as settlement takes them. */
+export async function publishedBooks(shelf: Pick<Shelf, "books" | "hash">): Promise<PublishedBook[]> {
+  const stored = await shelf.books.published();
+  return stored.map(({ hash, content }) => {
+    const read = readPriceBook(JSON.parse(content));
+    if (!read.ok || shelf.hash(content) !== hash) {
+      throw new Error(`The published price book ${hash} is not what its hash says: it was changed.`);
+    }
+    return { ...read.book, hash };
+  });
 }
 
 export function bookPlace({ effective_from, hash }: Pick<KnownBook, "effective_from" | "hash">) {

@@ -46,6 +46,12 @@ export class ClickHouseLedger implements Ledger {
     return row ?? null;
   }
 
+  async billedTenants(tenant_id: string, after: string, limit: number): Promise<string[]> {
+    const params = { tenant_id, after, limit };
+    const rows = await this.#ask<{ billed_to: string }>("pricing_billed_tenants", params);
+    return rows.map(({ billed_to }) => billed_to);
+  }
+
   sessions(charge: ChargeDetail, after: string, limit: number): Promise<Static<typeof SessionShape>[]> {
     return this.#ask("pricing_charge_sessions", { ...keyOf(charge), after, limit });
   }

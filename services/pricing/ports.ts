@@ -19,7 +19,7 @@ export type ChargeDetail = Static<typeof ChargeTerms>;
 export type StoredEvent = Static<typeof EventRow>;
 export type VoidOrder = Static<typeof EventHistory>["voids"][number];
 
-export type DocumentKind = "api_key" | "price_book" | "correction" | "idempotency";
+export type DocumentKind = "api_key" | "price_book" | "correction" | "idempotency" | "tenant";
 
 export interface NewDocument {
   readonly kind: DocumentKind;
@@ -64,6 +64,8 @@ export interface Ledger {
   /** Current charges; of everybody and the operator if `billed_to` is empty. In the order of their ids. */
   charges(range: Range, billed_to: string, after: string, limit: number): Promise<readonly ChargeLine[]>;
   charge(charge_id: string): Promise<ChargeDetail | null>;
+  /** Tenants that have charges, in the order of their ids: the one that is named if it has any, or all after a place. */
+  billedTenants(tenant_id: string, after: string, limit: number): Promise<readonly string[]>;
   sessions(
     charge: ChargeDetail,
     after: string,

@@ -4,25 +4,29 @@ import { REJECT_CODES } from "../domain/event/codes.ts";
 import { ENUMS } from "../domain/event/record.ts";
 import { TERMS } from "../domain/pricing/charges.ts";
 
-const closed = <P extends TProperties>(properties: P) =>
+export const closed = <P extends TProperties>(properties: P) =>
   Type.Object(properties, { additionalProperties: false });
-const nullable = <P extends TProperties[string]>(schema: P) => Type.Union([schema, Type.Null()]);
+export const nullable = <P extends TProperties[string]>(schema: P) => Type.Union([schema, Type.Null()]);
 
-const Text = Type.String();
+/** One of several words. */
+export const oneOf = <W extends string>(words: readonly W[]) =>
+  Type.Unsafe<W>(Type.Union(words.map((word) => Type.Literal(word))));
+
+export const Text = Type.String();
 const Whole = Type.String({ pattern: "^-?[0-9]{1,39}$", description: "A whole number" });
-const Decimal = Type.String({
+export const Decimal = Type.String({
   pattern: "^-?[0-9]{1,26}[.][0-9]{12}$",
   description: "A decimal of 12 digits",
 });
-const Count = Type.Integer({ minimum: 0 });
-const Moment = Type.String({ description: "A moment in UTC, such as 2026-11-23T10:00:00.123Z" });
+export const Count = Type.Integer({ minimum: 0 });
+export const Moment = Type.String({ description: "A moment in UTC, such as 2026-11-23T10:00:00.123Z" });
 const Hash = Type.String({ pattern: "^[0-9a-f]{64}$" });
 
-const HourText = Type.String({
+export const HourText = Type.String({
   pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:00(:00([.]0{1,9})?)?Z$",
   description: "The start of an hour in UTC, such as 2026-11-23T10:00:00Z",
 });
-const TenantId = Type.String({ minLength: 1, maxLength: 128 });
+export const TenantId = Type.String({ minLength: 1, maxLength: 128 });
 const EventId = Type.String({ pattern: "^[0-9a-f]{32}$", description: "The 16 bytes of the id" });
 const ChargeId = Type.String({ pattern: "^[0-9]{10}-[0-9]{1,9}-[0-9]{1,9}-[0-9a-f]{24}$" });
 const Revision = Type.String({ pattern: "^[0-9]{1,9}$", description: "A revision; the newest if absent" });
@@ -34,10 +38,12 @@ const Limit = Type.String({
   pattern: "^([1-9][0-9]{0,2}|1000)$",
   description: "Entries of a page, 1 to 1000",
 });
-const Reason = Type.String({
+/** Neither control characters nor halves of a surrogate pair, which have no UTF-8. */
+const NO_TEXT = "\\u007f-\\u009f\\ud800-\\udfff";
+export const Reason = Type.String({
   minLength: 1,
   maxLength: 256,
-  pattern: "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\u0000-\\u0020\\u007f-\\u009f]$",
+  pattern: `^[^\\u0000-\\u001f${NO_TEXT}]*[^\\u0000-\\u0020${NO_TEXT}]$`,
 });
 
 export const PAGE = { cursor: Type.Optional(Cursor), limit: Type.Optional(Limit) };
@@ -234,7 +240,11 @@ export const EventHistory = closed({
 });
 export const VoidBody = closed({ reason: Reason });
 
-const Name = Type.String({ minLength: 1, maxLength: 128, pattern: "^[^\\u0000-\\u001f\\u007f-\\u009f]*$" });
+export const Name = Type.String({
+  minLength: 1,
+  maxLength: 128,
+  pattern: `^[^\\u0000-\\u001f${NO_TEXT}]*$`,
+});
 const Quantity = Type.String({ pattern: "^[0-9]{1,15}$", description: "A whole number below 10^15" });
 const Tokens = Type.Integer({ minimum: 0, maximum: 4_294_967_295 });
 export const Changes = Type.Object(

@@ -67,7 +67,7 @@ export function requestsOf(
   );
   const schema = operation.requestBody?.content["application/json"]?.schema;
   return fc
-    .record({ parts: fc.tuple(...values), payload: bodyOf(schema, book) })
+    .record({ parts: fc.tuple(...values), payload: bodyOf(schema, known, book) })
     .map(({ parts, payload }) => {
       const of = (place: string) => parts.filter(({ it, isSent }) => it.in === place && isSent);
       const filled = of("path").reduce(
@@ -112,12 +112,13 @@ function textFor(name: string, schema: Schema, known: Known): fc.Arbitrary<strin
 }
 
 function textOf(schema: Schema): fc.Arbitrary<string> {
-  return allowed(schema).map((value) => (typeof value === "string" ? value : JSON.stringify(value)));
+  return allowed(schema, {}).map((value) => (typeof value === "string" ? value : JSON.stringify(value)));
 }
 
-function allowed(schema: Schema): fc.Arbitrary<unknown> {
+/** A value that the schema allows; mostly one that is there, in fields that are known by their names. */
+function allowed(schema: Schema, known: Known): fc.Arbitrary<unknown> {
   if (schema.const !== undefined) return fc.constant(schema.const);
-  if (schema.anyOf !== undefined) return fc.oneof(...schema.anyOf.map(allowed));
+  if (schema.anyOf !== undefined) return fc.oneof(...schema.anyOf.map((it) => allowed(it, known)));
   switch (schema.type) {
     case "string":
       return schema.pattern === undefined
@@ -130,12 +131,19 @@ function allowed(schema: Schema): fc.Arbitrary<unknown> {
     case "null":
       return fc.constant(null);
     case "array":
-      return fc.array(allowed(schema.items ?? {}));
+      return fc.array(allowed(schema.items ?? {}, known));
     case "object": {
       const fields = Object.entries(schema.properties ?? {});
       const requiredKeys = fields.map(([name]) => name).filter((name) => schema.required?.includes(name));
       const record: Record<string, fc.Arbitrary<unknown>> = {};
-      for (const [name, own] of fields) record[name] = allowed(own);
+      for (const [name, own] of fields) {
+        const there = known[name];
+        const any = { weight: 1, arbitrary: allowed(own, known) };
+        record[name] =
+          there === undefined
+            ? any.arbitrary
+            : fc.oneof(any, { weight: 6, arbitrary: fc.constantFrom(...there) });
+      }
       return fc.record(record, { requiredKeys });
     }
     default:
@@ -143,9 +151,9 @@ function allowed(schema: Schema): fc.Arbitrary<unknown> {
   }
 }
 
-function bodyOf(schema: Schema | undefined, book: unknown): fc.Arbitrary<string | undefined> {
+function bodyOf(schema: Schema | undefined, known: Known, book: unknown): fc.Arbitrary<string | undefined> {
   if (schema === undefined) return fc.constant(undefined);
-  const good = schema.type === undefined ? fc.constant(book) : allowed(schema);
+  const good = schema.type === undefined ? fc.constant(book) : allowed(schema, known);
   return fc.oneof(
     { weight: 6, arbitrary: good.map((value) => JSON.stringify(value)) },
     {

@@ -31,6 +31,11 @@ export function memoryLedger(rows: LedgerRows): Ledger {
         .slice(0, limit)
         .map(line),
     charge: async (charge_id) => rows.charges.find((it) => it.charge_id === charge_id) ?? null,
+    billedTenants: async (tenant_id, after, limit) =>
+      [...new Set(rows.charges.filter(({ payer }) => payer === "tenant").map((it) => it.billed_to))]
+        .filter((it) => (tenant_id === "" ? it > after : it === tenant_id))
+        .toSorted()
+        .slice(0, limit),
     sessions: async (_charge, after, limit) =>
       rows.sessions.filter(({ session_id }) => session_id > after).slice(0, limit),
     events: async (_charge, session_id, after, limit) =>

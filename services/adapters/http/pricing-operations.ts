@@ -38,6 +38,26 @@ export interface PricingOperations {
   diffPriceBooks: { asked: { path: { readonly price_book: string }; query: { readonly against: string } }; reply: { readonly before: string; readonly after: string; readonly changes: readonly ({ readonly path: string; readonly before: string | null; readonly after: string | null })[] } };
   /** Publishes a draft: from its hour on, hours are rated by it, and it never changes again. */
   publishPriceBook: { asked: { path: { readonly price_book: string }; header: { readonly "Idempotency-Key": string } }; reply: { readonly price_book: string; readonly name: string; readonly effective_from: string; readonly currency: string; readonly status: "draft" | "published" } };
+  /** Writes a tenant down, with the currency that it is invoiced in. */
+  createTenant: { asked: { header: { readonly "Idempotency-Key": string }; body: { readonly tenant_id: string; readonly name: string; readonly currency: string; readonly reason: string } }; reply: { readonly tenant_id: string; readonly name: string; readonly currency: string; readonly version: number; readonly written_at: string | null } };
+  /** Tenants that were written down or have charges; a tenant sees itself. */
+  listTenants: { asked: { query?: { readonly cursor?: string; readonly limit?: string } }; reply: { readonly items: readonly ({ readonly tenant_id: string; readonly name: string; readonly currency: string; readonly version: number; readonly written_at: string | null })[]; readonly next_cursor: string | null } };
+  /** A tenant. */
+  getTenant: { asked: { path: { readonly tenant_id: string } }; reply: { readonly tenant_id: string; readonly name: string; readonly currency: string; readonly version: number; readonly written_at: string | null } };
+  /** Every change of what a tenant has agreed to: who, when and why, newest first. */
+  tenantHistory: { asked: { path: { readonly tenant_id: string }; query?: { readonly cursor?: string; readonly limit?: string } }; reply: { readonly items: readonly ({ readonly version: number; readonly action: "created" | "subscribed" | "subscription_ended" | "bought" | "refunded"; readonly about: string; readonly reason: string; readonly written_by: string; readonly written_at: string })[]; readonly next_cursor: string | null } };
+  /** Puts a tenant on a plan of the price books, in hours that have not been invoiced. */
+  createSubscription: { asked: { path: { readonly tenant_id: string }; header: { readonly "Idempotency-Key": string }; body: { readonly plan: string; readonly from: string; readonly to: string | null; readonly reason: string; readonly version?: number } }; reply: { readonly subscription_id: string; readonly plan: string; readonly from: string; readonly to: string | null; readonly is_cancelled: boolean } };
+  /** A tenant's subscriptions by their start, ended and cancelled ones too. */
+  listSubscriptions: { asked: { path: { readonly tenant_id: string }; query?: { readonly cursor?: string; readonly limit?: string } }; reply: { readonly items: readonly ({ readonly subscription_id: string; readonly plan: string; readonly from: string; readonly to: string | null; readonly is_cancelled: boolean })[]; readonly next_cursor: string | null } };
+  /** Ends a subscription at an hour that has not been invoiced; at its start, it is cancelled. */
+  endSubscription: { asked: { path: { readonly tenant_id: string; readonly subscription_id: string }; header: { readonly "Idempotency-Key": string }; body: { readonly at: string; readonly reason: string; readonly version?: number } }; reply: { readonly subscription_id: string; readonly plan: string; readonly from: string; readonly to: string | null; readonly is_cancelled: boolean } };
+  /** Buys a package or credit: an offer of the book in force at `starts_at`, or terms of its own. */
+  buyPackage: { asked: { path: { readonly tenant_id: string }; header: { readonly "Idempotency-Key": string }; body: { readonly starts_at: string; readonly offer?: string; readonly terms?: { readonly name: string; readonly unit: "gpu_hour" | "composite_gpu_hour" | "currency"; readonly quantity: string; readonly price: string; readonly valid_hours: number; readonly gpu_models?: readonly (string)[] }; readonly reason: string; readonly version?: number } }; reply: { readonly prepaid_id: string; readonly name: string; readonly unit: "gpu_hour" | "composite_gpu_hour" | "currency"; readonly gpu_models: readonly (string)[]; readonly currency: string; readonly quantity: string; readonly price: string; readonly starts_at: string; readonly expires_at: string; readonly refunded_at: string | null } };
+  /** Packages and credits with what is left, earliest expiry first: the order in which they are used. */
+  listPackages: { asked: { path: { readonly tenant_id: string }; query?: { readonly cursor?: string; readonly limit?: string } }; reply: { readonly items: readonly ({ readonly prepaid_id: string; readonly name: string; readonly unit: "gpu_hour" | "composite_gpu_hour" | "currency"; readonly gpu_models: readonly (string)[]; readonly currency: string; readonly quantity: string; readonly price: string; readonly starts_at: string; readonly expires_at: string; readonly refunded_at: string | null; readonly left: string })[]; readonly next_cursor: string | null } };
+  /** Pays back what is left at an hour that has not been invoiced; from then on it is not used. */
+  refundPackage: { asked: { path: { readonly tenant_id: string; readonly prepaid_id: string }; header: { readonly "Idempotency-Key": string }; body: { readonly at: string; readonly reason: string; readonly version?: number } }; reply: { readonly prepaid_id: string; readonly name: string; readonly unit: "gpu_hour" | "composite_gpu_hour" | "currency"; readonly gpu_models: readonly (string)[]; readonly currency: string; readonly quantity: string; readonly price: string; readonly starts_at: string; readonly expires_at: string; readonly refunded_at: string | null } };
   /** API keys, without what would open anything. */
   listKeys: { asked: { query?: { readonly cursor?: string; readonly limit?: string } }; reply: { readonly items: readonly ({ readonly key_id: string; readonly scope: "tenant" | "operator" | "admin"; readonly tenant_id: string; readonly name: string; readonly is_revoked: boolean; readonly written_at: string; readonly written_by: string })[]; readonly next_cursor: string | null } };
   /** Revokes an API key; it is refused within five seconds. */
@@ -63,6 +83,16 @@ export const PRICING_OPERATIONS = {
   getPriceBook: { method: "GET", path: "/v1/price-books/{price_book}" },
   diffPriceBooks: { method: "GET", path: "/v1/price-books/{price_book}/diff" },
   publishPriceBook: { method: "POST", path: "/v1/price-books/{price_book}/publish" },
+  createTenant: { method: "POST", path: "/v1/tenants" },
+  listTenants: { method: "GET", path: "/v1/tenants" },
+  getTenant: { method: "GET", path: "/v1/tenants/{tenant_id}" },
+  tenantHistory: { method: "GET", path: "/v1/tenants/{tenant_id}/history" },
+  createSubscription: { method: "POST", path: "/v1/tenants/{tenant_id}/subscriptions" },
+  listSubscriptions: { method: "GET", path: "/v1/tenants/{tenant_id}/subscriptions" },
+  endSubscription: { method: "POST", path: "/v1/tenants/{tenant_id}/subscriptions/{subscription_id}/end" },
+  buyPackage: { method: "POST", path: "/v1/tenants/{tenant_id}/packages" },
+  listPackages: { method: "GET", path: "/v1/tenants/{tenant_id}/packages" },
+  refundPackage: { method: "POST", path: "/v1/tenants/{tenant_id}/packages/{prepaid_id}/refund" },
   listKeys: { method: "GET", path: "/v1/keys" },
   revokeKey: { method: "DELETE", path: "/v1/keys/{key_id}" },
 } as const;

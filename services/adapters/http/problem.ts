@@ -24,6 +24,16 @@ export const API_CODES = {
   EVENT_NOT_COUNTED: "The event is voided already, so there is nothing to correct.",
   EVENT_AMENDED_ALREADY: "The event has a successor already; correct that one.",
   EVENT_SUCCESSOR_INVALID: "The corrected event would be rejected; the detail says why.",
+  TENANT_EXISTS: "A tenant of this id was written down already.",
+  CONTRACT_CURRENCY: "It is in another currency than the tenant; the detail says which.",
+  CONTRACT_PLAN_UNKNOWN: "A price book that is in force under the subscription does not have its plan.",
+  CONTRACT_OVERLAPS: "The tenant has another subscription in these hours; end that one first.",
+  CONTRACT_OFFER_UNKNOWN:
+    "The price book in force at `starts_at` has no such offer; the detail says which it has.",
+  CONTRACT_TERMS_INVALID: "The terms of the package or credit have faults; every one is named.",
+  CONTRACT_OVER: "It is over, ended or refunded by then already.",
+  CONTRACT_INVOICED:
+    "A finalised invoice covers these hours, and what it rests on stays; choose a later hour, or void the invoice first.",
 } as const satisfies Record<string, string>;
 
 export type ApiCode = keyof typeof API_CODES;
@@ -51,6 +61,14 @@ const STATUS: Readonly<Record<ApiCode, number>> = {
   EVENT_NOT_COUNTED: 409,
   EVENT_AMENDED_ALREADY: 409,
   EVENT_SUCCESSOR_INVALID: 422,
+  TENANT_EXISTS: 409,
+  CONTRACT_CURRENCY: 422,
+  CONTRACT_PLAN_UNKNOWN: 422,
+  CONTRACT_OVERLAPS: 409,
+  CONTRACT_OFFER_UNKNOWN: 422,
+  CONTRACT_TERMS_INVALID: 422,
+  CONTRACT_OVER: 409,
+  CONTRACT_INVOICED: 409,
 };
 
 /** One of several things that are wrong: where, and a sentence. */

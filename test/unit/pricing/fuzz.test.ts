@@ -4,9 +4,10 @@ import Schema from "typebox/schema";
 import { expect, it } from "vitest";
 import { API_CODES } from "../../../services/adapters/http/problem.ts";
 import { pricingDocument } from "../../../services/pricing/app.ts";
+import { contractApi } from "../../support/contracts.ts";
 import { operationsOf, requestsOf } from "../../support/fuzz.ts";
 import { bookDocument } from "../../support/pricing.ts";
-import { EVENT, ROWS, testApi } from "../../support/pricing-api.ts";
+import { EVENT, ROWS } from "../../support/pricing-api.ts";
 
 const document = pricingDocument();
 const KNOWN = {
@@ -15,11 +16,16 @@ const KNOWN = {
   hour: ["2026-11-23T10:00:00Z"],
   from: ["2026-11-23T00:00Z"],
   to: ["2026-11-24T00:00Z"],
-  tenant_id: ["acme", "globex"],
+  tenant_id: ["acme", "globex", "initech"],
+  at: ["2026-11-24T00:00Z"],
+  starts_at: ["2026-11-23T00:00Z"],
+  plan: ["scale"],
+  offer: ["hundred"],
+  currency: ["USD"],
 };
 
 it.each(operationsOf(document))("%s %s", { timeout: 60_000 }, async (path, method, operation) => {
-  const { ask } = await testApi();
+  const { ask } = await contractApi();
   const replySchema = Object.entries(operation.responses).find(([status]) => status.startsWith("2"))?.[1]
     .content["application/json"]?.schema;
   const statuses = new Set<number>();

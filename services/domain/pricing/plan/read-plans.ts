@@ -26,24 +26,27 @@ export function readPlans(read: PriceBookReader, value: unknown): Plan[] {
 
 /** The packages and credits that a book offers. */
 export function readOffers(read: PriceBookReader, value: unknown): PrepaidOffer[] {
-  return named(read, value, "prepaid", (entry, path) => {
-    const fields = read.object(entry, path, {
-      name: "required",
-      unit: "required",
-      quantity: "required",
-      price: "required",
-      valid_hours: "required",
-      gpu_models: "optional",
-    });
-    return {
-      name: read.text(fields["name"], `${path}.name`),
-      unit: read.choice(fields["unit"], `${path}.unit`, PREPAID_UNITS),
-      quantity: positive(read, fields["quantity"], `${path}.quantity`),
-      price: read.amount(fields["price"], `${path}.price`),
-      valid_hours: read.count(fields["valid_hours"], `${path}.valid_hours`),
-      gpu_models: texts(read, fields["gpu_models"], `${path}.gpu_models`),
-    };
+  return named(read, value, "prepaid", (entry, path) => readOffer(read, entry, path));
+}
+
+/** A package or credit, as a book offers it or as it was agreed on with one tenant. */
+export function readOffer(read: PriceBookReader, entry: unknown, path: string): PrepaidOffer {
+  const fields = read.object(entry, path, {
+    name: "required",
+    unit: "required",
+    quantity: "required",
+    price: "required",
+    valid_hours: "required",
+    gpu_models: "optional",
   });
+  return {
+    name: read.text(fields["name"], `${path}.name`),
+    unit: read.choice(fields["unit"], `${path}.unit`, PREPAID_UNITS),
+    quantity: positive(read, fields["quantity"], `${path}.quantity`),
+    price: read.amount(fields["price"], `${path}.price`),
+    valid_hours: read.count(fields["valid_hours"], `${path}.valid_hours`),
+    gpu_models: texts(read, fields["gpu_models"], `${path}.gpu_models`),
+  };
 }
 
 function readPlan(read: PriceBookReader, entry: unknown, path: string): Plan {
