@@ -371,21 +371,6 @@ def test_a_forked_child_measures_nothing_and_leaves_its_parents_books(watched):
     assert {event["session_id"] for event in events} == {"before", "after"}
 
 
-@pytest.mark.parametrize(
-    "change, told",
-    [
-        ({"policy": "fair"}, "no sharing policy"),
-        ({"busy_sampling": 1.5}, "part of the steps"),
-        ({"device": "tpu"}, "device is cuda"),
-        ({"accounting": "never", "output": None}, "accounting is process"),
-    ],
-)
-def test_impossible_arguments_are_told(tmp_path, change, told):
-    arguments = {"device": "cpu", "state_dir": tmp_path, "output": Recorder(), **change}
-    with pytest.raises(ValueError, match=told):
-        Probe(arguments.pop("device"), **arguments)
-
-
 @pytest.mark.parametrize("field", ["tenant_id", "project_id", "model"])
 def test_labels_that_cannot_be_written_are_told_at_once(watched, field):
     for value in ("", "x" * 129, None, 7):
