@@ -1,6 +1,6 @@
 """What measuring costs: the same loop with and without, in short blocks that take turns.
 
-python gpu-probe/bench/overhead.py --out overhead.json [--seconds 0.25] [--rounds 60]
+python gpu-probe/bench/overhead.py --out overhead.json [--budget 16] [--others 3]
 """
 
 import argparse
@@ -14,6 +14,7 @@ from methods import OTHERS, Nothing, Probed
 from workload import Decoder, graphed, percentile
 
 STEPS_PER_REQUEST = 32
+BLOCK_S = 0.25
 
 
 class Loop:
@@ -46,14 +47,15 @@ class Loop:
         return (time.perf_counter() - begin) / steps
 
 
-def compare(loop, method, seconds, rounds):
-    """Paired blocks without and with, in an order drawn anew each time."""
-    none, steps = Nothing(), STEPS_PER_REQUEST
-    loop.run(none, steps)
-    steps = max(1, round(seconds / loop.run(none, steps) / steps)) * steps
+def compare(loop, method, budget_s):
+    """Paired blocks without and with, in an order drawn anew each time, for about so long."""
+    none = Nothing()
+    loop.run(none, STEPS_PER_REQUEST)
+    steps = max(1, round(BLOCK_S / loop.run(none, STEPS_PER_REQUEST) / STEPS_PER_REQUEST)) * STEPS_PER_REQUEST
     loop.run(method, STEPS_PER_REQUEST)
     without, ratios = [], []
-    for _ in range(rounds):
+    end = time.perf_counter() + budget_s
+    while len(ratios) < 3 or time.perf_counter() < end:
         if random.random() < 0.5:
             base = loop.run(none, steps)
             measured = loop.run(method, steps)
@@ -67,7 +69,7 @@ def compare(loop, method, seconds, rounds):
         "loop": loop.name,
         "rows": loop.rows,
         "method": method.name,
-        "rounds": rounds,
+        "rounds": len(ratios),
         "steps_per_block": steps,
         "step_ms": round(statistics.median(without) * 1000, 4),
         "overhead_percent": round(statistics.median(ratios) * 100, 4),
@@ -110,56 +112,50 @@ def host_cost(rows, times=2000):
 
 
 def loops():
-    """Each loop with what it launches; the model of the one before is let go."""
-    for layers, rows, context, name in ((4, 16, 2048, "1 ms graph"), (24, 32, 1024, "5 ms")):
-        decoder = Decoder(layers, rows, context)
-        graph, tokens = graphed(decoder, rows, context)
+    """Each loop with what it launches; a model is let go before the next. The sizes are for an H100."""
+    for layers, sizes in ((4, [(16, 2048, "1 ms graph")]), (24, [(24, 512, "5 ms"), (56, 2048, "18 ms")])):
+        decoder = Decoder(layers, sizes[-1][0], sizes[-1][1])
+        for rows, context, name in sizes:
+            graph, tokens = graphed(decoder, rows, context)
 
-        def replay(graph=graph, tokens=tokens):
-            graph.replay()
-            return tokens
+            def replay(graph=graph, tokens=tokens):
+                graph.replay()
+                return tokens
 
-        yield Loop(f"{name}, ahead", replay, tokens, rows, wait=False)
-        yield Loop(f"{name}, waiting", replay, tokens, rows, wait=True)
-        if layers > 4:
-
-            def prefill(decoder=decoder):
-                return decoder.prefill(1024)
-
-            yield Loop("prefill of 1024 eager, ahead", prefill, prefill(), 4, wait=False)
-        del decoder, graph, tokens
+            yield Loop(f"{name}, ahead", replay, tokens, rows, wait=False)
+            if rows < 56:
+                yield Loop(f"{name}, waiting", replay, tokens, rows, wait=True)
+        del decoder, graph, tokens, replay
         torch.cuda.empty_cache()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", required=True)
-    parser.add_argument("--seconds", type=float, default=0.25)
-    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--budget", type=float, default=16, help="seconds for the probe in each loop")
+    parser.add_argument("--others", type=float, default=3, help="seconds for each other method, on loops ahead")
     parser.add_argument("--only", default="", help="loops whose name has this in it")
-    parser.add_argument("--others", type=int, default=8, help="rounds for the other methods")
     options = parser.parse_args()
     random.seed(1)
     # The lengths are fixed here.
     torch.backends.cuda.enable_cudnn_sdp(True)
-    costs = [host_cost(rows) for rows in (1, 16, 64)]
-    print(costs, flush=True)
-    results = []
+    document = {"card": torch.cuda.get_device_name(), "torch": torch.__version__, "counts": [], "results": []}
+    document["host_cost"] = [host_cost(rows) for rows in (1, 16, 64)]
+    print(document["host_cost"], flush=True)
     for loop in loops():
         if options.only not in loop.name:
             continue
         probed = Probed()
-        methods = [(Nothing(), options.rounds // 3), (probed, options.rounds)]
-        methods += [(make(), options.others) for make in OTHERS] if options.others else []
-        for method, rounds in methods:
-            results.append(compare(loop, method, options.seconds, rounds))
-            print(results[-1], flush=True)
+        methods = [(Nothing(), options.budget / 3), (probed, options.budget)]
+        if options.others and not loop.wait:
+            methods += [(make(), options.others) for make in OTHERS]
+        for method, budget_s in methods:
+            document["results"].append(compare(loop, method, budget_s))
+            print(document["results"][-1], flush=True)
+            with open(options.out, "w") as file:
+                json.dump(document, file)
         probed.stop()
-        print(probed.counts, flush=True)
-        with open(options.out, "w") as file:
-            json.dump(
-                {"card": torch.cuda.get_device_name(), "torch": torch.__version__, "results": results}, file
-            )
+        document["counts"].append(probed.counts)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A serving loop with continuous batching under the probe: energy against the counter, memory, and a trace that
 plays back to the same events on a machine without a GPU.
 
-    python gpu-probe/bench/serving.py --out serving.json --trace h200-probe-trace.jsonl.gz [--seconds 120]
+    python gpu-probe/bench/serving.py --out serving.json --trace trace.jsonl.gz [--seconds 120]
 """
 
 import argparse
@@ -179,55 +179,65 @@ def memory():
     return {"memory": {name: {"want": want[name], "got": got[name], "scope": scopes[name]} for name in want}}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", required=True)
-    parser.add_argument("--trace", required=True)
-    parser.add_argument("--seconds", type=float, default=120)
-    options = parser.parse_args()
-    random.seed(7)
-    results = memory()
-    print(json.dumps(results), flush=True)
+def record(seconds, trace_path):
+    """Serves for so long under the probe; what the books, the counter and a replay of the recording say."""
     kept = Kept()
     account = Account(kept)
     sensor = find_device(None, 0)
     outside_before = sensor.read()
-    probe = Probe("cuda:0", output=account, state_dir=tempfile.mkdtemp(), record=options.trace)
+    probe = Probe("cuda:0", output=account, state_dir=tempfile.mkdtemp(), record=trace_path)
     with probe.warmup(model="synthetic-12-layers", phase="load"):
         engine = Engine()
     with probe.warmup(model="synthetic-12-layers"):
         engine.capture()
-    requests, steps = serve(probe, engine, options.seconds)
+    requests, steps = serve(probe, engine, seconds)
     counts = probe.counts()
     probe.close(60)
     outside_after = sensor.read()
-    trace = read_trace(options.trace)
+    trace = read_trace(trace_path)
     readings = [line["energy_mj"] for line in trace.lines if line["t"] == "power"]
     replayed = Kept()
     device = ReplayDevice(trace)
     run(device, GpuMeter(device.info, make_policy("fitted-hinge"), replayed))
     energy = account.energy_uj
-    results.update(
-        card=torch.cuda.get_device_name(),
-        torch=torch.__version__,
-        requests=requests,
-        steps=steps,
-        counts=counts,
-        account=account.summary(),
-        faults=account.faults(),
-        counter_difference_uj=(readings[-1] - readings[0]) * 1000,
-        parts_uj=energy["sessions"] + energy["operator"] + energy["idle"],
-        counter_outside_uj=(outside_after.energy_mj - outside_before.energy_mj) * 1000,
-        readings=len(readings),
-        digest=kept.digest(),
-        replay_digest=replayed.digest(),
-        trace_bytes=Path(options.trace).stat().st_size,
-        sample=[{key: str(value) for key, value in event.items()} for event in kept.events[:3]],
-    )
+    results = {
+        "seconds": seconds,
+        "requests": requests,
+        "steps": steps,
+        "counts": counts,
+        "account": account.summary(),
+        "faults": account.faults(),
+        "counter_difference_uj": (readings[-1] - readings[0]) * 1000,
+        "parts_uj": energy["sessions"] + energy["operator"] + energy["idle"],
+        "counter_outside_uj": (outside_after.energy_mj - outside_before.energy_mj) * 1000,
+        "readings": len(readings),
+        "digest": kept.digest(),
+        "replay_digest": replayed.digest(),
+        "trace_bytes": Path(trace_path).stat().st_size,
+        "sample": [{key: str(value) for key, value in event.items()} for event in kept.events[:2]],
+    }
     results["energy_exact"] = results["counter_difference_uj"] == results["parts_uj"]
     results["replay_same"] = results["digest"] == results["replay_digest"]
-    print(json.dumps(results, indent=1), flush=True)
-    Path(options.out).write_text(json.dumps(results))
+    return results
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--trace", required=True, help="a short one is recorded beside it")
+    parser.add_argument("--seconds", type=float, default=120)
+    options = parser.parse_args()
+    random.seed(7)
+    document = {"card": torch.cuda.get_device_name(), "torch": torch.__version__, **memory()}
+    trace = Path(options.trace)
+    for name, seconds, path in (
+        ("long", options.seconds, trace),
+        ("short", 6, trace.with_name(f"short.{trace.name}")),
+    ):
+        document[name] = record(seconds, str(path))
+        print(json.dumps(document, indent=1), flush=True)
+        Path(options.out).write_text(json.dumps(document))
+        torch.cuda.empty_cache()
 
 
 if __name__ == "__main__":

@@ -159,22 +159,22 @@ def main():
     graph, _ = graphed(decoder, 32, 1024)
     small = torch.nn.Sequential(*(torch.nn.Linear(256, 256) for _ in range(60))).cuda()
     x = torch.randn(8, 256, device="cuda")
-    with torch.no_grad():
-        results = [
-            spins(queued=True),
-            spins(queued=False),
-            streams(),
-            cupti("decode, eager", decoder.decode, 100),
-            cupti("decode, CUDA graph", graph.replay, 100),
-            cupti("prefill of 4096, eager", lambda: decoder.prefill(4096), 30),
-            cupti("launch-bound, 60 small layers", lambda: small(x), 100),
-        ]
-    for result in results:
-        print(json.dumps(result), flush=True)
-    with open(options.out, "w") as file:
-        json.dump(
-            {"card": torch.cuda.get_device_name(), "torch": torch.__version__, "results": results}, file
-        )
+    checks = [
+        lambda: spins(queued=True),
+        lambda: spins(queued=False),
+        streams,
+        lambda: cupti("decode, eager", decoder.decode, 100),
+        lambda: cupti("decode, CUDA graph", graph.replay, 100),
+        lambda: cupti("prefill of 4096, eager", lambda: decoder.prefill(4096), 30),
+        lambda: cupti("launch-bound, 60 small layers", lambda: small(x), 100),
+    ]
+    document = {"card": torch.cuda.get_device_name(), "torch": torch.__version__, "results": []}
+    for check in checks:
+        with torch.no_grad():
+            document["results"].append(check())
+        print(json.dumps(document["results"][-1]), flush=True)
+        with open(options.out, "w") as file:
+            json.dump(document, file)
 
 
 if __name__ == "__main__":

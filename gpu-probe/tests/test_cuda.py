@@ -92,6 +92,64 @@ def test_steps_are_read_while_idle_and_a_capture_survives_it():
     assert watched.end()[0]["batch_steps"] == 2
 
 
+def test_steps_beside_another_threads_capture_run_unmeasured_and_it_survives():
+    watched = Watched()
+    probe = watched.probe
+    x = torch.ones(256, 256, device="cuda")
+    x @ x
+    began, failed = threading.Event(), []
+
+    def capture():
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph, stream=torch.cuda.Stream()):
+                began.set()
+                for _ in range(20):
+                    x.add(1)
+                    time.sleep(0.01)
+            graph.replay()
+            torch.cuda.synchronize()
+        except Exception as error:
+            failed.append(error)
+            began.set()
+
+    thread = threading.Thread(target=capture)
+    thread.start()
+    began.wait(30)
+    for _ in range(5):
+        with probe.session(**LABELS):
+            torch.cuda._sleep(CYCLES_PER_MS)
+    thread.join()
+    assert failed == []
+    with probe.session(**LABELS, session_id="after"):
+        torch.cuda._sleep(CYCLES_PER_MS)
+    torch.cuda.synchronize()
+    events = watched.end()
+    assert watched.counts["missed"] == 5
+    assert sum(minute["unattributed_ns"] for minute in watched.output.minutes) > 3_000_000
+    (after,) = [event for event in events if event["session_id"] == "after"]
+    assert after["time_quality"] == "measured" and after["gpu_time_ns"] > 300_000
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA devices")
+def test_a_model_over_two_devices_is_timed_on_both():
+    output = Recorder()
+    account = Account(output)
+    probe = Probe(
+        "cuda", output=account, state_dir=tempfile.mkdtemp(), policy="equal", cold_start=False, spread=True
+    )
+    with probe.session(**LABELS):
+        torch.cuda._sleep(CYCLES_PER_MS)
+        with torch.cuda.device(1):
+            torch.cuda._sleep(3 * CYCLES_PER_MS)
+    for device in range(2):
+        torch.cuda.synchronize(device)
+    probe.close(30)
+    assert account.faults() == []
+    times = {event["rank"]: event["gpu_time_ns"] for event in output.events}
+    assert times[1] > 2 * times[0] > 500_000
+
+
 def test_a_step_that_captures_is_the_operators():
     watched = Watched(cold_start=True)
     probe = watched.probe
