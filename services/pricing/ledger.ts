@@ -1,9 +1,9 @@
 import type { Static } from "typebox";
 import { type ClickHouse, loadQuery, type Params } from "../adapters/clickhouse/client.ts";
-import type { ClickHouseSettlementStore } from "../adapters/clickhouse/settlement-store.ts";
+import { type ClosedHours, verifyHour } from "../adapters/clickhouse/verify-hour.ts";
 import { HOUR_MS, idTimeMs } from "../domain/event/id.ts";
 import { HOUR_MAX, HOUR_S, type Hour, parseHour } from "../domain/ledger/hour.ts";
-import { type Verification, verifyRevision } from "../domain/ledger/verification.ts";
+import type { HourVerification } from "../domain/ledger/verification.ts";
 import type { ChargeDetail, ChargeLine, Ledger, Range, StoredEvent, VoidOrder } from "./ports.ts";
 import type {
   AccountingRow,
@@ -22,14 +22,10 @@ const EVENT_HOURS_MAX = 24;
 /** The ledger in ClickHouse: one named query for each question. */
 export class ClickHouseLedger implements Ledger {
   readonly #clickhouse: ClickHouse;
-  readonly #store: Pick<ClickHouseSettlementStore, "hourClose" | "hourAudit" | "hourUsage" | "usageOf">;
+  readonly #store: ClosedHours;
   readonly #hash: (text: string) => string;
 
-  constructor(
-    clickhouse: ClickHouse,
-    store: Pick<ClickHouseSettlementStore, "hourClose" | "hourAudit" | "hourUsage" | "usageOf">,
-    hash: (text: string) => string,
-  ) {
+  constructor(clickhouse: ClickHouse, store: ClosedHours, hash: (text: string) => string) {
     this.#clickhouse = clickhouse;
     this.#store = store;
     this.#hash = hash;
@@ -113,14 +109,8 @@ export class ClickHouseLedger implements Ledger {
     return this.#ask("pricing_hours", { ...range, ...place, limit });
   }
 
-  async verify(hour: Hour, revision: number): Promise<Verification | null> {
-    const close = await this.#store.hourClose(hour, revision);
-    if (close === null) return null;
-    const audit = await this.#store.hourAudit(hour, close.cut);
-    const areIdsUnique = !close.failed_checks.includes("unique_ids");
-    const from_events = await this.#store.hourUsage(hour, close.cut, areIdsUnique);
-    const from_rows = await this.#store.usageOf(close);
-    return verifyRevision(close, { audit, from_events, from_rows }, this.#hash);
+  verify(hour: Hour, revision: number, tenant_id: string): Promise<HourVerification | null> {
+    return verifyHour({ store: this.#store, hash: this.#hash }, hour, revision, tenant_id);
   }
 
   #ask<Row>(name: string, params: Params): Promise<Row[]> {

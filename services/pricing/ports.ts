@@ -1,6 +1,6 @@
 import type { Static } from "typebox";
 import type { Hour } from "../domain/ledger/hour.ts";
-import type { Verification } from "../domain/ledger/verification.ts";
+import type { HourVerification } from "../domain/ledger/verification.ts";
 import type {
   AccountingRow,
   ChargedEvent,
@@ -99,8 +99,11 @@ export interface Ledger {
     after: { hour: string; revision: number },
     limit: number,
   ): Promise<readonly Static<typeof HourRow>[]>;
-  /** Adds the hour up again; null if it has no such revision. Revision 0 stands for the newest. */
-  verify(hour: Hour, revision: number): Promise<Verification | null>;
+  /**
+   * Adds the hour up again and names what is not as it was counted, of one tenant if it is named; null if it has no such
+   * revision. Revision 0 stands for the newest.
+   */
+  verify(hour: Hour, revision: number, tenant_id: string): Promise<HourVerification | null>;
 }
 
 export interface PublishedBook {

@@ -13,21 +13,21 @@ export const oneOf = <W extends string>(words: readonly W[]) =>
   Type.Unsafe<W>(Type.Union(words.map((word) => Type.Literal(word))));
 
 export const Text = Type.String();
-const Whole = Type.String({ pattern: "^-?[0-9]{1,39}$", description: "A whole number" });
+export const Whole = Type.String({ pattern: "^-?[0-9]{1,39}$", description: "A whole number" });
 export const Decimal = Type.String({
   pattern: "^-?[0-9]{1,26}[.][0-9]{12}$",
   description: "A decimal of 12 digits",
 });
 export const Count = Type.Integer({ minimum: 0 });
 export const Moment = Type.String({ description: "A moment in UTC, such as 2026-11-23T10:00:00.123Z" });
-const Hash = Type.String({ pattern: "^[0-9a-f]{64}$" });
+export const Hash = Type.String({ pattern: "^[0-9a-f]{64}$" });
 
 export const HourText = Type.String({
   pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:00(:00([.]0{1,9})?)?Z$",
   description: "The start of an hour in UTC, such as 2026-11-23T10:00:00Z",
 });
 export const TenantId = Type.String({ minLength: 1, maxLength: 128 });
-const EventId = Type.String({ pattern: "^[0-9a-f]{32}$", description: "The 16 bytes of the id" });
+export const EventId = Type.String({ pattern: "^[0-9a-f]{32}$", description: "The 16 bytes of the id" });
 const ChargeId = Type.String({ pattern: "^[0-9]{10}-[0-9]{1,9}-[0-9]{1,9}-[0-9a-f]{24}$" });
 const Revision = Type.String({ pattern: "^[0-9]{1,9}$", description: "A revision; the newest if absent" });
 const Cursor = Type.String({
@@ -348,13 +348,4 @@ export const HourRow = closed({
   closed_at: Moment,
 });
 export const HourParams = params({ hour: HourText });
-export const VerificationShape = closed({
-  hour: HourText,
-  revision: Count,
-  content_hash: Hash,
-  matches: Type.Boolean(),
-  events_match: Type.Boolean(),
-  rows_match: Type.Boolean(),
-  chain_matches: Type.Boolean(),
-});
 export const KeyParams = params({ key_id: Type.String({ pattern: "^[0-9a-f]{12}$" }) });

@@ -4,6 +4,7 @@ import type { Hour } from "../domain/ledger/hour.ts";
 import type { HourClose } from "../domain/ledger/revision.ts";
 import type { Run } from "../domain/ledger/tiling.ts";
 import type { UsageRow } from "../domain/ledger/usage.ts";
+import type { EventFindings } from "../domain/ledger/verification.ts";
 import type { BillLine } from "../domain/pricing/bill.ts";
 import type { HourRating } from "../domain/pricing/charges.ts";
 import type { Charge } from "../domain/pricing/rate.ts";
@@ -72,6 +73,8 @@ export interface SettlementStore {
   hourClose(hour: Hour, revision?: number): Promise<HourClose | null>;
   /** The rows that a close wrote. */
   usageOf(close: { hour: Hour; attempt_id: string }): Promise<readonly UsageRow[]>;
+  /** What is wrong with the events of these tenants in a closed hour; of all tenants where none is named. */
+  eventFindings(close: HourClose, tenants: readonly string[]): Promise<EventFindings>;
   /** Rows are in no view before their close is committed. */
   writeUsage(close: HourClose, rows: readonly UsageRow[]): Promise<void>;
   commitClose(close: HourClose, lease: Lease): Promise<void>;

@@ -1,10 +1,11 @@
 import { formatHour, type Hour } from "../domain/ledger/hour.ts";
 import type { HourClose } from "../domain/ledger/revision.ts";
+import { USAGE_KEYS } from "../domain/ledger/usage.ts";
+import { type HourVerification, verificationJson } from "../domain/ledger/verification.ts";
 import { type BillLine, billJson, billsOf, formatBill } from "../domain/pricing/bill.ts";
 import type { HourRating } from "../domain/pricing/charges.ts";
 import { formatDecimal } from "../domain/pricing/money.ts";
 import type { PassResult } from "./pipeline.ts";
-import type { Verification } from "./steps/verify-hour.ts";
 
 type Settled = Extract<PassResult, { kind: "settled" }>;
 
@@ -27,16 +28,48 @@ export function billText(lines: readonly BillLine[], json: boolean): string {
   return bills.length === 0 ? "no charges" : bills.map(formatBill).join("\n\n");
 }
 
-export function verificationText(hour: Hour, result: Verification, json: boolean): string {
-  if (json) return JSON.stringify({ hour: formatHour(hour), ...result });
-  if (result.kind === "unknown") return `${formatHour(hour)} has no such revision`;
+export function verificationText(hour: Hour, result: HourVerification | null, json: boolean): string {
+  if (result === null) {
+    return json
+      ? JSON.stringify({ hour: formatHour(hour), revision: null })
+      : `${formatHour(hour)} has no such revision`;
+  }
+  if (json) return JSON.stringify(verificationJson(hour, result));
   const say = (matches: boolean) => (matches ? "match" : "DIFFER");
   return [
     `${formatHour(hour)} revision ${result.revision}: ${result.content_hash}`,
     `  events in the log ${say(result.events_match)}`,
     `  usage rows        ${say(result.rows_match)}`,
     `  link of the chain ${result.chain_matches ? "matches" : "DIFFERS"}`,
+    ...findingLines(result),
   ].join("\n");
+}
+
+/** What is not as it was counted, one line each. */
+function findingLines({ keys, events, more_events, batches, more_batches }: HourVerification): string[] {
+  const more = (count: number) => (count === 0 ? [] : [`  … and ${count} more`]);
+  return [
+    ...keys.flatMap((key) => [
+      `  ${USAGE_KEYS.map((name) => key[name] || "-").join(", ")}`,
+      ...key.differences.map(
+        (it) => `    ${it.field}: closed with ${it.closed || "nothing"}, now ${it.recomputed || "nothing"}`,
+      ),
+    ]),
+    ...events.map(
+      (it) => `  event ${it.event_id} is ${it.finding} (${it.tenant_id}, ${place(it, it.kafka_offset)})`,
+    ),
+    ...more(more_events),
+    ...batches.map((it) => {
+      const without = it.offsets_without_row.length === 0 ? "" : `: no row at ${it.offsets_without_row}`;
+      const from = place(it, it.first_offset);
+      return `  batch from ${from} to ${it.last_offset} counted ${it.counted} records, ${it.found} are there${without}`;
+    }),
+    ...more(more_batches),
+  ];
+}
+
+function place({ kafka_partition }: { readonly kafka_partition: number }, offset: bigint): string {
+  return `partition ${kafka_partition}, offset ${offset}`;
 }
 
 function closeLine(close: HourClose): string {

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { verifyHour } from "../../services/adapters/clickhouse/verify-hour.ts";
 import { ManualClock } from "../../services/adapters/clock/manual.ts";
 import { hourEndMs } from "../../services/domain/ledger/hour.ts";
 import { contentText } from "../../services/domain/ledger/revision.ts";
-import { verifyHour } from "../../services/settlement/steps/verify-hour.ts";
 import { ELEVEN, GRACE_MS, pass, settlementOver, sha256, TEN } from "../support/settlement.ts";
 import { dropStores, STORES } from "../support/settlement-stores.ts";
 import { batch } from "../support/usage-log.ts";

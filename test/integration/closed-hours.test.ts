@@ -2,10 +2,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { ClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
+import { verifyHour } from "../../services/adapters/clickhouse/verify-hour.ts";
 import { billsOf, formatBill } from "../../services/domain/pricing/bill.ts";
 import { formatDecimal } from "../../services/domain/pricing/money.ts";
 import { settle } from "../../services/settlement/pipeline.ts";
-import { verifyHour } from "../../services/settlement/steps/verify-hour.ts";
 import { ELEVEN, pass, settlementOver, sha256, TEN } from "../support/settlement.ts";
 import { freshDatabase, type TestDatabase } from "../support/stack.ts";
 import { appendBatch, batch } from "../support/usage-log.ts";

@@ -1,4 +1,5 @@
 import { formatHour, parseHour } from "../../services/domain/ledger/hour.ts";
+import { NO_FINDINGS } from "../../services/domain/ledger/verification.ts";
 import type { Ledger } from "../../services/pricing/ports.ts";
 
 type Rows<Name extends keyof Ledger> = Awaited<ReturnType<Ledger[Name]>>;
@@ -78,6 +79,8 @@ export function memoryLedger(rows: LedgerRows): Ledger {
         events_match: true,
         rows_match: true,
         chain_matches: true,
+        keys: [],
+        ...NO_FINDINGS,
       };
     },
   };

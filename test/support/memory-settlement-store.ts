@@ -13,6 +13,7 @@ import {
   usageKey,
   usageKeyText,
 } from "../../services/domain/ledger/usage.ts";
+import { type EventFindings, NO_FINDINGS } from "../../services/domain/ledger/verification.ts";
 import type { BillLine } from "../../services/domain/pricing/bill.ts";
 import type { HourRating } from "../../services/domain/pricing/charges.ts";
 import type { Charge } from "../../services/domain/pricing/rate.ts";
@@ -183,6 +184,10 @@ export class MemorySettlementStore implements SettlementStore {
 
   async usageOf({ attempt_id }: { attempt_id: string }): Promise<readonly UsageRow[]> {
     return this.#usage.get(attempt_id) ?? [];
+  }
+
+  async eventFindings(): Promise<EventFindings> {
+    return NO_FINDINGS;
   }
 
   async writeUsage(close: HourClose, rows: readonly UsageRow[]): Promise<void> {

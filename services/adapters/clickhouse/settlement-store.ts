@@ -4,10 +4,12 @@ import type { Hour } from "../../domain/ledger/hour.ts";
 import type { HourClose } from "../../domain/ledger/revision.ts";
 import type { Run } from "../../domain/ledger/tiling.ts";
 import type { UsageRow } from "../../domain/ledger/usage.ts";
+import type { EventFindings } from "../../domain/ledger/verification.ts";
 import type { BillLine } from "../../domain/pricing/bill.ts";
 import type { HourRating } from "../../domain/pricing/charges.ts";
 import type { Charge } from "../../domain/pricing/rate.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";
+import { findEvents } from "./event-findings.ts";
 import { isRefusal, Leader, type Lease } from "./leader.ts";
 import {
   type AuditRecord,
@@ -105,6 +107,10 @@ export class ClickHouseSettlementStore {
 
   async usageOf({ hour, attempt_id }: { hour: Hour; attempt_id: string }): Promise<UsageRow[]> {
     return (await this.#ask<UsageRecord>("settlement_usage_of_revision", { hour, attempt_id })).map(toUsage);
+  }
+
+  eventFindings(close: HourClose, tenants: readonly string[]): Promise<EventFindings> {
+    return findEvents(this.#clickhouse, close, tenants);
   }
 
   async writeUsage(close: HourClose, rows: readonly UsageRow[]): Promise<void> {

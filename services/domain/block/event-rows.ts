@@ -1,23 +1,9 @@
 // The rows of one event: one an hour.
 import { type EventRecord, isNull, NUMBERS, type NumberField } from "../event/record.ts";
 import { FUTURE_MAX_MS, SPAN_MAX_US } from "../event/validate.ts";
-import { crossesHour, HOUR_US, lastHour, slices, splitQuantity } from "../window/split.ts";
+import { crossesHour, DIVIDED, HOUR_US, lastHour, slices, splitQuantity } from "../window/split.ts";
 import type { Block, PartitionBatch } from "./block.ts";
 import type { KafkaRecord } from "./record-run.ts";
-
-/** What is used up over time, and so is split over the hours; peaks and averages hold in each of them. */
-const DIVIDED = [
-  "gpu_time_ns",
-  "gpu_busy_ns",
-  "communication_ns",
-  "energy_uj",
-  "nvlink_tx_bytes",
-  "nvlink_rx_bytes",
-  "tokens_in",
-  "tokens_cached",
-  "tokens_out",
-  "batch_steps",
-] as const satisfies readonly NumberField[];
 
 /** Adds the event that was interned last. Its numbers are left as they were read. */
 export function addEventSlices(

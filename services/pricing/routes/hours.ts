@@ -1,19 +1,11 @@
 import { isProblem, problem } from "../../adapters/http/problem.ts";
 import { route } from "../../adapters/http/route.ts";
-import { formatHour } from "../../domain/ledger/hour.ts";
+import { verificationJson } from "../../domain/ledger/verification.ts";
 import type { Pricing } from "../app.ts";
 import { hourIn, pageOf, rangeIn } from "../paging.ts";
-import {
-  HourParams,
-  HourRow,
-  PAGE,
-  page,
-  query,
-  RANGE,
-  RevisionQuery,
-  VerificationShape,
-} from "../schemas.ts";
+import { HourParams, HourRow, PAGE, page, query, RANGE, RevisionQuery } from "../schemas.ts";
 import { EVERYBODY, OPERATORS } from "../tenants.ts";
+import { VerificationShape } from "./verification-schemas.ts";
 
 const HOURS_MAX = 366 * 24;
 const PLACE = [/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:00:00Z$/, /^[0-9]{1,9}$/];
@@ -50,18 +42,16 @@ const verifyHour = ({ ledger }: Pricing) =>
     method: "GET",
     path: "/v1/hours/{hour}/verify",
     operation: "verifyHour",
-    summary: "Adds a closed hour up again from its events and compares the hashes",
+    summary:
+      "Adds a closed hour up again from its events, compares the hashes, and names what is not as it was counted",
     scopes: EVERYBODY,
     params: HourParams,
     query: RevisionQuery,
     reply: VerificationShape,
-    async handle({ params, query: { revision = "0" } }) {
+    async handle({ params, query: { revision = "0" }, caller }) {
       const hour = hourIn("hour", params.hour);
       if (typeof hour !== "number") return hour;
-      const verified = await ledger.verify(hour, Number(revision));
-      if (verified === null) return problem("API_NOT_FOUND");
-      const { events_match, rows_match, chain_matches } = verified;
-      const matches = events_match && rows_match && chain_matches;
-      return { body: { hour: formatHour(hour), ...verified, matches } };
+      const verified = await ledger.verify(hour, Number(revision), caller.tenant_id);
+      return verified === null ? problem("API_NOT_FOUND") : { body: verificationJson(hour, verified) };
     },
   });
