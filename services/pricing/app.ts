@@ -4,6 +4,7 @@ import { type OpenApiDocument, openApiDocument } from "../adapters/http/openapi.
 import type { Rate } from "../adapters/http/rate-limit.ts";
 import type { Route } from "../adapters/http/route.ts";
 import type { Log } from "../adapters/log/log.ts";
+import type { History } from "./history.ts";
 import { createAuthenticate } from "./keys.ts";
 import type { Books, CorrectionLog, Documents, Ledger } from "./ports.ts";
 import { accountRoutes } from "./routes/accounts.ts";
@@ -13,6 +14,7 @@ import { correctionRoutes } from "./routes/corrections.ts";
 import { hourRoutes } from "./routes/hours.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { packageRoutes } from "./routes/packages.ts";
+import { quoteRoutes } from "./routes/quotes.ts";
 import { subscriptionRoutes } from "./routes/subscriptions.ts";
 import { tenantRoutes } from "./routes/tenants.ts";
 import { usageRoutes } from "./routes/usage.ts";
@@ -21,6 +23,7 @@ export interface Pricing {
   readonly documents: Documents;
   readonly books: Books;
   readonly ledger: Ledger;
+  readonly history: History;
   readonly corrections: CorrectionLog;
   readonly topic: string;
   /** Older events than this are not accepted any more, so neither are their successors. */
@@ -52,6 +55,7 @@ function pricingRoutes(pricing: Pricing): Route[] {
     ...tenantRoutes(pricing),
     ...subscriptionRoutes(pricing),
     ...packageRoutes(pricing),
+    ...quoteRoutes(pricing),
     ...keyRoutes(pricing),
   ];
 }

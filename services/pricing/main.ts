@@ -20,6 +20,7 @@ import { retryForever } from "../adapters/retry/retry.ts";
 import { pricingApi } from "./app.ts";
 import { type Command, readCommand } from "./command.ts";
 import { FIELDS, STORE_FIELDS } from "./config.ts";
+import { ClickHouseHistory } from "./history.ts";
 import { newKey } from "./keys.ts";
 import { ClickHouseLedger } from "./ledger.ts";
 
@@ -53,6 +54,7 @@ async function serve(): Promise<void> {
       documents: new ClickHousePricingDocuments(clickhouse, database, owner, clock),
       books: new ClickHousePricingBooks(clickhouse, database, owner, clock),
       ledger: new ClickHouseLedger(clickhouse, store, sha256),
+      history: new ClickHouseHistory(clickhouse),
       corrections,
       topic: config.topic,
       eventAgeMsMax: config.event_age_ms_max,

@@ -246,7 +246,7 @@ export const Name = Type.String({
   pattern: `^[^\\u0000-\\u001f${NO_TEXT}]*$`,
 });
 const Quantity = Type.String({ pattern: "^[0-9]{1,15}$", description: "A whole number below 10^15" });
-const Tokens = Type.Integer({ minimum: 0, maximum: 4_294_967_295 });
+export const Tokens = Type.Integer({ minimum: 0, maximum: 4_294_967_295 });
 export const Changes = Type.Object(
   {
     tenant_id: Type.Optional(Name),

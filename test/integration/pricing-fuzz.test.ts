@@ -8,6 +8,7 @@ import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { createLog } from "../../services/adapters/log/log.ts";
 import { formatHour } from "../../services/domain/ledger/hour.ts";
 import { pricingDocument } from "../../services/pricing/app.ts";
+import { ClickHouseHistory } from "../../services/pricing/history.ts";
 import { ClickHouseLedger } from "../../services/pricing/ledger.ts";
 import { operationsOf, requestsOf } from "../support/fuzz.ts";
 import { bookDocument } from "../support/pricing.ts";
@@ -44,6 +45,7 @@ beforeAll(async () => {
       new ClickHouseSettlementStore(clickhouse, database.name),
       sha256,
     ),
+    history: new ClickHouseHistory(clickhouse),
     log: { ...log, error: (fields) => void failures.push(fields) },
   });
   const charges = await api.ask("operator", {

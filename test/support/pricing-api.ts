@@ -9,6 +9,7 @@ import { type Pricing, pricingApi } from "../../services/pricing/app.ts";
 import { newKey } from "../../services/pricing/keys.ts";
 import type { Books, NewBook, StoredEvent } from "../../services/pricing/ports.ts";
 import { MemoryDocuments } from "./memory-documents.ts";
+import { memoryHistory } from "./memory-history.ts";
 import { type LedgerRows, memoryLedger } from "./memory-ledger.ts";
 import { H100 } from "./pricing.ts";
 import { sha256 } from "./settlement.ts";
@@ -233,6 +234,7 @@ export async function testApi(changes: Partial<Pricing> = {}): Promise<TestApi> 
     documents,
     books: memoryBooks(),
     ledger: memoryLedger(ROWS),
+    history: memoryHistory({ sessions: [], usage: [], sales: [] }),
     corrections: { send: async (records) => void sent.push(...records) },
     topic: "gpu-time-events",
     eventAgeMsMax: 90 * 86_400_000,

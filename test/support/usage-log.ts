@@ -27,6 +27,12 @@ export interface LoggedEvent extends UsageKey {
   readonly tokens_out: bigint;
   readonly batch_steps: bigint;
   readonly apportionment: string;
+  /** What only sessions are told by; not there unless given. */
+  readonly session_id?: string;
+  readonly sequence?: number;
+  readonly world_size?: number;
+  readonly started_at?: string;
+  readonly ended_at?: string;
 }
 
 export interface LoggedVoid {

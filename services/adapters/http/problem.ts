@@ -34,6 +34,9 @@ export const API_CODES = {
   CONTRACT_OVER: "It is over, ended or refunded by then already.",
   CONTRACT_INVOICED:
     "A finalised invoice covers these hours, and what it rests on stays; choose a later hour, or void the invoice first.",
+  QUOTE_NO_PRICE:
+    "No published price book has a price for this in that hour; the detail says what is missing.",
+  WHAT_IF_TOO_MUCH: "There is more usage in it than is rated at once; ask for fewer hours or a smaller page.",
 } as const satisfies Record<string, string>;
 
 export type ApiCode = keyof typeof API_CODES;
@@ -69,6 +72,8 @@ const STATUS: Readonly<Record<ApiCode, number>> = {
   CONTRACT_TERMS_INVALID: 422,
   CONTRACT_OVER: 409,
   CONTRACT_INVOICED: 409,
+  QUOTE_NO_PRICE: 422,
+  WHAT_IF_TOO_MUCH: 422,
 };
 
 /** One of several things that are wrong: where, and a sentence. */

@@ -77,10 +77,26 @@ export function salesOf(hour: Hour, charges: readonly Charge[]): ClassSales[] {
   });
 }
 
-/** The index from its first period with sales on; periods without any sales have no point. */
-export function computeIndex(sales: readonly ClassSales[], rules: IndexRules): IndexPoint[] {
+/** A point that stands already, from which a chain goes on. */
+export type IndexAnchor = Pick<IndexPoint, "from" | "level">;
+
+/** The start of the period that an hour belongs to. */
+function periodOf(hour: Hour, { period_hours }: Pick<IndexRules, "period_hours">): Hour {
+  const length = period_hours * HOUR_S;
+  return Math.floor(hour / length) * length;
+}
+
+/**
+ * The index from its first period with sales on; periods without any sales have no point. From an anchor on it has the points
+ * after it, and needs sales of the anchor's own period and of `carry_periods` before it.
+ */
+export function computeIndex(
+  sales: readonly ClassSales[],
+  rules: IndexRules,
+  anchor: IndexAnchor | null = null,
+): IndexPoint[] {
   const length = rules.period_hours * HOUR_S;
-  const periods = Map.groupBy(sales, ({ hour }) => Math.floor(hour / length) * length);
+  const periods = Map.groupBy(sales, ({ hour }) => periodOf(hour, rules));
   const points: IndexPoint[] = [];
   let before = new Map<string, Sold>();
   for (const [from, own] of [...periods].toSorted(([a], [b]) => a - b)) {
@@ -89,7 +105,9 @@ export function computeIndex(sales: readonly ClassSales[], rules: IndexRules): I
     const oldest = from - rules.carry_periods * length;
     const carried = [...before].filter(([name, { sold_at }]) => !sold.has(name) && sold_at >= oldest);
     const now = new Map([...sold, ...carried]);
-    points.push(pointOf(from, before, now, points.at(-1)?.level ?? BASE));
+    if (anchor === null || from > anchor.from) {
+      points.push(pointOf(from, before, now, points.at(-1)?.level ?? anchor?.level ?? BASE));
+    }
     before = now;
   }
   return points;

@@ -1,5 +1,10 @@
-import type { Decimal } from "./money.ts";
-import { divideHalfEven } from "./rounding.ts";
+import type { Hour } from "../ledger/hour.ts";
+import { type Decimal, ONE } from "./money.ts";
+import { type Plan, rateItemOf } from "./plan/plan.ts";
+import type { Charge } from "./rate.ts";
+import { divideHalfEven, roundToDigits } from "./rounding.ts";
+import { timeOfDayFactor } from "./settlement/allocate.ts";
+import { amountOf, unitsOf } from "./settlement/units.ts";
 
 /** What one measured request came to. */
 export interface QuoteSample {
@@ -28,7 +33,11 @@ export type Quote =
       readonly is_p90_sound: boolean;
     };
 
-const SOUND_SAMPLES = 10;
+export const SOUND_SAMPLES = 10;
+/** Digits of what is said of requests of others, and the tokens that it is said for where tokens are given. */
+const POOLED_DIGITS = 2;
+const POOLED_TOKENS = 1_000n;
+const HUNDRED = 100n * ONE;
 
 /**
  * Expected cost of a workload from measured requests of the same model and GPU. With tokens given, each sample is scaled to
@@ -50,6 +59,44 @@ export function quote(samples: readonly QuoteSample[], { requests, tokens_out }:
     p90: requests * quantile(sorted, 90),
     is_p90_sound: usable.length >= SOUND_SAMPLES,
   };
+}
+
+/**
+ * A quote from requests of others. A quantile is one of their requests, so only two digits of it are said, of one request or
+ * of a thousand tokens, before it is multiplied: whatever workload is asked about, there is no more to be learnt.
+ */
+export function pooledQuote(samples: readonly QuoteSample[], { requests, tokens_out }: Workload): Quote {
+  const unit = { requests: 1n, tokens_out: tokens_out === null ? null : POOLED_TOKENS };
+  const quoted = quote(samples, unit);
+  if (quoted.kind === "no_history") return quoted;
+  const times = (value: Decimal) => {
+    const said = roundToDigits(value, POOLED_DIGITS);
+    return tokens_out === null
+      ? requests * said
+      : divideHalfEven(requests * tokens_out * said, POOLED_TOKENS);
+  };
+  return { ...quoted, expected: times(quoted.expected), p50: times(quoted.p50), p90: times(quoted.p90) };
+}
+
+/**
+ * What a measured request comes to under a plan, as if it were the only usage of its period: the first tier, the factor of the
+ * hour of the day and percentage discounts. What depends on other usage (allowances, commitments, packages, fees, other tiers)
+ * is left out.
+ */
+export function plannedCharge(charge: Charge, plan: Plan | null, hour: Hour): Decimal {
+  const item = rateItemOf(plan, charge);
+  const { price } = item;
+  const units = unitsOf(charge, item.unit);
+  const unit_price =
+    price.kind === "card"
+      ? charge.rate_per_gpu_hour
+      : price.kind === "unit"
+        ? price.unit_price
+        : (price.tiers[0]?.unit_price ?? 0n);
+  const amount = amountOf(units, units.quantity, unit_price, timeOfDayFactor({ hour, item }));
+  return (plan?.adjustments ?? [])
+    .filter(({ kind }) => kind === "percentage_discount")
+    .reduce((rest, { value }) => rest - divideHalfEven(rest * value, HUNDRED), amount);
 }
 
 /** The nearest rank: the smallest sample that at least `percent` of all samples do not exceed. `sorted` must not be empty. */

@@ -69,6 +69,14 @@ export function roundToSum(amounts: readonly bigint[], step: bigint): bigint[] {
   return parts.map(({ rounded }) => rounded);
 }
 
+/** The value with its first `digits` digits and zeros behind them, ties to the even one. */
+export function roundToDigits(value: bigint, digits: number): bigint {
+  const length = String(value < 0n ? -value : value).length;
+  if (length <= digits) return value;
+  const step = 10n ** BigInt(length - digits);
+  return step * divideHalfEven(value, step);
+}
+
 /** The square root of numerator / denominator to the nearest integer, exactly; `numerator` not negative, `denominator` positive. */
 export function squareRoot(numerator: bigint, denominator: bigint): bigint {
   if (numerator < 0n) throw new RangeError(`there is no square root of ${numerator}`);

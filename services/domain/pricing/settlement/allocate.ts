@@ -124,7 +124,7 @@ function isUsable(prepaid: Prepaid, { hour, item, charge }: RatedRow): boolean {
   return isInTime && isForCard && prepaid.unit === item.unit;
 }
 
-function timeOfDayFactor({ hour, item }: RatedRow): Decimal {
+export function timeOfDayFactor({ hour, item }: Pick<RatedRow, "hour" | "item">): Decimal {
   const hourOfDay = (hour / HOUR_S) % 24;
   return item.time_of_day.find(({ hours }) => hours.includes(hourOfDay))?.factor ?? ONE;
 }

@@ -1,5 +1,6 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { quote } from "../../../../services/domain/pricing/quote.ts";
+import { pooledQuote, quote } from "../../../../services/domain/pricing/quote.ts";
 
 const sample = (charge: bigint, tokens_out = 10n) => ({ charge, tokens_out });
 const REQUESTS = { requests: 3n, tokens_out: null };
@@ -45,5 +46,42 @@ describe("quote", () => {
       p90: 50n,
       is_p90_sound: false,
     });
+  });
+});
+
+describe("pooledQuote", () => {
+  const samples = Array.from({ length: 12 }, (_, index) =>
+    sample(1_000_000n + 12_345n * BigInt(index), 100n),
+  );
+
+  it("says two digits of one request, and multiplies after that", () => {
+    expect(pooledQuote(samples, { requests: 7n, tokens_out: null })).toEqual({
+      kind: "quoted",
+      samples: 12,
+      expected: 7_700_000n,
+      p50: 7_700_000n,
+      p90: 7_700_000n,
+      is_p90_sound: true,
+    });
+    expect(pooledQuote([], REQUESTS)).toEqual({ kind: "no_history", samples: 0 });
+  });
+
+  it("can be asked about any number of requests and tokens, and says no more of one than it did", () => {
+    const charges = fc.array(fc.bigInt({ min: 1n, max: 10n ** 14n }), { minLength: 1, maxLength: 20 });
+    const requests = fc.bigInt({ min: 1n, max: 999_999_999n });
+    fc.assert(
+      fc.property(charges, requests, fc.bigInt({ min: 0n, max: 100_000n }), (own, times, tokens_out) => {
+        const others = own.map((charge) => sample(charge, 1_000n));
+        const one = pooledQuote(others, { requests: 1n, tokens_out: 1_000n });
+        const many = pooledQuote(others, { requests: times, tokens_out: tokens_out * 1_000n });
+        const plain = pooledQuote(others, { requests: times, tokens_out: null });
+        if (one.kind !== "quoted" || many.kind !== "quoted" || plain.kind !== "quoted") throw new Error();
+        for (const name of ["expected", "p50", "p90"] as const) {
+          expect(String(one[name]).replace(/0+$/, "").length).toBeLessThanOrEqual(2);
+          expect(many[name]).toBe(times * tokens_out * one[name]);
+          expect(plain[name]).toBe(times * one[name]);
+        }
+      }),
+    );
   });
 });

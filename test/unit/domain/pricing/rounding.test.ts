@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   divideHalfEven,
+  roundToDigits,
   roundToSum,
   splitByLargestRemainder,
   squareRoot,
@@ -112,4 +113,16 @@ describe("squareRoot", () => {
     expect(() => squareRoot(-1n, 1n)).toThrow(RangeError);
     expect(() => squareRoot(1n, 0n)).toThrow(RangeError);
   });
+});
+
+it.each([
+  [0n, 2, 0n],
+  [99n, 2, 99n],
+  [994n, 2, 990n],
+  [995n, 2, 1000n],
+  [985n, 2, 980n],
+  [-1_251n, 2, -1_300n],
+  [123_456n, 3, 123_000n],
+])("%d to %d digits is %d", (value, digits, rounded) => {
+  expect(roundToDigits(value, digits)).toBe(rounded);
 });
