@@ -1,7 +1,11 @@
 -- Closed hours that later records change: events of theirs, or the first void of an event of theirs, between the cut of
--- their newest revision and the cut of this pass.
+-- their newest revision and the cut of this pass. Hours of which rows may have been dropped are never dirty: what is left
+-- of them would add up to less.
 WITH
-    closed AS (SELECT hour, cut FROM hour_close_current),
+    closed AS
+    (
+        SELECT hour, cut FROM hour_close_current WHERE hour > (SELECT max(through_hour) FROM log_drops)
+    ),
     first_voids AS
     (
         SELECT event_id, kafka_partition, min(kafka_offset) AS first_offset, any(hour) AS hour

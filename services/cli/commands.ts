@@ -39,6 +39,12 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     help: "Serve the API of prices, charges and corrections.",
     entry: "services/pricing/main.ts",
   },
+  jobs: {
+    usage: "jobs",
+    help: "Do the periodic work: retention and what else falls due. Start more than one, and one leads.",
+    entry: "services/pricing/main.ts",
+    arguments: ["jobs"],
+  },
   key: {
     usage: "key create --scope tenant|operator|admin [--tenant <id>] --name <text> [--json]",
     help: "Make an API key. It is shown once; only its hash is kept.",
@@ -110,7 +116,7 @@ function helpText(): string {
   return [
     "Meterhouse meters the GPU time that AI models use and turns it into bills that anyone can recompute.",
     `Usage: meterhouse <command>\n\n${commandLines()}`,
-    "--check-config after processor, settlement, pricing or migrate reads the configuration, names every fault and ends.",
+    "--check-config after processor, settlement, pricing, jobs or migrate reads the configuration, names every fault and ends.",
     "Settings: services/adapters/config/README.md",
   ].join("\n\n");
 }

@@ -1,7 +1,15 @@
 import { randomBytes } from "node:crypto";
 
-/** The users of ClickHouse, one a process, each with no more rights than its work needs. */
-export const ROLES = ["migrate", "processor", "settlement", "pricing", "reader"] as const;
+/** The users of ClickHouse, one a process, each with no more rights than its work needs. `retention` is the jobs' second one. */
+export const ROLES = [
+  "migrate",
+  "processor",
+  "settlement",
+  "pricing",
+  "jobs",
+  "retention",
+  "reader",
+] as const;
 export type Role = (typeof ROLES)[number];
 export type Users = Readonly<Record<Role, { readonly user: string; readonly password: string }>>;
 
@@ -16,7 +24,9 @@ export const SETTLEMENT_TABLES = [
   "charges",
 ] as const;
 /** The first two are settlement's too: a book is published under settlement's own lease, so that no hour is rated meanwhile. */
-export const PRICING_TABLES = ["leader_lease", "price_books", "pricing_documents"] as const;
+const PRICING_TABLES = ["leader_lease", "price_books", "pricing_documents"] as const;
+/** What pricing writes, since jobs write for it, and what is about to be dropped. */
+export const JOBS_TABLES = [...PRICING_TABLES, "log_drops"] as const;
 export const READER_VIEWS = [
   "events",
   "usage_windows",
@@ -33,6 +43,7 @@ export const READER_VIEWS = [
   "tenant_totals",
   "gpu_hour_account",
   "charge_lines",
+  "focus_1_2",
 ] as const;
 
 const TABLE_ENGINES = ["MergeTree", "ReplacingMergeTree", "AggregatingMergeTree", "SummingMergeTree"];
@@ -45,6 +56,8 @@ export function generateUsers(): Users {
     processor: user("processor"),
     settlement: user("settlement"),
     pricing: user("pricing"),
+    jobs: user("jobs"),
+    retention: user("retention"),
     reader: user("reader"),
   };
 }
@@ -62,8 +75,10 @@ export function grantsOf(role: Role, databases: readonly string[]): string[] {
     case "processor":
     case "settlement":
     case "pricing":
+    case "jobs":
       // To see, and so to be able to kill, the inserts that an earlier owner or leader left running.
       return [...grants, "GRANT SELECT ON system.processes"];
+    case "retention":
     case "reader":
       return grants;
   }
@@ -81,6 +96,11 @@ function databaseGrants(role: Role, database: string): string[] {
       return [select("*"), ...SETTLEMENT_TABLES.map(append)];
     case "pricing":
       return [select("*"), ...PRICING_TABLES.map(append)];
+    case "jobs":
+      return [select("*"), ...JOBS_TABLES.map(append)];
+    case "retention":
+      // What DROP PARTITION asks for; there is no narrower right.
+      return [`GRANT ALTER DELETE ON ${database}.usage_log`];
     case "reader":
       return READER_VIEWS.map(select);
   }

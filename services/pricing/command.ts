@@ -4,6 +4,7 @@ import { SCOPES, type Scope } from "../adapters/http/route.ts";
 /** What the process is asked to do. */
 export type Command =
   | { readonly kind: "serve" }
+  | { readonly kind: "jobs" }
   | {
       readonly kind: "create_key";
       readonly owner: { readonly scope: Scope; readonly tenant_id: string; readonly name: string };
@@ -27,6 +28,7 @@ export function readCommand(argv: readonly string[]): Command {
     const { values, positionals } = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
     const asked = positionals.join(" ");
     if (asked === "") return { kind: "serve" };
+    if (asked === "jobs") return { kind: "jobs" };
     if (asked !== "key create") return fault(`there is no command "${asked}"; there is "key create"`);
     const { tenant = "", name = "", json } = values;
     const scope = SCOPES.find((known) => known === values.scope);

@@ -1,5 +1,17 @@
-import { choice, duration, integer, list, port, secret, text, url } from "../adapters/config/fields.ts";
+import {
+  choice,
+  duration,
+  integer,
+  list,
+  optional,
+  path,
+  port,
+  secret,
+  text,
+  url,
+} from "../adapters/config/fields.ts";
 import { LOG_LEVELS } from "../adapters/log/log.ts";
+import { cronFault } from "../adapters/schedule/schedule.ts";
 
 /** What every command of this process needs. */
 export const STORE_FIELDS = {
@@ -20,4 +32,19 @@ export const FIELDS = {
   kafka_brokers: list("METERHOUSE_KAFKA_BROKERS"),
   topic: text("METERHOUSE_TOPIC", { default: "gpu-time-events" }),
   event_age_ms_max: duration("METERHOUSE_EVENT_AGE_MAX", { default: "90d", min: "1h", max: "90d" }),
+};
+
+export const JOBS_FIELDS = {
+  ...STORE_FIELDS,
+  clickhouse_user: text("METERHOUSE_CLICKHOUSE_USER", { default: "jobs" }),
+  metrics_host: text("METERHOUSE_METRICS_HOST", { default: "127.0.0.1" }),
+  metrics_port: port("METERHOUSE_METRICS_PORT", { default: 9467 }),
+  kafka_brokers: list("METERHOUSE_KAFKA_BROKERS"),
+  topic: text("METERHOUSE_TOPIC", { default: "gpu-time-events" }),
+  lease_ms: duration("METERHOUSE_LEASE", { default: "30s", min: "5s", max: "10m" }),
+  retention_ms: duration("METERHOUSE_RETENTION", { default: "120d", min: "90d" }),
+  export_folder: path("METERHOUSE_EXPORT_FOLDER", { default: "" }),
+  retention_user: text("METERHOUSE_RETENTION_USER", { default: "retention" }),
+  retention_password: optional(secret("METERHOUSE_RETENTION_PASSWORD")),
+  retention_schedule: text("METERHOUSE_RETENTION_SCHEDULE", { default: "20 3 * * *", check: cronFault }),
 };

@@ -1,4 +1,4 @@
-// Serves the pricing API, or makes an API key. Starts its parts in order; what the API answers is in app.ts and routes/.
+// Serves the pricing API, or does the periodic work, or makes an API key. Starts its parts in order; what the API answers is in app.ts and routes/.
 import { type ClickHouse, openClickHouse } from "../adapters/clickhouse/client.ts";
 import { isRetriable } from "../adapters/clickhouse/failure.ts";
 import { LeaderBusyError, StaleLeaderError } from "../adapters/clickhouse/leader.ts";
@@ -23,6 +23,7 @@ import { FIELDS, STORE_FIELDS } from "./config.ts";
 import { ClickHouseHistory } from "./history.ts";
 import { newKey } from "./keys.ts";
 import { ClickHouseLedger } from "./ledger.ts";
+import { serveJobs } from "./serve-jobs.ts";
 
 const FAULTY_EXIT = 2;
 const BURST = 2;
@@ -33,6 +34,7 @@ if (command.kind === "fault") {
   process.exit(FAULTY_EXIT);
 }
 if (command.kind === "serve") await serve();
+else if (command.kind === "jobs") await serveJobs();
 else await createKey(command);
 
 async function serve(): Promise<void> {

@@ -19,7 +19,7 @@ export type ChargeDetail = Static<typeof ChargeTerms>;
 export type StoredEvent = Static<typeof EventRow>;
 export type VoidOrder = Static<typeof EventHistory>["voids"][number];
 
-export type DocumentKind = "api_key" | "price_book" | "correction" | "idempotency" | "tenant";
+export type DocumentKind = "api_key" | "price_book" | "correction" | "idempotency" | "tenant" | "job_run";
 
 export interface NewDocument {
   readonly kind: DocumentKind;

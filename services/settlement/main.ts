@@ -1,6 +1,7 @@
 // Closes hours and rates them, by the clock or once. Starts its parts in order; what they do together is in pipeline.ts.
 import { openClickHouse } from "../adapters/clickhouse/client.ts";
 import { isRetriable } from "../adapters/clickhouse/failure.ts";
+import { StaleLeaderError } from "../adapters/clickhouse/leader.ts";
 import { ClickHouseSettlementStore } from "../adapters/clickhouse/settlement-store.ts";
 import { verifyHour } from "../adapters/clickhouse/verify-hour.ts";
 import { systemClock } from "../adapters/clock/clock.ts";
@@ -110,7 +111,10 @@ async function once(
     print(verificationText(asked.hour, result, asked.json));
     return result !== null && verificationJson(asked.hour, result).matches ? 0 : 1;
   }
-  const result = await untilBack(life, () => settleOnce(deps, asked.request));
+  const result = await untilBack(life, () => settleOnce(deps, asked.request)).catch((error: unknown) => {
+    if (!(error instanceof StaleLeaderError) || error.rule !== "METERHOUSE_HOUR_DROPPED") throw error;
+    return end("settlement: rows of this hour may have been exported and dropped, so its revision stands");
+  });
   if (result.kind !== "settled") return 1;
   print(passText(result, asked.json));
   return result.waiting.length === 0 ? 0 : 1;

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { migrate, openForMigration } from "../../services/adapters/clickhouse/migrate.ts";
 import {
-  PRICING_TABLES,
+  JOBS_TABLES,
   PROCESSOR_TABLES,
   READER_VIEWS,
   SETTLEMENT_TABLES,
@@ -100,7 +100,7 @@ describe("the house's own migrations", () => {
     for (const name of names) await copyFile(join(MIGRATIONS, name), join(folder, name));
     expect(await migrate(client, folder)).toEqual(names);
     expect(await migrate(client, folder)).toEqual([]);
-    const tablesOfAll = [...PROCESSOR_TABLES, ...SETTLEMENT_TABLES, ...PRICING_TABLES];
+    const tablesOfAll = [...PROCESSOR_TABLES, ...SETTLEMENT_TABLES, ...JOBS_TABLES];
     const written = [...new Set(tablesOfAll), "schema_migrations"];
     expect(await tables()).toEqual([...written, ...READER_VIEWS].sort());
     const reader = database.open("reader");
@@ -116,7 +116,7 @@ describe("the house's own migrations", () => {
       const insert = database.open("settlement").command(`INSERT INTO ${foreign} SELECT * FROM ${foreign}`);
       await expect(insert, foreign).rejects.toThrow("Not enough privileges");
     }
-    for (const foreign of ["usage_log", "hour_close", "charges"]) {
+    for (const foreign of ["usage_log", "hour_close", "charges", "log_drops"]) {
       const insert = database.open("pricing").command(`INSERT INTO ${foreign} SELECT * FROM ${foreign}`);
       await expect(insert, foreign).rejects.toThrow("Not enough privileges");
     }

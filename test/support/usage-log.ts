@@ -149,9 +149,13 @@ export function windowKey(event: UsageKey): WindowKey {
 }
 
 /** Appends a batch to usage_log, in one insert. */
-export async function appendBatch(processor: ClickHouse, logged: LoggedBatch): Promise<void> {
+export async function appendBatch(
+  processor: ClickHouse,
+  logged: LoggedBatch,
+  ingest_day = "2026-11-23",
+): Promise<void> {
   const { partition, first, last } = logged;
-  const common = { ingest_day: "2026-11-23", ingested_at: "2026-11-23 12:00:00", kafka_partition: partition };
+  const common = { ingest_day, ingested_at: "2026-11-23 12:00:00", kafka_partition: partition };
   const rows: object[] = [
     ...logged.events.map(({ id, partition: _partition, offset, hour, ...event }) => ({
       ...common,

@@ -37,6 +37,7 @@ describe("compose.yml", () => {
       "processor",
       "settlement",
       "pricing",
+      "jobs",
     ]);
     for (const [name, { command = [] }] of ours) {
       expect(command, name).toHaveLength(1);
@@ -64,11 +65,11 @@ describe("compose.yml", () => {
     expect(users.match(/<password/g)).toEqual(users.match(/<password(?= from_env="\w+"\/>)/g));
   });
 
-  it("gives each process its own user and only the secret of that user", () => {
+  it("gives each process its own user and only the secret of that user; the jobs the one that drops, too", () => {
     for (const [name, { environment = {}, secrets }] of ours) {
       expect(environment["METERHOUSE_CLICKHOUSE_USER"]).toBe(name);
       expect(environment["METERHOUSE_CLICKHOUSE_PASSWORD_FILE"]).toBe(`/run/secrets/${name}`);
-      expect(secrets).toEqual([name]);
+      expect(secrets).toEqual(name === "jobs" ? [name, "retention"] : [name]);
     }
   });
 

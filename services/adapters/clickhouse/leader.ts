@@ -34,8 +34,10 @@ const STALE = [
   "METERHOUSE_LEASE_OVER",
   "METERHOUSE_SEQUENCE_TAKEN",
   "METERHOUSE_LEASE_HELD",
+  "METERHOUSE_HOUR_DROPPED",
 ];
 const PAUSE_MS = 25;
+const RENEWALS_PER_TTL = 3;
 
 /** The lease of a role. `database` marks the statements that a later leader may have to end. */
 export class Leader {
@@ -142,6 +144,35 @@ export async function whileLeading<T>(
     if (clock.monotonicMs() >= deadline) throw new LeaderBusyError(`${answer.owner} leads`);
     await clock.sleep(Math.min(Math.max(answer.left_ms, 1), PAUSE_MS));
   }
+}
+
+/**
+ * Leads for as long as `work` takes, however long that is: the lease is renewed meanwhile. The signal is aborted, with the
+ * reason, when it cannot be.
+ * @throws LeaderBusyError where somebody else leads
+ */
+export function whileRenewing<T>(
+  leader: Leader,
+  options: Omit<LeadOptions, "waitMsMax">,
+  work: (lease: Lease, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const { clock, ttlMs } = options;
+  return whileLeading(leader, { ...options, waitMsMax: 0 }, async (lease) => {
+    const [lost, over] = [new AbortController(), new AbortController()];
+    const renew = async () => {
+      for (;;) {
+        await clock.sleep(ttlMs / RENEWALS_PER_TTL, over.signal);
+        await leader.renew(lease, ttlMs);
+      }
+    };
+    const renewing = renew().catch((error: unknown) => lost.abort(error));
+    try {
+      return await work(lease, lost.signal);
+    } finally {
+      over.abort(new Error("the work is done"));
+      await renewing;
+    }
+  });
 }
 
 /** A lease that somebody else has taken meanwhile needs no giving back. */

@@ -22,18 +22,24 @@ export const CONFIG_KEYS = {
   METERHOUSE_DEDUPE_HOURS: "Event-hours whose ids are remembered; older ids are looked up.",
   METERHOUSE_DEDUPE_IDS_MAX:
     "Ids remembered at most, 28 bytes each; beyond it the oldest hour is forgotten and looked up.",
-  METERHOUSE_EVENT_AGE_MAX: "Oldest event accepted; at most 90d, which usage_log outlives by 30.",
+  METERHOUSE_EVENT_AGE_MAX: "Oldest event accepted; at most 90d, which retention counts on.",
   METERHOUSE_FETCH_BYTES_MAX: "Bytes fetched from Kafka at once.",
   METERHOUSE_CONFLUENT_SCHEMA_IDS: "Schemas that a registry's ids stand for, such as 1=gpu_time_event/v1.",
   METERHOUSE_PRICE_BOOKS: "Paths of price book files that settlement publishes, separated by commas.",
   METERHOUSE_GRACE: "How long after an hour's end its records may still be appended before it closes.",
   METERHOUSE_CLOSE_SCHEDULE: "Cron expression (UTC) of settlement's passes.",
-  METERHOUSE_LEASE: "How long settlement leads without renewing; a crashed leader is waited for that long.",
+  METERHOUSE_LEASE:
+    "How long settlement or the jobs lead without renewing; a crashed leader is waited for that long.",
   METERHOUSE_API_HOST: "Address that the pricing API listens on.",
   METERHOUSE_API_PORT: "Port of the pricing API; 0 takes any free port.",
   METERHOUSE_API_RATE: "Requests a second that one API key may go on with; twice as many at once.",
   METERHOUSE_API_URL: "Address of the pricing API, for commands that ask it.",
   METERHOUSE_API_KEY: "API key of those commands (secret).",
+  METERHOUSE_RETENTION: "Age at which a day of usage_log may be exported and dropped; at least 90d.",
+  METERHOUSE_EXPORT_FOLDER: "Folder that days of usage_log are exported to; without it nothing is dropped.",
+  METERHOUSE_RETENTION_USER: "ClickHouse user that drops exported days and can do nothing else.",
+  METERHOUSE_RETENTION_PASSWORD: "Password of that user (secret).",
+  METERHOUSE_RETENTION_SCHEDULE: "Cron expression (UTC) of retention.",
 } as const satisfies Record<string, string>;
 
 export type ConfigKey = keyof typeof CONFIG_KEYS;

@@ -121,6 +121,39 @@ export const METRICS = {
     help: "Closed hours without charges for all of their usage.",
     labels: [],
   },
+  /** One that only ever fails shows in the log with its reason. */
+  job_runs: {
+    kind: "counter",
+    name: "meterhouse_job_runs_total",
+    help: "Runs of periodic jobs, by result: done or failed.",
+    labels: ["job", "result"],
+  },
+  job_seconds: {
+    kind: "histogram",
+    name: "meterhouse_job_seconds",
+    help: "Time that a completed run of a job took.",
+    labels: ["job"],
+    buckets: [0.05, 0.25, 1, 5, 15, 60, 300, 1_800],
+  },
+  /** Far behind the clock: the job fails, or nobody leads. */
+  job_due_seconds: {
+    kind: "gauge",
+    name: "meterhouse_job_due_timestamp_seconds",
+    help: "The due time that a job last completed a run for.",
+    labels: ["job"],
+  },
+  retention_kept_days: {
+    kind: "gauge",
+    name: "meterhouse_retention_kept_days",
+    help: "Days of usage_log that are old enough to go and stay, by reason.",
+    labels: ["reason"],
+  },
+  retention_dropped_days: {
+    kind: "counter",
+    name: "meterhouse_retention_dropped_days_total",
+    help: "Exported days that were dropped from usage_log.",
+    labels: [],
+  },
   rated_charges: {
     kind: "counter",
     name: "meterhouse_rated_charges_total",
