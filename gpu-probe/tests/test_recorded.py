@@ -1,0 +1,32 @@
+"""A serving loop that the probe itself recorded on an H100 plays to the events it gave out there."""
+
+import hashlib
+
+from conftest import TRACE, Recorder
+
+from gpu_probe.accounting import Account, GpuMeter, run
+from gpu_probe.device.replay import ReplayDevice, read_trace
+from gpu_probe.sharing import make_policy
+
+RECORDED = TRACE.with_name("h100-probe-trace.jsonl.gz")
+# Of the events and totals, written down on the machine with the GPU (bench/serving.py, BENCHMARKS.md).
+DIGEST = "8a890c78743919970ebf28393a7862f2f84fa13a60a7e96fc18b9fbb5ecf3473"
+
+
+def test_the_events_are_those_of_the_gpu_to_the_last_unit():
+    trace = read_trace(RECORDED)
+    output = Recorder()
+    account = Account(output)
+    device = ReplayDevice(trace)
+    run(device, GpuMeter(device.info, make_policy("fitted-hinge"), account))
+    assert account.faults() == []
+    records = [
+        sorted({**record, "probe_version": "gpu-probe 0.1.0"}.items())
+        for record in (*output.events, *output.minutes)
+    ]
+    assert hashlib.sha256(repr(records).encode()).hexdigest() == DIGEST
+    readings = [line["energy_mj"] for line in trace.lines if line["t"] == "power"]
+    parts = account.energy_uj
+    counter = (readings[-1] - readings[0]) * 1000
+    assert parts["sessions"] + parts["operator"] + parts["idle"] == parts["physical"] == counter == 2_599_710_000
+    assert len({event["session_id"] for event in output.events if event["phase"] == "inference"}) == 36
