@@ -19,7 +19,9 @@ WHERE
             (
                 SELECT toString(kind) AS kind, id, max(version) AS newest
                 FROM pricing_documents
-                WHERE (toString(kind), id) IN (SELECT arrayJoin(arrayZip({kinds:Array(String)}, {ids:Array(String)})))
+                -- the first two conditions are the ones that the primary key answers
+                WHERE kind IN {kinds:Array(String)} AND id IN {ids:Array(String)}
+                    AND (toString(kind), id) IN (SELECT arrayJoin(arrayZip({kinds:Array(String)}, {ids:Array(String)})))
                 GROUP BY kind, id
             )
         ),

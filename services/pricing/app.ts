@@ -6,12 +6,14 @@ import type { Route } from "../adapters/http/route.ts";
 import type { Log } from "../adapters/log/log.ts";
 import type { History } from "./history.ts";
 import { createAuthenticate } from "./keys.ts";
-import type { Books, CorrectionLog, Documents, Ledger } from "./ports.ts";
+import type { Books, CorrectionLog, Documents, Ledger, TenantCharges } from "./ports.ts";
 import { accountRoutes } from "./routes/accounts.ts";
 import { bookRoutes } from "./routes/books.ts";
 import { chargeRoutes } from "./routes/charges.ts";
 import { correctionRoutes } from "./routes/corrections.ts";
+import { creditNoteRoutes } from "./routes/credit-notes.ts";
 import { hourRoutes } from "./routes/hours.ts";
+import { invoiceRoutes } from "./routes/invoices.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { packageRoutes } from "./routes/packages.ts";
 import { quoteRoutes } from "./routes/quotes.ts";
@@ -24,10 +26,13 @@ export interface Pricing {
   readonly books: Books;
   readonly ledger: Ledger;
   readonly history: History;
+  readonly charges: TenantCharges;
   readonly corrections: CorrectionLog;
   readonly topic: string;
   /** Older events than this are not accepted any more, so neither are their successors. */
   readonly eventAgeMsMax: number;
+  /** Who issues the invoices, as it is printed on them. */
+  readonly seller: string;
   readonly clock: Clock;
   readonly log: Log;
   readonly hash: (text: string) => string;
@@ -56,6 +61,8 @@ function pricingRoutes(pricing: Pricing): Route[] {
     ...subscriptionRoutes(pricing),
     ...packageRoutes(pricing),
     ...quoteRoutes(pricing),
+    ...invoiceRoutes(pricing),
+    ...creditNoteRoutes(pricing),
     ...keyRoutes(pricing),
   ];
 }

@@ -4,6 +4,7 @@ import type { Pricing } from "./app.ts";
 import { publishedBooks } from "./books.ts";
 import type { Changed, Terms } from "./contract-changes.ts";
 import { knownFrom, type Tenant, tenantContent } from "./contracts.ts";
+import { invoicedUntil } from "./invoices.ts";
 import { once } from "./once.ts";
 
 type ChangeRequest = Asked<
@@ -25,7 +26,10 @@ export function changeTenant<Part, Body>(
     const written = await pricing.documents.newest("tenant", params.tenant_id);
     if (written === null) return problem("API_NOT_FOUND");
     if (body.version !== undefined && body.version !== written.version) return problem("API_VERSION_STALE");
-    const terms = { books: await publishedBooks(pricing), invoicedUntil: 0 };
+    const terms = {
+      books: await publishedBooks(pricing),
+      invoicedUntil: await invoicedUntil(pricing.documents, params.tenant_id),
+    };
     const changed = change(knownFrom(written).tenant, terms);
     if (isProblem(changed)) return changed;
     const document = {

@@ -31,6 +31,7 @@ export const FIELDS = {
   metrics_port: port("METERHOUSE_METRICS_PORT", { default: 9466 }),
   kafka_brokers: list("METERHOUSE_KAFKA_BROKERS"),
   topic: text("METERHOUSE_TOPIC", { default: "gpu-time-events" }),
+  invoice_seller: text("METERHOUSE_INVOICE_SELLER", { default: "" }),
   event_age_ms_max: duration("METERHOUSE_EVENT_AGE_MAX", { default: "90d", min: "1h", max: "90d" }),
 };
 

@@ -24,6 +24,7 @@ import { ClickHouseHistory } from "./history.ts";
 import { newKey } from "./keys.ts";
 import { ClickHouseLedger } from "./ledger.ts";
 import { serveJobs } from "./serve-jobs.ts";
+import { ClickHouseTenantCharges } from "./tenant-charges.ts";
 
 const FAULTY_EXIT = 2;
 const BURST = 2;
@@ -57,7 +58,9 @@ async function serve(): Promise<void> {
       books: new ClickHousePricingBooks(clickhouse, database, owner, clock),
       ledger: new ClickHouseLedger(clickhouse, store, sha256),
       history: new ClickHouseHistory(clickhouse),
+      charges: new ClickHouseTenantCharges(clickhouse),
       corrections,
+      seller: config.invoice_seller,
       topic: config.topic,
       eventAgeMsMax: config.event_age_ms_max,
       clock,

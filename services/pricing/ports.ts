@@ -1,6 +1,9 @@
 import type { Static } from "typebox";
 import type { Hour } from "../domain/ledger/hour.ts";
 import type { HourVerification } from "../domain/ledger/verification.ts";
+import type { HourRevision } from "../domain/pricing/settlement/settle.ts";
+import type { TenantHour } from "../domain/pricing/settlement/statement.ts";
+import type { RevisionRun } from "./invoicing/basis.ts";
 import type {
   AccountingRow,
   ChargedEvent,
@@ -19,7 +22,18 @@ export type ChargeDetail = Static<typeof ChargeTerms>;
 export type StoredEvent = Static<typeof EventRow>;
 export type VoidOrder = Static<typeof EventHistory>["voids"][number];
 
-export type DocumentKind = "api_key" | "price_book" | "correction" | "idempotency" | "tenant" | "job_run";
+export type DocumentKind =
+  | "api_key"
+  | "price_book"
+  | "correction"
+  | "idempotency"
+  | "tenant"
+  | "job_run"
+  | "invoice"
+  | "invoice_number"
+  | "invoice_void"
+  | "credit_note"
+  | "tenant_invoice";
 
 export interface NewDocument {
   readonly kind: DocumentKind;
@@ -45,12 +59,24 @@ export interface WrittenDocument {
 /** What this service keeps: versioned documents, never changed. */
 export interface Documents {
   newest(kind: DocumentKind, id: string): Promise<WrittenDocument | null>;
-  /** Newest first. */
-  versions(kind: DocumentKind, id: string, limit: number): Promise<readonly WrittenDocument[]>;
+  /** The newest version of each of these ids that is there, in any order. */
+  newestOf(kind: DocumentKind, ids: readonly string[]): Promise<readonly WrittenDocument[]>;
+  /** Newest first; those below `before` if it is given. */
+  versions(
+    kind: DocumentKind,
+    id: string,
+    limit: number,
+    before?: number,
+  ): Promise<readonly WrittenDocument[]>;
   /** The newest versions in the order of their ids, after one. */
   list(kind: DocumentKind, after: string, limit: number): Promise<readonly WrittenDocument[]>;
-  /** All or none; none if one of them is not the next version of its id. */
-  append(documents: readonly NewDocument[]): Promise<"written" | "version_taken">;
+  /**
+   * All or none; none if one of them is not the next version of its id. Given as a function, they are made once nobody
+   * else can write, so that what they count on from what is stored still holds.
+   */
+  append(
+    documents: readonly NewDocument[] | (() => Promise<readonly NewDocument[]>),
+  ): Promise<"written" | "version_taken">;
 }
 
 export interface Range {
@@ -122,6 +148,27 @@ export interface NewBook extends PublishedBook {
 export interface Books {
   published(): Promise<readonly PublishedBook[]>;
   publish(book: NewBook): Promise<"published" | "overlaps" | "too_late">;
+}
+
+/** An hour of a tenant as it was rated, with the id that each of its charges is asked for by. */
+export interface ChargedHour extends TenantHour {
+  readonly charge_ids: readonly string[];
+}
+
+/** Why an hour cannot be invoiced yet: not closed, not rated, or with a card that has no price. */
+export interface WaitingHour {
+  readonly hour: Hour;
+  readonly why: "open" | "unrated" | "unpriced";
+}
+
+/** Charges as settlement takes them, tenant by tenant. */
+export interface TenantCharges {
+  /** The newest rated revision of each hour in which the tenant has charges, in order. */
+  revisions(tenant_id: string, range: Range): Promise<readonly HourRevision[]>;
+  /** The tenant's charges in the hours of these revisions. */
+  hours(tenant_id: string, runs: readonly RevisionRun[]): Promise<readonly ChargedHour[]>;
+  /** Hours of anybody that are not closed or not rated, and those in which a card of the tenant has no price; in order. */
+  waiting(tenant_id: string, range: Range, limit: number): Promise<readonly WaitingHour[]>;
 }
 
 /** Where corrections go: the log that the probes write to. */

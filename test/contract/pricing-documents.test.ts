@@ -45,6 +45,7 @@ describe.each([
     });
     expect((await documents.versions("price_book", "a", 5)).map(({ version }) => version)).toEqual([2, 1]);
     expect(await documents.versions("price_book", "a", 1)).toHaveLength(1);
+    expect((await documents.versions("price_book", "a", 5, 2)).map(({ version }) => version)).toEqual([1]);
     expect((await documents.newest("correction", "a"))?.version).toBe(1);
   });
 
@@ -67,6 +68,26 @@ describe.each([
     ]);
     expect(answers.toSorted()).toEqual(["version_taken", "version_taken", "written"]);
     expect(await one.versions("price_book", "a", 5)).toHaveLength(1);
+  });
+
+  it("are made once it is their turn, so that they may count on", async () => {
+    const [one, two] = await open();
+    const next = (documents: Documents) =>
+      documents.append(async () => {
+        const version = ((await documents.newest("price_book", "a"))?.version ?? 0) + 1;
+        return [draft("a", version)];
+      });
+    expect(await Promise.all([next(one), next(two), next(one)])).toEqual(["written", "written", "written"]);
+    expect((await one.newest("price_book", "a"))?.version).toBe(3);
+  });
+
+  it("are found by their ids, the newest version of each that is there", async () => {
+    const [documents] = await open();
+    await documents.append([draft("a"), draft("b"), draft("c")]);
+    await documents.append([draft("b", 2)]);
+    const found = await documents.newestOf("price_book", ["b", "a", "z"]);
+    expect(found.map(({ id, version }) => `${id}${version}`).toSorted()).toEqual(["a1", "b2"]);
+    expect(await documents.newestOf("price_book", [])).toEqual([]);
   });
 
   it("are listed by id, the newest version of each, from a place on", async () => {

@@ -10,6 +10,7 @@ import { formatHour } from "../../services/domain/ledger/hour.ts";
 import { pricingDocument } from "../../services/pricing/app.ts";
 import { ClickHouseHistory } from "../../services/pricing/history.ts";
 import { ClickHouseLedger } from "../../services/pricing/ledger.ts";
+import { ClickHouseTenantCharges } from "../../services/pricing/tenant-charges.ts";
 import { operationsOf, requestsOf } from "../support/fuzz.ts";
 import { bookDocument } from "../support/pricing.ts";
 import { type TestApi, testApi } from "../support/pricing-api.ts";
@@ -46,6 +47,7 @@ beforeAll(async () => {
       sha256,
     ),
     history: new ClickHouseHistory(clickhouse),
+    charges: new ClickHouseTenantCharges(clickhouse),
     log: { ...log, error: (fields) => void failures.push(fields) },
   });
   const charges = await api.ask("operator", {

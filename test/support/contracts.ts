@@ -1,5 +1,6 @@
 // A tenant with something to agree on: the demo's book with plans and offers, published from the start of 2026.
 import { readPriceBook } from "../../services/domain/pricing/price-book.ts";
+import type { Pricing } from "../../services/pricing/app.ts";
 import { bookOf } from "../../services/pricing/books.ts";
 import { FULL_PLAN } from "./plans.ts";
 import { bookDocument } from "./pricing.ts";
@@ -25,8 +26,8 @@ export async function publishBook(api: TestApi, parts: Readonly<Record<string, u
   return book.hash;
 }
 
-export async function contractApi(): Promise<TestApi> {
-  const api = await testApi();
+export async function contractApi(changes: Partial<Pricing> = {}): Promise<TestApi> {
+  const api = await testApi(changes);
   await publishBook(api, { plans: [FULL_PLAN, { name: "second" }], prepaid: OFFERS });
   await post(api, "/v1/tenants", { tenant_id: "initech", name: "Initech", currency: "USD" });
   return api;

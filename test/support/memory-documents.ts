@@ -6,6 +6,7 @@ import type { DocumentKind, Documents, NewDocument, WrittenDocument } from "../.
 export class MemoryDocuments implements Documents {
   readonly #clock: Clock;
   readonly #written: (NewDocument & WrittenDocument)[] = [];
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -15,9 +16,19 @@ export class MemoryDocuments implements Documents {
     return (await this.versions(kind, id, 1))[0] ?? null;
   }
 
-  async versions(kind: DocumentKind, id: string, limit: number): Promise<WrittenDocument[]> {
+  async newestOf(kind: DocumentKind, ids: readonly string[]): Promise<WrittenDocument[]> {
+    const found = await Promise.all(ids.map((id) => this.newest(kind, id)));
+    return found.filter((it) => it !== null);
+  }
+
+  async versions(
+    kind: DocumentKind,
+    id: string,
+    limit: number,
+    before = Number.POSITIVE_INFINITY,
+  ): Promise<WrittenDocument[]> {
     return this.#written
-      .filter((it) => it.kind === kind && it.id === id)
+      .filter((it) => it.kind === kind && it.id === id && it.version < before)
       .toSorted((left, right) => right.version - left.version)
       .slice(0, limit)
       .map(withoutKind);
@@ -29,7 +40,18 @@ export class MemoryDocuments implements Documents {
     return Promise.all(sorted.map(async (id) => (await this.newest(kind, id)) as WrittenDocument));
   }
 
-  async append(documents: readonly NewDocument[]): Promise<"written" | "version_taken"> {
+  /** One at a time, as the lease has it. */
+  append(
+    documents: readonly NewDocument[] | (() => Promise<readonly NewDocument[]>),
+  ): Promise<"written" | "version_taken"> {
+    const turn = this.#last.then(async () =>
+      this.#insert(typeof documents === "function" ? await documents() : documents),
+    );
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  #insert(documents: readonly NewDocument[]): "written" | "version_taken" {
     const isNext = ({ kind, id, version }: NewDocument) =>
       version === this.#written.filter((it) => it.kind === kind && it.id === id).length + 1;
     if (!documents.every(isNext)) return "version_taken";

@@ -8,6 +8,7 @@ import { TERMS } from "../../services/domain/pricing/charges.ts";
 import { type Pricing, pricingApi } from "../../services/pricing/app.ts";
 import { newKey } from "../../services/pricing/keys.ts";
 import type { Books, NewBook, StoredEvent } from "../../services/pricing/ports.ts";
+import { MemoryTenantCharges } from "./memory-charges.ts";
 import { MemoryDocuments } from "./memory-documents.ts";
 import { memoryHistory } from "./memory-history.ts";
 import { type LedgerRows, memoryLedger } from "./memory-ledger.ts";
@@ -235,8 +236,10 @@ export async function testApi(changes: Partial<Pricing> = {}): Promise<TestApi> 
     books: memoryBooks(),
     ledger: memoryLedger(ROWS),
     history: memoryHistory({ sessions: [], usage: [], sales: [] }),
+    charges: new MemoryTenantCharges(),
     corrections: { send: async (records) => void sent.push(...records) },
     topic: "gpu-time-events",
+    seller: "Meterhouse GmbH",
     eventAgeMsMax: 90 * 86_400_000,
     clock,
     log: createLog({ level: "silent", name: "test" }),
@@ -268,7 +271,8 @@ export async function testApi(changes: Partial<Pricing> = {}): Promise<TestApi> 
       const once = options.method === "POST" ? { "idempotency-key": random(8) } : {};
       const headers = { ...authorization, ...once, ...options.headers };
       const answer = await api.inject({ ...options, headers });
-      const body = answer.body === "" ? {} : answer.json();
+      const isJson = /^application[/](problem[+])?json/.test(String(answer.headers["content-type"]));
+      const body = isJson ? answer.json() : { text: answer.body };
       return { status: answer.statusCode, headers: answer.headers, body };
     },
   };

@@ -19,6 +19,9 @@ type Row = Omit<Written, "content" | "written_at"> & {
 
 const LEASE_MS = 10_000;
 const WAIT_MS_MAX = 5_000;
+const VERSION_MAX = 4_294_967_295;
+/** Ids of one question: the server takes 128 KiB a value. */
+const IDS_MAX = 500;
 
 /** Versioned JSON documents in ClickHouse. Each append leads for as long as it takes. */
 export class ClickHousePricingDocuments {
@@ -35,12 +38,21 @@ export class ClickHousePricingDocuments {
   }
 
   async newest(kind: string, id: string): Promise<Written | null> {
-    const [row] = await this.#ask("pricing_document_versions", { kind, id, limit: 1 });
+    const [row] = await this.versions(kind, id, 1);
     return row ?? null;
   }
 
-  versions(kind: string, id: string, limit: number): Promise<Written[]> {
-    return this.#ask("pricing_document_versions", { kind, id, limit });
+  async newestOf(kind: string, ids: readonly string[]): Promise<Written[]> {
+    const found: Written[] = [];
+    for (let start = 0; start < ids.length; start += IDS_MAX) {
+      const some = ids.slice(start, start + IDS_MAX);
+      found.push(...(await this.#ask("pricing_documents_newest", { kind, ids: some })));
+    }
+    return found;
+  }
+
+  versions(kind: string, id: string, limit: number, before = VERSION_MAX): Promise<Written[]> {
+    return this.#ask("pricing_document_versions", { kind, id, limit, before });
   }
 
   list(kind: string, after: string, limit: number): Promise<Written[]> {
@@ -48,9 +60,13 @@ export class ClickHousePricingDocuments {
   }
 
   /** One append of this process at a time: the lease tells processes apart and not requests. */
-  append(documents: readonly NewDocument[]): Promise<"written" | "version_taken"> {
+  append(
+    documents: readonly NewDocument[] | (() => Promise<readonly NewDocument[]>),
+  ): Promise<"written" | "version_taken"> {
     const turn = this.#last.then(() =>
-      whileLeading(this.#leader, this.#lead, (lease) => this.#insert(documents, lease)),
+      whileLeading(this.#leader, this.#lead, async (lease) =>
+        this.#insert(typeof documents === "function" ? await documents() : documents, lease),
+      ),
     );
     this.#last = turn.catch(() => undefined);
     return turn;
@@ -66,7 +82,8 @@ export class ClickHousePricingDocuments {
     const rows = documents.map((it) => JSON.stringify({ ...it, content: JSON.stringify(it.content) }));
     const body = new TextEncoder().encode(rows.join("\n"));
     const sql = loadQuery("pricing_documents_append");
-    const marked = { params, ...this.#leader.queryId(String(lease.epoch)) };
+    // Two owners may have taken the same epoch at once; the guard lets one of them write.
+    const marked = { params, ...this.#leader.queryId(`${lease.epoch}:${lease.owner}`) };
     try {
       await staleOr(() => this.#clickhouse.execInsert(sql, body, marked));
       return "written";

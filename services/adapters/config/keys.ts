@@ -33,6 +33,8 @@ export const CONFIG_KEYS = {
   METERHOUSE_API_HOST: "Address that the pricing API listens on.",
   METERHOUSE_API_PORT: "Port of the pricing API; 0 takes any free port.",
   METERHOUSE_API_RATE: "Requests a second that one API key may go on with; twice as many at once.",
+  METERHOUSE_INVOICE_SELLER:
+    "Who issues the invoices, as it is printed on them, such as a name and an address.",
   METERHOUSE_API_URL: "Address of the pricing API, for commands that ask it.",
   METERHOUSE_API_KEY: "API key of those commands (secret).",
   METERHOUSE_RETENTION: "Age at which a day of usage_log may be exported and dropped; at least 90d.",

@@ -2,10 +2,11 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import Type from "typebox";
 import type { Clock } from "../clock/clock.ts";
 import type { Log } from "../log/log.ts";
+import { formatAsked } from "./format.ts";
 import { IDEMPOTENCY_KEY } from "./openapi.ts";
 import { type Fault, isProblem, type Problem, problem, problemBody } from "./problem.ts";
 import { createRateLimit, type Rate } from "./rate-limit.ts";
-import type { Asked, Caller, Reply, Route } from "./route.ts";
+import { type Asked, type Caller, type FileReply, MEDIA_TYPES, type Reply, type Route } from "./route.ts";
 
 export interface ApiOptions {
   readonly routes: readonly Route[];
@@ -76,6 +77,7 @@ function register(app: Api, route: Route, admit: Admission): void {
         body: request.body,
         caller: callers.get(request) as Caller,
         idempotency_key: route.idempotent ? String(request.headers["idempotency-key"]) : "",
+        format: formatAsked(route.formats, request.query, request.headers.accept ?? ""),
       };
       const answer = await route.handle(asked);
       if (isProblem(answer)) return answerProblem(answer, request, reply);
@@ -108,16 +110,37 @@ function admission({ authenticate, rate, clock }: ApiOptions): Admission {
   };
 }
 
-function answerReply(answer: Reply<unknown>, route: Route, request: FastifyRequest, reply: FastifyReply) {
+function answerReply(
+  answer: Reply<unknown> | FileReply,
+  route: Route,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) {
+  if (route.formats.length > 1) reply.header("vary", "accept");
   if (answer.etag !== undefined) {
     const etag = `"${answer.etag}"`;
-    reply.header("etag", etag).header("cache-control", "private, max-age=31536000, immutable");
+    const keep = answer.isRevalidated === true ? "no-cache" : "max-age=31536000, immutable";
+    reply.header("etag", etag).header("cache-control", `private, ${keep}`);
     const known = String(request.headers["if-none-match"] ?? "").split(/\s*,\s*/);
     if (known.includes(etag)) return reply.code(304).send();
   } else {
     reply.header("cache-control", "no-store");
   }
-  return reply.code(answer.status ?? route.status).send(answer.body);
+  reply.code(answer.status ?? route.status);
+  return "content" in answer ? answerFile(answer, reply) : reply.send(answer.body);
+}
+
+/** Pages of ours load and run nothing, whoever's texts are on them. */
+const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+
+function answerFile({ content, format, file_name }: FileReply, reply: FastifyReply) {
+  const kind = format === "html" ? "inline" : "attachment";
+  return reply
+    .type(`${MEDIA_TYPES[format]}; charset=utf-8`)
+    .header("content-disposition", `${kind}; filename="${file_name}"`)
+    .header("content-security-policy", PAGE_POLICY)
+    .header("x-content-type-options", "nosniff")
+    .send(content);
 }
 
 function answerProblem(said: Problem, request: FastifyRequest, reply: FastifyReply) {

@@ -1,6 +1,6 @@
 import Type from "typebox";
 import { API_CODES } from "./problem.ts";
-import type { Route } from "./route.ts";
+import { MEDIA_TYPES, type Route } from "./route.ts";
 
 interface ObjectSchema {
   readonly properties?: Readonly<Record<string, object>>;
@@ -81,13 +81,18 @@ function operation(route: Route): object {
     ],
     ...(route.body === undefined ? {} : { requestBody: { required: true, content: json(route.body) } }),
     responses: {
-      [route.status]: { description: "Done", content: json(route.reply) },
+      [route.status]: { description: "Done", content: { ...json(route.reply), ...otherFormats(route) } },
       default: {
         description: "What is wrong",
         content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
       },
     },
   };
+}
+
+function otherFormats({ formats }: Route): object {
+  const others = formats.filter((format) => format !== "json");
+  return Object.fromEntries(others.map((format) => [MEDIA_TYPES[format], { schema: { type: "string" } }]));
 }
 
 function parameters(place: "path" | "query", schema: ObjectSchema): object[] {

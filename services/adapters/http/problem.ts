@@ -37,6 +37,11 @@ export const API_CODES = {
   QUOTE_NO_PRICE:
     "No published price book has a price for this in that hour; the detail says what is missing.",
   WHAT_IF_TOO_MUCH: "There is more usage in it than is rated at once; ask for fewer hours or a smaller page.",
+  INVOICE_PERIOD_INVALID: "This is no period of the tenant; the detail names the one that is.",
+  INVOICE_PERIOD_RUNNING: "The period is not over; a draft shows what it comes to so far.",
+  INVOICE_HOURS_WAITING: "Hours of the period are not closed and rated yet; they are named.",
+  INVOICE_NOT_SETTLED: "Contract, hours and earlier invoices do not fit together; every fault is named.",
+  INVOICE_NOT_FINALISED: "The invoice is voided already.",
 } as const satisfies Record<string, string>;
 
 export type ApiCode = keyof typeof API_CODES;
@@ -74,6 +79,11 @@ const STATUS: Readonly<Record<ApiCode, number>> = {
   CONTRACT_INVOICED: 409,
   QUOTE_NO_PRICE: 422,
   WHAT_IF_TOO_MUCH: 422,
+  INVOICE_PERIOD_INVALID: 422,
+  INVOICE_PERIOD_RUNNING: 409,
+  INVOICE_HOURS_WAITING: 409,
+  INVOICE_NOT_SETTLED: 409,
+  INVOICE_NOT_FINALISED: 409,
 };
 
 /** One of several things that are wrong: where, and a sentence. */

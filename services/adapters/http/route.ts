@@ -12,6 +12,10 @@ export interface Caller {
   readonly tenant_id: string;
 }
 
+/** What a route may answer in. JSON is the one that every route has. */
+export const MEDIA_TYPES = { json: "application/json", csv: "text/csv", html: "text/html" } as const;
+export type Format = keyof typeof MEDIA_TYPES;
+
 export interface Asked<Params, Query, Body> {
   readonly params: Params;
   readonly query: Query;
@@ -19,6 +23,8 @@ export interface Asked<Params, Query, Body> {
   readonly caller: Caller;
   /** Empty where the route does not ask for one. */
   readonly idempotency_key: string;
+  /** One of the route's formats: the query's `format`, else what the Accept header likes best, else JSON. */
+  readonly format: Format;
 }
 
 export interface Reply<Body> {
@@ -26,9 +32,18 @@ export interface Reply<Body> {
   readonly status?: number;
   /** For things that never change: its hash or id. */
   readonly etag?: string;
+  /** It may change after all, if seldom: the ETag is asked about each time. */
+  readonly isRevalidated?: boolean;
 }
 
-export type Answer<Body> = Reply<Body> | Problem;
+/** An answer in another format than JSON. */
+export interface FileReply extends Omit<Reply<never>, "body"> {
+  readonly content: string | Uint8Array;
+  readonly format: Format;
+  readonly file_name: string;
+}
+
+export type Answer<Body> = Reply<Body> | FileReply | Problem;
 
 const NOTHING = Type.Object({}, { additionalProperties: false });
 type Nothing = typeof NOTHING;
@@ -46,6 +61,8 @@ interface Definition<P extends TSchema, Q extends TSchema, B extends TSchema, R 
   readonly body?: B;
   readonly reply: R;
   readonly status?: 200 | 201 | 202;
+  /** What it can answer in beside JSON. Its query should have a `format` too, for those who cannot set headers. */
+  readonly formats?: readonly Exclude<Format, "json">[];
   /** Repeating the request under the same Idempotency-Key, which is then mandatory, repeats the answer only. */
   readonly idempotent?: boolean;
   readonly handle: (asked: Asked<Static<P>, Static<Q>, Static<B>>) => Promise<Answer<Static<R>>>;
@@ -63,6 +80,7 @@ export interface Route {
   readonly body: TSchema | undefined;
   readonly reply: TSchema;
   readonly status: number;
+  readonly formats: readonly Format[];
   readonly idempotent: boolean;
   readonly handle: (asked: Asked<unknown, unknown, unknown>) => Promise<Answer<unknown>>;
 }
@@ -75,12 +93,14 @@ export function route<
   B extends TSchema = Nothing,
 >(definition: Definition<P, Q, B, R>): Route {
   const { params = NOTHING, query = NOTHING, body, status = 200, idempotent = false } = definition;
+  const formats = ["json" as const, ...(definition.formats ?? [])];
   return {
     ...definition,
     params,
     query,
     body,
     status,
+    formats,
     idempotent,
     handle: definition.handle as Route["handle"],
   };

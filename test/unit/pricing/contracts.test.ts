@@ -297,8 +297,9 @@ describe("a change", () => {
     const append = documents.append.bind(documents);
     documents.append = async (written) => {
       // Somebody else is a little faster.
-      await append(written.filter(({ kind }) => kind === "tenant"));
-      return append(written);
+      const made = typeof written === "function" ? await written() : written;
+      await append(made.filter(({ kind }) => kind === "tenant"));
+      return append(made);
     };
     const late = await post(api, PACKAGES, { offer: "hundred", starts_at: DECEMBER });
     expect(late).toMatchObject({ status: 409, body: { code: "API_VERSION_STALE" } });

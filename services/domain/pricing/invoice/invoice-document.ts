@@ -1,7 +1,7 @@
 import { type Decimal, formatDecimal, parseDecimal } from "../money.ts";
-import type { Invoice, InvoiceLine } from "./invoice.ts";
+import type { CreditNote, Invoice, InvoiceLine } from "./invoice.ts";
 
-// An invoice as plain JSON values, money and big integers as texts, and back: what is stored and what is served.
+// Invoices and credit notes as plain JSON values, money and big integers as texts, and back: what is stored and what is served.
 
 type Texts<T, Name extends keyof T> = Omit<T, Name> & { readonly [name in Name]: string };
 
@@ -17,21 +17,42 @@ export type InvoiceDocument = Omit<Invoice, "number" | "amount" | "total" | "lin
   readonly lines: readonly InvoiceLineDocument[];
 };
 
+export type CreditNoteDocument = Omit<CreditNote, "number" | "amount" | "total" | "lines"> & {
+  readonly number: string;
+  readonly amount: string;
+  readonly total: string;
+  readonly lines: readonly InvoiceLineDocument[];
+};
+
 export function invoiceDocument(invoice: Invoice): InvoiceDocument {
   return {
     ...invoice,
     number: invoice.number === null ? null : String(invoice.number),
     amount: formatDecimal(invoice.amount),
     total: formatDecimal(invoice.total),
-    lines: invoice.lines.map((line) => ({
-      ...line,
-      factor: formatDecimal(line.factor),
-      quantity: formatDecimal(line.quantity),
-      unit_price: formatDecimal(line.unit_price),
-      amount: formatDecimal(line.amount),
-      rounded_amount: formatDecimal(line.rounded_amount),
-      gpu_time_ns: String(line.gpu_time_ns),
-    })),
+    lines: invoice.lines.map(lineDocument),
+  };
+}
+
+export function creditNoteDocument(note: CreditNote): CreditNoteDocument {
+  return {
+    ...note,
+    number: String(note.number),
+    amount: formatDecimal(note.amount),
+    total: formatDecimal(note.total),
+    lines: note.lines.map(lineDocument),
+  };
+}
+
+export function lineDocument(line: InvoiceLine): InvoiceLineDocument {
+  return {
+    ...line,
+    factor: formatDecimal(line.factor),
+    quantity: formatDecimal(line.quantity),
+    unit_price: formatDecimal(line.unit_price),
+    amount: formatDecimal(line.amount),
+    rounded_amount: formatDecimal(line.rounded_amount),
+    gpu_time_ns: String(line.gpu_time_ns),
   };
 }
 

@@ -1,0 +1,217 @@
+import { isProblem, problem } from "../../adapters/http/problem.ts";
+import { type Caller, route } from "../../adapters/http/route.ts";
+import { formatHour } from "../../domain/ledger/hour.ts";
+import type { Pricing } from "../app.ts";
+import {
+  findInvoice,
+  type InvoiceSummary,
+  numbered,
+  type StoredInvoice,
+  summaryOf,
+  voidedAmong,
+} from "../invoices.ts";
+import { finalisePeriod, type Outcome } from "../invoicing/finalise.ts";
+import { periodFrom, settleTenant } from "../invoicing/settle-tenant.ts";
+import { shownCreditNote, shownDraft, shownInvoice, shownSummary } from "../invoicing/shown.ts";
+import { everyTenant } from "../invoicing/tenants.ts";
+import { voidByCreditNote } from "../invoicing/void.ts";
+import { once } from "../once.ts";
+import { hourIn, pageOf } from "../paging.ts";
+import { page } from "../schemas.ts";
+import { EVERYBODY, OPERATORS, tenantFor } from "../tenants.ts";
+import {
+  CreditNoteShape,
+  DraftBody,
+  DraftShape,
+  FinaliseBody,
+  FinaliseReply,
+  InvoiceParams,
+  InvoiceShape,
+  InvoiceSummaryShape,
+  ListQuery,
+  VoidInvoiceBody,
+} from "./invoice-schemas.ts";
+
+const PLACE = [/^[1-9][0-9]{0,9}$/];
+const WAITING_MAX = 100;
+
+/** Invoices: computed as drafts, finalised with a number, voided by a credit note. */
+export function invoiceRoutes(pricing: Pricing) {
+  return [
+    draftInvoice(pricing),
+    finaliseInvoices(pricing),
+    listInvoices(pricing),
+    getInvoice(pricing),
+    voidInvoice(pricing),
+  ];
+}
+
+const draftInvoice = (pricing: Pricing) =>
+  route({
+    method: "POST",
+    path: "/v1/invoices/draft",
+    operation: "draftInvoice",
+    summary: "What a tenant's invoice of a period comes to so far; keeps nothing",
+    scopes: EVERYBODY,
+    body: DraftBody,
+    reply: DraftShape,
+    async handle({ body, caller }) {
+      const tenant_id = tenantFor(caller, body.tenant_id);
+      if (typeof tenant_id !== "string") return tenant_id;
+      const period = periodIn(body);
+      if (isProblem(period)) return period;
+      const settled = await settleTenant(pricing, tenant_id, period);
+      if (isProblem(settled)) return settled;
+      const waiting = await pricing.charges.waiting(tenant_id, period, WAITING_MAX);
+      return { body: shownDraft(settled, waiting) };
+    },
+  });
+
+const finaliseInvoices = (pricing: Pricing) =>
+  route({
+    method: "POST",
+    path: "/v1/invoices",
+    operation: "finaliseInvoices",
+    summary: "Finalises a period for one tenant or for all; what has been invoiced is not invoiced again",
+    scopes: OPERATORS,
+    body: FinaliseBody,
+    reply: FinaliseReply,
+    idempotent: true,
+    handle: (asked) =>
+      once(pricing, "finaliseInvoices", asked, async () => {
+        const period = periodIn(asked.body);
+        if (isProblem(period)) return period;
+        const { tenant_id } = asked.body;
+        const tenants = tenant_id === undefined ? await everyTenant(pricing) : [tenant_id];
+        const outcomes = await finalisePeriod(pricing, tenants, period, asked.caller.key_id);
+        const [first] = outcomes;
+        if (tenant_id !== undefined && first?.status === "refused") return first.problem;
+        const voided = await voidedOf(pricing, outcomes);
+        const results = outcomes
+          .filter((it) => tenant_id !== undefined || !isNothing(it))
+          .map((it) => shownOutcome(it, voided));
+        const { from, to } = period;
+        const body = { period_from: formatHour(from), period_to: formatHour(to), results };
+        return { documents: [], reply: { body } };
+      }),
+  });
+
+const listInvoices = ({ documents }: Pricing) =>
+  route({
+    method: "GET",
+    path: "/v1/invoices",
+    operation: "listInvoices",
+    summary: "Finalised invoices, voided ones too, the newest number first",
+    scopes: EVERYBODY,
+    query: ListQuery,
+    reply: page(InvoiceSummaryShape),
+    async handle({ query: asked, caller }) {
+      const tenant_id = tenantFor(caller, asked.tenant_id);
+      if (typeof tenant_id !== "string") return tenant_id;
+      const places = new Map<string, number>();
+      return pageOf(
+        asked,
+        PLACE,
+        async ([before], limit) => {
+          const place = before === undefined ? undefined : Number(before);
+          const found = await numbered<InvoiceSummary>(documents, "invoice", tenant_id, place, limit);
+          for (const it of found) places.set(it.summary.invoice_id, it.place);
+          const voided = await voidedAmong(
+            documents,
+            found.map(({ summary }) => summary.invoice_id),
+          );
+          return found.map(({ summary }) => shownSummary(summary, voided.has(summary.invoice_id)));
+        },
+        ({ invoice_id }) => [String(places.get(invoice_id))],
+      );
+    },
+  });
+
+const getInvoice = ({ documents }: Pricing) =>
+  route({
+    method: "GET",
+    path: "/v1/invoices/{invoice_id}",
+    operation: "getInvoice",
+    summary: "An invoice with its lines and the revisions that it rests on",
+    scopes: EVERYBODY,
+    params: InvoiceParams,
+    reply: InvoiceShape,
+    async handle({ params: { invoice_id }, caller }) {
+      const stored = await ownInvoice(documents, invoice_id, caller);
+      if (stored === null) return problem("API_NOT_FOUND");
+      const { state } = stored.invoice;
+      // An invoice never changes; that it is voided may still come.
+      return {
+        body: shownInvoice(stored),
+        etag: `${stored.content_hash}-${state}`,
+        isRevalidated: state !== "voided",
+      };
+    },
+  });
+
+const voidInvoice = (pricing: Pricing) =>
+  route({
+    method: "POST",
+    path: "/v1/invoices/{invoice_id}/void",
+    operation: "voidInvoice",
+    summary: "Takes a whole invoice back by a credit note; its usage is invoiced anew with the next one",
+    scopes: OPERATORS,
+    params: InvoiceParams,
+    body: VoidInvoiceBody,
+    reply: CreditNoteShape,
+    status: 201,
+    idempotent: true,
+    handle: (asked) =>
+      once(pricing, "voidInvoice", asked, async () => {
+        const { reason } = asked.body;
+        const order = { reason, caller: asked.caller };
+        const note = await voidByCreditNote(pricing, asked.params.invoice_id, order);
+        if (isProblem(note)) return note;
+        return { documents: [], reply: { body: shownCreditNote(note) } };
+      }),
+  });
+
+/** An invoice that the caller may see, or null. */
+async function ownInvoice(
+  documents: Pricing["documents"],
+  invoice_id: string,
+  { scope, tenant_id }: Caller,
+): Promise<StoredInvoice | null> {
+  const stored = await findInvoice(documents, invoice_id);
+  return scope !== "tenant" || stored?.invoice.tenant_id === tenant_id ? stored : null;
+}
+
+function periodIn(body: { readonly period_from: string; readonly period_to?: string }) {
+  const from = hourIn("period_from", body.period_from);
+  if (typeof from !== "number") return from;
+  const to = body.period_to === undefined ? undefined : hourIn("period_to", body.period_to);
+  return typeof to === "object" ? to : periodFrom(from, to);
+}
+
+function isNothing(outcome: Outcome): boolean {
+  return outcome.status === "nothing_new" && outcome.stored === null;
+}
+
+function voidedOf({ documents }: Pricing, outcomes: readonly Outcome[]): Promise<Set<string>> {
+  const ids = outcomes.flatMap((it) =>
+    it.status === "nothing_new" && it.stored !== null ? [it.stored] : [],
+  );
+  return voidedAmong(
+    documents,
+    ids.map(({ invoice }) => invoice.invoice_id),
+  );
+}
+
+function shownOutcome(outcome: Outcome, voided: ReadonlySet<string>) {
+  const { tenant_id, status } = outcome;
+  if (outcome.status === "refused") {
+    const { problem: code, detail, faults } = outcome.problem;
+    const about = [detail, ...faults.map(({ path, message }) => `${path} ${message}`)].filter(
+      (it) => it !== "",
+    );
+    return { tenant_id, status, invoice: null, code, detail: about.join("; ") };
+  }
+  const summary = outcome.stored === null ? null : summaryOf(outcome.stored);
+  const invoice = summary === null ? null : shownSummary(summary, voided.has(summary.invoice_id));
+  return { tenant_id, status, invoice, code: null, detail: "" };
+}
