@@ -20,6 +20,7 @@ import { quoteRoutes } from "./routes/quotes.ts";
 import { subscriptionRoutes } from "./routes/subscriptions.ts";
 import { tenantRoutes } from "./routes/tenants.ts";
 import { usageRoutes } from "./routes/usage.ts";
+import { whatIfRoutes } from "./routes/what-if.ts";
 
 export interface Pricing {
   readonly documents: Documents;
@@ -63,6 +64,7 @@ function pricingRoutes(pricing: Pricing): Route[] {
     ...quoteRoutes(pricing),
     ...invoiceRoutes(pricing),
     ...creditNoteRoutes(pricing),
+    ...whatIfRoutes(pricing),
     ...keyRoutes(pricing),
   ];
 }

@@ -1,5 +1,5 @@
 import { type Problem, problem } from "../adapters/http/problem.ts";
-import type { Answer } from "../adapters/http/route.ts";
+import type { Reply } from "../adapters/http/route.ts";
 import { HOUR_S, type Hour, parseHour } from "../domain/ledger/hour.ts";
 import type { Range } from "./ports.ts";
 
@@ -24,7 +24,7 @@ export async function pageOf<Item>(
   pattern: readonly RegExp[],
   read: (place: readonly string[], limit: number) => Promise<readonly Item[]>,
   placeOf: (item: Item) => readonly string[],
-): Promise<Answer<Page<Item>>> {
+): Promise<Reply<Page<Item>> | Problem> {
   const place = cursor === undefined ? [] : readCursor(cursor, pattern);
   if (place === undefined) return problem("API_CURSOR_INVALID");
   const size = limit === undefined ? LIMIT_DEFAULT : Number(limit);

@@ -57,7 +57,7 @@ export const RevisionQuery = closed({ revision: Type.Optional(Revision) });
 export const page = <T extends TProperties[string]>(item: T) =>
   closed({ items: Type.Array(item), next_cursor: nullable(Text) });
 
-const FaultShape = closed({ path: Text, code: Text, message: Text });
+export const FaultShape = closed({ path: Text, code: Text, message: Text });
 
 export const KeyShape = closed({
   key_id: Text,

@@ -61,6 +61,26 @@ export function whatIf({ candidate, usage, ...input }: WhatIfInput): WhatIf {
   };
 }
 
+/** The lines that differ most, in their own order, and what all others come to, so that nothing of the sums is lost. */
+export function largestDifferences(
+  lines: readonly LineComparison[],
+  most: number,
+): { readonly lines: readonly LineComparison[]; readonly others: Comparison & { readonly count: number } } {
+  const size = ({ difference }: Comparison) => (difference < 0n ? -difference : difference);
+  const bySize = lines.toSorted((a, b) => (size(a) === size(b) ? 0 : size(a) > size(b) ? -1 : 1));
+  const shown = new Set(bySize.slice(0, most));
+  const rest = lines.filter((line) => !shown.has(line));
+  return {
+    lines: lines.filter((line) => shown.has(line)),
+    others: { ...sumOfComparisons(rest), count: rest.length },
+  };
+}
+
+export function sumOfComparisons(parts: readonly Comparison[]): Comparison {
+  const sum = (name: keyof Comparison) => parts.reduce((total, part) => total + part[name], 0n);
+  return compared(sum("before"), sum("after"));
+}
+
 function linesUnder(
   input: Omit<WhatIfInput, "candidate" | "usage">,
   usage: readonly UsageHour[],

@@ -4,9 +4,15 @@ import { type Caller, route } from "../../adapters/http/route.ts";
 import { formatHour, HOUR_S, hourOf } from "../../domain/ledger/hour.ts";
 import { formatDecimal } from "../../domain/pricing/money.ts";
 import { bookInForce, priceOf } from "../../domain/pricing/price-book.ts";
-import type { PublishedBook } from "../../domain/pricing/settlement/terms.ts";
+import {
+  type PublishedBook,
+  planOf,
+  type Subscription,
+  subscriptionAt,
+} from "../../domain/pricing/settlement/terms.ts";
 import type { Pricing } from "../app.ts";
 import { publishedBooks } from "../books.ts";
+import { contractFrom, findTenant } from "../contracts.ts";
 import { createFindMeasured, type FindMeasured, SEARCHED_DAYS } from "../measured.ts";
 import { hourIn } from "../paging.ts";
 import { type FoundQuote, findQuote, POOL_TENANTS_MIN, type QuoteRequest } from "../quotes.ts";
@@ -15,24 +21,36 @@ import { EVERYBODY, tenantFor } from "../tenants.ts";
 import { QuoteBody, QuoteShape } from "./quote-schemas.ts";
 
 const DAY_S = 24 * HOUR_S;
-/** A quote may be so far behind a new book; while books cannot be read, so much further. */
-const BOOKS_FRESH_MS = 5_000;
-const BOOKS_STALE_MS = 60_000;
+/** A quote may be so far behind a new book or subscription; the first after a while may be so much further. */
+const FRESH_MS = 5_000;
+const STALE_MS = 30_000;
+const TENANTS_MAX = 10_000;
 
 interface Quoting {
   readonly clock: Pricing["clock"];
   readonly books: () => Promise<readonly PublishedBook[]>;
+  readonly subscriptions: (tenant_id: string) => Promise<readonly Subscription[]>;
   readonly find: FindMeasured;
 }
 
 /** What a workload is going to cost. */
 export function quoteRoutes(pricing: Pricing) {
-  const failed = (err: unknown) => pricing.log.warn({ err }, "price books could not be looked up anew");
-  const terms = { freshMs: BOOKS_FRESH_MS, staleMs: BOOKS_STALE_MS, entriesMax: 1, failed };
-  const known = remember(() => publishedBooks(pricing), terms, pricing.clock);
+  const failed = (err: unknown) => pricing.log.warn({ err }, "prices could not be looked up anew");
+  const terms = { freshMs: FRESH_MS, staleMs: STALE_MS, entriesMax: TENANTS_MAX, failed };
+  const findBooks = remember(() => publishedBooks(pricing), terms, pricing.clock);
+  const books = async () => (await findBooks("")).value;
+  const findSubscriptions = remember(
+    async (tenant_id) => {
+      const known = await findTenant(pricing, tenant_id, await books());
+      return known === null ? [] : contractFrom(known.tenant, []).subscriptions;
+    },
+    terms,
+    pricing.clock,
+  );
   const quoting: Quoting = {
     clock: pricing.clock,
-    books: async () => (await known("")).value,
+    books,
+    subscriptions: async (tenant_id) => (tenant_id === "" ? [] : (await findSubscriptions(tenant_id)).value),
     find: createFindMeasured(pricing),
   };
   return [
@@ -55,7 +73,7 @@ export function quoteRoutes(pricing: Pricing) {
 }
 
 async function requestOf(
-  { clock, books }: Quoting,
+  { clock, books, subscriptions }: Quoting,
   body: Static<typeof QuoteBody>,
   caller: Caller,
 ): Promise<QuoteRequest | Problem> {
@@ -69,13 +87,15 @@ async function requestOf(
   if (priceOf(book, { gpu_model, mig_profile }) === null) {
     return problem("QUOTE_NO_PRICE", `${book.name} has no price for ${gpu_model} ${mig_profile}`.trim());
   }
+  const subscription = subscriptionAt(await subscriptions(tenant_id), hour);
+  const plan = subscription === null ? null : planOf(book, subscription.plan);
   return {
     served: { model, gpu_model, mig_profile },
     whose: { tenant_id, project_id },
     requests: BigInt(body.requests),
     tokens_in: body.tokens_in === undefined ? null : BigInt(body.tokens_in),
     tokens_out: body.tokens_out === undefined ? null : BigInt(body.tokens_out),
-    prices: { book, plan: null, hour },
+    prices: { book, plan, hour },
   };
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { SessionPart } from "../../../services/domain/pricing/measured-sessions.ts";
 import type { History } from "../../../services/pricing/history.ts";
+import { post, publishBook } from "../../support/contracts.ts";
 import { memoryHistory, sessionPart } from "../../support/memory-history.ts";
 import { bookDocument, H100 } from "../../support/pricing.ts";
 import { type TestApi, testApi } from "../../support/pricing-api.ts";
@@ -122,6 +123,20 @@ describe("a quote", () => {
     expect((await quote(api)).body["p50"]).toBe("9.687500000000");
     const next = await quote(api, { from: "2027-01-01T00:00Z" });
     expect(next.body).toMatchObject({ p50: "19.375000000000", price_book: draft.body["price_book"] });
+  });
+
+  it("is for the tenant's plan from the hour on in which it has one", async () => {
+    const api = await open(sessionsOf("acme", 10));
+    const plans = [{ name: "scale", rates: [{ name: "r", unit: "gpu_hour", unit_price: "3" }] }];
+    await publishBook(api, { plans, effective_from: "2026-12-01T00:00:00Z" });
+    await post(api, "/v1/tenants", { tenant_id: "acme", name: "Acme", currency: "USD" });
+    const agreed = { plan: "scale", from: "2026-12-01T00:00Z", to: null };
+    expect((await post(api, "/v1/tenants/acme/subscriptions", agreed)).status).toBe(201);
+    const later = await quote(api, { from: "2026-12-24T00:00Z" });
+    // The fifth session has five GPU-hours, whatever its composite.
+    expect(later.body).toMatchObject({ plan: "scale", p50: "15.000000000000" });
+    expect(JSON.stringify(later.body["assumes"])).toContain("Allowances, commitments, packages");
+    expect((await quote(api)).body).toMatchObject({ plan: "", p50: "9.687500000000" });
   });
 
   it("says how old what it rests on is, and looks again after five minutes without letting anybody wait", async () => {

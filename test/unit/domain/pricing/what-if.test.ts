@@ -1,7 +1,8 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { formatDecimal } from "../../../../services/domain/pricing/money.ts";
 import type { PriceBook } from "../../../../services/domain/pricing/price-book.ts";
-import { whatIf } from "../../../../services/domain/pricing/what-if.ts";
+import { largestDifferences, sumOfComparisons, whatIf } from "../../../../services/domain/pricing/what-if.ts";
 import { bookWith } from "../../../support/plans.ts";
 import { bookDocument, H100 } from "../../../support/pricing.ts";
 import { hourAt, publish, secondsOfUsage, TENANT, underPlan } from "../../../support/settling.ts";
@@ -56,5 +57,30 @@ describe("whatIf", () => {
     expect(difference(compare(BOOK, [secondsOfUsage(1, { tenant_id: `${TENANT}x` })]))).toEqual([
       "SETTLEMENT_TENANT",
     ]);
+  });
+});
+
+describe("largestDifferences", () => {
+  it("keeps the sums, and shows no line that differs less than one it leaves out", () => {
+    const amount = fc.bigInt({ min: -1_000n, max: 1_000n });
+    const line = fc.tuple(amount, amount).map(([before, after]) => ({
+      ...{ kind: "usage" as const, name: "", project_id: "", model: "", gpu_model: "", mig_profile: "" },
+      ...{ before, after, difference: after - before },
+    }));
+    const lines = fc.array(line);
+    fc.assert(
+      fc.property(lines, fc.nat(20), (own, most) => {
+        const { lines: shown, others } = largestDifferences(own, most);
+        expect(shown.length + others.count).toBe(own.length);
+        const { before, after, difference } = sumOfComparisons(own);
+        expect(sumOfComparisons([...shown, others])).toEqual({ before, after, difference });
+        const size = (value: bigint) => (value < 0n ? -value : value);
+        const left = own.filter((it) => !shown.includes(it));
+        for (const other of left) {
+          expect(shown.every((it) => size(it.difference) >= size(other.difference))).toBe(true);
+        }
+        expect(shown).toEqual(own.filter((it) => shown.includes(it)));
+      }),
+    );
   });
 });
