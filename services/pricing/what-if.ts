@@ -15,7 +15,7 @@ export interface TenantWhatIf {
 }
 
 /** Rows of usage that are rated at once: about half a second's work, twice over. */
-export const ROWS_AT_ONCE_MAX = 20_000;
+const ROWS_AT_ONCE_MAX = 20_000;
 const WAITING_MAX = 8;
 
 type Sizes = readonly { readonly tenant_id: string; readonly rows: number }[];
