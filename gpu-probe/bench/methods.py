@@ -1,5 +1,5 @@
-"""Ways to time the steps of a loop, as people do it. Each is a class with ``open`` (a batch of requests begins),
-``step`` around each step, ``close`` and ``stop``."""
+"""Ways to time the steps of a loop, as people do it. Each is a class with ``open`` (a batch of requests
+begins), ``step`` around each step, ``close`` and ``stop``."""
 
 import tempfile
 import time
@@ -76,7 +76,8 @@ class Synchronizing(Nothing):
 
 
 class Windows(Nothing):
-    """A window as Zeus opens it: wait for the GPU, read the energy counter; here one for each batch of requests."""
+    """A window as Zeus opens it: wait for the GPU, read the energy counter; here one for each batch of
+    requests."""
 
     name = "energy windows"
 

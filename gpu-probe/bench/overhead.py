@@ -89,7 +89,7 @@ def host_cost(rows, times=2000):
     opening and closing."""
     probed, spent = Probed(), [0.0] * 4
     clock = time.perf_counter
-    for number in range(times // 50):
+    for _ in range(times // 50):
         at = clock()
         probed.open(rows)
         spent[2] += clock() - at
@@ -133,7 +133,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", required=True)
     parser.add_argument("--budget", type=float, default=16, help="seconds for the probe in each loop")
-    parser.add_argument("--others", type=float, default=3, help="seconds for each other method, on loops ahead")
+    parser.add_argument(
+        "--others", type=float, default=3, help="seconds for each other method, on loops ahead"
+    )
     parser.add_argument("--only", default="", help="loops whose name has this in it")
     options = parser.parse_args()
     random.seed(1)

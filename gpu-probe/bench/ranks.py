@@ -1,5 +1,5 @@
-"""Two ranks of one model on two GPUs, one of them slower: each rank's time, what of it is waiting in NCCL, and the
-bytes over NVLink.
+"""Two ranks of one model on two GPUs, one of them slower: each rank's time, what of it is waiting in NCCL,
+and the bytes over NVLink.
 
     python gpu-probe/bench/ranks.py --out ranks.json
 
@@ -54,7 +54,12 @@ def run(rank, folder, port):
     kept = Kept()
     account = Account(kept)
     probe = Probe(
-        f"cuda:{rank}", output=account, state_dir=tempfile.mkdtemp(), rank=rank, world_size=2, cold_start=False
+        f"cuda:{rank}",
+        output=account,
+        state_dir=tempfile.mkdtemp(),
+        rank=rank,
+        world_size=2,
+        cold_start=False,
     )
     install(probe)
     session = probe.open_session(tenant_id="t", project_id="p", model="m", session_id="shared")

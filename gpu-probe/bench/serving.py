@@ -1,5 +1,5 @@
-"""A serving loop with continuous batching under the probe: energy against the counter, memory, and a trace that
-plays back to the same events on a machine without a GPU.
+"""A serving loop with continuous batching under the probe: energy against the counter, memory, and a trace
+that plays back to the same events on a machine without a GPU.
 
     python gpu-probe/bench/serving.py --out serving.json --trace trace.jsonl.gz [--seconds 120]
 """

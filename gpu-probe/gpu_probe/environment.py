@@ -25,8 +25,8 @@ _PROCESSES_MAX = 64
 
 def probe_from_environment(environment: Optional[Mapping[str, str]] = None) -> Probe:
     """GPU_PROBE_DEVICE (cuda), GPU_PROBE_STATE_DIR, GPU_PROBE_POLICY, GPU_PROBE_COEFFICIENTS (a file),
-    GPU_PROBE_OPERATOR, GPU_PROBE_BUSY_SAMPLING, and where to publish: METERHOUSE_KAFKA_BROKERS or
-    METERHOUSE_GATEWAY_URL, and METERHOUSE_METRICS_PORT.
+    GPU_PROBE_REFIT (1), GPU_PROBE_SPREAD (1), GPU_PROBE_OPERATOR, GPU_PROBE_BUSY_SAMPLING, and where to
+    publish: METERHOUSE_KAFKA_BROKERS or METERHOUSE_GATEWAY_URL, and METERHOUSE_METRICS_PORT.
 
     Several processes may be given the same GPU_PROBE_STATE_DIR (the workers of one engine): each takes the
     first of its folders 0, 1, … that is free, and the metrics port that many above the one given.
@@ -55,6 +55,8 @@ def _probe(given: Mapping[str, str], number: int, options: List[str]) -> Probe:
         state_dir=Path(folder) / str(number) if folder else None,
         policy=given.get("GPU_PROBE_POLICY", "fitted-hinge"),
         coefficients=load_coefficients(coefficients) if coefficients else None,
+        refit=given.get("GPU_PROBE_REFIT") == "1",
+        spread=given.get("GPU_PROBE_SPREAD") == "1",
         operator=given.get("GPU_PROBE_OPERATOR", "operator"),
         busy_sampling=float(given.get("GPU_PROBE_BUSY_SAMPLING", 0)),
         meter_options=options,

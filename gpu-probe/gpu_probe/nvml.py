@@ -117,7 +117,7 @@ class NvmlDevice:
         self._integral_at_ns, self._integral_mw = now, power_mw
         return self._integral_uj // 1000
 
-    def _links(self) -> "tuple[Optional[int], Optional[int]]":
+    def _links(self) -> tuple[Optional[int], Optional[int]]:
         nvml = self._nvml
         values = self._ask(
             "nvmlDeviceGetFieldValues",

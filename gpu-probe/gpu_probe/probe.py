@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 import uuid
-import weakref
 from collections import OrderedDict
 from contextvars import ContextVar
 from itertools import count
@@ -18,8 +16,10 @@ from .device.backends import current_device, make_backends
 from .device.busy import BusySampler
 from .integrations.protocol import Row, SessionHandle
 from .live import entries
+from .live.forks import tell_of_forks
 from .live.runner import Runner, make_runner
 from .live.unit import LiveBackend, Unit
+from .live.units import counts_of, make_units
 from .live.watch import Repeating, Watch
 from .metered import Function, metered
 from .scopes import (
@@ -40,22 +40,23 @@ from .sharing.coefficients import Coefficients
 # Closed sessions that an engine may still name by their id.
 _REMEMBERED = 10_000
 _WATCH_PAUSE_S = 0.1
-_probes: weakref.WeakSet[Probe] = weakref.WeakSet()
 
 
 class Probe:
     """Measures what sessions use of this process's GPUs.
 
-    ``device`` is ``cuda`` (all visible devices), ``cuda:1``, ``cpu``, or a list of backends. ``state_dir`` keeps
-    the journal and, unless ``output`` takes them, the finished events until they are published (default:
-    GPU_PROBE_STATE_DIR); one process at a time uses it. ``accounting`` says where the books are kept: in a
-    ``process`` beside this one (serving threads never wait for its Python), in a ``thread`` here, which a given
-    ``output`` implies, or ``later`` (``gpu-probe meter`` or ``recover`` on the folder).
+    ``device`` is ``cuda`` (all visible devices), ``cuda:1``, ``cpu``, or a list of backends. ``state_dir``
+    keeps the journal and, unless ``output`` takes them, the finished events until they are published
+    (default: GPU_PROBE_STATE_DIR); one process at a time uses it. ``accounting`` says where the books are
+    kept: in a ``process`` beside this one (serving threads never wait for its Python), in a ``thread`` here,
+    which a given ``output`` implies, or ``later`` (``gpu-probe meter`` or ``recover`` on the folder).
 
-    ``policy`` and ``coefficients`` share the steps. Cold starts go to the tenant ``operator``; with ``cold_start``
-    off only what ``warmup`` brackets. ``record`` writes a trace for ``gpu-probe replay``. ``rank`` and
-    ``world_size`` default to the environment's RANK and WORLD_SIZE. ``spread`` is for one process whose model lies
-    over several devices: a step is timed on all of them, not on the thread's current one.
+    ``policy`` and ``coefficients`` share the steps; with ``refit`` the coefficients are fitted anew every
+    hour and kept in the state folder under their label (one model a process). Cold starts go to the tenant
+    ``operator``; with ``cold_start`` off only what ``warmup`` brackets. ``record`` writes a trace for
+    ``gpu-probe replay``. ``rank`` and ``world_size`` default to the environment's RANK and WORLD_SIZE.
+    ``spread`` is for one process whose model lies over several devices: a step is timed on all of them, not
+    on the thread's current one.
 
     Raises ValueError for arguments that are not possible, CudaUnavailable where there is no such device,
     OSError where the folder cannot be used. After that nothing raises because of what the GPU, the sensor or
@@ -66,14 +67,15 @@ class Probe:
         self,
         device: Union[str, Sequence[LiveBackend]] = "cuda",
         *,
-        state_dir: Union[None, str, Path] = None,
+        state_dir: Union[str, Path, None] = None,
         output: Optional[Output] = None,
         accounting: str = "process",
         policy: str = "fitted-hinge",
         coefficients: Optional[Coefficients] = None,
+        refit: bool = False,
         operator: str = "operator",
         cold_start: bool = True,
-        record: Union[None, str, Path] = None,
+        record: Union[str, Path, None] = None,
         rank: Optional[int] = None,
         world_size: Optional[int] = None,
         busy_sampling: float = 0.0,
@@ -81,6 +83,8 @@ class Probe:
         meter_options: Sequence[str] = (),
     ) -> None:
         make_policy(policy, coefficients)
+        if refit and policy != "fitted-hinge":
+            raise ValueError(f"refit is for the policy fitted-hinge, not {policy}")
         backends = make_backends(device)
         self.holder: ContextVar[Optional[Holder]] = ContextVar("gpu_probe_holder", default=None)
         self.using: ContextVar[Optional[SessionHandle]] = ContextVar("gpu_probe_session", default=None)
@@ -97,22 +101,11 @@ class Probe:
         meta = {
             "policy": policy,
             "coefficients": None if coefficients is None else coefficients._asdict(),
+            "refit": refit,
             "operator": operator,
             "cold_start": cold_start,
         }
-        # Unix time that does not jump: an interval must not be measured by a clock that someone sets.
-        base = time.time_ns() - time.monotonic_ns()
-        self._units: List[Unit] = [
-            Unit(
-                backend,
-                self._runner.journals,
-                lambda: base + time.monotonic_ns(),
-                rank * len(backends) + index,
-                world_size * len(backends),
-                {**meta, "record": _trace_path(record, index)},
-            )
-            for index, backend in enumerate(backends)
-        ]
+        self._units: List[Unit] = make_units(backends, self._runner.journals, rank, world_size, meta, record)
         for unit in self._units:
             unit.read_power(always=True)
         self.busy: Optional[BusySampler] = BusySampler(busy_sampling) if busy_sampling else None
@@ -120,7 +113,7 @@ class Probe:
         self._alone = self._units[0] if len(self._units) == 1 else None
         self._runner.start()
         self._watch = Repeating("gpu-probe-watch", Watch(self._units), _WATCH_PAUSE_S)
-        _probes.add(self)
+        tell_of_forks(self)
 
     # Sessions
 
@@ -200,8 +193,8 @@ class Probe:
 
         ``rows``: for each session in it (or its id) the tokens computed for it and the tokens in its context
         after the step; or a function that gives them, called once the work is launched, so that making them
-        costs the GPU nothing. None: the current session. An empty list: nobody's, booked as unattributed. A step
-        inside a step measures nothing, the outer one has it.
+        costs the GPU nothing. None: the current session. An empty list: nobody's, booked as unattributed. A
+        step inside a step measures nothing, the outer one has it.
         """
         if self._spread:
             return SpreadScope(self, rows, lambda clock: clock.begin())
@@ -215,8 +208,8 @@ class Probe:
     def warmup(
         self, model: str = "unknown", model_version: str = "unknown", phase: str = "warmup"
     ) -> Union[SpanScope, SpreadScope]:
-        """GPU work launched in the block is the operator's; ``phase`` is warmup or load. A model warmed up this
-        way has no more cold steps but those that compile or capture."""
+        """GPU work launched in the block is the operator's; ``phase`` is warmup or load. A model warmed up
+        this way has no more cold steps but those that compile or capture."""
         if phase not in ("warmup", "load"):
             raise ValueError(f"phase is warmup or load, not {phase!r}")
         if self._spread:
@@ -225,16 +218,16 @@ class Probe:
 
     def metered(self, **labels: Any) -> Callable[[Function], Function]:
         """Each call of the function is a session. Labels are those of ``session``; one that is callable is
-        called with the function's arguments. A plain function is measured whole, in an ``async`` one put ``with
-        probe.step():`` around the calls that use the GPU."""
+        called with the function's arguments. A plain function is measured whole, in an ``async`` one put
+        ``with probe.step():`` around the calls that use the GPU."""
 
         return metered(self, labels)
 
     # Its life
 
     def close(self, timeout_s: float = 10.0) -> None:
-        """Ends watching: waits for the steps in flight, and until all is booked, at most so long. Open sessions
-        end as interrupted."""
+        """Ends watching: waits for the steps in flight, and until all is booked, at most so long. Open
+        sessions end as interrupted."""
         if self._closed:
             return
         self._closed = True
@@ -250,20 +243,10 @@ class Probe:
         self.close()
 
     def counts(self) -> List[Dict[str, Any]]:
-        """Per device: steps started, measured, missed, host_bound (launching them took most of their time); events
-        in the pool; times the clock was anchored anew; journal entries lost to a full disk; readings
+        """Per device: steps started, measured, missed, host_bound (launching them took most of their time);
+        events in the pool; times the clock was anchored anew; journal entries lost to a full disk; readings
         of the sensor that failed; why measuring ended, where it did."""
-        return [
-            {
-                "gpu_uuid": unit.info.gpu_uuid,
-                **{name: getattr(unit.clock.counts, name) for name in unit.clock.counts.__slots__},
-                "in_flight": unit.clock.in_flight,
-                "lost": unit.journal.lost,
-                "sensor_errors": 0 if unit.backend.power is None else unit.backend.power.errors,
-                "failed": unit.clock.failed,
-            }
-            for unit in self._units
-        ]
+        return [counts_of(unit) for unit in self._units]
 
     # For the blocks
 
@@ -304,27 +287,10 @@ class Probe:
             unit.note_memory()
             unit.journal.append(session.opened(unit.host_ns()))
 
-    def _forked(self) -> None:
+    def forked(self) -> None:
         """In a child process: its parent measures, and the GPU's context is not the child's."""
         self._closed = True
         for unit in self._units:
             unit.clock.failed = "forked"
             unit.journal.forsake()
         self._runner.forsake()
-
-
-def _forked() -> None:
-    for probe in list(_probes):
-        probe._forked()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)
-
-
-def _trace_path(record: Union[None, str, Path], index: int) -> Optional[str]:
-    """One trace a device: the first has the name asked for."""
-    if record is None:
-        return None
-    path = Path(record).absolute()
-    return str(path if index == 0 else path.with_name(f"{index}-{path.name}"))

@@ -67,7 +67,8 @@ class StepScope:
 
 
 class SpreadScope:
-    """A step, or the operator's own use, of a model that lies over all devices of this process: each is timed."""
+    """A step, or the operator's own use, of a model that lies over all devices of this process: each is
+    timed."""
 
     __slots__ = ("_begin", "_held", "_probe", "_rows", "_token")
 
@@ -174,7 +175,7 @@ class SessionScope:
         self._labels = labels
         self._session: Optional[Session] = None
         self._use: Optional[UseScope] = None
-        self._step: Union[None, StepScope, SpreadScope] = None
+        self._step: Union[StepScope, SpreadScope, None] = None
 
     def __enter__(self) -> Session:
         session = self._open()

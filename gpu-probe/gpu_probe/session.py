@@ -11,15 +11,14 @@ if TYPE_CHECKING:
     from .live.unit import Unit
     from .probe import Probe
 
-_TEXT_BYTES = 128
 _KNOWN = 10_000
 _closing = threading.Lock()
 
 
 def check_text(name: str, value: str) -> None:
     """Raises ValueError where a label cannot be written."""
-    if not isinstance(value, str) or not 1 <= len(value.encode("utf-8")) <= _TEXT_BYTES:
-        raise ValueError(f"{name} must be text of 1 to {_TEXT_BYTES} bytes")
+    if not isinstance(value, str) or not 1 <= len(value.encode("utf-8")) <= entries.TEXT_BYTES:
+        raise ValueError(f"{name} must be text of 1 to {entries.TEXT_BYTES} bytes")
 
 
 class KnownLabels:
@@ -72,8 +71,8 @@ class Session:
         self._units: List[Unit] = []
 
     def close(self, outcome: str = "ok", tokens_out: Optional[int] = None) -> None:
-        """The session is over for its caller: ok, error, timeout, cancelled or interrupted. Its steps in flight
-        still count for it.
+        """The session is over for its caller: ok, error, timeout, cancelled or interrupted. Its steps in
+        flight still count for it.
 
         From any thread, does not wait. The first call counts, later ones do nothing. Raises ValueError for
         another outcome.

@@ -1,4 +1,5 @@
-"""kill -9 of a serving process: what was measured is billed, what was under way is bounded, and all adds up."""
+"""kill -9 of a serving process: what was measured is billed, what was under way is bounded, and all adds
+up."""
 
 import json
 import os

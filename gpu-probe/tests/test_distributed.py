@@ -5,7 +5,7 @@ import types
 
 import pytest
 from fake_gpu import InstantGpu
-from test_probe import LABELS, MS, Watched
+from watched import LABELS, MS, Watched
 
 from gpu_probe.integrations.distributed import COLLECTIVES, install, uninstall
 
@@ -103,7 +103,10 @@ def test_two_ranks_of_one_session_are_two_events_that_can_be_joined(tmp_path):
         with watched.probe.session(**LABELS, session_id="shared"):
             watched.gpu.work((rank + 1) * MS)
         events += watched.end()
-    assert [(e["session_id"], e["rank"], e["gpu_time_ns"]) for e in events] == [("shared", 0, MS), ("shared", 1, 2 * MS)]
+    assert [(e["session_id"], e["rank"], e["gpu_time_ns"]) for e in events] == [
+        ("shared", 0, MS),
+        ("shared", 1, 2 * MS),
+    ]
     assert events[0]["event_id"] != events[1]["event_id"]
 
 

@@ -157,7 +157,11 @@ def test_a_folder_that_cannot_be_reserved_is_told(tmp_path, monkeypatch):
         (entries.power(1, 2, 3, None, 0), entries.POWER, (1, 2, 3, None, 0)),
         (entries.memory(1, 2, 3), entries.MEMORY, (2, 3)),
         (entries.pair(entries.LOST, 1, 2), entries.LOST, (1, 2)),
-        (entries.named(entries.SPAN, {"phase": "load", "model": "ü"}), entries.SPAN, {"phase": "load", "model": "ü"}),
+        (
+            entries.named(entries.SPAN, {"phase": "load", "model": "ü"}),
+            entries.SPAN,
+            {"phase": "load", "model": "ü"},
+        ),
     ],
 )
 def test_entries_come_back(body, kind, value):

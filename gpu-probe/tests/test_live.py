@@ -1,11 +1,9 @@
 """From serving threads to events: whatever happens, and wherever the process ends, the books add up."""
 
-import errno
 import shutil
 
-import pytest
 from conftest import Recorder
-from fake_gpu import START, FakeGpu, Host
+from fake_gpu import FakeGpu, Host
 from fake_nvml import FakeNvml
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +20,13 @@ from gpu_probe.session import KnownLabels
 from gpu_probe.sharing import make_policy
 
 MS = 1_000_000
-META = {"policy": "fitted-hinge", "coefficients": None, "operator": "operator", "cold_start": True, "record": None}
+META = {
+    "policy": "fitted-hinge",
+    "coefficients": None,
+    "operator": "operator",
+    "cold_start": True,
+    "record": None,
+}
 LABELS = KnownLabels().get(tenant_id="t", project_id="p", user_id=None, model="m", model_version="1")
 
 
@@ -44,7 +48,9 @@ class Engine:
     def open_session(self, prompt):
         number, self.next = self.next, self.next + 1
         self.open[number] = 0
-        fields = f'"session":{number},"at_ns":{self.host.now},"prompt_tokens":{prompt},"session_id":"s{number}"'
+        fields = (
+            f'"session":{number},"at_ns":{self.host.now},"prompt_tokens":{prompt},"session_id":"s{number}"'
+        )
         self.unit.journal.append(entries.text(entries.OPENED, f"{{{fields},{LABELS}}}"))
 
     def close_session(self, number, outcome):
@@ -80,7 +86,11 @@ ACTIONS = st.one_of(
     st.tuples(st.just("open"), st.integers(0, 30)),
     st.tuples(st.just("close"), st.sampled_from(["ok", "timeout", "cancelled", "error"])),
     st.tuples(
-        st.just("step"), st.integers(0, 2), st.integers(0, 40 * MS), st.integers(0, 9), st.integers(0, 9).map(lambda n: n == 0)
+        st.just("step"),
+        st.integers(0, 2),
+        st.integers(0, 40 * MS),
+        st.integers(0, 9),
+        st.integers(0, 9).map(lambda n: n == 0),
     ),
     st.tuples(st.just("wait"), st.integers(0, 20_000 * MS)),
     st.tuples(st.just("tick")),
@@ -244,63 +254,3 @@ def test_a_reader_that_dies_is_followed_by_one_that_gives_the_same(tmp_path_fact
     assert together == {record["event_id"]: record for record in alone.events}
     shutil.rmtree(folder)
     shutil.rmtree(copy)
-
-
-def test_a_journal_that_cannot_be_booked_is_set_aside_and_the_others_are_not(tmp_path):
-    good, bad = Engine(tmp_path), Engine(tmp_path / "other")
-    good.open_session(1)
-    good.step(0, MS, 1)
-    bad.open_session(1)
-    bad.open_session(1)
-    bad.unit.journal.append(bytes([entries.OPENED]) + b"{not json")
-    bad.host.now += MS
-    for engine in (good, bad):
-        engine.unit.end(1)
-    (folder,) = (tmp_path / "other").iterdir()
-    folder.rename(tmp_path / "1-1")
-    (tmp_path / "other").rmdir()
-    output = Recorder()
-    service = Service(tmp_path, output)
-    service.poll()
-    service.close()
-    assert (service.finished, service.damaged) == (1, 1)
-    assert [path.name for path in tmp_path.iterdir()] == ["1-1.damaged"]
-    assert output.events
-
-
-@pytest.mark.parametrize("sensor", [True, False])
-@pytest.mark.parametrize("first_again", ["tick", "step"])
-def test_a_full_disk_is_time_that_is_nobodys_and_never_idle(tmp_path, monkeypatch, sensor, first_again):
-    engine = Engine(tmp_path, sensor, segment_bytes=4096)
-    engine.open_session(1)
-
-    def full(*_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    reserve = journals.os.posix_fallocate
-    monkeypatch.setattr(journals.os, "posix_fallocate", full)
-    while not engine.unit.journal.lost:
-        engine.step(0, 5 * MS, 1)
-        engine.host.now += 5 * MS
-    lost_at = engine.host.now
-    for _ in range(5):
-        engine.step(0, 50 * MS, 1)
-        engine.host.now += 50 * MS
-        engine.tick()
-    monkeypatch.setattr(journals.os, "posix_fallocate", reserve)
-    if first_again == "tick":
-        engine.tick()
-    engine.step(0, 5 * MS, 1)
-    engine.host.now += 10 * MS
-    engine.unit.end(1)
-    output = Recorder()
-    account = Account(output)
-    service = Service(tmp_path, account)
-    service.poll()
-    service.close()
-    checked(account, output)
-    assert service.damaged == 0 and service.finished == 1
-    assert account.gpu_time_ns["unattributed"] >= 5 * 53 * MS
-    assert account.gpu_time_ns["idle"] <= 12 * MS
-    assert account.gpu_time_ns["physical"] == engine.host.now - START
-    assert account.gpu_time_ns["sessions"] > 0 and lost_at < engine.host.now

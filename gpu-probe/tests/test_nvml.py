@@ -36,7 +36,17 @@ def test_all_is_told_where_all_is_there():
     nvml = FakeNvml()
     found = device(nvml)
     facts = found.facts()
-    assert facts == ("GPU-1234", "NVIDIA H100 80GB HBM3", None, "exclusive", 80 << 30, 700_000, "counter", True, "580.159")
+    assert facts == (
+        "GPU-1234",
+        "NVIDIA H100 80GB HBM3",
+        None,
+        "exclusive",
+        80 << 30,
+        700_000,
+        "counter",
+        True,
+        "580.159",
+    )
     assert found.read() == (350_000, 5_000_000_000, 1000 * 1024, 2000 * 1024)
     assert found.errors == 0
 
@@ -117,7 +127,11 @@ def test_power_is_integrated_where_there_is_no_counter(monkeypatch):
 def test_a_mig_instance_is_labelled_and_has_no_energy_of_its_own():
     nvml = FakeNvml("NVIDIA A100-SXM4-40GB MIG 3g.20gb", "MIG-77")
     facts = device(nvml, "MIG-77").facts()
-    assert (facts.model, facts.mig_profile, facts.energy_quality) == ("NVIDIA A100-SXM4-40GB", "3g.20gb", None)
+    assert (facts.model, facts.mig_profile, facts.energy_quality) == (
+        "NVIDIA A100-SXM4-40GB",
+        "3g.20gb",
+        None,
+    )
     assert device(nvml, "MIG-77").read() is None
 
 

@@ -28,5 +28,7 @@ def test_the_events_are_those_of_the_gpu_to_the_last_unit():
     readings = [line["energy_mj"] for line in trace.lines if line["t"] == "power"]
     parts = account.energy_uj
     counter = (readings[-1] - readings[0]) * 1000
-    assert parts["sessions"] + parts["operator"] + parts["idle"] == parts["physical"] == counter == 2_599_710_000
+    assert (
+        parts["sessions"] + parts["operator"] + parts["idle"] == parts["physical"] == counter == 2_599_710_000
+    )
     assert len({event["session_id"] for event in output.events if event["phase"] == "inference"}) == 36

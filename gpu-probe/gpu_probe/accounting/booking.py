@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Protocol, Sequence, Tuple
 
 from ..device.interface import DeviceInfo
-from ..sharing import Policy, share
+from ..sharing import Policy, Work, share
 from .axis import Axis, Piece, Segment, Step
 from .energy import EnergySplit
 from .memory import MemoryArbiter
@@ -16,16 +16,30 @@ from .session import INFERENCE, Draft, Session
 _MILLION = 1_000_000
 
 
+class Refit(Protocol):
+    """What changes the policy between minutes (fitting/refit.py)."""
+
+    @property
+    def policy(self) -> Policy: ...
+
+    def note(self, rows: Sequence[Work], elapsed_ns: int) -> None: ...
+
+    def minute_over(self, at_ns: int) -> None: ...
+
+
 class Booking:
     """The books of one GPU. ``sessions`` are those without their last event, by order of opening."""
 
-    def __init__(self, info: DeviceInfo, policy: Policy, output: Output) -> None:
+    def __init__(
+        self, info: DeviceInfo, policy: Policy, output: Output, refit: Optional[Refit] = None
+    ) -> None:
         self.sessions: Dict[int, Session] = {}
         self.memory = MemoryArbiter()
         self.axis = Axis(info.probe_start_ns, self)
         self.energy = EnergySplit(self, self.axis.minutes)
         self._info = info
-        self._policy = policy
+        self._policy = policy if refit is None else refit.policy
+        self._refit = refit
         self._output = output
         self._done: List[Minute] = []
 
@@ -50,7 +64,8 @@ class Booking:
         assert closed is not None, "only a closed session is concluded"
         draft = session.draft
         if draft is None:
-            draft = Draft(session, max(closed.at_ns, session.last_end, self._info.probe_start_ns))
+            begin = max(closed.at_ns, session.last_end, self._info.probe_start_ns)
+            draft = Draft(session, begin, self._policy.label)
         if closed.tokens_out is not None:
             # The engine knows what it sent; counting steps does not see speculation or several tokens at
             # once.
@@ -81,7 +96,7 @@ class Booking:
         for session, part in zip(sessions, piece.shares):
             draft = session.draft
             if draft is None:
-                draft = session.draft = Draft(session, begin)
+                draft = session.draft = Draft(session, begin, self._policy.label)
                 minute.drafts.append(draft)
             draft.gpu_ns += part
             if begin < draft.begin:
@@ -125,6 +140,9 @@ class Booking:
             if draft.outcome is None:
                 self._close_draft(draft, "ok", self.memory.take(draft.session))
         self._done.append(minute)
+        if self._refit is not None:
+            self._refit.minute_over(minute.end)
+            self._policy = self._refit.policy
 
     # What the energy counter settles
 

@@ -49,8 +49,8 @@ class MemoryArbiter:
         return result
 
     def leave(self, session: Session) -> None:
-        """The session's caller is gone and the peak was noted just now: what others allocate from here on is not
-        its, though steps of it may still run."""
+        """The session's caller is gone and the peak was noted just now: what others allocate from here on is
+        not its, though steps of it may still run."""
         self._fold()
         del self._open[session.order]
 

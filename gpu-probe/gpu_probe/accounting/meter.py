@@ -28,7 +28,7 @@ from ..device.interface import (
 )
 from ..sharing import Policy, Work
 from .axis import Step
-from .booking import Booking
+from .booking import Booking, Refit
 from .output import Output
 from .session import Session
 
@@ -40,13 +40,21 @@ class AccountingError(RuntimeError):
 
 
 class GpuMeter:
-    """``policy`` shares the steps; ``operator`` is the tenant that cold starts are booked to."""
+    """``policy`` shares the steps; ``operator`` is the tenant that cold starts are booked to. With ``refit``
+    the policy is its, and may change from minute to minute."""
 
-    def __init__(self, info: DeviceInfo, policy: Policy, output: Output, operator: str = "operator") -> None:
+    def __init__(
+        self,
+        info: DeviceInfo,
+        policy: Policy,
+        output: Output,
+        operator: str = "operator",
+        refit: Optional[Refit] = None,
+    ) -> None:
         self._info = info
-        self._label = policy.label
         self._operator = operator
-        self._booking = Booking(info, policy, output)
+        self._refit = refit
+        self._booking = Booking(info, policy, output, refit)
         self._submitted: Dict[int, List[Session]] = {}
         self._spans = 0
         self._handlers: Dict[type, Callable[..., None]] = {
@@ -78,7 +86,6 @@ class GpuMeter:
                 record.user_id,
                 record.model,
                 record.model_version,
-                self._label,
                 record.prompt_tokens,
             )
         )
@@ -115,6 +122,8 @@ class GpuMeter:
             )
             holders, sessions = [operator, *holders], [operator, *sessions]
             works.insert(0, Work(0, 0, False))
+        elif self._refit is not None:
+            self._refit.note(works, record.elapsed_ns)
         step = Step(
             record.begin_ns,
             record.begin_ns + record.elapsed_ns,

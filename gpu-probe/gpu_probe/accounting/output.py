@@ -64,7 +64,7 @@ def event_record(info: DeviceInfo, draft: Draft) -> Record:
         "tokens_out": draft.tokens_out,
         "batch_steps": draft.steps,
         "batch_size_avg_milli": draft.batch_size_sum * 1000 // draft.steps if draft.steps else 0,
-        "apportionment": session.label,
+        "apportionment": draft.label,
         "probe_version": PROBE_VERSION,
     }
 

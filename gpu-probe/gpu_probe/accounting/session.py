@@ -18,7 +18,6 @@ class Session:
         "closed",
         "draft",
         "in_flight",
-        "label",
         "last_end",
         "memory_peak",
         "memory_shared",
@@ -46,7 +45,6 @@ class Session:
         user_id: Optional[str],
         model: str,
         model_version: str,
-        label: str = SPAN_LABEL,
         prompt_tokens: int = 0,
         phase: str = INFERENCE,
     ) -> None:
@@ -59,7 +57,6 @@ class Session:
         self.model_version = model_version
         self.prompt_tokens = prompt_tokens
         self.phase = phase
-        self.label = label
         self.sequence = 0
         self.in_flight = 0
         self.closed: Optional[Closed] = None
@@ -86,6 +83,7 @@ class Draft:
         "end",
         "energy_uj",
         "gpu_ns",
+        "label",
         "memory_peak",
         "memory_shared",
         "nvlink_rx",
@@ -103,8 +101,9 @@ class Draft:
         "unsettled",
     )
 
-    def __init__(self, session: Session, begin: int) -> None:
+    def __init__(self, session: Session, begin: int, policy_label: str) -> None:
         self.session = session
+        self.label = policy_label if session.phase == INFERENCE else SPAN_LABEL
         self.begin = self.end = begin
         self.gpu_ns = self.communication_ns = self.busy_ns = 0
         self.busy_known = True

@@ -13,8 +13,9 @@ from typing import Any, Dict, Optional, TextIO
 from ..accounting import Account, GpuMeter
 from ..device import Device, Opened, Power, ReplayDevice
 from ..device.replay import Trace, read_trace
+from ..fitting import Refit
 from ..publish import Delivery, FilePublisher, Publisher, Spool
-from ..sharing import POLICIES, load_coefficients, make_policy
+from ..sharing import POLICIES, load_coefficients, make_policy, shipped_coefficients
 from ..wal import Wal
 from .failure import Failure
 from .instant import hour_ns, instant_ns
@@ -66,6 +67,9 @@ def register(commands: Any) -> None:
         help="move the recording's middle to this hour's start",
     )
     parser.add_argument(
+        "--refit", action="store_true", help="fit the hinge anew every hour, as Probe(refit=True) does"
+    )
+    parser.add_argument(
         "--tenant-operator", default="operator", metavar="NAME", help="tenant that cold starts go to"
     )
     parser.add_argument("--node", default="replay", metavar="NAME", help="host name printed on the events")
@@ -84,7 +88,9 @@ def run(options: argparse.Namespace) -> int:
         wal = _open_wal(options, stack)
         spool = None if wal is None else Spool(wal)
         account = Account(Nowhere() if spool is None else spool)
-        _play(device, GpuMeter(device.info, policy, account, options.tenant_operator), options.progress)
+        refit = Refit(coefficients or shipped_coefficients()) if options.refit else None
+        meter = GpuMeter(device.info, policy, account, options.tenant_operator, refit)
+        _play(device, meter, options.progress)
         if wal is not None and options.sink != "wal":
             _deliver(wal, _publisher(options, stack), options)
         if spool is not None and spool.lost:
@@ -100,8 +106,9 @@ def _check(options: argparse.Namespace) -> None:
         raise Failure("--sink http needs --url URL")
     if options.sink == "wal" and not options.wal:
         raise Failure("--sink wal needs --wal DIR")
-    if options.coefficients and options.policy != "fitted-hinge":
-        raise Failure(f"--coefficients are for --policy fitted-hinge, not {options.policy}")
+    for option in ("coefficients", "refit"):
+        if getattr(options, option) and options.policy != "fitted-hinge":
+            raise Failure(f"--{option} is for --policy fitted-hinge, not {options.policy}")
 
 
 def _shift_ns(options: argparse.Namespace, trace: Trace) -> int:

@@ -8,8 +8,8 @@ from ..live.unit import LiveBackend
 
 
 def make_backends(device: Union[str, Sequence[LiveBackend]]) -> List[LiveBackend]:
-    """cuda (all visible devices), cuda:NUMBER or cpu; backends as they are. Raises ValueError for another name,
-    CudaUnavailable where there is no such device."""
+    """cuda (all visible devices), cuda:NUMBER or cpu; backends as they are. Raises ValueError for another
+    name, CudaUnavailable where there is no such device."""
     if not isinstance(device, str):
         return list(device)
     if device == "cpu":

@@ -1,5 +1,5 @@
-"""Looks into a step now and then: how long did kernels run in it? Off by default, because a step that is looked
-into waits for the GPU."""
+"""Looks into a step now and then: how long did kernels run in it? Off by default, because a step that is
+looked into waits for the GPU."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Times steps with pairs of events, without ever waiting for the GPU.
 
-A pair comes from a pool, is recorded before and after the step's work on its stream, and is read when both have
-passed: oldest first per stream, by ``query``, where the serving thread begins or ends a step. Nothing here
-blocks, and nothing raises: what cannot be measured is journalled as missed.
+A pair comes from a pool, is recorded before and after the step's work on its stream, and is read when both
+have passed: oldest first per stream, by ``query``, where the serving thread begins or ends a step. Nothing
+here blocks, and nothing raises: what cannot be measured is journalled as missed.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ class StepClock:
             if capturing and backend.capturing_here():
                 return None
             step = LiveStep(next(self._numbers), backend.stream(), self._host_ns(), backend.compilations())
-            # While another thread captures, the step runs all the same: without events, so it counts as missed.
+            # While another thread captures, the step runs all the same: without events, so it counts as
+            # missed.
             step.blind = capturing
             return step
         except RuntimeError as error:
@@ -106,8 +107,8 @@ class StepClock:
             self.fail(error)
 
     def end(self, step: LiveStep, rows: Optional[List[int]]) -> None:
-        """The step's work is launched. ``rows`` are session, new tokens and context, one after the other; None
-        for the operator's own."""
+        """The step's work is launched. ``rows`` are session, new tokens and context, one after the other;
+        None for the operator's own."""
         if self.failed is not None:
             if rows is not None:
                 self._append(entries.rows_of(step.number, rows))

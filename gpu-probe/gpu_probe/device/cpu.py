@@ -1,5 +1,5 @@
-"""A device for machines without a GPU: steps are timed by the host's clock. For examples and tests; everything
-behind it is what runs on a GPU."""
+"""A device for machines without a GPU: steps are timed by the host's clock. For examples and tests;
+everything behind it is what runs on a GPU."""
 
 from __future__ import annotations
 

@@ -151,8 +151,8 @@ class CudaBackend:
         return int(allocated["peak"]), int(allocated["current"])
 
     def idle_thread(self) -> bool:
-        """Lets the calling thread query events even while another one captures a graph; False where the driver
-        has no such mode, and then it must not."""
+        """Lets the calling thread query events even while another one captures a graph; False where the
+        driver has no such mode, and then it must not."""
         try:
             driver = ctypes.CDLL("libcuda.so.1")
             mode = ctypes.c_int(_CAPTURE_MODE_RELAXED)

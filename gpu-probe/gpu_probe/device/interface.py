@@ -77,9 +77,9 @@ class Measured(NamedTuple):
     """A step has ended. No step that is still unmeasured begins before ``settled_ns``.
 
     ``host_submit_ns`` is how long the host took to launch it, ``memory_peak_bytes`` the allocator's peak
-    since the last report, ``busy_ppm`` the sampled part of it in which kernels ran, millionths; None where not
-    known. ``communication_ns`` of it went to collectives. A ``cold`` step compiled, captured or met its shape
-    for the first time: its time is the operator's, its tokens are the sessions'.
+    since the last report, ``busy_ppm`` the sampled part of it in which kernels ran, millionths; None where
+    not known. ``communication_ns`` of it went to collectives. A ``cold`` step compiled, captured or met its
+    shape for the first time: its time is the operator's, its tokens are the sessions'.
     """
 
     step: int

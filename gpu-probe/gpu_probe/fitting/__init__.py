@@ -3,6 +3,7 @@ values."""
 
 from .coalitions import Case, judge, read_coalitions, shapley
 from .fit import Sample, fit
+from .refit import Refit
 from .samples import trace_samples
 
-__all__ = ["Case", "Sample", "fit", "judge", "read_coalitions", "shapley", "trace_samples"]
+__all__ = ["Case", "Refit", "Sample", "fit", "judge", "read_coalitions", "shapley", "trace_samples"]

@@ -81,6 +81,17 @@ def fit(samples: Sequence[Sample], model: str, gpu_model: str, version: int = 1)
     return Fit(coefficients, error / len(used), len(used))
 
 
+def predict(coefficients: Coefficients, rows: Sequence[Work]) -> float:
+    """The step's time that the coefficients expect, nanoseconds."""
+    tokens, pairs, contexts, longest_prefill, longest_decode = _features(rows)
+    femtoseconds = coefficients.fixed_fs + coefficients.token_fs * max(
+        0.0, tokens - coefficients.threshold_tokens
+    )
+    femtoseconds += coefficients.prefill_fs * pairs + coefficients.decode_fs * contexts
+    femtoseconds += coefficients.longest_prefill_fs * longest_prefill
+    return (femtoseconds + coefficients.longest_decode_fs * longest_decode) / _FS_PER_NS
+
+
 def _features(rows: Sequence[Work]) -> Tuple[float, float, float, float, float]:
     """New tokens, attended pairs of prompts, context of decoding rows, longest context of each."""
     tokens = pairs = contexts = 0.0

@@ -33,8 +33,8 @@ class Communicating(Protocol):
 def install(probe: Communicating) -> None:
     """Brackets the collectives of ``torch.distributed`` that are called inside a step, from here on; once.
 
-    One called with ``async_op=True`` is bracketed where it is waited for: what it overlaps with computation is
-    none of the step's communication. Collectives inside a CUDA graph run when it is replayed, unseen.
+    One called with ``async_op=True`` is bracketed where it is waited for: what it overlaps with computation
+    is none of the step's communication. Collectives inside a CUDA graph run when it is replayed, unseen.
 
     Raises ImportError where there is no PyTorch.
     """
@@ -52,7 +52,7 @@ def uninstall() -> None:
     import torch.distributed as distributed
 
     for name in COLLECTIVES:
-        function = getattr(distributed, name, None)
+        function: Any = getattr(distributed, name, None)
         if hasattr(function, "gpu_probe"):
             setattr(distributed, name, function.__wrapped__)
 

@@ -14,6 +14,8 @@ META, OPENED, CLOSED, STARTED, ROWS, MEASURED, MISSED, SPAN, POWER, MEMORY, TICK
     14
 )
 
+# The most that the schema takes of a label.
+TEXT_BYTES = 128
 OUTCOMES = ("ok", "error", "timeout", "cancelled", "interrupted")
 
 encode_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
@@ -40,8 +42,8 @@ class Started(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """A step was launched with these rows: session, new tokens and context, one after the other. Told after the
-    launch, while the GPU works."""
+    """A step was launched with these rows: session, new tokens and context, one after the other. Told after
+    the launch, while the GPU works."""
 
     step: int
     rows: Sequence[int]

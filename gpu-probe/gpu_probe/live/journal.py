@@ -44,9 +44,9 @@ class Place(NamedTuple):
 
 
 class Journal:
-    """Writes. ``append`` may be called from any thread, does not block on a disk and does not raise: what finds
-    no room on a full disk is counted in ``lost``, and ``gap`` makes of that number the first record that finds
-    room again."""
+    """Writes. ``append`` may be called from any thread, does not block on a disk and does not raise: what
+    finds no room on a full disk is counted in ``lost``, and ``gap`` makes of that number the first record
+    that finds room again."""
 
     def __init__(
         self,
@@ -96,8 +96,8 @@ class Journal:
                 self._lock = None
 
     def prepare(self) -> None:
-        """Makes the next segment before it is needed. For a thread that may wait for the disk: the first touch of
-        each page costs microseconds."""
+        """Makes the next segment before it is needed. For a thread that may wait for the disk: the first
+        touch of each page costs microseconds."""
         if self._next is None and self._lock is not None and self._at > self._segment_bytes // 2:
             self._next = self._create(self._number + 1)
 
@@ -126,8 +126,8 @@ class Journal:
         view[at : at + _HEAD.size] = _HEAD.pack(len(body), zlib.crc32(body))
 
     def _create(self, number: int) -> Optional[mmap.mmap]:
-        """A segment, None where the disk has no room. Its blocks are reserved first: a map over a hole would end
-        the process on a full disk."""
+        """A segment, None where the disk has no room. Its blocks are reserved first: a map over a hole would
+        end the process on a full disk."""
         path = self.folder / f"{number:08d}.journal"
         try:
             with open(path, "w+b") as file:
@@ -204,8 +204,8 @@ class JournalReader:
             self._data = os.pread(self._file, max(_CHUNK_BYTES, _HEAD.size + length), offset)
 
     def _parse(self) -> Optional[bytes]:
-        """The record at the place, where what was read holds it whole. At the tail, what was read may be older
-        than what is there by now."""
+        """The record at the place, where what was read holds it whole. At the tail, what was read may be
+        older than what is there by now."""
         at = self.place.offset - self._data_at
         if len(self._data) - at < _HEAD.size:
             return None

@@ -1,5 +1,5 @@
-"""Reads a journal and keeps the books. Runs in a thread of the serving process, in a process beside it, or after
-its death: the same entries give the same events, ids included."""
+"""Reads a journal and keeps the books. Runs in a thread of the serving process, in a process beside it, or
+after its death: the same entries give the same events, ids included."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from ..accounting import GpuMeter, Output
 from ..device.interface import DeviceInfo, Record
-from ..sharing import make_policy
-from ..sharing.coefficients import Coefficients
+from ..fitting.refit import Refit
+from ..sharing import Coefficients, make_policy, shipped_coefficients
 from . import entries
 from .journal import JournalReader, Place
 from .recording import TraceWriter
 from .translate import Translator
 
 # Changes with anything that a checkpoint holds.
-_STATE = b"GPCKP01\n"
+_STATE = b"GPCKP02\n"
 
 
 class MeteringError(RuntimeError):
@@ -44,6 +44,7 @@ class Metering:
         self._reader = JournalReader(folder)
         self._meter: Optional[GpuMeter] = None
         self._translator: Optional[Translator] = None
+        self._refit: Optional[Refit] = None
         self._trace: Optional[TraceWriter] = None
         self._kept = 0
         try:
@@ -59,6 +60,8 @@ class Metering:
         for body in self._reader.read():
             count += 1
             self._book(entries.decode(body))
+        if self._refit is not None:
+            self._keep_coefficients(self._refit)
         if self._translator is not None and self._translator.ended:
             self.done = True
         elif gone:
@@ -89,10 +92,13 @@ class Metering:
 
     def _begin(self, meta: Dict[str, Any]) -> None:
         info = DeviceInfo(**meta["info"])
-        coefficients = meta["coefficients"]
-        policy = make_policy(meta["policy"], None if coefficients is None else Coefficients(**coefficients))
+        given = meta["coefficients"]
+        coefficients = None if given is None else Coefficients(**given)
+        policy = make_policy(meta["policy"], coefficients)
         self._translator = Translator(info, meta["cold_start"])
-        self._meter = GpuMeter(info, policy, self._output, meta["operator"])
+        if meta.get("refit"):
+            self._refit = Refit(coefficients or shipped_coefficients())
+        self._meter = GpuMeter(info, policy, self._output, meta["operator"], self._refit)
         if meta["record"]:
             self._trace = TraceWriter(Path(meta["record"]), info)
 
@@ -103,9 +109,21 @@ class Metering:
                 self._trace.write(record)
             self._meter.take(record)
 
+    def _keep_coefficients(self, refit: Refit) -> None:
+        """By their label, as it is on the events, so that a bill can be worked out again."""
+        for coefficients in refit.adopted:
+            path = self.folder.parents[1] / "coefficients" / f"{coefficients.label}.json"
+            try:
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(coefficients.to_json({"sources": ["refit"]}), encoding="utf-8")
+            except OSError:
+                # The disk is full: they are still in the refit's state, and tried again.
+                return
+        refit.adopted.clear()
+
     def _checkpoint(self) -> None:
         place = self._reader.place
-        data = _dump((tuple(place), self._translator, self._meter), self._output)
+        data = _dump((tuple(place), self._translator, self._meter, self._refit), self._output)
         fresh = self.folder / "checkpoint.new"
         try:
             fresh.write_bytes(_STATE + zlib.crc32(data).to_bytes(4, "little") + data)
@@ -128,7 +146,7 @@ class Metering:
             raise MeteringError(
                 f"{self.folder}: the checkpoint is damaged or of another version of gpu-probe"
             )
-        place, self._translator, self._meter = _load(data[head:], self._output)
+        place, self._translator, self._meter, self._refit = _load(data[head:], self._output)
         self._reader.place = Place(*place)
         self._kept = self._reader.place.segment
 

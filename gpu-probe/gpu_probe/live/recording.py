@@ -30,7 +30,7 @@ class TraceWriter:
 
     def __init__(self, path: Path, info: DeviceInfo) -> None:
         self._file: IO[str] = (
-            gzip.open(path, "wt", encoding="utf-8")
+            gzip.open(path, "wt", encoding="utf-8")  # noqa: SIM115
             if path.suffix == ".gz"
             else open(path, "w", encoding="utf-8")  # noqa: SIM115 - it stays open
         )

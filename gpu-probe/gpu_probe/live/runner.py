@@ -42,7 +42,7 @@ class Runner(Protocol):
 class StateFolder:
     """A folder of one process at a time; the lock is free again when it dies."""
 
-    def __init__(self, path: Union[None, str, Path]) -> None:
+    def __init__(self, path: Union[str, Path, None]) -> None:
         found = path or os.environ.get("GPU_PROBE_STATE_DIR")
         self.path = Path(found) if found else Path(tempfile.mkdtemp(prefix="gpu-probe-"))
         self.journals = self.path / "journals"
@@ -146,7 +146,7 @@ class InProcess:
 
 
 def make_runner(
-    mode: str, state_dir: Union[None, str, Path], output: Optional[Output], options: Sequence[str]
+    mode: str, state_dir: Union[str, Path, None], output: Optional[Output], options: Sequence[str]
 ) -> Runner:
     """``mode`` is process, thread or later."""
     if mode not in ("process", "thread", "later"):

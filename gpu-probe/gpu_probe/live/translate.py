@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ..device.interface import (
@@ -22,24 +21,13 @@ from ..device.interface import (
 )
 from . import entries
 from .entries import Entry, Reading, Rows, Started, Unread
+from .following import Sessions
 from .timeline import Timeline
 
-# Closed sessions that an engine may still name in a step.
-_REMEMBERED = 10_000
-_LATE = 1 << 40
 # A thread may have taken the time and not yet written it down.
 _MARGIN_NS = 5_000_000
 # Ids of the stretches in which a full disk left gaps.
 _GAP = 1 << 60
-
-
-class _Followed:
-    __slots__ = ("closed", "in_flight", "opened")
-
-    def __init__(self, opened: Opened) -> None:
-        self.opened = opened
-        self.in_flight = 0
-        self.closed: Optional[Closed] = None
 
 
 class _Flight(NamedTuple):
@@ -57,8 +45,7 @@ class Translator:
         self._timeline = Timeline(info.probe_start_ns)
         self._cold_start = cold_start
         self._last_ns = info.probe_start_ns
-        self._sessions: Dict[int, _Followed] = {}
-        self._gone: OrderedDict[int, _Followed] = OrderedDict()
+        self._sessions = Sessions()
         self._flights: Dict[int, _Flight] = {}
         self._spans: Dict[int, Dict[str, Any]] = {}
         # Steps whose rows are not told yet, and what was closed meanwhile: it may be in them.
@@ -68,7 +55,6 @@ class Translator:
         self._stream_of: Dict[int, int] = {}
         self._warmed: Set[str] = set()
         self._shapes: Set[Tuple[str, bool, int]] = set()
-        self._next_late = _LATE
         self._next_gap = _GAP
         self._handlers: Dict[int, Callable[[Any], List[Record]]] = {
             entries.OPENED: self._opened,
@@ -98,7 +84,7 @@ class Translator:
     def _opened(self, fields: Dict[str, Any]) -> List[Record]:
         opened = Opened(**fields)
         self._heard(opened.at_ns)
-        self._sessions[opened.session] = _Followed(opened)
+        self._sessions.open(opened)
         return [opened]
 
     def _closed(self, fields: Tuple[int, int, str, Optional[int]]) -> List[Record]:
@@ -106,36 +92,7 @@ class Translator:
         if self._rowless:
             self._held.append((fields, set(self._rowless)))
             return []
-        return self._close(fields)
-
-    def _close(self, fields: Tuple[int, int, str, Optional[int]]) -> List[Record]:
-        session, at_ns, outcome, tokens_out = fields
-        followed = self._sessions.get(session)
-        if followed is None or followed.closed is not None:
-            return []
-        followed.closed = Closed(session, at_ns, outcome, tokens_out)
-        if followed.in_flight == 0:
-            self._forget(session)
-        return [followed.closed]
-
-    def _forget(self, session: int) -> None:
-        self._gone[session] = self._sessions.pop(session)
-        if len(self._gone) > _REMEMBERED:
-            self._gone.popitem(last=False)
-
-    def _reopen(self, session: int, at_ns: int) -> Optional[Tuple[int, List[Record]]]:
-        """An engine runs a row of a session that is over: the work is its tenant's all the same, in a session
-        that follows the first. None where the session was never seen."""
-        gone = self._gone.get(session)
-        if gone is None or gone.closed is None:
-            return None
-        number, self._next_late = self._next_late, self._next_late + 1
-        opened = gone.opened._replace(
-            session=number, at_ns=at_ns, session_id=f"{gone.opened.session_id}-late-{number - _LATE}"[:128]
-        )
-        followed = self._sessions[number] = _Followed(opened)
-        followed.closed = gone.closed._replace(session=number, at_ns=at_ns, tokens_out=0)
-        return number, [opened]
+        return self._sessions.close(Closed(*fields))
 
     # Steps
 
@@ -156,21 +113,20 @@ class Translator:
         for at in range(0, len(flat), 3):
             session = flat[at]
             if session not in self._sessions:
-                reopened = self._reopen(session, self._last_ns)
+                reopened = self._sessions.reopen(session, self._last_ns)
                 if reopened is None:
                     continue
-                session, opened = reopened
-                records += opened
-                closed = self._sessions[session].closed
-                late += [] if closed is None else [closed]
+                opened, closed = reopened
+                session = opened.session
+                records.append(opened)
+                late.append(closed)
             rows.append(Row(session, flat[at + 1], flat[at + 2]))
         records.append(self._submit(told.step, tuple(rows), self._is_cold(rows)))
         return [*records, *late, *self._release(told.step)]
 
     def _submit(self, step: int, rows: Tuple[Row, ...], cold: bool) -> Record:
         members = tuple(dict.fromkeys(row.session for row in rows))
-        for session in members:
-            self._sessions[session].in_flight += 1
+        self._sessions.join(members)
         self._flights[step] = _Flight(rows, cold)
         return Submitted(step, members)
 
@@ -184,19 +140,18 @@ class Translator:
             if steps:
                 self._held.append((fields, steps))
             else:
-                records += self._close(fields)
+                records += self._sessions.close(Closed(*fields))
         return records
 
     def _is_cold(self, rows: Sequence[Row]) -> bool:
         """Whether a step of about these tokens is the first of its model, where nobody warmed it up."""
         if not rows or not self._cold_start:
             return False
-        opened = self._sessions[rows[0].session].opened
+        opened = self._sessions.of(rows[0].session)
         if opened.model in self._warmed:
             return False
         prefill = any(
-            row.context_tokens - row.new_tokens < self._sessions[row.session].opened.prompt_tokens
-            for row in rows
+            row.context_tokens - row.new_tokens < self._sessions.of(row.session).prompt_tokens for row in rows
         )
         shape = (opened.model, prefill, sum(row.new_tokens for row in rows).bit_length())
         if shape in self._shapes:
@@ -248,11 +203,7 @@ class Translator:
     def _land(self, step: int) -> _Flight:
         """The step is over for its sessions."""
         flight = self._flights.pop(step)
-        for session in dict.fromkeys(row.session for row in flight.rows):
-            followed = self._sessions[session]
-            followed.in_flight -= 1
-            if followed.in_flight == 0 and followed.closed is not None:
-                self._forget(session)
+        self._sessions.leave(dict.fromkeys(row.session for row in flight.rows))
         return flight
 
     def _missed(self, unread: Unread) -> List[Record]:

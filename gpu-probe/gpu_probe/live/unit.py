@@ -15,8 +15,8 @@ from .journal import SEGMENT_BYTES, Journal
 
 # A counter that stands still is still heard of.
 _POWER_SILENCE_NS = 1_000_000_000
-# Sessions that come or go together, with no step between them, share one reading of the allocator, which takes
-# tens of microseconds.
+# Sessions that come or go together, with no step between them, share one reading of the allocator, which
+# takes tens of microseconds.
 _MEMORY_BURST_NS = 1_000_000
 
 

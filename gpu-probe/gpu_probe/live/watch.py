@@ -1,5 +1,5 @@
-"""The probe's own threads: one reads sensors and idle devices, one keeps the books where no process beside this
-one does."""
+"""The probe's own threads: one reads sensors and idle devices, one keeps the books where no process beside
+this one does."""
 
 from __future__ import annotations
 

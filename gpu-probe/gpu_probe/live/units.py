@@ -1,0 +1,54 @@
+"""The devices of one process."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Union
+
+from .unit import LiveBackend, Unit
+
+
+def make_units(
+    backends: Sequence[LiveBackend],
+    journals: Path,
+    rank: int,
+    world_size: int,
+    meta: Dict[str, Any],
+    record: Union[str, Path, None],
+) -> List[Unit]:
+    """One for each backend, all on one clock. Several devices of a process are several ranks."""
+    # Unix time that does not jump: an interval must not be measured by a clock that someone sets.
+    base = time.time_ns() - time.monotonic_ns()
+    return [
+        Unit(
+            backend,
+            journals,
+            lambda: base + time.monotonic_ns(),
+            rank * len(backends) + index,
+            world_size * len(backends),
+            {**meta, "record": _trace_path(record, index)},
+        )
+        for index, backend in enumerate(backends)
+    ]
+
+
+def counts_of(unit: Unit) -> Dict[str, Any]:
+    """What ``Probe.counts`` says of a device."""
+    clock, power = unit.clock, unit.backend.power
+    return {
+        "gpu_uuid": unit.info.gpu_uuid,
+        **{name: getattr(clock.counts, name) for name in clock.counts.__slots__},
+        "in_flight": clock.in_flight,
+        "lost": unit.journal.lost,
+        "sensor_errors": 0 if power is None else power.errors,
+        "failed": clock.failed,
+    }
+
+
+def _trace_path(record: Union[str, Path, None], index: int) -> Optional[str]:
+    """One trace a device: the first has the name asked for."""
+    if record is None:
+        return None
+    path = Path(record).absolute()
+    return str(path if index == 0 else path.with_name(f"{index}-{path.name}"))
