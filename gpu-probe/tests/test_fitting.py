@@ -72,3 +72,19 @@ def test_known_coefficients_are_found_again():
 def test_there_must_be_something_to_fit():
     with pytest.raises(ValueError, match="no measured step"):
         fit([], "m", "g")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_half_of_the_batches_are_enough_to_judge_the_other_half(seed):
+    order = random.Random(seed).sample(CASES, len(CASES))
+    half = len(order) // 2
+    fitted = fit([sample for case in order[:half] for sample in case.samples()], "m", "g")
+    assert max(judge(order[half:], FittedHinge(fitted.coefficients)).values()) <= 0.05
+
+
+@pytest.mark.parametrize("kind", ["decode", "prefill", "mixed"])
+def test_a_kind_of_batch_that_was_never_fitted_is_shared_right_too(kind):
+    others = [sample for case in CASES if case.kind != kind for sample in case.samples()]
+    fitted = fit(others, "m", "g")
+    wrong = judge([case for case in CASES if case.kind == kind], FittedHinge(fitted.coefficients))
+    assert wrong[kind] <= 0.05
