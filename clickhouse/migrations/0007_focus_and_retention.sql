@@ -27,10 +27,10 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 CREATE VIEW focus_1_2 SQL SECURITY DEFINER AS
 SELECT
     charge AS BilledCost,
-    toString(billed_to) AS BillingAccountId,
+    CAST(billed_to AS String) AS BillingAccountId,
     CAST(NULL AS Nullable(String)) AS BillingAccountName,
     if(payer = 'tenant', 'Tenant', 'Operator') AS BillingAccountType,
-    toString(l.currency) AS BillingCurrency,
+    CAST(l.currency AS String) AS BillingCurrency,
     toDateTime(toStartOfMonth(addMonths(toStartOfMonth(l.hour, 'UTC'), 1)), 'UTC') AS BillingPeriodEnd,
     toDateTime(toStartOfMonth(l.hour, 'UTC'), 'UTC') AS BillingPeriodStart,
     'Usage' AS ChargeCategory,
@@ -79,7 +79,7 @@ SELECT
     -- Decimals, as Parquet has no integers of more than 64 bits
     toDecimal128(toString(gpu_time_ns), 0) AS x_GpuTimeNs,
     l.revision AS x_HourRevision,
-    toString(l.mig_profile) AS x_MigProfile,
+    nullIf(toString(l.mig_profile), '') AS x_MigProfile,
     toString(l.model) AS x_Model,
     toString(l.model_version) AS x_ModelVersion,
     toString(l.outcome) AS x_Outcome,

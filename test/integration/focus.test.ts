@@ -1,0 +1,169 @@
+// FOCUS 1.2: every mandatory column with its type, nullability and values; sums to the digit; Parquet says what CSV says.
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { ClickHouse } from "../../services/adapters/clickhouse/client.ts";
+import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
+import { ClickHouseFocus, type FocusFormat } from "../../services/pricing/focus.ts";
+import { ELEVEN, pass, settlementOver, TEN } from "../support/settlement.ts";
+import { freshDatabase, type TestDatabase } from "../support/stack.ts";
+import { appendBatch, batch } from "../support/usage-log.ts";
+
+const RANGE = { from: TEN, to: ELEVEN + 3600 };
+const TEXT = "String";
+const MOMENT = "DateTime('UTC')";
+const MONEY = "Decimal(38, 12)";
+/** Mandatory in the specification: type here, whether null is allowed, and the allowed values where it lists them. */
+const MANDATORY: Readonly<Record<string, { type: string; nullable?: true; allowed?: readonly string[] }>> = {
+  BilledCost: { type: MONEY },
+  BillingAccountId: { type: TEXT },
+  BillingAccountName: { type: TEXT, nullable: true },
+  BillingCurrency: { type: TEXT },
+  BillingPeriodEnd: { type: MOMENT },
+  BillingPeriodStart: { type: MOMENT },
+  ChargeCategory: { type: TEXT, allowed: ["Usage", "Purchase", "Tax", "Credit", "Adjustment"] },
+  ChargeClass: { type: TEXT, nullable: true, allowed: ["Correction"] },
+  ChargeDescription: { type: TEXT, nullable: true },
+  ChargePeriodEnd: { type: MOMENT },
+  ChargePeriodStart: { type: MOMENT },
+  ContractedCost: { type: MONEY },
+  EffectiveCost: { type: MONEY },
+  InvoiceIssuerName: { type: TEXT },
+  ListCost: { type: MONEY },
+  PricingQuantity: { type: "Decimal(38, 18)", nullable: true },
+  PricingUnit: { type: TEXT, nullable: true },
+  ProviderName: { type: TEXT },
+  PublisherName: { type: TEXT },
+  ServiceCategory: { type: TEXT, allowed: ["AI and Machine Learning", "Compute", "Other"] },
+  ServiceName: { type: TEXT },
+};
+/** Recommended and conditional ones with allowed values, and those that a usage row must have. */
+const OTHERS: Readonly<Record<string, readonly string[]>> = {
+  ChargeFrequency: ["One-Time", "Recurring", "Usage-Based"],
+  PricingCategory: ["Standard", "Dynamic", "Committed", "Other"],
+  ServiceSubcategory: [
+    "AI Platforms",
+    "Machine Learning",
+    "Generative AI",
+    "Other (AI and Machine Learning)",
+  ],
+};
+const OF_USAGE = [
+  "ListUnitPrice",
+  "ContractedUnitPrice",
+  "ConsumedQuantity",
+  "ConsumedUnit",
+  "PricingQuantity",
+  "PricingUnit",
+  "SkuId",
+  "SkuPriceId",
+];
+
+let database: TestDatabase;
+let admin: ClickHouse;
+let focus: ClickHouseFocus;
+
+beforeAll(async () => {
+  database = await freshDatabase();
+  admin = database.open("migrate");
+  focus = new ClickHouseFocus(database.open("pricing"), 'The "GPU" Company');
+  const events = [
+    { id: "a", hour: TEN, gpu_time_ns: 3_600_000_000_001n },
+    { id: "b", hour: TEN, tenant_id: 'ten, "ant"\n2', project_id: "", sharing: "timeslice" },
+    { id: "c", hour: TEN, phase: "load" },
+    { id: "d", hour: ELEVEN, gpu_busy_ns: 59_999_999_999n, energy_uj: null },
+  ];
+  await appendBatch(database.open("processor"), batch(0, 0, events));
+  await pass(settlementOver(new ClickHouseSettlementStore(database.open("settlement"), database.name)));
+});
+afterAll(() => database.drop());
+
+async function file(format: FocusFormat, billed_to = ""): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of focus.file(RANGE, billed_to, format)) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
+const rows = () => admin.query<Record<string, unknown>>("SELECT * FROM focus_1_2");
+
+it("has every mandatory column with its type and nullability, and no value that is not allowed", async () => {
+  const described = await admin.query<{ name: string; type: string }>("DESCRIBE focus_1_2");
+  const types = new Map(
+    described.map(({ name, type }) => [name, type.replace(/^LowCardinality\((.*)\)$/, "$1")]),
+  );
+  const found = await rows();
+  expect(found).toHaveLength(4);
+  for (const [name, { type, nullable, allowed }] of Object.entries(MANDATORY)) {
+    expect(types.get(name), name).toBe(nullable === true ? `Nullable(${type})` : type);
+    for (const row of found) {
+      if (nullable !== true) expect([null, "", " "], name).not.toContain(row[name]);
+      if (allowed !== undefined && row[name] !== null) expect(allowed, name).toContain(row[name]);
+    }
+  }
+  for (const [name, allowed] of Object.entries(OTHERS)) {
+    for (const row of found) expect(allowed, name).toContain(row[name]);
+  }
+  for (const name of OF_USAGE) for (const row of found) expect(row[name], name).not.toBeNull();
+  // No placeholder for what is not there.
+  for (const row of found) expect(Object.values(row).filter((value) => value === "")).toEqual([]);
+});
+
+it("puts its own columns last, all with x_", async () => {
+  const [row = {}] = await rows();
+  const names = Object.keys(row);
+  const firstOwn = names.findIndex((name) => name.startsWith("x_"));
+  for (const [at, name] of names.entries()) {
+    expect(name).toMatch(at < firstOwn ? /^[A-Z][A-Za-z]+$/ : /^x_[A-Z][A-Za-z]+$/);
+  }
+  expect(firstOwn).toBeGreaterThan(Object.keys(MANDATORY).length);
+});
+
+it("adds up to the charges, to the digit, and each cost is its price times its quantity", async () => {
+  const [sums] = await admin.query(
+    `SELECT toString(sum(BilledCost)) AS billed, toString(sum(EffectiveCost)) AS effective, toString(sum(ListCost)) AS list,
+       toString(sum(ContractedCost)) AS contracted, toString(sum(x_GpuTimeNs)) AS gpu_time_ns FROM focus_1_2`,
+  );
+  const [charges] = await admin.query<{ charge: string; gpu_time_ns: string }>(
+    "SELECT toString(sum(charge)) AS charge, toString(sum(gpu_time_ns)) AS gpu_time_ns FROM charges_current",
+  );
+  const { charge, gpu_time_ns } = charges ?? {};
+  expect(sums).toEqual({ billed: charge, effective: charge, list: charge, contracted: charge, gpu_time_ns });
+  const off = await admin.query(
+    `SELECT * FROM focus_1_2
+     WHERE ListCost != round(CAST(PricingQuantity AS Decimal(76, 18)) * CAST(ListUnitPrice AS Decimal(76, 12)), 12)`,
+  );
+  expect(off).toEqual([]);
+});
+
+it("is the same as CSV and as Parquet, in the specification's formats", async () => {
+  const csv = (await file("csv")).toString();
+  expect(csv).toContain('"2026-11-23T10:00:00Z"');
+  expect(csv).toContain('"2026-12-01T00:00:00Z"');
+  expect(csv).toContain('"The ""GPU"" Company"');
+  expect(csv).not.toMatch(/\\N|\d[eE][-+]?\d+,/);
+  await admin.command("CREATE TABLE from_csv EMPTY AS SELECT * FROM focus_1_2");
+  await admin.command("CREATE TABLE from_parquet AS from_csv");
+  await admin.execInsert("INSERT INTO from_csv FORMAT CSVWithNames", Buffer.from(csv), {
+    settings: { date_time_input_format: "best_effort", format_csv_null_representation: "" },
+  });
+  await admin.execInsert("INSERT INTO from_parquet FORMAT Parquet", await file("parquet"));
+  const all = (table: string) =>
+    admin.query<object>(`SELECT * FROM ${table} ORDER BY ChargePeriodStart, x_ChargeId`);
+  const parquet = await all("from_parquet");
+  expect(parquet).toHaveLength(4);
+  expect(await all("from_csv")).toEqual(parquet);
+  const names = {
+    InvoiceIssuerName: 'The "GPU" Company',
+    ProviderName: 'The "GPU" Company',
+    PublisherName: 'The "GPU" Company',
+  };
+  expect((await all("focus_1_2")).map((row) => ({ ...row, ...names }))).toEqual(parquet);
+  // The same charges are the same bytes.
+  expect((await file("csv")).toString()).toBe(csv);
+});
+
+it("gives a tenant its own rows only", async () => {
+  const own = (await file("csv", 'ten, "ant"\n2')).toString();
+  expect(own.match(/"Usage-Based"/g)).toHaveLength(1);
+  expect(own).not.toContain("tenant-01");
+  // The operator's account is nobody's to ask for by name.
+  expect((await file("csv", "operator")).toString().match(/"Usage-Based"/g)).toBeNull();
+});
