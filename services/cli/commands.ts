@@ -57,6 +57,11 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     entry: "services/cli/api.ts",
     arguments: ["explain"],
   },
+  export: {
+    usage: "export focus --from <hour> --to <hour> --out <file> [--format csv|parquet] [--tenant <id>]",
+    help: "Write charges in the columns of FOCUS 1.2 into a file; --to is the first hour left out.",
+    entry: "services/cli/export.ts",
+  },
   history: {
     usage: "history <event id> [--json]",
     help: "Show an event, who corrected it, when and why, and the revisions of its hours.",

@@ -4,6 +4,7 @@ import { type OpenApiDocument, openApiDocument } from "../adapters/http/openapi.
 import type { Rate } from "../adapters/http/rate-limit.ts";
 import type { Route } from "../adapters/http/route.ts";
 import type { Log } from "../adapters/log/log.ts";
+import type { FocusExport } from "./focus.ts";
 import type { History } from "./history.ts";
 import { createAuthenticate } from "./keys.ts";
 import type { Books, CorrectionLog, Documents, Ledger, TenantCharges } from "./ports.ts";
@@ -12,6 +13,7 @@ import { bookRoutes } from "./routes/books.ts";
 import { chargeRoutes } from "./routes/charges.ts";
 import { correctionRoutes } from "./routes/corrections.ts";
 import { creditNoteRoutes } from "./routes/credit-notes.ts";
+import { focusRoutes } from "./routes/focus.ts";
 import { hourRoutes } from "./routes/hours.ts";
 import { invoiceRoutes } from "./routes/invoices.ts";
 import { keyRoutes } from "./routes/keys.ts";
@@ -27,6 +29,7 @@ export interface Pricing {
   readonly books: Books;
   readonly ledger: Ledger;
   readonly history: History;
+  readonly focus: FocusExport;
   readonly charges: TenantCharges;
   readonly corrections: CorrectionLog;
   readonly topic: string;
@@ -53,6 +56,7 @@ const INFO = {
 function pricingRoutes(pricing: Pricing): Route[] {
   return [
     ...chargeRoutes(pricing),
+    ...focusRoutes(pricing),
     ...usageRoutes(pricing),
     ...hourRoutes(pricing),
     ...accountRoutes(pricing),

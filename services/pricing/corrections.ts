@@ -36,6 +36,8 @@ export async function countedEvent(
 ): Promise<StoredEvent | Problem> {
   const event = await ledger.event(event_id);
   if (event === null) return problem("API_NOT_FOUND");
+  const floor = await ledger.logFloor();
+  if (event.hours.some((hour) => (parseHour(hour) ?? 0) <= floor)) return problem("HOUR_DROPPED");
   const last = (await documents.newest("correction", event_id))?.content as Correction | undefined;
   if (last?.action === "amend") return problem("EVENT_AMENDED_ALREADY", last.other_event_id ?? "");
   if (last?.action === "void") return problem("EVENT_NOT_COUNTED");

@@ -109,6 +109,11 @@ export class ClickHouseLedger implements Ledger {
     return this.#ask("pricing_hours", { ...range, ...place, limit });
   }
 
+  async logFloor(): Promise<Hour> {
+    const [row] = await this.#ask<{ log_floor: Hour }>("settlement_log_floor", {});
+    return row?.log_floor ?? 0;
+  }
+
   verify(hour: Hour, revision: number, tenant_id: string): Promise<HourVerification | null> {
     return verifyHour({ store: this.#store, hash: this.#hash }, hour, revision, tenant_id);
   }

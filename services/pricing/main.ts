@@ -20,6 +20,7 @@ import { retryForever } from "../adapters/retry/retry.ts";
 import { pricingApi } from "./app.ts";
 import { type Command, readCommand } from "./command.ts";
 import { FIELDS, STORE_FIELDS } from "./config.ts";
+import { ClickHouseFocus } from "./focus.ts";
 import { ClickHouseHistory } from "./history.ts";
 import { newKey } from "./keys.ts";
 import { ClickHouseLedger } from "./ledger.ts";
@@ -28,6 +29,8 @@ import { ClickHouseTenantCharges } from "./tenant-charges.ts";
 
 const FAULTY_EXIT = 2;
 const BURST = 2;
+/** A FOCUS file must name a provider. */
+const NAMELESS = "Meterhouse";
 
 const command = readCommand(process.argv.slice(2));
 if (command.kind === "fault") {
@@ -58,6 +61,7 @@ async function serve(): Promise<void> {
       books: new ClickHousePricingBooks(clickhouse, database, owner, clock),
       ledger: new ClickHouseLedger(clickhouse, store, sha256),
       history: new ClickHouseHistory(clickhouse),
+      focus: new ClickHouseFocus(clickhouse, config.invoice_seller || NAMELESS),
       charges: new ClickHouseTenantCharges(clickhouse),
       corrections,
       seller: config.invoice_seller,

@@ -125,6 +125,8 @@ export interface Ledger {
     after: { hour: string; revision: number },
     limit: number,
   ): Promise<readonly Static<typeof HourRow>[]>;
+  /** Of hours up to this one, rows may have been exported and dropped; 0 if nothing was. */
+  logFloor(): Promise<Hour>;
   /**
    * Adds the hour up again and names what is not as it was counted, of one tenant if it is named; null if it has no such
    * revision. Revision 0 stands for the newest.

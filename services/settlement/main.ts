@@ -24,6 +24,8 @@ import { billText, passText, verificationText } from "./print.ts";
 import { createPasses, settleOnce } from "./run.ts";
 
 const FAULTY_EXIT = 2;
+const DROPPED =
+  "settlement: rows of this hour were exported and dropped from the log: it can be neither added up again nor revised";
 
 const command = readCommand(process.argv.slice(2));
 if (command.kind === "fault") end(`settlement: ${command.problem}`);
@@ -107,13 +109,14 @@ async function once(
     return 0;
   }
   if (asked.kind === "verify") {
+    if (asked.hour <= (await untilBack(life, () => store.logFloor()))) end(DROPPED);
     const result = await untilBack(life, () => verifyHour(deps, asked.hour, asked.revision));
     print(verificationText(asked.hour, result, asked.json));
     return result !== null && verificationJson(asked.hour, result).matches ? 0 : 1;
   }
   const result = await untilBack(life, () => settleOnce(deps, asked.request)).catch((error: unknown) => {
     if (!(error instanceof StaleLeaderError) || error.rule !== "METERHOUSE_HOUR_DROPPED") throw error;
-    return end("settlement: rows of this hour may have been exported and dropped, so its revision stands");
+    return end(DROPPED);
   });
   if (result.kind !== "settled") return 1;
   print(passText(result, asked.json));

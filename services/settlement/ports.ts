@@ -69,6 +69,8 @@ export interface SettlementStore {
   hourUsage(hour: Hour, cut: Cut, areIdsUnique: boolean): Promise<readonly UsageRow[]>;
 
   latestClose(): Promise<HourClose | null>;
+  /** Of hours up to this one, rows may have been exported and dropped; 0 if nothing was. */
+  logFloor(): Promise<Hour>;
   /** A revision of an hour, the newest one where none is named. */
   hourClose(hour: Hour, revision?: number): Promise<HourClose | null>;
   /** The rows that a close wrote. */

@@ -1,8 +1,16 @@
 // FOCUS 1.2: every mandatory column with its type, nullability and values; sums to the digit; Parquet says what CSV says.
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import type { ClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
+import { listen } from "../../services/adapters/http/listen.ts";
+import { formatHour } from "../../services/domain/ledger/hour.ts";
 import { ClickHouseFocus, type FocusFormat } from "../../services/pricing/focus.ts";
+import { testApi } from "../support/pricing-api.ts";
 import { ELEVEN, pass, settlementOver, TEN } from "../support/settlement.ts";
 import { freshDatabase, type TestDatabase } from "../support/stack.ts";
 import { appendBatch, batch } from "../support/usage-log.ts";
@@ -166,4 +174,41 @@ it("gives a tenant its own rows only", async () => {
   expect(own).not.toContain("tenant-01");
   // The operator's account is nobody's to ask for by name.
   expect((await file("csv", "operator")).toString().match(/"Usage-Based"/g)).toBeNull();
+});
+
+it("meterhouse export focus writes what the API streams, whole or not at all", async () => {
+  const { api, keys } = await testApi({ focus });
+  const port = await listen(api, { host: "127.0.0.1", port: 0, name: "TEST" });
+  const folder = await mkdtemp(join(tmpdir(), "meterhouse-focus-"));
+  onTestFinished(async () => {
+    await api.close();
+    await rm(folder, { recursive: true });
+  });
+  const env = {
+    PATH: process.env["PATH"] ?? "",
+    METERHOUSE_API_URL: `http://127.0.0.1:${port}`,
+    METERHOUSE_API_KEY: keys.operator,
+  };
+  const range = ["--from", formatHour(RANGE.from), "--to", formatHour(RANGE.to)];
+  const cli = (...args: string[]) =>
+    promisify(execFile)(process.execPath, ["services/cli/main.ts", "export", "focus", ...args], { env });
+  const [csv, parquet] = [join(folder, "charges.csv"), join(folder, "charges.parquet")];
+  await cli(...range, "--out", csv);
+  expect(await readFile(csv)).toEqual(await file("csv"));
+  await cli(...range, "--out", parquet, "--tenant", "tenant-01");
+  expect((await readFile(parquet)).subarray(0, 4).toString()).toBe("PAR1");
+  const backwards = cli(
+    "--from",
+    formatHour(RANGE.to),
+    "--to",
+    formatHour(RANGE.from),
+    "--out",
+    join(folder, "no"),
+  );
+  await expect(backwards).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("API_TIMES_REVERSED"),
+  });
+  await expect(cli(...range)).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining("--out") });
+  expect((await readdir(folder)).toSorted()).toEqual(["charges.csv", "charges.parquet"]);
 });

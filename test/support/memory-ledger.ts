@@ -16,6 +16,7 @@ export interface LedgerRows {
   readonly stored: readonly NonNullable<Rows<"event">>[];
   readonly voids: ReadonlyMap<string, Rows<"voidsOf">>;
   readonly hours: Rows<"hours">;
+  readonly log_floor?: number;
 }
 
 /** A ledger that answers from rows, as ClickHouse would: filtered, sorted and cut. */
@@ -62,6 +63,7 @@ export function memoryLedger(rows: LedgerRows): Ledger {
         .slice(0, limit),
     event: async (event_id) => rows.stored.find(({ id }) => id === event_id) ?? null,
     voidsOf: async (event_id) => rows.voids.get(event_id) ?? [],
+    logFloor: async () => rows.log_floor ?? 0,
     hours: async (range, after, limit) =>
       rows.hours
         .filter((it) => inside(it.hour, range))

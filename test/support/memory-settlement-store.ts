@@ -177,6 +177,10 @@ export class MemorySettlementStore implements SettlementStore {
     return this.#closes.at(-1) ?? null;
   }
 
+  async logFloor(): Promise<Hour> {
+    return 0;
+  }
+
   async hourClose(hour: Hour, revision = 0): Promise<HourClose | null> {
     if (revision === 0) return this.#newest(hour);
     return this.#closes.find((close) => close.hour === hour && close.revision === revision) ?? null;

@@ -237,6 +237,11 @@ export async function testApi(changes: Partial<Pricing> = {}): Promise<TestApi> 
     ledger: memoryLedger(ROWS),
     history: memoryHistory({ sessions: [], usage: [], sales: [] }),
     charges: new MemoryTenantCharges(),
+    focus: {
+      async *file(_range, billed_to, format) {
+        yield new TextEncoder().encode(`${format} of ${billed_to || "everybody"}`);
+      },
+    },
     corrections: { send: async (records) => void sent.push(...records) },
     topic: "gpu-time-events",
     seller: "Meterhouse GmbH",

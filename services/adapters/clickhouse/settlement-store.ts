@@ -95,6 +95,12 @@ export class ClickHouseSettlementStore {
     return (await this.#ask<UsageRecord>(name, { hour, cut: new Map(cut) })).map(toUsage);
   }
 
+  /** Of hours up to this one, rows may have been exported and dropped; 0 if nothing was. */
+  async logFloor(): Promise<Hour> {
+    const [row] = await this.#ask<{ log_floor: Hour }>("settlement_log_floor");
+    return row?.log_floor ?? 0;
+  }
+
   async latestClose(): Promise<HourClose | null> {
     const [row] = await this.#ask<CloseRecord>("settlement_latest_close");
     return row === undefined ? null : toClose(row);

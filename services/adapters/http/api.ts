@@ -2,6 +2,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import Type from "typebox";
 import type { Clock } from "../clock/clock.ts";
 import type { Log } from "../log/log.ts";
+import { begun } from "./begun.ts";
 import { formatAsked } from "./format.ts";
 import { IDEMPOTENCY_KEY } from "./openapi.ts";
 import { type Fault, isProblem, type Problem, problem, problemBody } from "./problem.ts";
@@ -133,14 +134,16 @@ function answerReply(
 /** Pages of ours load and run nothing, whoever's texts are on them. */
 const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
-function answerFile({ content, format, file_name }: FileReply, reply: FastifyReply) {
+async function answerFile({ content, format, file_name }: FileReply, reply: FastifyReply) {
   const kind = format === "html" ? "inline" : "attachment";
+  const isText = MEDIA_TYPES[format].startsWith("text/");
+  const body = typeof content === "string" || content instanceof Uint8Array ? content : await begun(content);
   return reply
-    .type(`${MEDIA_TYPES[format]}; charset=utf-8`)
+    .type(isText ? `${MEDIA_TYPES[format]}; charset=utf-8` : MEDIA_TYPES[format])
     .header("content-disposition", `${kind}; filename="${file_name}"`)
     .header("content-security-policy", PAGE_POLICY)
     .header("x-content-type-options", "nosniff")
-    .send(content);
+    .send(body);
 }
 
 function answerProblem(said: Problem, request: FastifyRequest, reply: FastifyReply) {

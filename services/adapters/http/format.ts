@@ -1,6 +1,6 @@
 import { type Format, MEDIA_TYPES } from "./route.ts";
 
-/** The format to answer in: the query's `format`, else the one that the Accept header likes best, else JSON. */
+/** The format to answer in: the query's `format`, else the one that the Accept header likes best, else the first. */
 export function formatAsked(formats: readonly Format[], query: unknown, accept: string): Format {
   const named = (query as { readonly format?: Format }).format;
   if (named !== undefined && formats.includes(named)) return named;
@@ -13,7 +13,7 @@ export function formatAsked(formats: readonly Format[], query: unknown, accept: 
     const found = formats.find((format) => isWithin(MEDIA_TYPES[format], type));
     if (found !== undefined) return found;
   }
-  return "json";
+  return formats[0] ?? "json";
 }
 
 function readRange(text: string): { readonly type: string; readonly weight: number } {

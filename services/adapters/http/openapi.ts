@@ -81,7 +81,10 @@ function operation(route: Route): object {
     ],
     ...(route.body === undefined ? {} : { requestBody: { required: true, content: json(route.body) } }),
     responses: {
-      [route.status]: { description: "Done", content: { ...json(route.reply), ...otherFormats(route) } },
+      [route.status]: {
+        description: "Done",
+        content: { ...(route.formats.includes("json") ? json(route.reply) : {}), ...otherFormats(route) },
+      },
       default: {
         description: "What is wrong",
         content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },

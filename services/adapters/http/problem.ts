@@ -21,6 +21,8 @@ export const API_CODES = {
   BOOK_INVALID: "The price book has faults; every one is named.",
   BOOK_OVERLAPS: "Another published book takes effect from the same hour; published books never change.",
   BOOK_TOO_LATE: "Hours after effective_from are rated already; make a new book with a later effective_from.",
+  HOUR_DROPPED:
+    "Rows of this hour were exported and dropped from the log: it can be neither added up again nor revised.",
   EVENT_NOT_COUNTED: "The event is voided already, so there is nothing to correct.",
   EVENT_AMENDED_ALREADY: "The event has a successor already; correct that one.",
   EVENT_SUCCESSOR_INVALID: "The corrected event would be rejected; the detail says why.",
@@ -66,6 +68,7 @@ const STATUS: Readonly<Record<ApiCode, number>> = {
   BOOK_INVALID: 422,
   BOOK_OVERLAPS: 409,
   BOOK_TOO_LATE: 409,
+  HOUR_DROPPED: 410,
   EVENT_NOT_COUNTED: 409,
   EVENT_AMENDED_ALREADY: 409,
   EVENT_SUCCESSOR_INVALID: 422,

@@ -12,8 +12,13 @@ export interface Caller {
   readonly tenant_id: string;
 }
 
-/** What a route may answer in. JSON is the one that every route has. */
-export const MEDIA_TYPES = { json: "application/json", csv: "text/csv", html: "text/html" } as const;
+/** What a route may answer in. JSON is the one that every route has, but for those that answer files only. */
+export const MEDIA_TYPES = {
+  json: "application/json",
+  csv: "text/csv",
+  html: "text/html",
+  parquet: "application/vnd.apache.parquet",
+} as const;
 export type Format = keyof typeof MEDIA_TYPES;
 
 export interface Asked<Params, Query, Body> {
@@ -23,7 +28,7 @@ export interface Asked<Params, Query, Body> {
   readonly caller: Caller;
   /** Empty where the route does not ask for one. */
   readonly idempotency_key: string;
-  /** One of the route's formats: the query's `format`, else what the Accept header likes best, else JSON. */
+  /** One of the route's formats: the query's `format`, else what the Accept header likes best, else the first one. */
   readonly format: Format;
 }
 
@@ -38,7 +43,8 @@ export interface Reply<Body> {
 
 /** An answer in another format than JSON. */
 export interface FileReply extends Omit<Reply<never>, "body"> {
-  readonly content: string | Uint8Array;
+  /** In pieces if it may be large. */
+  readonly content: string | Uint8Array | AsyncIterable<Uint8Array>;
   readonly format: Format;
   readonly file_name: string;
 }
@@ -63,6 +69,8 @@ interface Definition<P extends TSchema, Q extends TSchema, B extends TSchema, R 
   readonly status?: 200 | 201 | 202;
   /** What it can answer in beside JSON. Its query should have a `format` too, for those who cannot set headers. */
   readonly formats?: readonly Exclude<Format, "json">[];
+  /** It answers in no JSON, but in the first of its formats where nothing else is asked for. */
+  readonly isFile?: boolean;
   /** Repeating the request under the same Idempotency-Key, which is then mandatory, repeats the answer only. */
   readonly idempotent?: boolean;
   readonly handle: (asked: Asked<Static<P>, Static<Q>, Static<B>>) => Promise<Answer<Static<R>>>;
@@ -93,7 +101,8 @@ export function route<
   B extends TSchema = Nothing,
 >(definition: Definition<P, Q, B, R>): Route {
   const { params = NOTHING, query = NOTHING, body, status = 200, idempotent = false } = definition;
-  const formats = ["json" as const, ...(definition.formats ?? [])];
+  const { formats: others = [], isFile = false } = definition;
+  const formats: readonly Format[] = isFile ? others : ["json", ...others];
   return {
     ...definition,
     params,

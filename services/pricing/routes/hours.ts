@@ -51,6 +51,7 @@ const verifyHour = ({ ledger }: Pricing) =>
     async handle({ params, query: { revision = "0" }, caller }) {
       const hour = hourIn("hour", params.hour);
       if (typeof hour !== "number") return hour;
+      if (hour <= (await ledger.logFloor())) return problem("HOUR_DROPPED");
       const verified = await ledger.verify(hour, Number(revision), caller.tenant_id);
       return verified === null ? problem("API_NOT_FOUND") : { body: verificationJson(hour, verified) };
     },

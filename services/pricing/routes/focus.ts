@@ -1,0 +1,42 @@
+import Type from "typebox";
+import { isProblem } from "../../adapters/http/problem.ts";
+import { route } from "../../adapters/http/route.ts";
+import { formatHour } from "../../domain/ledger/hour.ts";
+import type { Pricing } from "../app.ts";
+import { rangeIn } from "../paging.ts";
+import { OPTIONAL_TENANT, query, RANGE } from "../schemas.ts";
+import { EVERYBODY, tenantFor } from "../tenants.ts";
+
+const YEAR_HOURS = 366 * 24;
+const FORMATS = ["csv", "parquet"] as const;
+const FormatName = Type.Union(FORMATS.map((name) => Type.Literal(name)));
+
+/** Charges for the tools of those who pay: docs/FOCUS.md. */
+export function focusRoutes({ focus }: Pricing) {
+  return [
+    route({
+      method: "GET",
+      path: "/v1/focus",
+      operation: "exportFocus",
+      summary: "Current charges of closed hours in the columns of FOCUS 1.2, as a file",
+      scopes: EVERYBODY,
+      query: query({ ...RANGE, ...OPTIONAL_TENANT, format: Type.Optional(FormatName) }),
+      reply: Type.Unknown(),
+      formats: FORMATS,
+      isFile: true,
+      async handle({ query: asked, caller, format }) {
+        const range = rangeIn(asked, YEAR_HOURS);
+        if (isProblem(range)) return range;
+        const tenant = tenantFor(caller, asked.tenant_id);
+        if (typeof tenant !== "string") return tenant;
+        const kind = format === "parquet" ? "parquet" : "csv";
+        const [from, to] = [range.from, range.to].map((hour) => formatHour(hour).slice(0, 13));
+        return {
+          content: focus.file(range, tenant, kind),
+          format: kind,
+          file_name: `focus-${from}-${to}.${kind}`,
+        };
+      },
+    }),
+  ];
+}
