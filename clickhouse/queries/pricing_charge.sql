@@ -1,6 +1,7 @@
 -- One charge with every term, and the revision of the hour that it rests on.
 SELECT
-    l.* EXCEPT (attempt_id, hour),
+    l.* EXCEPT (attempt_id, hour, is_current),
+    toBool(l.is_current) AS is_current,
     formatDateTime(l.hour, '%Y-%m-%dT%H:00:00Z') AS hour,
     c.content_hash AS hour_content_hash,
     c.chain_hash AS hour_chain_hash,

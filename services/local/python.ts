@@ -21,7 +21,7 @@ export async function makeVirtualEnv(): Promise<void> {
     "--quiet",
     "--disable-pip-version-check",
     "--editable",
-    `${PROBE_FOLDER}[kafka,test]`,
+    `${PROBE_FOLDER}[kafka,test,api-test]`,
   ]);
   await markMadeFrom(VIRTUAL_ENV, PROBE_PROJECT);
 }

@@ -1,15 +1,12 @@
 // The pricing service as it is run: a key from the command line, the API as a process of its own, the client, the end.
-import { execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { pricingClient } from "../../services/adapters/http/client.ts";
-import { NODE_FLAGS } from "../../services/adapters/lifecycle/node-flags.ts";
+import { startPricing } from "../support/pricing-process.ts";
 import { freshDatabase, sharedStack, type TestDatabase } from "../support/stack.ts";
 
-const MAIN = "services/pricing/main.ts";
 const run = promisify(execFile);
 
 let database: TestDatabase;
@@ -41,21 +38,9 @@ it("makes a key, serves it, is asked on the command line, and ends in order", as
     JSON.stringify(await database.open("pricing").query("SELECT * FROM pricing_documents")),
   ).not.toContain(key);
 
-  const server = spawn(process.execPath, [...NODE_FLAGS, MAIN], {
-    env,
-    stdio: ["ignore", "ignore", "pipe"],
-  });
+  const server = await startPricing(env);
   try {
-    const lines: string[] = [];
-    let port = 0;
-    for await (const line of createInterface({ input: server.stderr })) {
-      lines.push(line);
-      const said = JSON.parse(line) as { msg: string; port?: number };
-      port = said.port ?? 0;
-      if (said.msg === "the API answers") break;
-    }
-    expect(port, lines.join("\n")).toBeGreaterThan(0);
-    const url = `http://127.0.0.1:${port}`;
+    const { url } = server;
     const ask = pricingClient({ url, key });
     expect(await ask("listPriceBooks", {})).toEqual({ items: [], next_cursor: null });
     await expect(ask("listKeys", {})).rejects.toMatchObject({ code: "API_SCOPE_MISSING" });
@@ -69,9 +54,7 @@ it("makes a key, serves it, is asked on the command line, and ends in order", as
     expect(keys.items.map(({ name }) => name).toSorted()).toEqual(["finance", "root"]);
     expect(await root("revokeKey", { path: { key_id } })).toMatchObject({ is_revoked: true });
   } finally {
-    const ended = once(server, "exit");
-    server.kill("SIGTERM");
-    expect(await ended).toEqual([0, null]);
+    expect(await server.stop()).toEqual([0, null]);
   }
 });
 
