@@ -15,6 +15,7 @@ import { correctionRoutes } from "./routes/corrections.ts";
 import { creditNoteRoutes } from "./routes/credit-notes.ts";
 import { focusRoutes } from "./routes/focus.ts";
 import { hourRoutes } from "./routes/hours.ts";
+import { indexRoutes } from "./routes/index-points.ts";
 import { invoiceRoutes } from "./routes/invoices.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { packageRoutes } from "./routes/packages.ts";
@@ -69,6 +70,7 @@ function pricingRoutes(pricing: Pricing): Route[] {
     ...invoiceRoutes(pricing),
     ...creditNoteRoutes(pricing),
     ...whatIfRoutes(pricing),
+    ...indexRoutes(pricing),
     ...keyRoutes(pricing),
   ];
 }

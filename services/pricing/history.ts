@@ -3,6 +3,7 @@ import { type ClickHouse, loadQuery, type Params } from "../adapters/clickhouse/
 import { toUsage, type UsageRecord } from "../adapters/clickhouse/settlement-rows.ts";
 import type { Hour } from "../domain/ledger/hour.ts";
 import type { UsageRow } from "../domain/ledger/usage.ts";
+import type { HourSales } from "../domain/pricing/index-sales.ts";
 import type { SessionPart } from "../domain/pricing/measured-sessions.ts";
 import { type Decimal, parseDecimal } from "../domain/pricing/money.ts";
 import type { Range } from "./ports.ts";
@@ -35,19 +36,6 @@ export interface StoredUsage {
   readonly row: UsageRow;
 }
 
-/** What tenants bought of a model on a card in an hour, by the newest rating. */
-export interface HourSales extends Served {
-  readonly hour: Hour;
-  readonly revision: number;
-  readonly rating: number;
-  readonly currency: string;
-  /** GPU time times quality: a decimal. */
-  readonly quality_time_ns: Decimal;
-  readonly value: Decimal;
-  /** Up to three of those who bought. */
-  readonly tenants: readonly string[];
-}
-
 export interface History {
   /** Newest first; hours in which the tenant has more than `read_max` events are left out. */
   measuredHours(
@@ -72,7 +60,10 @@ export interface History {
     limit: number,
   ): Promise<readonly { readonly tenant_id: string; readonly rows: number }[]>;
   usage(range: Range, tenants: readonly string[]): Promise<readonly StoredUsage[]>;
-  sales(range: Range): Promise<readonly HourSales[]>;
+  /** What tenants bought, in the order of hours, from the newest ratings. */
+  sales(currency: string, range: Range): Promise<readonly HourSales[]>;
+  /** The earliest hour that was rated after a moment, milliseconds since 1970; null if none was. */
+  firstRatedSince(currency: string, since: number): Promise<Hour | null>;
 }
 
 const SETTINGS = { max_execution_time: 30 } as const;
@@ -147,10 +138,15 @@ export class ClickHouseHistory implements History {
     return rows.map((row) => ({ hour: row.hour, revision: row.revision, row: toUsage(row) }));
   }
 
-  async sales(range: Range): Promise<HourSales[]> {
+  async firstRatedSince(currency: string, since: number): Promise<Hour | null> {
+    const [row] = await this.#ask<{ hour: number }>("history_first_rated", { currency, since });
+    return row?.hour ?? null;
+  }
+
+  async sales(currency: string, range: Range): Promise<HourSales[]> {
     const rows = await this.#ask<
       Omit<HourSales, "quality_time_ns" | "value"> & { quality_time_ns: string; value: string }
-    >("history_sales", { ...range });
+    >("history_sales", { currency, ...range });
     return rows.map(({ quality_time_ns, value, ...row }) => ({
       ...row,
       quality_time_ns: decimal(quality_time_ns),

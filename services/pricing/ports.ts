@@ -33,7 +33,8 @@ export type DocumentKind =
   | "invoice_number"
   | "invoice_void"
   | "credit_note"
-  | "tenant_invoice";
+  | "tenant_invoice"
+  | "index_point";
 
 export interface NewDocument {
   readonly kind: DocumentKind;

@@ -1,13 +1,15 @@
 import { compareText, type UsageRow } from "../../services/domain/ledger/usage.ts";
+import type { HourSales } from "../../services/domain/pricing/index-sales.ts";
 import type { SessionPart } from "../../services/domain/pricing/measured-sessions.ts";
-import type { History, HourSales, StoredUsage } from "../../services/pricing/history.ts";
+import type { History, StoredUsage } from "../../services/pricing/history.ts";
 import { usageRow } from "./pricing.ts";
 
 export interface HistoryRows {
   /** A session lies in the hour in which it ended. */
   readonly sessions: readonly SessionPart[];
   readonly usage: readonly StoredUsage[];
-  readonly sales: readonly HourSales[];
+  /** When each was rated too, milliseconds; all in one currency. */
+  readonly sales: readonly (HourSales & { readonly rated_at: number })[];
 }
 
 const HOUR_US = 3_600_000_000;
@@ -57,7 +59,11 @@ export function memoryHistory({ sessions, usage, sales }: HistoryRows): History 
     },
     usage: async (range, tenants) =>
       usage.filter(({ hour, row }) => isInside(hour, range) && tenants.includes(row.tenant_id)),
-    sales: async (range) => sales.filter(({ hour }) => isInside(hour, range)),
+    sales: async (_currency, range) => sales.filter(({ hour }) => isInside(hour, range)),
+    async firstRatedSince(_currency, since) {
+      const hours = sales.filter(({ rated_at }) => rated_at > since).map(({ hour }) => hour);
+      return hours.length === 0 ? null : Math.min(...hours);
+    },
   };
 }
 

@@ -81,7 +81,7 @@ export function salesOf(hour: Hour, charges: readonly Charge[]): ClassSales[] {
 export type IndexAnchor = Pick<IndexPoint, "from" | "level">;
 
 /** The start of the period that an hour belongs to. */
-function periodOf(hour: Hour, { period_hours }: Pick<IndexRules, "period_hours">): Hour {
+export function periodOf(hour: Hour, { period_hours }: Pick<IndexRules, "period_hours">): Hour {
   const length = period_hours * HOUR_S;
   return Math.floor(hour / length) * length;
 }

@@ -110,6 +110,36 @@ describe("computeIndex", () => {
     ]);
   });
 
+  it("goes on from a point that stands as if it had begun at the beginning", () => {
+    const amount = fc.bigInt({ min: 1n, max: 10n ** 15n });
+    const sold = fc.record({
+      hour: fc.nat(30),
+      gpu_class: fc.constantFrom("a", "b", "c"),
+      quantity: amount,
+      value: amount,
+    });
+    const rules = fc.record({ period_hours: fc.constantFrom(1, 4), carry_periods: fc.nat(4) });
+    fc.assert(
+      fc.property(
+        fc.array(sold, { maxLength: 40 }),
+        rules,
+        fc.nat(40),
+        (own, { period_hours, carry_periods }, cut) => {
+          const sales = own.map((it) => ({ ...it, hour: it.hour * 3600 }));
+          const terms = { period_hours, carry_periods };
+          const points = computeIndex(sales, terms);
+          const anchor = points[cut % Math.max(1, points.length)];
+          if (anchor === undefined) return;
+          const needed = sales.filter(
+            ({ hour }) => hour >= anchor.from - carry_periods * period_hours * 3600,
+          );
+          const { from, level } = anchor;
+          expect(computeIndex(needed, terms, { from, level })).toEqual(points.filter((it) => it.from > from));
+        },
+      ),
+    );
+  });
+
   it("comes back where prices and quantities come back, and lies between Laspeyres and Paasche", () => {
     const amount = fc.bigInt({ min: 1n, max: 10n ** 15n });
     const classes = fc.array(fc.record({ quantity: amount, value: amount }), { minLength: 1, maxLength: 6 });

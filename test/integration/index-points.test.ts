@@ -1,0 +1,93 @@
+// The index on the real engine: from committed charges to published points, and a late event to their next versions. By hand.
+import { expect, it, onTestFinished } from "vitest";
+import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/pricing-books.ts";
+import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/pricing-documents.ts";
+import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
+import { systemClock } from "../../services/adapters/clock/clock.ts";
+import { ManualClock } from "../../services/adapters/clock/manual.ts";
+import { ClickHouseHistory } from "../../services/pricing/history.ts";
+import { computeIndexPoints } from "../../services/pricing/index-points.ts";
+import { testApi } from "../support/pricing-api.ts";
+import { ELEVEN, pass, settlementOver, TEN } from "../support/settlement.ts";
+import { freshDatabase } from "../support/stack.ts";
+import { appendBatch, batch } from "../support/usage-log.ts";
+
+/** An hour at half the card's memory: 1.9375 at half its power, 2.125 at all of it. */
+const HALF = { gpu_time_ns: 3_600_000_000_000n, energy_uj: 1_260_000_000_000n };
+const FULL = { gpu_time_ns: 3_600_000_000_000n, energy_uj: 2_520_000_000_000n };
+/** All of the memory at half the power: 2.1875. */
+const ROOMY = { ...HALF, memory_peak_bytes: 85_899_345_920n };
+const QUERY = "from=2026-11-23T00:00Z&to=2026-11-24T00:00Z&currency=USD&period=hour";
+
+it("points follow the charges, tell nothing of few tenants, and change only with a reason", async () => {
+  const database = await freshDatabase();
+  onTestFinished(() => database.drop());
+  const clickhouse = database.open("pricing");
+  const api = await testApi({
+    documents: new ClickHousePricingDocuments(clickhouse, database.name, "pricing", systemClock),
+    books: new ClickHousePricingBooks(clickhouse, database.name, "pricing", systemClock),
+    history: new ClickHouseHistory(clickhouse),
+    clock: new ManualClock(Date.parse("2026-11-25T12:00:00Z")),
+  });
+  const store = new ClickHouseSettlementStore(database.open("settlement"), database.name);
+  // Hours are rated by the clock that documents are written by.
+  const clock = new ManualClock(Math.max(systemClock.nowMs(), (ELEVEN + 7_200) * 1_000));
+  const settlement = settlementOver(store, { clock });
+  const log = database.open("processor");
+  const tenants = ["a", "b", "c"];
+  await appendBatch(
+    log,
+    batch(0, 0, [
+      ...tenants.map((tenant_id) => ({ id: `${tenant_id}10`, hour: TEN, tenant_id, ...HALF })),
+      ...tenants.map((tenant_id) => ({ id: `${tenant_id}11`, hour: ELEVEN, tenant_id, ...FULL })),
+      { id: "n10", hour: TEN, tenant_id: "a", model: "narrow", ...HALF },
+      { id: "n11", hour: ELEVEN, tenant_id: "a", model: "narrow", ...ROOMY },
+      { id: "load", hour: ELEVEN, tenant_id: "a", phase: "load", ...FULL },
+    ]),
+  );
+  await pass(settlement);
+  // Two hours and one day, in both series.
+  expect(await computeIndexPoints(api.pricing)).toEqual({ written: 6, is_outrun: false });
+  expect(await computeIndexPoints(api.pricing)).toEqual({ written: 0, is_outrun: false });
+
+  const shared = await api.ask("acme", { url: `/v1/index?${QUERY}` });
+  expect(shared.body.items).toMatchObject([
+    { level: "100.000000000000", rests_on: [{ hour: "2026-11-23T10:00:00Z", revision: 1, rating: 1 }] },
+    {
+      // 2.125 / 1.9375
+      level: "109.677419354839",
+      link: "1.096774193548",
+      components: [{ quantity: "3.000000000000", value: "6.375000000000", price: "2.125000000000" }],
+      version: 1,
+    },
+  ]);
+  expect(JSON.stringify(shared.body)).not.toContain("narrow");
+  const all = await api.ask("operator", { url: `/v1/index?${QUERY}` });
+  // (3 x 2.125 + 2.1875) / (4 x 1.9375), whichever hour's quantities weigh.
+  expect(all.body.items[1]).toMatchObject({
+    level: "110.483870967742",
+    laspeyres: "1.104838709677",
+    paasche: "1.104838709677",
+    components: [
+      { gpu_class: expect.stringContaining("narrow"), tenants_at_least: 1 },
+      { tenants_at_least: 3 },
+    ],
+  });
+
+  await appendBatch(log, batch(0, 9, [{ id: "late", hour: TEN, tenant_id: "a", ...FULL }]));
+  await pass(settlement);
+  expect(await computeIndexPoints(api.pricing)).toEqual({ written: 6, is_outrun: false });
+  const point = "/v1/index/2026-11-23T11:00:00Z?currency=USD&period=hour";
+  const versions = await api.ask("acme", { url: point });
+  expect(versions.body.items).toMatchObject([
+    // 2.125 / (7.9375 / 4)
+    { version: 2, level: "107.086614173228", reason: "a point before it was revised" },
+    { version: 1, level: "109.677419354839", reason: "computed" },
+  ]);
+  const [first] = (await api.ask("acme", { url: `/v1/index?${QUERY}` })).body.items;
+  expect(first).toMatchObject({
+    version: 2,
+    reason: "revised: 2026-11-23T10:00:00Z 1.1 to 2.1",
+    rests_on: [{ revision: 2, rating: 1 }],
+  });
+});
