@@ -47,5 +47,6 @@ export const JOBS_FIELDS = {
   export_folder: path("METERHOUSE_EXPORT_FOLDER", { default: "" }),
   retention_user: text("METERHOUSE_RETENTION_USER", { default: "retention" }),
   retention_password: optional(secret("METERHOUSE_RETENTION_PASSWORD")),
+  index_schedule: text("METERHOUSE_INDEX_SCHEDULE", { default: "10 * * * *", check: cronFault }),
   retention_schedule: text("METERHOUSE_RETENTION_SCHEDULE", { default: "20 3 * * *", check: cronFault }),
 };

@@ -2,12 +2,13 @@
 import { type ClickHouse, openClickHouse } from "../adapters/clickhouse/client.ts";
 import { isRetriable } from "../adapters/clickhouse/failure.ts";
 import { Leader, whileRenewing } from "../adapters/clickhouse/leader.ts";
+import { ClickHousePricingBooks } from "../adapters/clickhouse/pricing-books.ts";
 import { ClickHousePricingDocuments } from "../adapters/clickhouse/pricing-documents.ts";
 import { ClickHouseRetention } from "../adapters/clickhouse/retention.ts";
 import { systemClock } from "../adapters/clock/clock.ts";
 import type { Config } from "../adapters/config/config.ts";
 import { configOrExit } from "../adapters/config/start.ts";
-import { newId } from "../adapters/crypto/crypto.ts";
+import { newId, sha256 } from "../adapters/crypto/crypto.ts";
 import { startOpsServer } from "../adapters/http/ops.ts";
 import { offsetsAt } from "../adapters/kafka/admin.ts";
 import { openKafka } from "../adapters/kafka/client.ts";
@@ -16,6 +17,8 @@ import { createLog, type Log } from "../adapters/log/log.ts";
 import { createMetrics, type Metrics } from "../adapters/metrics/metrics.ts";
 import { schedule } from "../adapters/schedule/schedule.ts";
 import { JOBS_FIELDS } from "./config.ts";
+import { ClickHouseHistory } from "./history.ts";
+import { computeIndexPoints } from "./index-points.ts";
 import { createJobs, type JobRunner } from "./job-runner.ts";
 import { type JobsDeps, pricingJobs } from "./jobs.ts";
 
@@ -46,13 +49,16 @@ export async function serveJobs(): Promise<void> {
       lead: (work) => whileRenewing(leader, { owner, clock, ttlMs }, work),
       ...{ clock, log, metrics, owner, isRetriable },
     };
-    const deps = await openJobs(life, config, { clickhouse, leader, log, metrics });
+    const { documents } = runner;
+    const deps = await openJobs(life, config, { clickhouse, documents, leader, owner, log, metrics });
     await serve(life, config, createJobs(runner, pricingJobs(deps)), { log, metrics });
   });
 }
 
 interface Parts {
   readonly clickhouse: ClickHouse;
+  readonly documents: JobRunner["documents"];
+  readonly owner: string;
   readonly leader: Leader;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -61,7 +67,7 @@ interface Parts {
 async function openJobs(
   life: Life,
   config: JobsConfig,
-  { clickhouse, leader, log, metrics }: Parts,
+  { clickhouse, documents, leader, owner, log, metrics }: Parts,
 ): Promise<JobsDeps> {
   const { clickhouse_database: database, retention_user: user, retention_password } = config;
   const dropper = await open(life, config, { user, password: retention_password?.reveal() ?? "" });
@@ -73,7 +79,15 @@ async function openJobs(
     folder: config.export_folder,
     ...{ clock: systemClock, log, metrics },
   };
-  return { retention, schedules: { retention: config.retention_schedule } };
+  const points = {
+    documents,
+    history: new ClickHouseHistory(clickhouse),
+    books: new ClickHousePricingBooks(clickhouse, database, owner, systemClock),
+    clock: systemClock,
+    hash: sha256,
+  };
+  const schedules = { retention: config.retention_schedule, index: config.index_schedule };
+  return { retention, index: () => computeIndexPoints(points), schedules };
 }
 
 async function serve(

@@ -41,6 +41,7 @@ export const CONFIG_KEYS = {
   METERHOUSE_EXPORT_FOLDER: "Folder that days of usage_log are exported to; without it nothing is dropped.",
   METERHOUSE_RETENTION_USER: "ClickHouse user that drops exported days and can do nothing else.",
   METERHOUSE_RETENTION_PASSWORD: "Password of that user (secret).",
+  METERHOUSE_INDEX_SCHEDULE: "Cron expression (UTC) at which points of the index are published.",
   METERHOUSE_RETENTION_SCHEDULE: "Cron expression (UTC) of retention.",
 } as const satisfies Record<string, string>;
 

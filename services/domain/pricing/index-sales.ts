@@ -24,7 +24,7 @@ export const INDEX_SERIES = ["all", "shared"] as const;
 export type IndexSeries = (typeof INDEX_SERIES)[number];
 
 /** The price of a class is what its buyers paid: of one or two it would be theirs to tell. */
-export const TENANTS_MIN = 3;
+const TENANTS_MIN = 3;
 const NS_PER_HOUR = 3_600_000_000_000n;
 
 /** The rating of an hour that a point rests on. */
