@@ -244,8 +244,8 @@ class Probe:
 
     def counts(self) -> List[Dict[str, Any]]:
         """Per device: steps started, measured, missed, host_bound (launching them took most of their time);
-        events in the pool; times the clock was anchored anew; journal entries lost to a full disk; readings
-        of the sensor that failed; why measuring ended, where it did."""
+        events in the pool; times the clock was anchored anew; stalled_s, where a step does not end; journal
+        entries lost to a full disk; readings of the sensor that failed; why measuring ended, where it did."""
         return [counts_of(unit) for unit in self._units]
 
     # For the blocks

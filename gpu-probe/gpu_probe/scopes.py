@@ -64,6 +64,8 @@ class StepScope:
         unit.clock.end(step, probe.flat_rows(unit, rows))
         if probe.busy is not None:
             probe.busy.end()
+            # The first of its size was looked into itself.
+            step.busy_ns = probe.busy.known(rows)
 
 
 class SpreadScope:

@@ -6,6 +6,7 @@ import pytest
 from fake_nvml import FakeNvml
 from watched import LABELS, MS, Watched
 
+from gpu_probe.live import unit as unit_module
 from gpu_probe.nvml import find_device
 
 
@@ -159,3 +160,20 @@ def test_a_sensor_that_fails_stops_nobody(tmp_path):
     assert watched.probe.counts()[0]["sensor_errors"] > 0
     (event,) = watched.end()
     assert (event["energy_uj"], event["energy_quality"], event["gpu_time_ns"]) == (None, "none", MS)
+
+
+def test_a_step_that_does_not_end_is_told_once_and_stays_its_sessions(watched, monkeypatch, caplog):
+    monkeypatch.setattr(unit_module, "STALLED_S", 0.05)
+    watched.gpu.held = True
+    with watched.probe.session(**LABELS, session_id="s"):
+        watched.gpu.work(MS)
+    deadline = time.monotonic() + 10
+    while "has not ended" not in caplog.text and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert watched.probe.counts()[0]["stalled_s"] > 0.05
+    time.sleep(0.25)
+    watched.gpu.held = False
+    watched.end()
+    assert caplog.text.count("has not ended") == 1
+    assert watched.of("s") == (MS, 1, 0, "ok")
+    assert watched.probe.counts()[0]["stalled_s"] == 0

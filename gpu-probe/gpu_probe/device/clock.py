@@ -182,6 +182,11 @@ class StepClock:
     def in_flight(self) -> int:
         return sum(map(len, list(self._rings.values())))
 
+    def oldest_ns(self) -> Optional[int]:
+        """When the oldest step in flight was sent; None where there is none."""
+        sent = [ring[0].host_begin_ns for ring in tuple(self._rings.values()) if ring]
+        return min(sent, default=None)
+
     def fail(self, error: BaseException) -> None:
         """The context is lost (an illegal access, say): from here on nothing touches CUDA, and what is in
         flight is booked as missed."""

@@ -13,6 +13,7 @@ from ..nvml import NvmlDevice
 from . import entries
 from .journal import SEGMENT_BYTES, Journal
 
+STALLED_S = 30.0
 # A counter that stands still is still heard of.
 _POWER_SILENCE_NS = 1_000_000_000
 # Sessions that come or go together, with no step between them, share one reading of the allocator, which
@@ -99,6 +100,13 @@ class Unit:
         """A sign of life, by which idle minutes are settled."""
         self.journal.prepare()
         self.journal.append(entries.pair(entries.TICK, self.host_ns()))
+
+    def stalled_s(self) -> float:
+        """Seconds since the oldest step in flight was sent, once they are many: a collective that waits for a
+        rank that is gone, say. It stays its sessions', and is booked when it ends or the process does."""
+        oldest = self.clock.oldest_ns()
+        seconds = 0.0 if oldest is None else (self.host_ns() - oldest) / 1e9
+        return seconds if seconds > STALLED_S else 0.0
 
     def end(self, wait_s: float) -> None:
         """Waits for what is in flight, at most so long, and closes the journal."""

@@ -40,6 +40,7 @@ def counts_of(unit: Unit) -> Dict[str, Any]:
         "gpu_uuid": unit.info.gpu_uuid,
         **{name: getattr(clock.counts, name) for name in clock.counts.__slots__},
         "in_flight": clock.in_flight,
+        "stalled_s": unit.stalled_s(),
         "lost": unit.journal.lost,
         "sensor_errors": 0 if power is None else power.errors,
         "failed": clock.failed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Callable, List
+from typing import Callable, List, Set
 
 from .unit import Unit
 
@@ -41,6 +41,7 @@ class Watch:
     def __init__(self, units: List[Unit]) -> None:
         self._units = units
         self._may_read: List[bool] = []
+        self._stalled: Set[Unit] = set()
 
     def __call__(self) -> None:
         if not self._may_read:
@@ -51,3 +52,13 @@ class Watch:
                 unit.clock.harvest()
             unit.read_power()
             unit.tick()
+            self._tell_of_stall(unit)
+
+    def _tell_of_stall(self, unit: Unit) -> None:
+        """Once, until it is over."""
+        seconds = unit.stalled_s()
+        if not seconds:
+            self._stalled.discard(unit)
+        elif unit not in self._stalled:
+            self._stalled.add(unit)
+            _log.warning("%s: a step has not ended for %.0f s", unit.info.gpu_uuid, seconds)
