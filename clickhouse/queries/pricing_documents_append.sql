@@ -1,4 +1,4 @@
--- Appends documents, all or none. Refused unless the writer leads and every document is the next version of its id.
+-- Appends documents, all or none. Refused unless the writer leads and the first version of each is the next one of its id.
 INSERT INTO pricing_documents (kind, id, version, content, written_by, reason, epoch)
 SELECT kind, id, version, content, written_by, reason, {epoch:UInt64}
 FROM input('kind String, id String, version UInt32, content String, written_by String, reason String')

@@ -16,6 +16,7 @@ import { creditNoteRoutes } from "./routes/credit-notes.ts";
 import { focusRoutes } from "./routes/focus.ts";
 import { hourRoutes } from "./routes/hours.ts";
 import { indexRoutes } from "./routes/index-points.ts";
+import { invoiceLineRoutes } from "./routes/invoice-lines.ts";
 import { invoiceRoutes } from "./routes/invoices.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { packageRoutes } from "./routes/packages.ts";
@@ -68,6 +69,7 @@ function pricingRoutes(pricing: Pricing): Route[] {
     ...packageRoutes(pricing),
     ...quoteRoutes(pricing),
     ...invoiceRoutes(pricing),
+    ...invoiceLineRoutes(pricing),
     ...creditNoteRoutes(pricing),
     ...whatIfRoutes(pricing),
     ...indexRoutes(pricing),

@@ -2,14 +2,17 @@
 // own. Each tenant's are listed in one history, whose next version guards against two writers for the same tenant; a number is
 // a version of its series, so that numbers have no gaps.
 import type { Hour } from "../domain/ledger/hour.ts";
-import type { Invoice } from "../domain/pricing/invoice/invoice.ts";
+import type { CreditNote, Invoice } from "../domain/pricing/invoice/invoice.ts";
 import {
   type CreditNoteDocument,
+  creditNoteDocument,
   type InvoiceDocument,
   invoiceDocument,
+  readCreditNote,
   readInvoice,
 } from "../domain/pricing/invoice/invoice-document.ts";
 import { formatDecimal } from "../domain/pricing/money.ts";
+import type { Period } from "../domain/pricing/settlement/terms.ts";
 import type { InvoiceBasis } from "./invoicing/basis.ts";
 import type { DocumentKind, Documents, NewDocument, WrittenDocument } from "./ports.ts";
 
@@ -41,11 +44,13 @@ export interface StoredInvoice extends Omit<InvoiceContent, "invoice"> {
 }
 
 export interface StoredCreditNote {
-  readonly credit_note: CreditNoteDocument;
+  readonly note: CreditNote;
   readonly invoice_number: string;
   readonly seller: string;
   readonly issued_at: string;
 }
+
+type CreditNoteContent = Omit<StoredCreditNote, "note"> & { readonly note: CreditNoteDocument };
 
 /** What lists show. */
 export interface InvoiceSummary {
@@ -92,8 +97,10 @@ export async function findCreditNote(
   documents: Documents,
   credit_note_id: string,
 ): Promise<StoredCreditNote | null> {
-  return ((await documents.newest("credit_note", credit_note_id))?.content ??
-    null) as StoredCreditNote | null;
+  const written = await documents.newest("credit_note", credit_note_id);
+  if (written === null) return null;
+  const content = written.content as CreditNoteContent;
+  return { ...content, note: readCreditNote(content.note) };
 }
 
 /** Every invoice of a tenant, voided ones too. */
@@ -122,6 +129,20 @@ export async function invoicedUntil(documents: Documents, tenant_id: string): Pr
     const isCovering = kind === "invoice" && !voided.has(summary.invoice_id);
     return isCovering ? Math.max(until, summary.period_to) : until;
   }, 0);
+}
+
+/** The first period of a tenant and the end of its last one; voided invoices count too. */
+export async function coveredPeriods(
+  documents: Documents,
+  tenant_id: string,
+): Promise<{ readonly first: Period | null; readonly end: Hour }> {
+  const entries = await historyOf(documents, tenant_id);
+  const summaries = entries.flatMap((it) => (it.kind === "invoice" ? [it.summary] : []));
+  const [first] = summaries;
+  return {
+    first: first === undefined ? null : { from: first.period_from, to: first.period_to },
+    end: Math.max(0, ...summaries.map(({ period_to }) => period_to)),
+  };
 }
 
 export async function lastNumber(documents: Documents, series: Series): Promise<bigint> {
@@ -154,11 +175,12 @@ export function creditNoteDocuments(
   voided: InvoiceVoid,
   historyVersion: number,
 ): NewDocument[] {
-  const { credit_note_id, invoice_id, tenant_id, number } = stored.credit_note;
+  const { credit_note_id, invoice_id, tenant_id, number } = stored.note;
+  const content: CreditNoteContent = { ...stored, note: creditNoteDocument(stored.note) };
   const summary = creditNoteSummaryOf(stored);
   const make = newDocument(voided.voided_by, voided.reason);
   return [
-    make("credit_note", credit_note_id, 1, stored),
+    make("credit_note", credit_note_id, 1, content),
     make("invoice_void", invoice_id, 1, voided),
     make("invoice_number", "credit_note", Number(number), summary),
     make("tenant_invoice", tenant_id, historyVersion + 1, { kind: "credit_note", summary, voided }),
@@ -213,7 +235,7 @@ export function summaryOf({ invoice, finalised_at }: StoredInvoice): InvoiceSumm
 }
 
 export function creditNoteSummaryOf(stored: StoredCreditNote): CreditNoteSummary {
-  const { lines: _lines, ...summary } = stored.credit_note;
+  const { lines: _lines, ...summary } = creditNoteDocument(stored.note);
   return { ...summary, invoice_number: stored.invoice_number, issued_at: stored.issued_at };
 }
 

@@ -72,7 +72,7 @@ export interface Documents {
   /** The newest versions in the order of their ids, after one. */
   list(kind: DocumentKind, after: string, limit: number): Promise<readonly WrittenDocument[]>;
   /**
-   * All or none; none if one of them is not the next version of its id. Given as a function, they are made once nobody
+   * All or none; none if one of them is not the next version of its id, or of one before it in the list. Given as a function, they are made once nobody
    * else can write, so that what they count on from what is stored still holds.
    */
   append(

@@ -56,6 +56,11 @@ describe.each([
     expect(await documents.append([draft("b"), draft("a", 3)])).toBe("version_taken");
     expect(await documents.append([draft("b"), draft("c", 2)])).toBe("version_taken");
     expect(await documents.newest("price_book", "b")).toBeNull();
+    expect(await documents.append([draft("b"), draft("b", 3)])).toBe("version_taken");
+    expect(await documents.append([draft("c"), draft("d"), draft("c", 2)])).toBe("written");
+    expect(await documents.append([draft("c", 4), draft("c", 5)])).toBe("version_taken");
+    expect(await documents.append([draft("c", 3), draft("c", 4)])).toBe("written");
+    expect((await documents.newest("price_book", "c"))?.version).toBe(4);
     expect(await documents.append([draft("b"), draft("a", 2)])).toBe("written");
   });
 

@@ -57,9 +57,9 @@ const settlementOf = (database: TestDatabase) =>
   settlementOver(new ClickHouseSettlementStore(database.open("settlement"), database.name));
 
 /** As a client should: the same request again where the other process was writing for long. */
-async function finalise(api: TestApi, tenant_id: string, period_from = NOVEMBER) {
+async function finalise(api: TestApi, tenant_id?: string, period_from = NOVEMBER) {
   const headers = { "idempotency-key": randomUUID() };
-  const payload = { tenant_id, period_from };
+  const payload = { ...(tenant_id === undefined ? {} : { tenant_id }), period_from };
   for (;;) {
     const answer = await api.ask("operator", { method: "POST", url: "/v1/invoices", payload, headers });
     if (answer.status !== 503) return answer;
@@ -86,6 +86,13 @@ it("an invoice, a late revision, its adjustment and a void", async () => {
   const got = await api.ask("acme", { url: `/v1/invoices/${invoice_id}` });
   expect(got.body["rests_on"]).toMatchObject([{ from: "2026-11-23T10:00:00Z", revision: 2 }]);
   expect(results((await finalise(api, "acme")).body)).toMatchObject([{ status: "nothing_new" }]);
+  const [line] = got.body["lines"] as { line_id: string }[];
+  const parts = await api.ask("acme", { url: `/v1/invoices/${invoice_id}/lines/${line?.line_id}/hours` });
+  expect(parts.body.items).toMatchObject([
+    { side: "is", revision: 2, amount: "1.937500000000", events: "3" },
+  ]);
+  const charge = await api.ask("acme", { url: `/v1/charges/${parts.body.items[0]?.["charge_id"]}/events` });
+  expect(charge.body.items).toHaveLength(3);
 
   await appendBatch(processor, batch(0, 3, [], { voids: [{ id: "c", hour: TEN }] }));
   await pass(settlement);
@@ -143,4 +150,11 @@ it("numbers have no gaps while two processes finalise the same tenants at once",
   const { items } = (await two.ask("operator", { url: "/v1/invoices" })).body;
   expect(items.map(({ number }) => number)).toEqual(["8", "7", "6", "5", "4", "3", "2", "1"]);
   expect(new Set(items.map(({ tenant_id }) => tenant_id)).size).toBe(tenants.length);
+
+  // Everybody at once, with one of them late.
+  await appendBatch(database.open("processor"), batch(0, events.length, [usage("late", 60, "tenant-3")]));
+  await pass(settlementOf(database));
+  const all = results((await finalise(one)).body);
+  expect(all.map(({ status }) => status).filter((it) => it === "finalised")).toHaveLength(1);
+  expect(all.find(({ status }) => status === "finalised")?.invoice).toMatchObject({ number: "9" });
 });

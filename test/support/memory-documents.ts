@@ -52,8 +52,10 @@ export class MemoryDocuments implements Documents {
   }
 
   #insert(documents: readonly NewDocument[]): "written" | "version_taken" {
-    const isNext = ({ kind, id, version }: NewDocument) =>
-      version === this.#written.filter((it) => it.kind === kind && it.id === id).length + 1;
+    const isNext = ({ kind, id, version }: NewDocument, at: number) => {
+      const before = [...this.#written, ...documents.slice(0, at)];
+      return version === before.filter((it) => it.kind === kind && it.id === id).length + 1;
+    };
     if (!documents.every(isNext)) return "version_taken";
     const written_at = this.#clock.nowMs();
     this.#written.push(...documents.map((it) => ({ ...structuredClone(it), written_at })));

@@ -1,6 +1,15 @@
 import type { Clock } from "../clock/clock.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";
-import { isRefusal, Leader, type Lease, staleOr, whileLeading } from "./leader.ts";
+import { ClickHouseFailure } from "./failure.ts";
+import {
+  isRefusal,
+  Leader,
+  type LeadOptions,
+  type Lease,
+  StaleLeaderError,
+  staleOr,
+  whileLeading,
+} from "./leader.ts";
 
 interface NewDocument {
   readonly kind: string;
@@ -11,6 +20,7 @@ interface NewDocument {
   readonly reason: string;
 }
 
+type Documents = readonly NewDocument[] | (() => Promise<readonly NewDocument[]>);
 type Written = Omit<NewDocument, "kind"> & { readonly written_at: number };
 type Row = Omit<Written, "content" | "written_at"> & {
   readonly content: string;
@@ -22,19 +32,21 @@ const WAIT_MS_MAX = 5_000;
 const VERSION_MAX = 4_294_967_295;
 /** Ids of one question: the server takes 128 KiB a value. */
 const IDS_MAX = 500;
+const TRIES = 3;
+const QUERY_WAS_CANCELLED = "394";
 
 /** Versioned JSON documents in ClickHouse. Each append leads for as long as it takes. */
 export class ClickHousePricingDocuments {
   readonly #clickhouse: ClickHouse;
   readonly #leader: Leader;
-  readonly #lead: Parameters<typeof whileLeading>[1];
+  readonly #options: LeadOptions;
   #last: Promise<unknown> = Promise.resolve();
 
   /** @param owner names this process in the lease */
   constructor(clickhouse: ClickHouse, database: string, owner: string, clock: Clock) {
     this.#clickhouse = clickhouse;
     this.#leader = new Leader(clickhouse, "pricing", database);
-    this.#lead = { owner, clock, ttlMs: LEASE_MS, waitMsMax: WAIT_MS_MAX };
+    this.#options = { owner, clock, ttlMs: LEASE_MS, waitMsMax: WAIT_MS_MAX };
   }
 
   async newest(kind: string, id: string): Promise<Written | null> {
@@ -60,24 +72,33 @@ export class ClickHousePricingDocuments {
   }
 
   /** One append of this process at a time: the lease tells processes apart and not requests. */
-  append(
-    documents: readonly NewDocument[] | (() => Promise<readonly NewDocument[]>),
-  ): Promise<"written" | "version_taken"> {
-    const turn = this.#last.then(() =>
-      whileLeading(this.#leader, this.#lead, async (lease) =>
-        this.#insert(typeof documents === "function" ? await documents() : documents, lease),
-      ),
-    );
+  append(documents: Documents): Promise<"written" | "version_taken"> {
+    const turn = this.#last.then(() => this.#lead(documents));
     this.#last = turn.catch(() => undefined);
     return turn;
   }
 
+  async #lead(documents: Documents): Promise<"written" | "version_taken"> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await whileLeading(this.#leader, this.#options, async (lease) =>
+          this.#insert(typeof documents === "function" ? await documents() : documents, lease),
+        );
+      } catch (error) {
+        // Another process took the lead in the same moment and ended this write; had it been done already, its versions are taken.
+        if (!isTakenOver(error) || tries === TRIES) throw error;
+      }
+    }
+  }
+
   async #insert(documents: readonly NewDocument[], lease: Lease): Promise<"written" | "version_taken"> {
+    const first = firstVersions(documents);
+    if (first === null) return "version_taken";
     const params = {
       ...lease,
-      kinds: documents.map(({ kind }) => kind),
-      ids: documents.map(({ id }) => id),
-      versions: documents.map(({ version }) => version),
+      kinds: first.map(({ kind }) => kind),
+      ids: first.map(({ id }) => id),
+      versions: first.map(({ version }) => version),
     };
     const rows = documents.map((it) => JSON.stringify({ ...it, content: JSON.stringify(it.content) }));
     const body = new TextEncoder().encode(rows.join("\n"));
@@ -101,4 +122,18 @@ export class ClickHousePricingDocuments {
       written_at: Number(row.written_at),
     }));
   }
+}
+
+function isTakenOver(error: unknown): boolean {
+  const isEnded = error instanceof ClickHouseFailure && error.code === QUERY_WAS_CANCELLED;
+  return isEnded || error instanceof StaleLeaderError;
+}
+
+/** The first new version of each document; null where versions of one do not follow one another. */
+function firstVersions(documents: readonly NewDocument[]): NewDocument[] | null {
+  const groups = [...Map.groupBy(documents, ({ kind, id }) => JSON.stringify([kind, id])).values()];
+  const areNext = groups.every((own) =>
+    own.every(({ version }, at) => version === (own[0]?.version ?? 0) + at),
+  );
+  return areNext ? groups.flatMap((own) => own.slice(0, 1)) : null;
 }

@@ -43,6 +43,8 @@ export const API_CODES = {
   INVOICE_PERIOD_RUNNING: "The period is not over; a draft shows what it comes to so far.",
   INVOICE_HOURS_WAITING: "Hours of the period are not closed and rated yet; they are named.",
   INVOICE_NOT_SETTLED: "Contract, hours and earlier invoices do not fit together; every fault is named.",
+  INVOICE_LINE_CHANGED:
+    "The hours of the line do not add up to it any more; verifying the invoice tells where.",
   INVOICE_NOT_FINALISED: "The invoice is voided already.",
 } as const satisfies Record<string, string>;
 
@@ -86,6 +88,7 @@ const STATUS: Readonly<Record<ApiCode, number>> = {
   INVOICE_PERIOD_RUNNING: 409,
   INVOICE_HOURS_WAITING: 409,
   INVOICE_NOT_SETTLED: 409,
+  INVOICE_LINE_CHANGED: 409,
   INVOICE_NOT_FINALISED: 409,
 };
 

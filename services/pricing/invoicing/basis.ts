@@ -38,7 +38,11 @@ export interface InvoiceBasis {
   readonly periods: readonly StatedPeriod[];
   readonly rests_on: readonly RevisionRun[];
   /** The tenant's invoices before this one, in order of number, and whether they were voided by then. */
-  readonly earlier: readonly { readonly invoice_id: string; readonly state: "finalised" | "voided" }[];
+  readonly earlier: readonly {
+    readonly invoice_id: string;
+    readonly number: string;
+    readonly state: "finalised" | "voided";
+  }[];
   readonly contract: ContractSnapshot;
 }
 
@@ -53,8 +57,9 @@ export function basisOf(
   return {
     periods: periods.map((period) => ({ ...period, terms_hash: termsHash(contract, period, hash) })),
     rests_on: runsOf(rests_on),
-    earlier: earlier.map(({ invoice_id, state }) => ({
+    earlier: earlier.map(({ invoice_id, number, state }) => ({
       invoice_id,
+      number: String(number),
       state: state === "voided" ? "voided" : "finalised",
     })),
     contract: {

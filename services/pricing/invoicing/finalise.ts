@@ -4,9 +4,8 @@ import { formatHour } from "../../domain/ledger/hour.ts";
 import { finalise, invoiceText } from "../../domain/pricing/invoice/invoice.ts";
 import { arePeriodsSame } from "../../domain/pricing/settlement/periods.ts";
 import type { Period } from "../../domain/pricing/settlement/terms.ts";
-import type { Pricing } from "../app.ts";
 import { invoiceDocuments, lastNumber, type StoredInvoice } from "../invoices.ts";
-import { settleTenant, type TenantSettlement } from "./settle-tenant.ts";
+import { type Invoicing, settleTenant, type TenantSettlement } from "./settle-tenant.ts";
 
 /** What became of a tenant in a run. */
 export type Outcome = { readonly tenant_id: string; readonly period: Period } & (
@@ -24,7 +23,7 @@ const NAMED_MAX = 100;
 
 /** Finalises a period for these tenants. Run again it changes nothing, so one that broke off is just repeated. */
 export async function finalisePeriod(
-  pricing: Pricing,
+  pricing: Invoicing,
   tenants: readonly string[],
   period: Period,
   written_by: string,
@@ -38,7 +37,7 @@ export async function finalisePeriod(
 }
 
 async function finaliseSome(
-  pricing: Pricing,
+  pricing: Invoicing,
   tenants: readonly string[],
   period: Period,
   written_by: string,
@@ -65,7 +64,7 @@ async function finaliseSome(
 }
 
 async function prepare(
-  pricing: Pricing,
+  pricing: Invoicing,
   tenant_id: string,
   period: Period,
 ): Promise<Outcome | { readonly draft: TenantSettlement }> {
@@ -83,7 +82,7 @@ async function prepare(
 }
 
 async function waitingHours(
-  { charges }: Pricing,
+  { charges }: Invoicing,
   tenant_id: string,
   period: Period,
 ): Promise<Problem | null> {
@@ -101,7 +100,7 @@ const WHY = {
 
 /** Numbers the drafts and writes them, all or none; null where somebody else wrote for one of the tenants meanwhile. */
 async function issue(
-  { documents, hash, clock, seller }: Pricing,
+  { documents, hash, clock, seller }: Invoicing,
   drafts: readonly TenantSettlement[],
   finalised_by: string,
 ): Promise<StoredInvoice[] | null> {

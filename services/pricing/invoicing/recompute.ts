@@ -1,10 +1,10 @@
 import type { Invoice } from "../../domain/pricing/invoice/invoice.ts";
 import { drawnBefore, type Settled, settle } from "../../domain/pricing/settlement/settle.ts";
-import type { Pricing } from "../app.ts";
 import { publishedBooks } from "../books.ts";
 import { invoicesOf, type StoredInvoice } from "../invoices.ts";
 import type { ChargedHour } from "../ports.ts";
 import { contractIn } from "./basis.ts";
+import type { Invoicing } from "./settle-tenant.ts";
 
 export interface Recomputed {
   readonly settled: Settled;
@@ -15,7 +15,7 @@ export interface Recomputed {
 }
 
 /** Settles once more from exactly what an invoice rests on: it must come to the same, whatever has happened since. */
-export async function recompute(pricing: Pricing, { invoice, basis }: StoredInvoice): Promise<Recomputed> {
+export async function recompute(pricing: Invoicing, { invoice, basis }: StoredInvoice): Promise<Recomputed> {
   const { tenant_id } = invoice;
   const [books, { invoices }, hours] = await Promise.all([
     publishedBooks(pricing),

@@ -11,6 +11,12 @@ import { contractOf } from "../contracts.ts";
 import { invoicesOf, type StoredInvoice, type TenantInvoices } from "../invoices.ts";
 import { basisOf, type InvoiceBasis, runsOf, type StatedPeriod, termsHash } from "./basis.ts";
 
+/** What of the pricing service invoices need. */
+export type Invoicing = Pick<
+  Pricing,
+  "documents" | "books" | "ledger" | "charges" | "clock" | "hash" | "seller"
+>;
+
 /** What a tenant's next invoice would be, if it has to pay or get back anything. */
 export interface TenantSettlement {
   readonly tenant_id: string;
@@ -23,7 +29,7 @@ export interface TenantSettlement {
 }
 
 /** Periods that began longer ago than this before the invoice's own are stated no more: 13 months of 31 days. */
-const RESTATED_S = 13 * 31 * 24 * HOUR_S;
+export const RESTATED_S = 13 * 31 * 24 * HOUR_S;
 
 /**
  * Settles a tenant for a period of its rhythm. Late revisions of earlier periods, and of this one where later ones have been
@@ -31,7 +37,7 @@ const RESTATED_S = 13 * 31 * 24 * HOUR_S;
  * period draws from packages changes what is left for the next.
  */
 export async function settleTenant(
-  pricing: Pricing,
+  pricing: Invoicing,
   tenant_id: string,
   period: Period,
 ): Promise<TenantSettlement | Problem> {

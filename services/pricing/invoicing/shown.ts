@@ -65,7 +65,7 @@ export function shownSummary(summary: InvoiceSummary, isVoided: boolean) {
 }
 
 export function shownCreditNote(stored: StoredCreditNote) {
-  const lines = stored.credit_note.lines.map(shownLine);
+  const lines = stored.note.lines.map((line) => shownLine(lineDocument(line)));
   return { ...creditNoteSummaryOf(stored), seller: stored.seller, lines };
 }
 

@@ -1,10 +1,10 @@
-import type { Pricing } from "../app.ts";
 import { listTenants } from "../contracts.ts";
+import type { Invoicing } from "./settle-tenant.ts";
 
 const AT_ONCE = 1_000;
 
 /** Every tenant that was written down or has charges. */
-export async function everyTenant(pricing: Pricing): Promise<string[]> {
+export async function everyTenant(pricing: Invoicing): Promise<string[]> {
   const ids: string[] = [];
   for (let after = ""; ; ) {
     const found = await listTenants(pricing, after, AT_ONCE);

@@ -1,8 +1,6 @@
 import { type Problem, problem } from "../../adapters/http/problem.ts";
 import type { Caller } from "../../adapters/http/route.ts";
 import { voidInvoice } from "../../domain/pricing/invoice/invoice.ts";
-import { creditNoteDocument } from "../../domain/pricing/invoice/invoice-document.ts";
-import type { Pricing } from "../app.ts";
 import {
   creditNoteDocuments,
   findCreditNote,
@@ -11,13 +9,14 @@ import {
   lastNumber,
   type StoredCreditNote,
 } from "../invoices.ts";
+import type { Invoicing } from "./settle-tenant.ts";
 
 /** How often somebody else may come in between with the same tenant. */
 const TRIES = 5;
 
 /** Takes an invoice back by a credit note. The same order by the same caller is told the credit note that is there. */
 export async function voidByCreditNote(
-  pricing: Pricing,
+  pricing: Invoicing,
   invoice_id: string,
   { reason, caller }: { readonly reason: string; readonly caller: Caller },
 ): Promise<StoredCreditNote | Problem> {
@@ -37,7 +36,7 @@ export async function voidByCreditNote(
 }
 
 async function issueCreditNote(
-  { documents, hash, clock }: Pricing,
+  { documents, hash, clock }: Invoicing,
   stored: NonNullable<Awaited<ReturnType<typeof findInvoice>>>,
   reason: string,
   caller: Caller,
@@ -59,7 +58,7 @@ async function issueCreditNote(
       voided_by: caller.key_id,
     };
     const invoice_number = String(invoice.number);
-    issued = { credit_note: creditNoteDocument(credit_note), invoice_number, seller, issued_at: voided_at };
+    issued = { note: credit_note, invoice_number, seller, issued_at: voided_at };
     return creditNoteDocuments(issued, voided, history?.version ?? 0);
   });
   return result === "written" ? issued : null;

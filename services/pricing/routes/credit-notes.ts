@@ -2,11 +2,19 @@ import { problem } from "../../adapters/http/problem.ts";
 import { route } from "../../adapters/http/route.ts";
 import type { Pricing } from "../app.ts";
 import { type CreditNoteSummary, findCreditNote, numbered } from "../invoices.ts";
+import { creditNoteCsv } from "../invoicing/csv.ts";
+import { creditNotePage } from "../invoicing/page.ts";
 import { shownCreditNote } from "../invoicing/shown.ts";
 import { pageOf } from "../paging.ts";
 import { page } from "../schemas.ts";
 import { EVERYBODY, tenantFor } from "../tenants.ts";
-import { CreditNoteParams, CreditNoteShape, CreditNoteSummaryShape, ListQuery } from "./invoice-schemas.ts";
+import {
+  CreditNoteParams,
+  CreditNoteShape,
+  CreditNoteSummaryShape,
+  FormatQuery,
+  ListQuery,
+} from "./invoice-schemas.ts";
 
 const PLACE = [/^[1-9][0-9]{0,9}$/];
 
@@ -50,11 +58,16 @@ const getCreditNote = ({ documents }: Pricing) =>
     summary: "A credit note: the lines of the invoice that it takes back, with the opposite sign",
     scopes: EVERYBODY,
     params: CreditNoteParams,
+    query: FormatQuery,
     reply: CreditNoteShape,
-    async handle({ params: { credit_note_id }, caller }) {
+    formats: ["csv", "html"],
+    async handle({ params: { credit_note_id }, caller, format }) {
       const stored = await findCreditNote(documents, credit_note_id);
-      const isOwn = caller.scope !== "tenant" || stored?.credit_note.tenant_id === caller.tenant_id;
+      const isOwn = caller.scope !== "tenant" || stored?.note.tenant_id === caller.tenant_id;
       if (stored === null || !isOwn) return problem("API_NOT_FOUND");
-      return { body: shownCreditNote(stored), etag: credit_note_id };
+      const etag = `${credit_note_id}-${format}`;
+      if (format === "json") return { body: shownCreditNote(stored), etag };
+      const content = format === "csv" ? creditNoteCsv(stored) : creditNotePage(stored);
+      return { content, format, file_name: `credit-note-${stored.note.number}.${format}`, etag };
     },
   });

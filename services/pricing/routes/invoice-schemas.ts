@@ -1,6 +1,8 @@
 // The shapes of invoices and credit notes.
 import Type from "typebox";
 import { API_CODES, type ApiCode } from "../../adapters/http/problem.ts";
+import { type Format, MEDIA_TYPES } from "../../adapters/http/route.ts";
+import { TERMS } from "../../domain/pricing/charges.ts";
 import { LINE_KINDS } from "../../domain/pricing/settlement/lines.ts";
 import {
   Count,
@@ -133,4 +135,41 @@ export const FinaliseReply = closed({
 export const InvoiceParams = closed({ invoice_id: Hash });
 export const CreditNoteParams = closed({ credit_note_id: Hash });
 export const ListQuery = closed({ ...PAGE, ...OPTIONAL_TENANT });
+export const FormatQuery = closed({
+  /** In place of an Accept header. */
+  format: Type.Optional(oneOf(Object.keys(MEDIA_TYPES) as Format[])),
+});
+
+export const LineParams = closed({ invoice_id: Hash, line_id: Hash });
+export const PartShape = closed({
+  /** An adjustment is what is less what was; another line has no "was". */
+  side: oneOf(["was", "is"]),
+  /** GET /v1/charges/{charge_id} explains it, …/sessions and …/events open it further. */
+  charge_id: Text,
+  hour: HourText,
+  revision: Count,
+  model_version: Text,
+  sharing: Text,
+  phase: Text,
+  outcome: Text,
+  events: Whole,
+  quantity: Decimal,
+  gpu_time_ns: Whole,
+  unit_price: Decimal,
+  factor: Decimal,
+  amount: Decimal,
+  formula: Text,
+  /** Of the whole charge, of which this is a part where a package or tier ended in it. */
+  ...(Object.fromEntries(TERMS.map((name) => [name, Decimal])) as {
+    [name in (typeof TERMS)[number]]: typeof Decimal;
+  }),
+  apportionments: Type.Array(Text),
+});
+export const ProjectsShape = closed({
+  invoice_id: Hash,
+  currency: Text,
+  total: Decimal,
+  /** They add up to the total; what belongs to no project is shared in proportion to what does. */
+  projects: Type.Array(closed({ project_id: Text, total: Decimal })),
+});
 export const VoidInvoiceBody = closed({ reason: Reason });

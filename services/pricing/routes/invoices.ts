@@ -10,7 +10,9 @@ import {
   summaryOf,
   voidedAmong,
 } from "../invoices.ts";
+import { invoiceCsv } from "../invoicing/csv.ts";
 import { finalisePeriod, type Outcome } from "../invoicing/finalise.ts";
+import { invoicePage } from "../invoicing/page.ts";
 import { periodFrom, settleTenant } from "../invoicing/settle-tenant.ts";
 import { shownCreditNote, shownDraft, shownInvoice, shownSummary } from "../invoicing/shown.ts";
 import { everyTenant } from "../invoicing/tenants.ts";
@@ -25,6 +27,7 @@ import {
   DraftShape,
   FinaliseBody,
   FinaliseReply,
+  FormatQuery,
   InvoiceParams,
   InvoiceShape,
   InvoiceSummaryShape,
@@ -132,20 +135,21 @@ const getInvoice = ({ documents }: Pricing) =>
     method: "GET",
     path: "/v1/invoices/{invoice_id}",
     operation: "getInvoice",
-    summary: "An invoice with its lines and the revisions that it rests on",
+    summary: "An invoice with its lines and what it rests on; as CSV its lines, as HTML a page to print",
     scopes: EVERYBODY,
     params: InvoiceParams,
+    query: FormatQuery,
     reply: InvoiceShape,
-    async handle({ params: { invoice_id }, caller }) {
+    formats: ["csv", "html"],
+    async handle({ params: { invoice_id }, caller, format }) {
       const stored = await ownInvoice(documents, invoice_id, caller);
       if (stored === null) return problem("API_NOT_FOUND");
-      const { state } = stored.invoice;
+      const { state, number } = stored.invoice;
       // An invoice never changes; that it is voided may still come.
-      return {
-        body: shownInvoice(stored),
-        etag: `${stored.content_hash}-${state}`,
-        isRevalidated: state !== "voided",
-      };
+      const etag = { etag: `${stored.content_hash}-${state}-${format}`, isRevalidated: state !== "voided" };
+      if (format === "json") return { body: shownInvoice(stored), ...etag };
+      const content = format === "csv" ? invoiceCsv(stored) : invoicePage(stored);
+      return { content, format, file_name: `invoice-${number}.${format}`, ...etag };
     },
   });
 
@@ -172,7 +176,7 @@ const voidInvoice = (pricing: Pricing) =>
   });
 
 /** An invoice that the caller may see, or null. */
-async function ownInvoice(
+export async function ownInvoice(
   documents: Pricing["documents"],
   invoice_id: string,
   { scope, tenant_id }: Caller,

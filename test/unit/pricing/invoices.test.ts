@@ -4,9 +4,10 @@ import { invoiceText } from "../../../services/domain/pricing/invoice/invoice.ts
 import { findInvoice } from "../../../services/pricing/invoices.ts";
 import { recompute } from "../../../services/pricing/invoicing/recompute.ts";
 import { DECEMBER_FROM, invoicingApi, NOVEMBER_FROM } from "../../support/invoicing.ts";
+import { bookWith } from "../../support/plans.ts";
 import { hourAt } from "../../support/settling.ts";
 
-type Line = Record<"quantity" | "amount" | "rounded_amount" | "kind" | "line_id", string> & {
+type Line = Record<"quantity" | "amount" | "rounded_amount" | "kind" | "line_id" | "period_from", string> & {
   reference: { invoice_id: string; line_id: string } | null;
 };
 const linesOf = (invoice: Record<string, unknown>) => invoice["lines"] as Line[];
@@ -52,6 +53,48 @@ describe("the worked examples over the API", () => {
       { from: NOVEMBER_FROM, to: DECEMBER_FROM },
       { from: DECEMBER_FROM, to: "2027-01-01T00:00:00Z" },
     ]);
+  });
+});
+
+const HALF = {
+  name: "half",
+  unit: "composite_gpu_hour",
+  quantity: "0.5",
+  price: "1",
+  valid_hours: 8760,
+};
+
+describe("a tenant with a package", () => {
+  it("pays for what the package leaves over, and late usage takes nothing that is gone", async () => {
+    const { use, ask, invoice } = await invoicingApi({}, bookWith({ prepaid: [HALF] }));
+    const post = (url: string, payload: object) =>
+      ask("operator", { method: "POST", url, payload: { reason: "agreed", ...payload } });
+    use("acme", 10, ONE_HOUR);
+    await post("/v1/tenants", { tenant_id: "acme", name: "Acme", currency: "USD" });
+    const bought = await post("/v1/tenants/acme/packages", { offer: "half", starts_at: "2026-10-31T00:00Z" });
+    expect(bought.status).toBe(201);
+    const first = await invoice(NOVEMBER_FROM);
+    expect(linesOf(first)).toMatchObject([
+      { kind: "usage", quantity: "0.275000000000", amount: "0.687500000000" },
+      { kind: "package", quantity: "0.500000000000", amount: "0.000000000000" },
+    ]);
+    use("acme", DECEMBER_AT, ONE_HOUR);
+    expect(await invoice(DECEMBER_FROM)).toMatchObject({ amount: "1.937500000000" });
+    // Half of November's hour goes away: the package reaches into December.
+    use("acme", 10, 1800, 2);
+    const late = await invoice(NOVEMBER_FROM);
+    expect(linesOf(late).map(({ kind, quantity, amount }) => `${kind} ${quantity} ${amount}`)).toEqual([
+      "usage -0.275000000000 -0.687500000000",
+      "package -0.112500000000 0.000000000000",
+      "usage -0.112500000000 -0.281250000000",
+      "package 0.112500000000 0.000000000000",
+    ]);
+    expect(linesOf(late).map(({ period_from }) => period_from)).toEqual([
+      ...[NOVEMBER_FROM, NOVEMBER_FROM],
+      ...[DECEMBER_FROM, DECEMBER_FROM],
+    ]);
+    const change = await post("/v1/tenants/acme/packages", { offer: "half", starts_at: "2026-12-31T00:00Z" });
+    expect(change.body).toMatchObject({ code: "CONTRACT_INVOICED" });
   });
 });
 

@@ -63,15 +63,30 @@ export function readInvoice(document: InvoiceDocument): Invoice {
     number: document.number === null ? null : BigInt(document.number),
     amount: decimal(document.amount),
     total: decimal(document.total),
-    lines: document.lines.map((line) => ({
-      ...line,
-      factor: decimal(line.factor),
-      quantity: decimal(line.quantity),
-      unit_price: decimal(line.unit_price),
-      amount: decimal(line.amount),
-      rounded_amount: decimal(line.rounded_amount),
-      gpu_time_ns: BigInt(line.gpu_time_ns),
-    })),
+    lines: document.lines.map(readLine),
+  };
+}
+
+/** Throws a RangeError for a text that no credit note was written with. */
+export function readCreditNote(document: CreditNoteDocument): CreditNote {
+  return {
+    ...document,
+    number: BigInt(document.number),
+    amount: decimal(document.amount),
+    total: decimal(document.total),
+    lines: document.lines.map(readLine),
+  };
+}
+
+function readLine(line: InvoiceLineDocument): InvoiceLine {
+  return {
+    ...line,
+    factor: decimal(line.factor),
+    quantity: decimal(line.quantity),
+    unit_price: decimal(line.unit_price),
+    amount: decimal(line.amount),
+    rounded_amount: decimal(line.rounded_amount),
+    gpu_time_ns: BigInt(line.gpu_time_ns),
   };
 }
 
