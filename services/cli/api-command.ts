@@ -1,9 +1,11 @@
 import { parseArgs } from "node:util";
+import { isAboutPrices, type Question, readQuestion } from "./question.ts";
 
 /** What a command line asks the pricing API. */
 export type ApiCommand =
   | { readonly kind: "explain" | "history"; readonly id: string; readonly json: boolean }
   | { readonly kind: "void"; readonly id: string; readonly reason: string; readonly json: boolean }
+  | { readonly kind: "question"; readonly question: Question; readonly json: boolean }
   | { readonly kind: "fault"; readonly problem: string };
 
 const OPTIONS = {
@@ -15,6 +17,11 @@ const OPTIONS = {
 } as const;
 
 export function readApiCommand(argv: readonly string[]): ApiCommand {
+  const [name, ...rest] = argv;
+  if (isAboutPrices(name)) {
+    const read = readQuestion(name, rest);
+    return read.ok ? { kind: "question", question: read.question, json: read.json } : fault(read.problem);
+  }
   try {
     const { values, positionals } = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
     const [kind, id, ...more] = positionals;

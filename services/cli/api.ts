@@ -1,9 +1,10 @@
-// Commands that ask the pricing API: meterhouse explain, history and void.
+// Commands that ask the pricing API: meterhouse explain, history, void, quote, what-if and index.
 import { secret, url } from "../adapters/config/fields.ts";
 import { configOrExit } from "../adapters/config/start.ts";
 import { sha256 } from "../adapters/crypto/crypto.ts";
 import { ApiFailure, pricingClient } from "../adapters/http/client.ts";
 import { type ApiCommand, readApiCommand } from "./api-command.ts";
+import { answerQuestion } from "./question.ts";
 
 const FAULTY_EXIT = 2;
 
@@ -26,6 +27,8 @@ try {
 
 async function answer(asked: Exclude<ApiCommand, { kind: "fault" }>): Promise<string> {
   switch (asked.kind) {
+    case "question":
+      return answerQuestion(ask, asked.question, asked.json);
     case "explain": {
       const { charge, steps } = await ask("explainCharge", { path: { charge_id: asked.id } });
       if (asked.json) return JSON.stringify({ charge, steps });

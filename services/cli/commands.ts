@@ -74,6 +74,26 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     entry: "services/cli/api.ts",
     arguments: ["void"],
   },
+  quote: {
+    usage:
+      "quote --model <name> --gpu <name> --requests <n> [--mig <profile>] [--tokens-in <n>] [--tokens-out <n>] [--tenant <id>] [--project <id>] [--from <hour>] [--json]",
+    help: "Show what a workload is expected to cost, from measured sessions, with p50 and p90.",
+    entry: "services/cli/api.ts",
+    arguments: ["quote"],
+  },
+  "what-if": {
+    usage: "what-if --from <hour> --to <hour> --book <hash> | --candidate <file> [--tenant <id>] [--json]",
+    help: "Show what another price book would have made of stored hours, by tenant.",
+    entry: "services/cli/api.ts",
+    arguments: ["what-if"],
+  },
+  index: {
+    usage:
+      "index --from <hour> --to <hour> [--period hour|day] [--currency <code>] [--series all|shared] [--json]",
+    help: "Show the unit-quality compute price over time: base 100, a chained Fisher index.",
+    entry: "services/cli/api.ts",
+    arguments: ["index"],
+  },
   close: {
     usage: "close --through <hour> | --hour <hour> --reason <text> [--json]",
     help: "Close every hour up to this one now, such as 2026-01-31T10:00Z; or one closed hour anew.",
