@@ -58,8 +58,8 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     arguments: ["explain"],
   },
   export: {
-    usage: "export focus --from <hour> --to <hour> --out <file> [--format csv|parquet] [--tenant <id>]",
-    help: "Write charges in the columns of FOCUS 1.2 into a file; --to is the first hour left out.",
+    usage: "export focus --from <hour> --to <hour> --out <file> [--rows charges|invoices] [--tenant <id>]",
+    help: "Write charges or invoices in the columns of FOCUS 1.2 into a .csv or .parquet file; --to is the first hour left out.",
     entry: "services/cli/export.ts",
   },
   history: {

@@ -7,6 +7,7 @@ import { ApiFailure, pricingDownload } from "../adapters/http/client.ts";
 
 const FAULTY_EXIT = 2;
 const FORMATS = ["csv", "parquet"] as const;
+const ROWS = ["charges", "invoices"] as const;
 
 const FIELDS = {
   api_url: url("METERHOUSE_API_URL", { default: "http://127.0.0.1:8080" }),
@@ -18,6 +19,7 @@ const OPTIONS = {
   out: { type: "string" },
   format: { type: "string" },
   tenant: { type: "string" },
+  rows: { type: "string" },
   // Read by the configuration.
   config: { type: "string" },
   "check-config": { type: "boolean" },
@@ -48,9 +50,11 @@ function asked(argv: readonly string[]) {
     const named = values.format ?? FORMATS.find((known) => file.endsWith(`.${known}`)) ?? "csv";
     const format = FORMATS.find((known) => known === named);
     if (format === undefined) end(`--format must be ${FORMATS.join(" or ")}`, FAULTY_EXIT);
+    const rows = ROWS.find((known) => known === (values.rows ?? "charges"));
+    if (rows === undefined) end(`--rows must be ${ROWS.join(" or ")}`, FAULTY_EXIT);
     return {
       out: file,
-      query: { from, to, format, ...(tenant === undefined ? {} : { tenant_id: tenant }) },
+      query: { from, to, format, rows, ...(tenant === undefined ? {} : { tenant_id: tenant }) },
     };
   } catch (error) {
     return end(error instanceof Error ? error.message : String(error), FAULTY_EXIT);

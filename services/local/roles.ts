@@ -44,6 +44,8 @@ export const READER_VIEWS = [
   "gpu_hour_account",
   "charge_lines",
   "focus_1_2",
+  "invoice_lines",
+  "focus_1_2_invoices",
 ] as const;
 
 const TABLE_ENGINES = ["MergeTree", "ReplacingMergeTree", "AggregatingMergeTree", "SummingMergeTree"];

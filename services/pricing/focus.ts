@@ -1,12 +1,16 @@
 import { type ClickHouse, loadQuery } from "../adapters/clickhouse/client.ts";
 import type { Range } from "./ports.ts";
 
-export type FocusFormat = "csv" | "parquet";
+export interface FocusFile {
+  readonly format: "csv" | "parquet";
+  /** Charges as they were rated, or what was invoiced of them: two views of the same money, never to be added. */
+  readonly rows: "charges" | "invoices";
+}
 
-/** Charges in the columns of FOCUS 1.2, as a file. */
+/** Charges or invoices in the columns of FOCUS 1.2, as a file. */
 export interface FocusExport {
   /** Of everybody and the operator if `billed_to` is empty. Ends only where the file is whole; throws where it breaks off. */
-  file(range: Range, billed_to: string, format: FocusFormat): AsyncIterable<Uint8Array>;
+  file(range: Range, billed_to: string, of: FocusFile): AsyncIterable<Uint8Array>;
 }
 
 /** By the server, so that neither side holds a month in memory, and an end to what takes too long. */
@@ -20,6 +24,7 @@ const FORMATS = {
   csv: ["CSVWithNames", { format_csv_null_representation: "" }],
   parquet: ["Parquet", {}],
 } as const;
+const QUERIES = { charges: "pricing_focus", invoices: "pricing_focus_invoices" } as const;
 const VALUES = { output_format_decimal_trailing_zeros: 1, date_time_output_format: "iso" } as const;
 
 export class ClickHouseFocus implements FocusExport {
@@ -32,10 +37,11 @@ export class ClickHouseFocus implements FocusExport {
     this.#provider_name = provider_name;
   }
 
-  file(range: Range, billed_to: string, format: FocusFormat): AsyncIterable<Uint8Array> {
+  file(range: Range, billed_to: string, { format, rows }: FocusFile): AsyncIterable<Uint8Array> {
     const [name, own] = FORMATS[format];
+    const question = loadQuery(QUERIES[rows]);
     const params = { ...range, billed_to, provider_name: this.#provider_name };
     const settings = { ...BOUNDS, ...VALUES, ...own };
-    return this.#clickhouse.stream(`${loadQuery("pricing_focus")}FORMAT ${name}`, { params, settings });
+    return this.#clickhouse.stream(`${question}FORMAT ${name}`, { params, settings });
   }
 }

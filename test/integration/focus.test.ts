@@ -9,62 +9,14 @@ import type { ClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { listen } from "../../services/adapters/http/listen.ts";
 import { formatHour } from "../../services/domain/ledger/hour.ts";
-import { ClickHouseFocus, type FocusFormat } from "../../services/pricing/focus.ts";
+import { ClickHouseFocus, type FocusFile } from "../../services/pricing/focus.ts";
+import { expectFocus, MANDATORY } from "../support/focus.ts";
 import { testApi } from "../support/pricing-api.ts";
 import { ELEVEN, pass, settlementOver, TEN } from "../support/settlement.ts";
 import { freshDatabase, type TestDatabase } from "../support/stack.ts";
 import { appendBatch, batch } from "../support/usage-log.ts";
 
 const RANGE = { from: TEN, to: ELEVEN + 3600 };
-const TEXT = "String";
-const MOMENT = "DateTime('UTC')";
-const MONEY = "Decimal(38, 12)";
-/** Mandatory in the specification: type here, whether null is allowed, and the allowed values where it lists them. */
-const MANDATORY: Readonly<Record<string, { type: string; nullable?: true; allowed?: readonly string[] }>> = {
-  BilledCost: { type: MONEY },
-  BillingAccountId: { type: TEXT },
-  BillingAccountName: { type: TEXT, nullable: true },
-  BillingCurrency: { type: TEXT },
-  BillingPeriodEnd: { type: MOMENT },
-  BillingPeriodStart: { type: MOMENT },
-  ChargeCategory: { type: TEXT, allowed: ["Usage", "Purchase", "Tax", "Credit", "Adjustment"] },
-  ChargeClass: { type: TEXT, nullable: true, allowed: ["Correction"] },
-  ChargeDescription: { type: TEXT, nullable: true },
-  ChargePeriodEnd: { type: MOMENT },
-  ChargePeriodStart: { type: MOMENT },
-  ContractedCost: { type: MONEY },
-  EffectiveCost: { type: MONEY },
-  InvoiceIssuerName: { type: TEXT },
-  ListCost: { type: MONEY },
-  PricingQuantity: { type: "Decimal(38, 18)", nullable: true },
-  PricingUnit: { type: TEXT, nullable: true },
-  ProviderName: { type: TEXT },
-  PublisherName: { type: TEXT },
-  ServiceCategory: { type: TEXT, allowed: ["AI and Machine Learning", "Compute", "Other"] },
-  ServiceName: { type: TEXT },
-};
-/** Recommended and conditional ones with allowed values, and those that a usage row must have. */
-const OTHERS: Readonly<Record<string, readonly string[]>> = {
-  ChargeFrequency: ["One-Time", "Recurring", "Usage-Based"],
-  PricingCategory: ["Standard", "Dynamic", "Committed", "Other"],
-  ServiceSubcategory: [
-    "AI Platforms",
-    "Machine Learning",
-    "Generative AI",
-    "Other (AI and Machine Learning)",
-  ],
-};
-const OF_USAGE = [
-  "ListUnitPrice",
-  "ContractedUnitPrice",
-  "ConsumedQuantity",
-  "ConsumedUnit",
-  "PricingQuantity",
-  "PricingUnit",
-  "SkuId",
-  "SkuPriceId",
-];
-
 let database: TestDatabase;
 let admin: ClickHouse;
 let focus: ClickHouseFocus;
@@ -84,34 +36,16 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-async function file(format: FocusFormat, billed_to = ""): Promise<Buffer> {
+async function file(format: FocusFile["format"], billed_to = ""): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of focus.file(RANGE, billed_to, format)) pieces.push(piece);
+  for await (const piece of focus.file(RANGE, billed_to, { format, rows: "charges" })) pieces.push(piece);
   return Buffer.concat(pieces);
 }
 
 const rows = () => admin.query<Record<string, unknown>>("SELECT * FROM focus_1_2");
 
 it("has every mandatory column with its type and nullability, and no value that is not allowed", async () => {
-  const described = await admin.query<{ name: string; type: string }>("DESCRIBE focus_1_2");
-  const types = new Map(
-    described.map(({ name, type }) => [name, type.replace(/^LowCardinality\((.*)\)$/, "$1")]),
-  );
-  const found = await rows();
-  expect(found).toHaveLength(4);
-  for (const [name, { type, nullable, allowed }] of Object.entries(MANDATORY)) {
-    expect(types.get(name), name).toBe(nullable === true ? `Nullable(${type})` : type);
-    for (const row of found) {
-      if (nullable !== true) expect([null, "", " "], name).not.toContain(row[name]);
-      if (allowed !== undefined && row[name] !== null) expect(allowed, name).toContain(row[name]);
-    }
-  }
-  for (const [name, allowed] of Object.entries(OTHERS)) {
-    for (const row of found) expect(allowed, name).toContain(row[name]);
-  }
-  for (const name of OF_USAGE) for (const row of found) expect(row[name], name).not.toBeNull();
-  // No placeholder for what is not there.
-  for (const row of found) expect(Object.values(row).filter((value) => value === "")).toEqual([]);
+  expect(await expectFocus(admin, "focus_1_2")).toHaveLength(4);
 });
 
 it("puts its own columns last, all with x_", async () => {

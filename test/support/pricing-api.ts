@@ -238,7 +238,7 @@ export async function testApi(changes: Partial<Pricing> = {}): Promise<TestApi> 
     history: memoryHistory({ sessions: [], usage: [], sales: [] }),
     charges: new MemoryTenantCharges(),
     focus: {
-      async *file(_range, billed_to, format) {
+      async *file(_range, billed_to, { format }) {
         yield new TextEncoder().encode(`${format} of ${billed_to || "everybody"}`);
       },
     },

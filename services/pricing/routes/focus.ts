@@ -9,6 +9,8 @@ import { EVERYBODY, tenantFor } from "../tenants.ts";
 
 const YEAR_HOURS = 366 * 24;
 const FORMATS = ["csv", "parquet"] as const;
+const ROWS = ["charges", "invoices"] as const;
+const RowsName = Type.Union(ROWS.map((name) => Type.Literal(name)));
 const FormatName = Type.Union(FORMATS.map((name) => Type.Literal(name)));
 
 /** Charges for the tools of those who pay: docs/FOCUS.md. */
@@ -18,9 +20,15 @@ export function focusRoutes({ focus }: Pricing) {
       method: "GET",
       path: "/v1/focus",
       operation: "exportFocus",
-      summary: "Current charges of closed hours in the columns of FOCUS 1.2, as a file",
+      summary:
+        "Current charges of closed hours, or lines of invoices, in the columns of FOCUS 1.2, as a file",
       scopes: EVERYBODY,
-      query: query({ ...RANGE, ...OPTIONAL_TENANT, format: Type.Optional(FormatName) }),
+      query: query({
+        ...RANGE,
+        ...OPTIONAL_TENANT,
+        format: Type.Optional(FormatName),
+        rows: Type.Optional(RowsName),
+      }),
       reply: Type.Unknown(),
       formats: FORMATS,
       isFile: true,
@@ -29,12 +37,13 @@ export function focusRoutes({ focus }: Pricing) {
         if (isProblem(range)) return range;
         const tenant = tenantFor(caller, asked.tenant_id);
         if (typeof tenant !== "string") return tenant;
+        const { rows = "charges" } = asked;
         const kind = format === "parquet" ? "parquet" : "csv";
         const [from, to] = [range.from, range.to].map((hour) => formatHour(hour).slice(0, 13));
         return {
-          content: focus.file(range, tenant, kind),
+          content: focus.file(range, tenant, { format: kind, rows }),
           format: kind,
-          file_name: `focus-${from}-${to}.${kind}`,
+          file_name: `focus-${rows}-${from}-${to}.${kind}`,
         };
       },
     }),

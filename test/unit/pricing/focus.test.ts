@@ -18,7 +18,9 @@ it("answers a file in the format asked for: by name, by header, else CSV", async
   ]);
   expect(await file("&tenant_id=globex")).toEqual(["text/csv; charset=utf-8", "csv of globex"]);
   const { headers } = await ask("operator", { url: `/v1/focus?${RANGE}` });
-  expect(headers["content-disposition"]).toBe('attachment; filename="focus-2026-11-01T00-2026-12-01T00.csv"');
+  expect(headers["content-disposition"]).toBe(
+    'attachment; filename="focus-charges-2026-11-01T00-2026-12-01T00.csv"',
+  );
 });
 
 it("gives a tenant its own and nobody else's", async () => {
