@@ -9,7 +9,9 @@ import type { History } from "./history.ts";
 import { createAuthenticate } from "./keys.ts";
 import type { Books, CorrectionLog, Documents, Ledger, TenantCharges } from "./ports.ts";
 import { accountRoutes } from "./routes/accounts.ts";
+import { alertRoutes } from "./routes/alerts.ts";
 import { bookRoutes } from "./routes/books.ts";
+import { budgetRoutes } from "./routes/budgets.ts";
 import { chargeRoutes } from "./routes/charges.ts";
 import { correctionRoutes } from "./routes/corrections.ts";
 import { creditNoteRoutes } from "./routes/credit-notes.ts";
@@ -34,6 +36,8 @@ export interface Pricing {
   readonly focus: FocusExport;
   readonly charges: TenantCharges;
   readonly corrections: CorrectionLog;
+  /** What is wrong with the URL of a webhook, or null. */
+  readonly webhookFault: (url: string) => string | null;
   readonly topic: string;
   /** Older events than this are not accepted any more, so neither are their successors. */
   readonly eventAgeMsMax: number;
@@ -73,6 +77,8 @@ function pricingRoutes(pricing: Pricing): Route[] {
     ...creditNoteRoutes(pricing),
     ...whatIfRoutes(pricing),
     ...indexRoutes(pricing),
+    ...budgetRoutes(pricing),
+    ...alertRoutes(pricing),
     ...keyRoutes(pricing),
   ];
 }

@@ -1,6 +1,7 @@
 import {
   choice,
   duration,
+  flag,
   integer,
   list,
   optional,
@@ -32,6 +33,7 @@ export const FIELDS = {
   kafka_brokers: list("METERHOUSE_KAFKA_BROKERS"),
   topic: text("METERHOUSE_TOPIC", { default: "gpu-time-events" }),
   invoice_seller: text("METERHOUSE_INVOICE_SELLER", { default: "" }),
+  webhook_private: flag("METERHOUSE_WEBHOOK_PRIVATE", { default: false }),
   event_age_ms_max: duration("METERHOUSE_EVENT_AGE_MAX", { default: "90d", min: "1h", max: "90d" }),
 };
 
@@ -43,6 +45,10 @@ export const JOBS_FIELDS = {
   kafka_brokers: list("METERHOUSE_KAFKA_BROKERS"),
   topic: text("METERHOUSE_TOPIC", { default: "gpu-time-events" }),
   lease_ms: duration("METERHOUSE_LEASE", { default: "30s", min: "5s", max: "10m" }),
+  alert_schedule: text("METERHOUSE_ALERT_SCHEDULE", { default: "* * * * *", check: cronFault }),
+  webhook_secret: optional(secret("METERHOUSE_WEBHOOK_SECRET")),
+  webhook_private: flag("METERHOUSE_WEBHOOK_PRIVATE", { default: false }),
+  webhook_age_ms_max: duration("METERHOUSE_WEBHOOK_AGE", { default: "24h", min: "1m", max: "7d" }),
   retention_ms: duration("METERHOUSE_RETENTION", { default: "120d", min: "90d" }),
   export_folder: path("METERHOUSE_EXPORT_FOLDER", { default: "" }),
   retention_user: text("METERHOUSE_RETENTION_USER", { default: "retention" }),

@@ -1,7 +1,7 @@
 // What tenants have agreed to. Everything of a tenant is one document, so that two changes at once cannot both pass the checks
 // of what was there before, and every version of it says who changed what, when and why.
 import { hourOf } from "../domain/ledger/hour.ts";
-import { type Decimal, formatDecimal, parseDecimal } from "../domain/pricing/money.ts";
+import { formatDecimal } from "../domain/pricing/money.ts";
 import { bookInForce } from "../domain/pricing/price-book.ts";
 import type { Prepaid } from "../domain/pricing/settlement/prepaid.ts";
 import type { Contract } from "../domain/pricing/settlement/statement.ts";
@@ -9,6 +9,7 @@ import type { PublishedBook, Subscription } from "../domain/pricing/settlement/t
 import type { Pricing } from "./app.ts";
 import { publishedBooks } from "./books.ts";
 import type { WrittenDocument } from "./ports.ts";
+import { storedDecimal } from "./stored-decimal.ts";
 
 /** A tenant as it was written down. */
 export interface Tenant {
@@ -101,12 +102,10 @@ export function tenantContent({ tenant_id: _id, prepaid, ...tenant }: Tenant): S
 
 export function knownFrom({ id, version, content, written_at }: WrittenDocument): KnownTenant {
   const { prepaid, ...stored } = content as StoredTenant;
-  const opened = prepaid.map((it) => ({ ...it, quantity: decimal(it.quantity), price: decimal(it.price) }));
+  const opened = prepaid.map((it) => ({
+    ...it,
+    quantity: storedDecimal(it.quantity),
+    price: storedDecimal(it.price),
+  }));
   return { tenant: { ...stored, tenant_id: id, prepaid: opened }, version, written_at };
-}
-
-function decimal(text: string): Decimal {
-  const parsed = parseDecimal(text);
-  if (!parsed.ok) throw new Error(`"${text}" was stored as a decimal: it was changed`);
-  return parsed.value;
 }

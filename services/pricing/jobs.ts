@@ -1,3 +1,4 @@
+import { type AlertDeps, raiseAlerts } from "./alerts.ts";
 import type { IndexRun } from "./index-points.ts";
 import type { Job } from "./job-runner.ts";
 import { dropOldDays, type Retention } from "./retention.ts";
@@ -5,12 +6,13 @@ import { dropOldDays, type Retention } from "./retention.ts";
 export interface JobsDeps {
   readonly retention: Retention;
   readonly index: () => Promise<IndexRun>;
+  readonly alerts: AlertDeps;
   /** Cron expressions, UTC. */
-  readonly schedules: Readonly<Record<"retention" | "index", string>>;
+  readonly schedules: Readonly<Record<"retention" | "index" | "alerts", string>>;
 }
 
 /** The periodic work. Settlement closes and rates hours in a process of its own. */
-export function pricingJobs({ retention, index, schedules }: JobsDeps): Job[] {
+export function pricingJobs({ retention, index, alerts, schedules }: JobsDeps): Job[] {
   return [
     {
       name: "retention",
@@ -27,6 +29,16 @@ export function pricingJobs({ retention, index, schedules }: JobsDeps): Job[] {
       run: async () => {
         const { written, is_outrun } = await index();
         return `${written} versions of points${is_outrun ? "; another process wrote some too" : ""}`;
+      },
+    },
+    {
+      name: "alerts",
+      schedule: schedules.alerts,
+      // It looks at what is spent by now, and at every delivery that is due.
+      catchUp: "newest",
+      async run({ signal }) {
+        const { raised, delivered, waiting, given_up } = await raiseAlerts(alerts, signal);
+        return `${raised} alerts raised; ${delivered} delivered, ${waiting} waiting, ${given_up} given up`;
       },
     },
   ];

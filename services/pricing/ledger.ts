@@ -4,7 +4,15 @@ import { type ClosedHours, verifyHour } from "../adapters/clickhouse/verify-hour
 import { HOUR_MS, idTimeMs } from "../domain/event/id.ts";
 import { HOUR_MAX, HOUR_S, type Hour, parseHour } from "../domain/ledger/hour.ts";
 import type { HourVerification } from "../domain/ledger/verification.ts";
-import type { ChargeDetail, ChargeLine, Ledger, Range, StoredEvent, VoidOrder } from "./ports.ts";
+import type {
+  ChargeDetail,
+  ChargeLine,
+  Ledger,
+  Range,
+  SpendRecord,
+  StoredEvent,
+  VoidOrder,
+} from "./ports.ts";
 import type {
   AccountingRow,
   ChargedEvent,
@@ -63,6 +71,10 @@ export class ClickHouseLedger implements Ledger {
 
   usage(tenant_id: string, range: Range): Promise<Static<typeof UsageLines>> {
     return this.#ask("pricing_usage", { tenant_id, ...range });
+  }
+
+  spend(tenant_id: string, range: Range, since: Hour): Promise<SpendRecord[]> {
+    return this.#ask("pricing_spend", { tenant_id, ...range, since });
   }
 
   async countedUntil(since: Hour): Promise<number | null> {

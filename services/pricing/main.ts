@@ -11,6 +11,7 @@ import { configOrExit } from "../adapters/config/start.ts";
 import { newId, randomHex, sha256 } from "../adapters/crypto/crypto.ts";
 import { listen } from "../adapters/http/listen.ts";
 import { startOpsServer } from "../adapters/http/ops.ts";
+import { urlFault } from "../adapters/http/webhook-address.ts";
 import { openKafka } from "../adapters/kafka/client.ts";
 import { openProducer } from "../adapters/kafka/producer.ts";
 import { type Life, runProcess } from "../adapters/lifecycle/lifecycle.ts";
@@ -65,6 +66,7 @@ async function serve(): Promise<void> {
       charges: new ClickHouseTenantCharges(clickhouse),
       corrections,
       seller: config.invoice_seller,
+      webhookFault: (url) => urlFault(url, { allowsPrivate: config.webhook_private }),
       topic: config.topic,
       eventAgeMsMax: config.event_age_ms_max,
       clock,

@@ -34,7 +34,10 @@ export type DocumentKind =
   | "invoice_void"
   | "credit_note"
   | "tenant_invoice"
-  | "index_point";
+  | "index_point"
+  | "budget"
+  | "alert"
+  | "alert_delivery";
 
 export interface NewDocument {
   readonly kind: DocumentKind;
@@ -106,6 +109,8 @@ export interface Ledger {
     limit: number,
   ): Promise<readonly Static<typeof ChargedEvent>[]>;
   usage(tenant_id: string, range: Range): Promise<Static<typeof UsageLines>>;
+  /** What a tenant has spent in the range, rated and not yet, and how far records are counted that came since `since`. */
+  spend(tenant_id: string, range: Range, since: Hour): Promise<readonly SpendRecord[]>;
   /** When the newest counted record was appended, milliseconds; null if none was since `since`. */
   countedUntil(since: Hour): Promise<number | null>;
   accounting(
@@ -133,6 +138,31 @@ export interface Ledger {
    * revision. Revision 0 stands for the newest.
    */
   verify(hour: Hour, revision: number, tenant_id: string): Promise<HourVerification | null>;
+}
+
+/** rated: charges of the day that begins at `at`. waiting: sums of windows of the hour. counted: one number, milliseconds. */
+export interface SpendRecord {
+  readonly part: "rated" | "waiting" | "counted";
+  readonly at: Hour;
+  readonly project_id: string;
+  readonly currency: string;
+  readonly amount: string;
+  readonly model: string;
+  readonly gpu_model: string;
+  readonly sharing: string;
+  readonly phase: string;
+  readonly outcome: string;
+  /** Whole numbers, in the order of the view usage_windows. */
+  readonly numbers: readonly string[];
+}
+
+/** Sends signed webhooks to addresses that are not trusted. */
+export interface Webhooks {
+  /** Never rejects because of what the receiver does; `said` is for people. */
+  send(
+    webhook: { readonly id: string; readonly url: string; readonly body: string },
+    signal?: AbortSignal,
+  ): Promise<{ readonly isAccepted: boolean; readonly said: string }>;
 }
 
 export interface PublishedBook {

@@ -14,10 +14,10 @@ export const oneOf = <W extends string>(words: readonly W[]) =>
 
 export const Text = Type.String();
 export const Whole = Type.String({ pattern: "^-?[0-9]{1,39}$", description: "A whole number" });
-export const Decimal = Type.String({
-  pattern: "^-?[0-9]{1,26}[.][0-9]{12}$",
-  description: "A decimal of 12 digits",
-});
+/** A decimal of 12 digits, and what it is. */
+export const decimalOf = (description: string) =>
+  Type.String({ pattern: "^-?[0-9]{1,26}[.][0-9]{12}$", description });
+export const Decimal = decimalOf("A decimal of 12 digits");
 export const Count = Type.Integer({ minimum: 0 });
 export const Moment = Type.String({ description: "A moment in UTC, such as 2026-11-23T10:00:00.123Z" });
 export const Hash = Type.String({ pattern: "^[0-9a-f]{64}$" });

@@ -5,22 +5,26 @@ import { Leader, whileRenewing } from "../adapters/clickhouse/leader.ts";
 import { ClickHousePricingBooks } from "../adapters/clickhouse/pricing-books.ts";
 import { ClickHousePricingDocuments } from "../adapters/clickhouse/pricing-documents.ts";
 import { ClickHouseRetention } from "../adapters/clickhouse/retention.ts";
+import { ClickHouseSettlementStore } from "../adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../adapters/clock/clock.ts";
 import type { Config } from "../adapters/config/config.ts";
 import { configOrExit } from "../adapters/config/start.ts";
 import { newId, sha256 } from "../adapters/crypto/crypto.ts";
 import { startOpsServer } from "../adapters/http/ops.ts";
+import { createWebhookSender, secretFault } from "../adapters/http/webhook.ts";
 import { offsetsAt } from "../adapters/kafka/admin.ts";
 import { openKafka } from "../adapters/kafka/client.ts";
 import { type Life, runProcess } from "../adapters/lifecycle/lifecycle.ts";
 import { createLog, type Log } from "../adapters/log/log.ts";
 import { createMetrics, type Metrics } from "../adapters/metrics/metrics.ts";
 import { schedule } from "../adapters/schedule/schedule.ts";
+import type { AlertDeps } from "./alerts.ts";
 import { JOBS_FIELDS } from "./config.ts";
 import { ClickHouseHistory } from "./history.ts";
 import { computeIndexPoints } from "./index-points.ts";
 import { createJobs, type JobRunner } from "./job-runner.ts";
 import { type JobsDeps, pricingJobs } from "./jobs.ts";
+import { ClickHouseLedger } from "./ledger.ts";
 
 const EVERY_MINUTE = "* * * * *";
 const FAULTY_EXIT = 2;
@@ -31,6 +35,11 @@ export async function serveJobs(): Promise<void> {
   const config = configOrExit("jobs", JOBS_FIELDS);
   if (config.export_folder !== "" && config.retention_password === undefined) {
     process.stderr.write("jobs: METERHOUSE_EXPORT_FOLDER needs METERHOUSE_RETENTION_PASSWORD too\n");
+    process.exit(FAULTY_EXIT);
+  }
+  const fault = secretFault(config.webhook_secret);
+  if (fault !== null) {
+    process.stderr.write(`jobs: METERHOUSE_WEBHOOK_SECRET ${fault}\n`);
     process.exit(FAULTY_EXIT);
   }
   const log = createLog({ level: config.log_level, name: "jobs" });
@@ -79,15 +88,26 @@ async function openJobs(
     folder: config.export_folder,
     ...{ clock: systemClock, log, metrics },
   };
-  const points = {
+  const common = {
     documents,
-    history: new ClickHouseHistory(clickhouse),
     books: new ClickHousePricingBooks(clickhouse, database, owner, systemClock),
-    clock: systemClock,
-    hash: sha256,
+    ...{ clock: systemClock, hash: sha256, log },
   };
-  const schedules = { retention: config.retention_schedule, index: config.index_schedule };
-  return { retention, index: () => computeIndexPoints(points), schedules };
+  const points = { ...common, history: new ClickHouseHistory(clickhouse) };
+  const store = new ClickHouseSettlementStore(clickhouse, database);
+  const alerts: AlertDeps = {
+    ...common,
+    ledger: new ClickHouseLedger(clickhouse, store, sha256),
+    webhooks: createWebhookSender({
+      secret: config.webhook_secret,
+      allowsPrivate: config.webhook_private,
+      clock: systemClock,
+    }),
+    webhookAgeMsMax: config.webhook_age_ms_max,
+  };
+  const { retention_schedule, index_schedule, alert_schedule } = config;
+  const schedules = { retention: retention_schedule, index: index_schedule, alerts: alert_schedule };
+  return { retention, index: () => computeIndexPoints(points), alerts, schedules };
 }
 
 async function serve(

@@ -10,6 +10,7 @@ export interface LedgerRows {
   readonly sessions: Rows<"sessions">;
   readonly events: Rows<"events">;
   readonly usage: ReadonlyMap<string, Rows<"usage">>;
+  readonly spend?: ReadonlyMap<string, Rows<"spend">>;
   readonly counted_until: number | null;
   readonly accounting: Rows<"accounting">;
   readonly rejected: Rows<"rejected">;
@@ -45,6 +46,7 @@ export function memoryLedger(rows: LedgerRows): Ledger {
         .filter((it) => it.event_id > after && (session_id === "" || it.session_id === session_id))
         .slice(0, limit),
     usage: async (tenant_id) => rows.usage.get(tenant_id) ?? [],
+    spend: async (tenant_id) => rows.spend?.get(tenant_id) ?? [],
     countedUntil: async () => rows.counted_until,
     accounting: async (range, tenant_id, after, limit) =>
       rows.accounting

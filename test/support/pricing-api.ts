@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { InjectOptions } from "fastify";
 import { ManualClock } from "../../services/adapters/clock/manual.ts";
 import type { Api } from "../../services/adapters/http/api.ts";
+import { urlFault } from "../../services/adapters/http/webhook-address.ts";
 import { createLog } from "../../services/adapters/log/log.ts";
 import { TERMS } from "../../services/domain/pricing/charges.ts";
 import { type Pricing, pricingApi } from "../../services/pricing/app.ts";
@@ -243,6 +244,7 @@ export async function testApi(changes: Partial<Pricing> = {}): Promise<TestApi> 
       },
     },
     corrections: { send: async (records) => void sent.push(...records) },
+    webhookFault: (url) => urlFault(url, { allowsPrivate: true }),
     topic: "gpu-time-events",
     seller: "Meterhouse GmbH",
     eventAgeMsMax: 90 * 86_400_000,

@@ -43,6 +43,11 @@ export const CONFIG_KEYS = {
   METERHOUSE_RETENTION_PASSWORD: "Password of that user (secret).",
   METERHOUSE_INDEX_SCHEDULE: "Cron expression (UTC) at which points of the index are published.",
   METERHOUSE_RETENTION_SCHEDULE: "Cron expression (UTC) of retention.",
+  METERHOUSE_ALERT_SCHEDULE: "Cron expression (UTC) of raising alerts and delivering their webhooks.",
+  METERHOUSE_WEBHOOK_SECRET: "What webhooks are signed with: whsec_ and 24 to 64 bytes in base64 (secret).",
+  METERHOUSE_WEBHOOK_PRIVATE:
+    "Whether webhooks may go to private addresses, and by plain HTTP to this machine.",
+  METERHOUSE_WEBHOOK_AGE: "How long the delivery of an alert is tried before it is given up.",
 } as const satisfies Record<string, string>;
 
 export type ConfigKey = keyof typeof CONFIG_KEYS;

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { createHash, createHmac, randomBytes, randomUUID } from "node:crypto";
 
 /** SHA-256 of a text's UTF-8 bytes, in lower-case hexadecimal. */
 export function sha256(text: string): string {
@@ -13,4 +13,9 @@ export function newId(): string {
 /** So many bytes that nobody can guess, in lower-case hexadecimal. */
 export function randomHex(bytes: number): string {
   return randomBytes(bytes).toString("hex");
+}
+
+/** HMAC-SHA256 of a text's UTF-8 bytes, in base64. */
+export function hmacSha256(key: Uint8Array, text: string): string {
+  return createHmac("sha256", key).update(text, "utf8").digest("base64");
 }

@@ -46,6 +46,7 @@ export const API_CODES = {
   INVOICE_LINE_CHANGED:
     "The hours of the line do not add up to it any more; verifying the invoice tells where.",
   INVOICE_NOT_FINALISED: "The invoice is voided already.",
+  BUDGET_WEBHOOK: "The webhook's URL is not one that this service sends to; the detail says why.",
 } as const satisfies Record<string, string>;
 
 export type ApiCode = keyof typeof API_CODES;
@@ -90,6 +91,7 @@ const STATUS: Readonly<Record<ApiCode, number>> = {
   INVOICE_NOT_SETTLED: 409,
   INVOICE_LINE_CHANGED: 409,
   INVOICE_NOT_FINALISED: 409,
+  BUDGET_WEBHOOK: 422,
 };
 
 /** One of several things that are wrong: where, and a sentence. */

@@ -6,6 +6,7 @@ import {
   Count,
   closed,
   Decimal,
+  decimalOf,
   HourText,
   Moment,
   Name,
@@ -18,7 +19,7 @@ import {
 } from "../schemas.ts";
 
 /** Amounts that come in: what is wrong with their digits is said by a code. */
-const Amount = Type.String({
+export const Amount = Type.String({
   pattern: "^-?[0-9]{1,40}([.][0-9]{1,40})?$",
   description: "A decimal of at most 26 digits before the point and 12 behind it",
 });
@@ -103,9 +104,10 @@ export const PurchaseShape = closed({
 });
 export const PackageShape = closed({
   ...PurchaseShape.properties,
-  left: Type.String({
-    pattern: "^[0-9]{1,26}[.][0-9]{12}$",
-    description:
-      "The quantity less what finalised invoices have drawn; hours that were not invoiced yet are not in it",
-  }),
+  left: nullable(
+    decimalOf(
+      "The quantity less what finalised invoices and the hours rated since the last of them draw; null if these cannot be settled",
+    ),
+  ),
+  left_invoiced: decimalOf("The quantity less what finalised invoices have drawn"),
 });

@@ -4,9 +4,12 @@ import { formatHour } from "../../domain/ledger/hour.ts";
 import { formatDecimal } from "../../domain/pricing/money.ts";
 import { inOrderOfExpiry, type Prepaid } from "../../domain/pricing/settlement/prepaid.ts";
 import type { Pricing } from "../app.ts";
+import { publishedBooks } from "../books.ts";
 import { changeTenant } from "../change-tenant.ts";
 import { buy, refund } from "../contract-changes.ts";
+import { contractFrom } from "../contracts.ts";
 import { hourIn, pageOf } from "../paging.ts";
+import { prepaidLeft } from "../prepaid-left.ts";
 import { PAGE, page, query } from "../schemas.ts";
 import { EVERYBODY, OPERATORS } from "../tenants.ts";
 import {
@@ -94,6 +97,7 @@ const listPackages = (pricing: Pricing) =>
       const known = await ownTenant(pricing, tenant_id, caller);
       if (known === null) return problem("API_NOT_FOUND");
       const inOrder = inOrderOfExpiry(known.tenant.prepaid);
+      const left = await prepaidLeft(pricing, contractFrom(known.tenant, await publishedBooks(pricing)));
       return pageOf(
         asked,
         PLACE,
@@ -101,7 +105,8 @@ const listPackages = (pricing: Pricing) =>
           const start = inOrder.findIndex(({ prepaid_id }) => prepaid_id === after) + 1;
           return inOrder.slice(start, start + limit).map((it) => ({
             ...purchaseShown(it),
-            left: formatDecimal(it.quantity),
+            left: left.rated === null ? null : formatDecimal(left.rated(it)),
+            left_invoiced: formatDecimal(left.invoiced(it)),
           }));
         },
         ({ prepaid_id }) => [prepaid_id],

@@ -3,6 +3,7 @@ import { type Caller, route } from "../../adapters/http/route.ts";
 import type { Pricing } from "../app.ts";
 import { publishedBooks } from "../books.ts";
 import { findTenant, type KnownTenant, knownFrom, listTenants, tenantContent } from "../contracts.ts";
+import { invoicesOf } from "../invoices.ts";
 import { once } from "../once.ts";
 import { pageOf } from "../paging.ts";
 import { PAGE, page, query } from "../schemas.ts";
@@ -37,6 +38,11 @@ const createTenant = (pricing: Pricing) =>
         const books = await publishedBooks(pricing);
         if (!books.some(({ currency }) => currency === named.currency)) {
           return problem("CONTRACT_CURRENCY", `no published price book is in ${named.currency}`);
+        }
+        const { invoices } = await invoicesOf(documents, named.tenant_id);
+        const invoiced = invoices.find(({ invoice }) => invoice.currency !== named.currency)?.invoice;
+        if (invoiced !== undefined) {
+          return problem("CONTRACT_CURRENCY", `the tenant was invoiced in ${invoiced.currency} already`);
         }
         const nothing = { action: "created", about: "", subscriptions: [], prepaid: [] } as const;
         const tenant = { ...named, ...nothing };
