@@ -94,6 +94,14 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     entry: "services/cli/api.ts",
     arguments: ["index"],
   },
+  invoice: {
+    usage: [
+      "invoice draft|finalise --from <hour> [--to <hour>] [--tenant <id>] | list [--tenant <id>]",
+      "show <id> [--format csv|html] | void <id> --reason <text> [--json]",
+    ].join(" | "),
+    help: "Make, show and take back invoices. A period is a month unless --to ends it; finalise without --tenant is for all.",
+    entry: "services/cli/invoice.ts",
+  },
   close: {
     usage: "close --through <hour> | --hour <hour> --reason <text> [--json]",
     help: "Close every hour up to this one now, such as 2026-01-31T10:00Z; or one closed hour anew.",

@@ -1,0 +1,76 @@
+import { describe, expect, it } from "vitest";
+import { readInvoiceCommand } from "../../../services/cli/invoice-command.ts";
+import {
+  creditNoteText,
+  draftText,
+  invoiceText,
+  listText,
+  runText,
+} from "../../../services/cli/invoice-text.ts";
+import { DECEMBER_FROM, invoicingApi, NOVEMBER_FROM } from "../../support/invoicing.ts";
+
+describe("the command line", () => {
+  const read = (line: string) => readInvoiceCommand(line.split(" "));
+
+  it("says what is asked", () => {
+    expect(read("draft --tenant acme --from 2026-11-01T00:00Z")).toEqual({
+      kind: "draft",
+      tenant_id: "acme",
+      period_from: "2026-11-01T00:00Z",
+      json: false,
+    });
+    expect(read("finalise --from a --to b --json")).toEqual({
+      kind: "finalise",
+      period_from: "a",
+      period_to: "b",
+      json: true,
+    });
+    expect(read("list --tenant acme")).toEqual({ kind: "list", tenant_id: "acme", json: false });
+    expect(read("show abc --format html")).toEqual({ kind: "show", id: "abc", format: "html", json: false });
+    expect(read("void abc --reason wrong")).toEqual({
+      kind: "void",
+      id: "abc",
+      reason: "wrong",
+      json: false,
+    });
+  });
+
+  it.each(["draft --from a", "finalise", "show", "show a b", "show a --format pdf", "void a", "pay a", ""])(
+    "names what is wrong with %j",
+    (line) => {
+      expect(read(line)).toMatchObject({ kind: "fault", problem: expect.stringMatching(/./) });
+    },
+  );
+});
+
+describe("what a person reads", () => {
+  it("has every line as quantity x price = amount, adjustments with what they correct", async () => {
+    const { use, ask, finalise } = await invoicingApi();
+    const asked = async (url: string) => (await ask("operator", { url })).body as never;
+    const payload = { tenant_id: "acme", period_from: NOVEMBER_FROM };
+    const draft = async () =>
+      (await ask("operator", { method: "POST", url: "/v1/invoices/draft", payload })).body;
+    use("acme", 10, 3600);
+    const drafted = draftText((await draft()) as never);
+    expect(drafted).toContain("Draft for acme, 2026-11-01T00:00:00Z up to 2026-12-01T00:00:00Z");
+    expect(drafted).toContain("    0.775 composite GPU-hours x 2.50 = 1.9375, rounded 1.94 USD");
+    const run = (await finalise(NOVEMBER_FROM)).body as never;
+    expect(runText(run)).toContain("  acme: invoice 1, 1.94 USD, 1 line (");
+    expect(draftText((await draft()) as never)).toContain("Nothing is left to invoice acme for");
+    use("acme", 10, 3000, 2);
+    await finalise(DECEMBER_FROM);
+    const { items } = await asked("/v1/invoices");
+    expect(listText(items)).toContain("invoice 2, -0.32 USD, 1 line, 1 of them adjustments");
+    const [{ invoice_id }] = items as [{ invoice_id: string }];
+    const text = invoiceText(await asked(`/v1/invoices/${invoice_id}`));
+    expect(text).toContain("-0.129166666667 composite GPU-hours x 2.50 = -0.322916666667, rounded -0.32 USD");
+    expect(text).toMatch(/corrects line [0-9a-f]{64} of [0-9a-f]{64}, period from 2026-11-01/);
+    expect(text).toContain(`Total: -0.32 USD\nTo verify: meterhouse verify ${invoice_id}`);
+    const url = `/v1/invoices/${invoice_id}/void`;
+    const note = await ask("operator", { method: "POST", url, payload: { reason: "again" } });
+    expect(creditNoteText(note.body as never)).toMatch(/^Credit note 1 takes invoice 2 back: 0\.32 USD/);
+    expect(invoiceText(await asked(`/v1/invoices/${invoice_id}`))).toContain(
+      "voided by credit note 1: again",
+    );
+  });
+});
