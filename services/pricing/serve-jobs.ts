@@ -25,6 +25,7 @@ import { computeIndexPoints } from "./index-points.ts";
 import { createJobs, type JobRunner } from "./job-runner.ts";
 import { type JobsDeps, pricingJobs } from "./jobs.ts";
 import { ClickHouseLedger } from "./ledger.ts";
+import { ClickHouseTenantCharges } from "./tenant-charges.ts";
 
 const EVERY_MINUTE = "* * * * *";
 const FAULTY_EXIT = 2;
@@ -95,9 +96,16 @@ async function openJobs(
   };
   const points = { ...common, history: new ClickHouseHistory(clickhouse) };
   const store = new ClickHouseSettlementStore(clickhouse, database);
+  const ledger = new ClickHouseLedger(clickhouse, store, sha256);
+  const charges = new ClickHouseTenantCharges(clickhouse);
+  const invoices = {
+    invoicing: { ...common, ledger, charges, seller: config.invoice_seller },
+    graceMs: config.invoice_grace_ms,
+    written_by: "jobs",
+  };
   const alerts: AlertDeps = {
     ...common,
-    ledger: new ClickHouseLedger(clickhouse, store, sha256),
+    ledger,
     webhooks: createWebhookSender({
       secret: config.webhook_secret,
       allowsPrivate: config.webhook_private,
@@ -105,9 +113,23 @@ async function openJobs(
     }),
     webhookAgeMsMax: config.webhook_age_ms_max,
   };
-  const { retention_schedule, index_schedule, alert_schedule } = config;
-  const schedules = { retention: retention_schedule, index: index_schedule, alerts: alert_schedule };
-  return { retention, index: () => computeIndexPoints(points), alerts, schedules };
+  return {
+    retention,
+    index: () => computeIndexPoints(points),
+    alerts,
+    invoices,
+    schedules: schedulesOf(config),
+  };
+}
+
+function schedulesOf(config: JobsConfig): JobsDeps["schedules"] {
+  const { alert_schedule, index_schedule, invoice_schedule, retention_schedule } = config;
+  return {
+    alerts: alert_schedule,
+    index: index_schedule,
+    invoices: invoice_schedule,
+    retention: retention_schedule,
+  };
 }
 
 async function serve(

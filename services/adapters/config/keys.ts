@@ -37,6 +37,9 @@ export const CONFIG_KEYS = {
     "Who issues the invoices, as it is printed on them, such as a name and an address.",
   METERHOUSE_API_URL: "Address of the pricing API, for commands that ask it.",
   METERHOUSE_API_KEY: "API key of those commands (secret).",
+  METERHOUSE_INVOICE_GRACE:
+    "How long after its end a period is invoiced by the jobs; 0ms leaves invoices to people.",
+  METERHOUSE_INVOICE_SCHEDULE: "Cron expression (UTC) of invoicing periods that are over.",
   METERHOUSE_RETENTION: "Age at which a day of usage_log may be exported and dropped; at least 90d.",
   METERHOUSE_EXPORT_FOLDER: "Folder that days of usage_log are exported to; without it nothing is dropped.",
   METERHOUSE_RETENTION_USER: "ClickHouse user that drops exported days and can do nothing else.",

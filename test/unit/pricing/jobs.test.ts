@@ -4,7 +4,9 @@ import { ManualClock } from "../../../services/adapters/clock/manual.ts";
 import { createLog } from "../../../services/adapters/log/log.ts";
 import { createMetrics } from "../../../services/adapters/metrics/metrics.ts";
 import { createJobs, type Job, type JobRun, type JobRunner } from "../../../services/pricing/job-runner.ts";
+import { pricingJobs } from "../../../services/pricing/jobs.ts";
 import { MemoryDocuments } from "../../support/memory-documents.ts";
+import { testApi } from "../../support/pricing-api.ts";
 
 const START = Date.parse("2026-01-10T12:00:30Z");
 const HOUR_MS = 3_600_000;
@@ -136,4 +138,27 @@ it("stops between jobs when the lead is lost, and goes on at the next turn", asy
   expect(second.dues).toEqual([]);
   await createJobs(deps, [first.job, second.job])(never);
   expect([first.run.mock.calls.length, second.dues]).toEqual([1, ["12:00"]]);
+});
+
+it("lists jobs with names of their own and schedules that can be", () => {
+  const schedules = {
+    alerts: "* * * * *",
+    index: "10 * * * *",
+    invoices: "40 * * * *",
+    retention: "20 3 * * *",
+  };
+  const jobs = pricingJobs({ schedules } as Parameters<typeof pricingJobs>[0]);
+  expect(jobs.map(({ name, schedule }) => [name, schedule])).toEqual(Object.entries(schedules));
+});
+
+it("leaves invoices to people where there is no grace, and else says what is held back", async () => {
+  const { pricing } = await testApi();
+  const run = (graceMs: number) => {
+    const invoices = { invoicing: pricing, graceMs, written_by: "jobs" };
+    const jobs = pricingJobs({ invoices, schedules: {} } as unknown as Parameters<typeof pricingJobs>[0]);
+    const turn = { due: 0, lease: { epoch: 1n, owner: "jobs-1" }, signal: never };
+    return jobs.find(({ name }) => name === "invoices")?.run(turn);
+  };
+  expect(await run(0)).toBe("invoices are left to people");
+  expect(await run(86_400_000)).toBe("0 invoices finalised; held back: none");
 });
