@@ -1,6 +1,7 @@
 import type { Clock } from "../adapters/clock/clock.ts";
 import type { Caller, Scope } from "../adapters/http/route.ts";
 import type { Documents, NewDocument } from "./ports.ts";
+import { remember } from "./remember.ts";
 
 /** What is stored of an API key. The key itself is not: only its hash, which nobody can turn back. */
 export interface StoredKey {
@@ -44,19 +45,15 @@ export function createAuthenticate(
   { hash }: Pick<KeyTools, "hash">,
   clock: Clock,
 ): (key: string) => Promise<Caller | null> {
-  const cache = new Map<string, { stored: StoredKey | null; until: number }>();
-  const lookUp = async (id: string): Promise<StoredKey | null> => {
-    const known = cache.get(id);
-    if (known !== undefined && known.until > clock.monotonicMs()) return known.stored;
-    const stored = ((await documents.newest("api_key", id))?.content ?? null) as StoredKey | null;
-    if (cache.size >= CACHED_MAX) cache.clear();
-    cache.set(id, { stored, until: clock.monotonicMs() + CACHE_MS });
-    return stored;
-  };
+  const lookUp = async (id: string) =>
+    ((await documents.newest("api_key", id))?.content ?? null) as StoredKey | null;
+  // Looked up again by half time, so that of many requests none waits. What fails meanwhile is told to who does.
+  const terms = { freshMs: CACHE_MS / 2, staleMs: CACHE_MS, entriesMax: CACHED_MAX, failed: () => undefined };
+  const find = remember(lookUp, terms, clock);
   return async (key) => {
     const id = PATTERN.exec(key)?.[1];
     if (id === undefined) return null;
-    const stored = await lookUp(id);
+    const { value: stored } = await find(id);
     if (stored === null || stored.is_revoked || stored.secret_hash !== hash(key)) return null;
     return { key_id: id, scope: stored.scope, tenant_id: stored.tenant_id };
   };

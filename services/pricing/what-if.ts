@@ -1,11 +1,14 @@
 import { type Problem, problem } from "../adapters/http/problem.ts";
 import type { Hour } from "../domain/ledger/hour.ts";
+import type { Drawn } from "../domain/pricing/settlement/prepaid.ts";
+import { drawnBefore } from "../domain/pricing/settlement/settle.ts";
 import type { PublishedBook } from "../domain/pricing/settlement/terms.ts";
 import type { UsageHour, WhatIf } from "../domain/pricing/what-if.ts";
 import { whatIf } from "../domain/pricing/what-if.ts";
 import type { Pricing } from "./app.ts";
 import { contractFrom, findTenant } from "./contracts.ts";
 import type { StoredUsage } from "./history.ts";
+import { invoicesOf } from "./invoices.ts";
 import type { Range } from "./ports.ts";
 
 export interface TenantWhatIf {
@@ -45,12 +48,21 @@ export async function whatIfOf(
       usage: hoursOf(byTenant.get(tenant_id) ?? []),
       candidate,
       periods: [range],
-      opening: new Map(),
+      opening: contract.prepaid.length === 0 ? new Map() : await drawnUntil(pricing, tenant_id, range.from),
       hash: pricing.hash,
     });
     compared.push({ tenant_id, currency: contract.currency, result });
   }
   return compared;
+}
+
+/** What invoices of earlier periods drew from packages and credits. */
+async function drawnUntil({ documents }: Pricing, tenant_id: string, hour: Hour): Promise<Drawn> {
+  const { invoices } = await invoicesOf(documents, tenant_id);
+  return drawnBefore(
+    invoices.map(({ invoice }) => invoice),
+    hour,
+  );
 }
 
 function hoursOf(usage: readonly StoredUsage[]): UsageHour[] {

@@ -25,7 +25,7 @@ const LINES_MAX = 100;
 const PLACE = [/^[^\0]{1,128}$/];
 const ASSUMES = [
   "from and to are one billing period: fees, allowances and commitments count as for a whole one.",
-  "Packages and credits are taken as they were bought, with nothing drawn from them before.",
+  "Packages and credits are as finalised invoices of periods before left them.",
   "The candidate rates every hour, whatever hour it is to take effect from; the other side is by the books in force.",
 ];
 

@@ -2,7 +2,10 @@ import { describe, expect, it } from "vitest";
 import { problem } from "../../../services/adapters/http/problem.ts";
 import type { StoredUsage } from "../../../services/pricing/history.ts";
 import { createTurns } from "../../../services/pricing/what-if.ts";
+import { post } from "../../support/contracts.ts";
+import { DECEMBER_FROM, invoicingApi, NOVEMBER_FROM } from "../../support/invoicing.ts";
 import { memoryHistory } from "../../support/memory-history.ts";
+import { bookWith } from "../../support/plans.ts";
 import { bookDocument } from "../../support/pricing.ts";
 import { type TestApi, testApi } from "../../support/pricing-api.ts";
 import { secondsOfUsage } from "../../support/settling.ts";
@@ -97,6 +100,22 @@ describe("what-if", () => {
       { total: null, lines: [], faults: [{ code: "SETTLEMENT_CURRENCY" }] },
     ]);
     expect(euros.body["page_total"]).toMatchObject({ difference: "0.000000000000" });
+  });
+
+  it("takes packages as earlier invoices left them", async () => {
+    const half = { name: "half", unit: "composite_gpu_hour", quantity: "0.5", price: "1", valid_hours: 8760 };
+    const usage = usageOf("acme").map((it) => ({ ...it, hour: Date.parse(DECEMBER_FROM) / 1000 }));
+    const history = memoryHistory({ sessions: [], usage, sales: [] });
+    const api = await invoicingApi({ history }, bookWith({ prepaid: [half] }));
+    const december = { from: DECEMBER_FROM, to: "2026-12-02T00:00Z", candidate: DEARER };
+    const compare = async () => (await whatIf(api, december)).body.items;
+    await post(api, "/v1/tenants", { tenant_id: "acme", name: "Acme", currency: "USD" });
+    await post(api, "/v1/tenants/acme/packages", { offer: "half", starts_at: "2026-10-31T00:00Z" });
+    // 0.275 units on demand, at 2.50 or at 5.
+    expect(await compare()).toMatchObject([{ total: { before: "0.687500000000", after: "1.375000000000" } }]);
+    api.use("acme", 10, 3_600);
+    await api.invoice(NOVEMBER_FROM);
+    expect(await compare()).toMatchObject([{ total: { before: "1.937500000000", after: "3.875000000000" } }]);
   });
 
   it("names every fault of the candidate, as for books", async () => {
