@@ -16,7 +16,7 @@ from .device.backends import current_device, make_backends
 from .device.busy import BusySampler
 from .integrations.protocol import Row, SessionHandle
 from .live import entries
-from .live.forks import tell_of_forks
+from .live.lifetime import follow_process
 from .live.runner import Runner, make_runner
 from .live.unit import LiveBackend, Unit
 from .live.units import counts_of, make_units
@@ -113,7 +113,7 @@ class Probe:
         self._alone = self._units[0] if len(self._units) == 1 else None
         self._runner.start()
         self._watch = Repeating("gpu-probe-watch", Watch(self._units), _WATCH_PAUSE_S)
-        tell_of_forks(self)
+        follow_process(self)
 
     # Sessions
 

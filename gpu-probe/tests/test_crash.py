@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from multiprocessing import get_context
@@ -155,3 +156,22 @@ def wal_events(folder):
     logs = [path for path in sorted((folder / "wal").iterdir()) if path.is_dir()]
     found = [decode_single_object(entry.value) for path in logs for entry in read_log(path)]
     return [record for schema, record in found if schema is GPU_TIME_EVENT]
+
+
+_FORGETFUL = """
+import sys, time
+from gpu_probe import Probe
+probe = Probe("cpu", state_dir=sys.argv[1], policy="equal", cold_start=False)
+with probe.session(tenant_id="t", project_id="p", model="m", session_id="s"):
+    time.sleep(0.002)
+probe.open_session(tenant_id="t", project_id="p", model="m", session_id="left open")
+"""
+
+
+def test_a_process_that_ends_without_closing_its_probe_is_booked_whole(tmp_path):
+    done = subprocess.run([sys.executable, "-c", _FORGETFUL, str(tmp_path)], timeout=60)
+    assert done.returncode == 0
+    found = {event["session_id"]: event for event in wal_events(tmp_path)}
+    assert (found["s"]["outcome"], found["s"]["time_quality"]) == ("ok", "measured")
+    assert found["s"]["gpu_time_ns"] >= 2 * MS
+    assert found["left open"]["outcome"] == "interrupted"

@@ -188,8 +188,9 @@ def test_a_journal_cut_anywhere_still_adds_up_and_bills_no_more_than_the_whole(t
     ended = {event["session_id"] for event in output.events if event["phase"] == "inference"}
     assert {f"s{number}" for number in range(opened)} <= ended
     measured = [entries.decode(body).value for body in kept if body[0] == entries.MEASURED]
-    booked = sum(minute["attributed_ns"] + minute["operator_ns"] for minute in output.minutes)
-    assert booked <= sum(reading.elapsed_ns for reading in measured)
+    # What the operator loaded or warmed up may be estimated; nobody else pays more than was measured.
+    billed = sum(minute["attributed_ns"] for minute in output.minutes)
+    assert billed <= sum(reading.elapsed_ns for reading in measured)
     shutil.rmtree(folder)
 
 
