@@ -4,11 +4,16 @@ import { isAboutPrices, type Question, readQuestion } from "./question.ts";
 /** What a command line asks the pricing API. */
 export type ApiCommand =
   | { readonly kind: "explain" | "history"; readonly id: string; readonly json: boolean }
+  | { readonly kind: "verify"; readonly id: string; readonly depth: Depth; readonly json: boolean }
   | { readonly kind: "void"; readonly id: string; readonly reason: string; readonly json: boolean }
   | { readonly kind: "question"; readonly question: Question; readonly json: boolean }
   | { readonly kind: "fault"; readonly problem: string };
 
+const DEPTHS = ["lines", "charges", "events"] as const;
+type Depth = (typeof DEPTHS)[number];
+
 const OPTIONS = {
+  depth: { type: "string", default: "events" },
   reason: { type: "string" },
   json: { type: "boolean", default: false },
   // Read by the configuration.
@@ -28,6 +33,10 @@ export function readApiCommand(argv: readonly string[]): ApiCommand {
     const { reason = "", json } = values;
     if (id === undefined || more.length > 0) return fault(`${kind ?? "this command"} needs one id`);
     if (kind === "explain" || kind === "history") return { kind, id, json };
+    if (kind === "verify") {
+      const depth = DEPTHS.find((known) => known === values.depth);
+      return depth === undefined ? fault(`--depth must be ${DEPTHS.join(", ")}`) : { kind, id, depth, json };
+    }
     if (kind !== "void") return fault(`there is no command "${kind}"`);
     if (reason.trim() === "") return fault("to void an event, say why with --reason");
     return { kind, id, reason: reason.trim(), json };

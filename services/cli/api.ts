@@ -1,10 +1,11 @@
-// Commands that ask the pricing API: meterhouse explain, history, void, quote, what-if and index.
+// Commands that ask the pricing API: meterhouse explain, history, verify, void, quote, what-if and index.
 import { secret, url } from "../adapters/config/fields.ts";
 import { configOrExit } from "../adapters/config/start.ts";
 import { sha256 } from "../adapters/crypto/crypto.ts";
 import { ApiFailure, pricingClient } from "../adapters/http/client.ts";
 import { type ApiCommand, readApiCommand } from "./api-command.ts";
 import { answerQuestion } from "./question.ts";
+import { verificationText } from "./verification-text.ts";
 
 const FAULTY_EXIT = 2;
 
@@ -39,6 +40,12 @@ async function answer(asked: Exclude<ApiCommand, { kind: "fault" }>): Promise<st
     case "history": {
       const history = await ask("eventHistory", { path: { event_id: asked.id } });
       return JSON.stringify(history, null, asked.json ? 0 : 2);
+    }
+    case "verify": {
+      const path = { invoice_id: asked.id };
+      const verified = await ask("verifyInvoice", { path, query: { depth: asked.depth } });
+      if (!verified.matches) process.exitCode = 1;
+      return asked.json ? JSON.stringify(verified) : verificationText(verified);
     }
     case "void": {
       const { id: event_id, reason } = asked;

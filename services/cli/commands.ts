@@ -5,6 +5,8 @@ export interface Command {
   readonly entry: string;
   /** Put before the arguments given on the command line. */
   readonly arguments?: readonly string[];
+  /** Who does it where the first argument names something, rather than being an option. */
+  readonly entryOfNamed?: string;
 }
 
 export const COMMANDS: Readonly<Record<string, Command>> = {
@@ -115,10 +117,11 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     arguments: ["bill"],
   },
   verify: {
-    usage: "verify --hour <hour> [--revision <n>] [--json]",
-    help: "Recompute a closed hour from its events and compare the hashes.",
+    usage: "verify <invoice id> [--depth lines|charges|events] | --hour <hour> [--revision <n>] [--json]",
+    help: "Recompute an invoice or a closed hour from its events, compare, and name what differs.",
     entry: "services/settlement/main.ts",
     arguments: ["verify"],
+    entryOfNamed: "services/cli/api.ts",
   },
 };
 
@@ -142,7 +145,9 @@ export function understand(argv: readonly string[]): Request {
   if (rest.includes("--help") || rest.includes("-h")) {
     return { kind: "say", text: `meterhouse ${command.usage}\n\n${command.help}`, exitCode: 0 };
   }
-  return { kind: "run", entry: command.entry, arguments: [...(command.arguments ?? []), ...rest] };
+  const isNamed = rest[0] !== undefined && !rest[0].startsWith("-");
+  const entry = (isNamed ? command.entryOfNamed : undefined) ?? command.entry;
+  return { kind: "run", entry, arguments: [...(command.arguments ?? []), ...rest] };
 }
 
 function helpText(): string {

@@ -1,9 +1,9 @@
 import type { Static } from "typebox";
 import { type ClickHouse, loadQuery, type Params } from "../adapters/clickhouse/client.ts";
-import { type ClosedHours, verifyHour } from "../adapters/clickhouse/verify-hour.ts";
+import { type ClosedHours, verifyHour, verifyTenantHour } from "../adapters/clickhouse/verify-hour.ts";
 import { HOUR_MS, idTimeMs } from "../domain/event/id.ts";
 import { HOUR_MAX, HOUR_S, type Hour, parseHour } from "../domain/ledger/hour.ts";
-import type { HourVerification } from "../domain/ledger/verification.ts";
+import type { HourVerification, TenantHourCheck } from "../domain/ledger/verification.ts";
 import type {
   ChargeDetail,
   ChargeLine,
@@ -128,6 +128,13 @@ export class ClickHouseLedger implements Ledger {
 
   verify(hour: Hour, revision: number, tenant_id: string): Promise<HourVerification | null> {
     return verifyHour({ store: this.#store, hash: this.#hash }, hour, revision, tenant_id);
+  }
+
+  verifyTenantHour(
+    asked: { readonly hour: Hour; readonly revision: number; readonly tenant_id: string },
+    depth: "rows" | "events" | "findings",
+  ): Promise<TenantHourCheck | null> {
+    return verifyTenantHour({ store: this.#store, hash: this.#hash }, asked, depth);
   }
 
   #ask<Row>(name: string, params: Params): Promise<Row[]> {

@@ -1,6 +1,6 @@
 import type { Static } from "typebox";
 import type { Hour } from "../domain/ledger/hour.ts";
-import type { HourVerification } from "../domain/ledger/verification.ts";
+import type { HourVerification, TenantHourCheck } from "../domain/ledger/verification.ts";
 import type { HourRevision } from "../domain/pricing/settlement/settle.ts";
 import type { TenantHour } from "../domain/pricing/settlement/statement.ts";
 import type { RevisionRun } from "./invoicing/basis.ts";
@@ -138,6 +138,14 @@ export interface Ledger {
    * revision. Revision 0 stands for the newest.
    */
   verify(hour: Hour, revision: number, tenant_id: string): Promise<HourVerification | null>;
+  /**
+   * The same for one tenant's usage, without what is wrong with others' events: from the hour's rows, from its events, or
+   * also finding those that are not what was counted.
+   */
+  verifyTenantHour(
+    asked: { readonly hour: Hour; readonly revision: number; readonly tenant_id: string },
+    depth: "rows" | "events" | "findings",
+  ): Promise<TenantHourCheck | null>;
 }
 
 /** rated: charges of the day that begins at `at`. waiting: sums of windows of the hour. counted: one number, milliseconds. */

@@ -46,6 +46,8 @@ it("makes a key, serves it, is asked on the command line, and ends in order", as
     await expect(ask("listKeys", {})).rejects.toMatchObject({ code: "API_SCOPE_MISSING" });
 
     env = { ...env, METERHOUSE_API_URL: url, METERHOUSE_API_KEY: key };
+    const gone = cli("verify", "0".repeat(64));
+    await expect(gone).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining("API_NOT_FOUND") });
     const absent = cli("history", "0".repeat(32));
     await expect(absent).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining("API_NOT_FOUND") });
     const admin = await cli("key", "create", "--scope", "admin", "--name", "root", "--json");

@@ -1,5 +1,7 @@
 // The pricing API with a book in force, and tenants whose hours are rated as a test says.
 import { parseHour } from "../../services/domain/ledger/hour.ts";
+import type { UsageRow } from "../../services/domain/ledger/usage.ts";
+import { NO_FINDINGS } from "../../services/domain/ledger/verification.ts";
 import { canonicalPriceBook, type PriceBook } from "../../services/domain/pricing/price-book.ts";
 import type { Pricing } from "../../services/pricing/app.ts";
 import type { Ledger } from "../../services/pricing/ports.ts";
@@ -27,8 +29,15 @@ export async function invoicingApi(
   book: PriceBook = demoBook(),
 ): Promise<InvoicingApi> {
   const charges = new MemoryTenantCharges();
+  const usage = new Map<string, readonly UsageRow[]>();
+  const place = (tenant_id: string, hour: number, revision: number) => `${tenant_id} ${hour} ${revision}`;
   const ledger: Ledger = {
     ...memoryLedger(ROWS),
+    verifyTenantHour: async ({ tenant_id, hour, revision }) => {
+      const rows = usage.get(place(tenant_id, hour, revision));
+      if (rows === undefined) return null;
+      return { usage: rows, is_sound: true, rows_match: true, chain_matches: true, keys: [], ...NO_FINDINGS };
+    },
     billedTenants: async (tenant_id, after, limit) =>
       charges
         .tenants()
@@ -49,7 +58,9 @@ export async function invoicingApi(
     finalise,
     use(tenant_id, at, seconds, revision = 1) {
       const rows = seconds === 0 ? [] : [secondsOfUsage(seconds, { tenant_id })];
-      charges.rate(tenant_id, tenantHour(at, rows, published, revision));
+      const hour = tenantHour(at, rows, published, revision);
+      usage.set(place(tenant_id, hour.hour, revision), rows);
+      charges.rate(tenant_id, hour);
     },
     async invoice(period_from, tenant_id = "acme") {
       const { status, body } = await finalise(period_from, tenant_id);

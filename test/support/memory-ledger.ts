@@ -71,6 +71,7 @@ export function memoryLedger(rows: LedgerRows): Ledger {
         .filter((it) => inside(it.hour, range))
         .filter((it) => it.hour > after.hour || (it.hour === after.hour && it.revision > after.revision))
         .slice(0, limit),
+    verifyTenantHour: async () => null,
     async verify(hour, revision) {
       const row = rows.hours.findLast(
         (it) => it.hour === formatHour(hour) && (revision === 0 || it.revision === revision),

@@ -90,9 +90,9 @@ export class ClickHouseSettlementStore {
     return toAudit(row);
   }
 
-  async hourUsage(hour: Hour, cut: Cut, areIdsUnique: boolean): Promise<UsageRow[]> {
+  async hourUsage(hour: Hour, cut: Cut, areIdsUnique: boolean, tenant_id = ""): Promise<UsageRow[]> {
     const name = areIdsUnique ? "settlement_hour_usage" : "settlement_hour_usage_unique";
-    return (await this.#ask<UsageRecord>(name, { hour, cut: new Map(cut) })).map(toUsage);
+    return (await this.#ask<UsageRecord>(name, { hour, cut: new Map(cut), tenant_id })).map(toUsage);
   }
 
   /** Of hours up to this one, rows may have been exported and dropped; 0 if nothing was. */

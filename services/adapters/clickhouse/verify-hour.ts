@@ -6,8 +6,11 @@ import type { UsageRow } from "../../domain/ledger/usage.ts";
 import {
   type EventFindings,
   type HourVerification,
+  keyDifferences,
   NO_FINDINGS,
   suspectTenants,
+  type TenantHourCheck,
+  verifyClose,
   verifyRevision,
 } from "../../domain/ledger/verification.ts";
 
@@ -15,9 +18,16 @@ import {
 export interface ClosedHours {
   hourClose(hour: Hour, revision?: number): Promise<HourClose | null>;
   hourAudit(hour: Hour, cut: Cut): Promise<HourAudit>;
-  hourUsage(hour: Hour, cut: Cut, areIdsUnique: boolean): Promise<readonly UsageRow[]>;
+  /** Of one tenant if it is named. */
+  hourUsage(hour: Hour, cut: Cut, areIdsUnique: boolean, tenant_id?: string): Promise<readonly UsageRow[]>;
   usageOf(close: { hour: Hour; attempt_id: string }): Promise<readonly UsageRow[]>;
   eventFindings(close: HourClose, tenants: readonly string[]): Promise<EventFindings>;
+}
+
+interface Verifier {
+  readonly store: ClosedHours;
+  /** SHA-256 in hexadecimal. */
+  readonly hash: (text: string) => string;
 }
 
 /**
@@ -26,7 +36,7 @@ export interface ClosedHours {
  * if there is no such revision.
  */
 export async function verifyHour(
-  { store, hash }: { readonly store: ClosedHours; readonly hash: (text: string) => string },
+  { store, hash }: Verifier,
   hour: Hour,
   revision: number,
   tenant_id = "",
@@ -34,7 +44,7 @@ export async function verifyHour(
   const close = await store.hourClose(hour, revision);
   if (close === null) return null;
   const audit = await store.hourAudit(hour, close.cut);
-  const from_events = await store.hourUsage(hour, close.cut, !close.failed_checks.includes("unique_ids"));
+  const from_events = await store.hourUsage(hour, close.cut, areIdsUnique(close));
   const from_rows = await store.usageOf(close);
   const verified = verifyRevision(close, { audit, from_events, from_rows }, hash);
   const keys = verified.keys.filter((key) => tenant_id === "" || key.tenant_id === tenant_id);
@@ -44,4 +54,44 @@ export async function verifyHour(
       ? NO_FINDINGS
       : await store.eventFindings(close, suspectTenants(keys));
   return { ...verified, keys, ...findings };
+}
+
+export interface TenantHour {
+  readonly hour: Hour;
+  readonly revision: number;
+  readonly tenant_id: string;
+}
+
+/**
+ * The same for what is one tenant's: its events against its rows, and the rows of everybody against the hour's hash. Others'
+ * events are not looked at, unless the rows do not have the hash, so that only all events could. With `depth` rows, no events
+ * are; findings looks for those that are not what was counted.
+ */
+export async function verifyTenantHour(
+  verifier: Verifier,
+  { hour, revision, tenant_id }: TenantHour,
+  depth: "rows" | "events" | "findings",
+): Promise<TenantHourCheck | null> {
+  const { store, hash } = verifier;
+  const close = await store.hourClose(hour, revision);
+  if (close === null) return null;
+  const rows = await store.usageOf(close);
+  const own = rows.filter((row) => row.tenant_id === tenant_id);
+  const { rows_match, chain_matches } = verifyClose(close, rows, hash);
+  if (depth === "rows") {
+    const checked = { rows_match, chain_matches, keys: [], ...NO_FINDINGS };
+    return { usage: own, is_sound: rows_match && chain_matches, ...checked };
+  }
+  const usage = await store.hourUsage(hour, close.cut, areIdsUnique(close), tenant_id);
+  const keys = keyDifferences(own, usage);
+  const isVouched =
+    rows_match || ((await verifyHour(verifier, hour, revision, tenant_id))?.events_match ?? false);
+  const is_sound = chain_matches && isVouched && keys.length === 0;
+  const findings =
+    keys.length > 0 && depth === "findings" ? await store.eventFindings(close, [tenant_id]) : NO_FINDINGS;
+  return { usage, is_sound, rows_match, chain_matches, keys, ...findings };
+}
+
+function areIdsUnique({ failed_checks }: HourClose): boolean {
+  return !failed_checks.includes("unique_ids");
 }

@@ -61,6 +61,15 @@ export interface Verification {
 
 export type HourVerification = Verification & EventFindings;
 
+/** One tenant's part of a revision of an hour. */
+export type TenantHourCheck = Pick<Verification, "rows_match" | "chain_matches" | "keys"> &
+  EventFindings & {
+    /** The tenant's usage: from its events, or from the hour's rows if events were not added up. */
+    readonly usage: readonly UsageRow[];
+    /** Its usage is that of its events, and that is vouched for by the chain. */
+    readonly is_sound: boolean;
+  };
+
 export interface Recomputed {
   readonly audit: Pick<HourAudit, "unique_ids" | "voided">;
   readonly from_events: readonly UsageRow[];
@@ -76,12 +85,23 @@ export function verifyRevision(
   const { unique_ids, voided } = audit;
   const events = contentText({ hour: close.hour, unique_ids, voided, rows: from_events });
   return {
+    ...verifyClose(close, from_rows, hash),
+    events_match: hash(events) === close.content_hash,
+    keys: keyDifferences(from_rows, from_events),
+  };
+}
+
+/** A close and its rows by themselves, without the events. */
+export function verifyClose(
+  close: HourClose,
+  rows: readonly UsageRow[],
+  hash: (text: string) => string,
+): Omit<Verification, "events_match" | "keys"> {
+  return {
     revision: close.revision,
     content_hash: close.content_hash,
-    events_match: hash(events) === close.content_hash,
-    rows_match: hash(contentText({ ...close, rows: from_rows })) === close.content_hash,
+    rows_match: hash(contentText({ ...close, rows })) === close.content_hash,
     chain_matches: hash(chainText(close)) === close.chain_hash,
-    keys: keyDifferences(from_rows, from_events),
   };
 }
 
@@ -120,14 +140,25 @@ const KEYS_MAX = 100;
 
 /** As plain JSON values, large integers as texts. */
 export function verificationJson(hour: Hour, verified: HourVerification) {
-  const { events_match, rows_match, chain_matches, keys, events, batches } = verified;
+  const { events_match, rows_match, chain_matches } = verified;
+  const matches = events_match && rows_match && chain_matches;
+  return { hour: formatHour(hour), ...verified, matches, ...findingsJson(verified) };
+}
+
+/** What is not as it was counted, as plain JSON values. */
+export function findingsJson({
+  keys,
+  events,
+  more_events,
+  batches,
+  more_batches,
+}: Pick<Verification, "keys"> & EventFindings) {
   return {
-    hour: formatHour(hour),
-    ...verified,
-    matches: events_match && rows_match && chain_matches,
     keys: keys.slice(0, KEYS_MAX).map((key) => ({ ...key, differences: [...key.differences] })),
     more_keys: Math.max(0, keys.length - KEYS_MAX),
     events: events.map((event) => ({ ...event, kafka_offset: String(event.kafka_offset) })),
+    more_events,
+    more_batches,
     batches: batches.map((batch) => ({
       ...batch,
       first_offset: String(batch.first_offset),

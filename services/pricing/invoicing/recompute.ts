@@ -1,9 +1,11 @@
 import type { Invoice } from "../../domain/pricing/invoice/invoice.ts";
 import { drawnBefore, type Settled, settle } from "../../domain/pricing/settlement/settle.ts";
+import type { TenantHour } from "../../domain/pricing/settlement/statement.ts";
+import type { PublishedBook } from "../../domain/pricing/settlement/terms.ts";
 import { publishedBooks } from "../books.ts";
 import { invoicesOf, type StoredInvoice } from "../invoices.ts";
 import type { ChargedHour } from "../ports.ts";
-import { contractIn } from "./basis.ts";
+import { contractIn, type InvoiceBasis } from "./basis.ts";
 import type { Invoicing } from "./settle-tenant.ts";
 
 export interface Recomputed {
@@ -15,27 +17,46 @@ export interface Recomputed {
 }
 
 /** Settles once more from exactly what an invoice rests on: it must come to the same, whatever has happened since. */
-export async function recompute(pricing: Invoicing, { invoice, basis }: StoredInvoice): Promise<Recomputed> {
-  const { tenant_id } = invoice;
+export async function recompute(pricing: Invoicing, stored: StoredInvoice): Promise<Recomputed> {
+  const { tenant_id } = stored.invoice;
   const [books, { invoices }, hours] = await Promise.all([
     publishedBooks(pricing),
     invoicesOf(pricing.documents, tenant_id),
-    pricing.charges.hours(tenant_id, basis.rests_on),
+    pricing.charges.hours(tenant_id, stored.basis.rests_on),
   ]);
-  const byId = new Map(invoices.map((it) => [it.invoice.invoice_id, it.invoice]));
-  const earlier = basis.earlier.map(({ invoice_id, state }) => {
-    const found = byId.get(invoice_id);
-    if (found === undefined) throw new Error(`invoice ${invoice_id} is not there any more`);
-    return { ...found, state };
-  });
-  const periods = basis.periods.map(({ from, to }) => ({ from, to }));
-  const settled = settle({
-    ...contractIn(invoice, basis, books),
+  const earlier = earlierOf(stored.basis, invoices);
+  if (earlier.length < stored.basis.earlier.length) {
+    throw new Error(`an invoice before ${stored.invoice.invoice_id} is not there any more`);
+  }
+  return { settled: settleAgain(pricing, stored, { books, hours, earlier }), hours, earlier };
+}
+
+/** The same from hours that were computed anew, and from as much as is there of books and earlier invoices. */
+export function settleAgain(
+  { hash }: Pick<Invoicing, "hash">,
+  { invoice, basis }: StoredInvoice,
+  from: {
+    readonly books: readonly PublishedBook[];
+    readonly hours: readonly TenantHour[];
+    readonly earlier: readonly Invoice[];
+  },
+): Settled {
+  const periods = basis.periods.map((period) => ({ from: period.from, to: period.to }));
+  return settle({
+    ...contractIn(invoice, basis, from.books),
     periods,
-    hours,
-    opening: drawnBefore(earlier, periods[0]?.from ?? 0),
-    invoices: earlier,
-    hash: pricing.hash,
+    hours: from.hours,
+    opening: drawnBefore(from.earlier, periods[0]?.from ?? 0),
+    invoices: from.earlier,
+    hash,
   });
-  return { settled, hours, earlier };
+}
+
+/** Invoices before one, in the state that they were in then; without those that are gone. */
+export function earlierOf({ earlier }: InvoiceBasis, issued: readonly StoredInvoice[]): Invoice[] {
+  const byId = new Map(issued.map(({ invoice }) => [invoice.invoice_id, invoice]));
+  return earlier.flatMap(({ invoice_id, state }) => {
+    const found = byId.get(invoice_id);
+    return found === undefined ? [] : [{ ...found, state }];
+  });
 }

@@ -15,7 +15,9 @@ import { finalisePeriod, type Outcome } from "../invoicing/finalise.ts";
 import { invoicePage } from "../invoicing/page.ts";
 import { periodFrom, settleTenant } from "../invoicing/settle-tenant.ts";
 import { shownCreditNote, shownDraft, shownInvoice, shownSummary } from "../invoicing/shown.ts";
+import { shownVerification } from "../invoicing/shown-verification.ts";
 import { everyTenant } from "../invoicing/tenants.ts";
+import { verifyInvoice } from "../invoicing/verify.ts";
 import { voidByCreditNote } from "../invoicing/void.ts";
 import { once } from "../once.ts";
 import { hourIn, pageOf } from "../paging.ts";
@@ -34,6 +36,7 @@ import {
   ListQuery,
   VoidInvoiceBody,
 } from "./invoice-schemas.ts";
+import { DepthQuery, InvoiceVerificationShape } from "./verification-schemas.ts";
 
 const PLACE = [/^[1-9][0-9]{0,9}$/];
 const WAITING_MAX = 100;
@@ -45,6 +48,7 @@ export function invoiceRoutes(pricing: Pricing) {
     finaliseInvoices(pricing),
     listInvoices(pricing),
     getInvoice(pricing),
+    verifyStoredInvoice(pricing),
     voidInvoice(pricing),
   ];
 }
@@ -150,6 +154,25 @@ const getInvoice = ({ documents }: Pricing) =>
       if (format === "json") return { body: shownInvoice(stored), ...etag };
       const content = format === "csv" ? invoiceCsv(stored) : invoicePage(stored);
       return { content, format, file_name: `invoice-${number}.${format}`, ...etag };
+    },
+  });
+
+const verifyStoredInvoice = (pricing: Pricing) =>
+  route({
+    method: "GET",
+    path: "/v1/invoices/{invoice_id}/verify",
+    operation: "verifyInvoice",
+    summary:
+      "Computes an invoice again from its events, and says what differs: lines, charges, hours, keys, events",
+    scopes: EVERYBODY,
+    params: InvoiceParams,
+    query: DepthQuery,
+    reply: InvoiceVerificationShape,
+    async handle({ params: { invoice_id }, query: { depth = "events" }, caller }) {
+      const stored = await ownInvoice(pricing.documents, invoice_id, caller);
+      if (stored === null) return problem("API_NOT_FOUND");
+      const verified = await verifyInvoice(pricing, stored, depth);
+      return { body: shownVerification(stored, depth, verified) };
     },
   });
 

@@ -15,6 +15,11 @@ describe("understand", () => {
       entry: "services/settlement/main.ts",
       arguments: ["verify", "--hour", "2026-01-31T10:00Z"],
     });
+    expect(understand(["verify", "1234", "--json"])).toMatchObject({
+      kind: "run",
+      entry: "services/cli/api.ts",
+      arguments: ["verify", "1234", "--json"],
+    });
     expect(understand(["demo", "--json"])).toMatchObject({ kind: "run", arguments: ["--json"] });
   });
 
@@ -47,7 +52,11 @@ describe("understand", () => {
   );
 
   it("knows only processes that exist", () => {
-    const missing = Object.values(COMMANDS).filter(({ entry }) => !existsSync(entry));
+    const entries = Object.values(COMMANDS).flatMap(({ entry, entryOfNamed }) => [
+      entry,
+      entryOfNamed ?? entry,
+    ]);
+    const missing = entries.filter((entry) => !existsSync(entry));
     expect(missing).toEqual([]);
   });
 });

@@ -38,6 +38,9 @@ it.each([
   [["history", "x", "--json"], { kind: "history", id: "x", json: true }],
   [["void", "x", "--reason", " late "], { kind: "void", id: "x", reason: "late", json: false }],
   [["void", "x", "--reason", "  "], { kind: "fault", problem: "to void an event, say why with --reason" }],
+  [["verify", "x"], { kind: "verify", id: "x", depth: "events", json: false }],
+  [["verify", "x", "--depth", "lines"], { kind: "verify", id: "x", depth: "lines", json: false }],
+  [["verify", "x", "--depth", "deep"], { kind: "fault", problem: "--depth must be lines, charges, events" }],
   [["void"], { kind: "fault", problem: "void needs one id" }],
   [["burn", "x"], { kind: "fault", problem: 'there is no command "burn"' }],
 ])("understands %j", (argv, asked) => {
