@@ -78,7 +78,8 @@ export function deadExports(files: readonly SourceFile[]): string[] {
         .filter(({ name, isType }) => {
           const word = new RegExp(`(?<![\\w$])${escaped(name)}(?![\\w$])`, "g");
           const isUsedHere = isType && (code.match(word)?.length ?? 0) > 1;
-          return !isUsedHere && !sources.some((other) => other.path !== path && other.code.search(word) >= 0);
+          const isUsed = (code: string) => code.includes(name) && code.search(word) >= 0;
+          return !isUsedHere && !sources.some((other) => other.path !== path && isUsed(other.code));
         })
         .map(({ name }) => `${path} exports ${name}, which no other file uses`),
     );

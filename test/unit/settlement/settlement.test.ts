@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { ManualClock } from "../../../services/adapters/clock/manual.ts";
-import { hourEndMs } from "../../../services/domain/ledger/hour.ts";
+import { HOUR_MAX, hourEndMs } from "../../../services/domain/ledger/hour.ts";
 import { readCommand } from "../../../services/settlement/command.ts";
 import { readPriceBooks } from "../../../services/settlement/price-books.ts";
 import { billText, passText } from "../../../services/settlement/print.ts";
@@ -27,7 +27,7 @@ describe("the command line", () => {
       ["close", "--hour", "2026-11-23T10:00Z", "--reason", "r"],
       { kind: "close", request: { through: 0, again: TEN, reason: "r" }, json: false },
     ],
-    [["bill", "--from", "2026-11-23T10:00Z"], { kind: "bill", from: TEN, to: 4_294_965_600, json: false }],
+    [["bill", "--from", "2026-11-23T10:00Z"], { kind: "bill", from: TEN, to: HOUR_MAX, json: false }],
     [["verify", "--hour", "2026-11-23T10:00Z"], { kind: "verify", hour: TEN, revision: 0, json: false }],
   ])("%j", (argv, command) => {
     expect(readCommand(argv)).toEqual(command);
