@@ -1,0 +1,105 @@
+// Alerts as they are raised in earnest: by the jobs' own process, with a secret from a file, at its first turn.
+import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it, onTestFinished } from "vitest";
+import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/pricing-books.ts";
+import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/pricing-documents.ts";
+import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
+import { systemClock } from "../../services/adapters/clock/clock.ts";
+import { NODE_FLAGS } from "../../services/adapters/lifecycle/node-flags.ts";
+import { HOUR_S, hourOf } from "../../services/domain/ledger/hour.ts";
+import { ClickHouseLedger } from "../../services/pricing/ledger.ts";
+import { post } from "../support/contracts.ts";
+import { eventually } from "../support/eventually.ts";
+import { testApi } from "../support/pricing-api.ts";
+import { startReceiver } from "../support/receiver.ts";
+import { pass, settlementOver, sha256 } from "../support/settlement.ts";
+import { freshDatabase, sharedStack, type TestDatabase } from "../support/stack.ts";
+import { appendBatch, batch } from "../support/usage-log.ts";
+
+function jobs(database: TestDatabase, more: Record<string, string>) {
+  const { kafkaBrokers, clickhouseUrl, users } = sharedStack();
+  const env = {
+    PATH: process.env["PATH"] ?? "",
+    METERHOUSE_KAFKA_BROKERS: kafkaBrokers.join(),
+    METERHOUSE_TOPIC: `events-${randomUUID()}`,
+    METERHOUSE_CLICKHOUSE_URL: clickhouseUrl,
+    METERHOUSE_CLICKHOUSE_DATABASE: database.name,
+    METERHOUSE_CLICKHOUSE_USER: users.jobs.user,
+    METERHOUSE_CLICKHOUSE_PASSWORD: users.jobs.password,
+    METERHOUSE_RETENTION_PASSWORD: users.retention.password,
+    METERHOUSE_METRICS_PORT: "0",
+    METERHOUSE_WEBHOOK_PRIVATE: "true",
+    ...more,
+  };
+  const child = spawn(process.execPath, [...NODE_FLAGS, "services/pricing/main.ts", "jobs"], {
+    env,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const said: string[] = [];
+  child.stderr.on("data", (part) => said.push(String(part)));
+  return { child, said };
+}
+
+async function open() {
+  const database = await freshDatabase();
+  onTestFinished(() => database.drop());
+  const clickhouse = database.open("pricing");
+  await pass(settlementOver(new ClickHouseSettlementStore(database.open("settlement"), database.name)));
+  const store = new ClickHouseSettlementStore(clickhouse, database.name);
+  const api = await testApi({
+    documents: new ClickHousePricingDocuments(clickhouse, database.name, "api", systemClock),
+    books: new ClickHousePricingBooks(clickhouse, database.name, "api", systemClock),
+    ledger: new ClickHouseLedger(clickhouse, store, sha256),
+    clock: systemClock,
+  });
+  return { database, api };
+}
+
+it("an alert and its webhook", async () => {
+  const { database, api } = await open();
+  const receiver = await startReceiver(200);
+  await post(api, "/v1/tenants", { tenant_id: "tenant-01", name: "One", currency: "USD" });
+  const budget = { tenant_id: "tenant-01", name: "now", period: "month", amount: "0.01" };
+  const made = { ...budget, thresholds_percent: [100], webhook_url: receiver.url };
+  expect((await post(api, "/v1/budgets", made)).status).toBe(201);
+  const now = Date.now();
+  const event = { id: "a", hour: hourOf(now), gpu_time_ns: BigInt(HOUR_S) * 1_000_000_000n };
+  await appendBatch(
+    database.open("processor"),
+    batch(0, 0, [event]),
+    new Date(now).toISOString().slice(0, 10),
+  );
+
+  const folder = await mkdtemp(join(tmpdir(), "meterhouse-secret-"));
+  const file = join(folder, "webhook");
+  await writeFile(file, `whsec_${Buffer.alloc(32, 7).toString("base64")}\n`);
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const { child, said } = jobs(database, { METERHOUSE_WEBHOOK_SECRET_FILE: file });
+  try {
+    const run = await eventually("the job's run", async () =>
+      child.exitCode === null
+        ? ((await api.pricing.documents.newest("job_run", "alerts")) ?? undefined)
+        : Promise.reject(new Error(said.join(""))),
+    );
+    expect(run.content).toMatchObject({ outcome: "1 alerts raised; 1 delivered, 0 waiting, 0 given up" });
+    expect(receiver.received).toHaveLength(1);
+    expect(said.join("")).not.toContain("whsec_");
+  } finally {
+    const ended = once(child, "exit");
+    child.kill("SIGTERM");
+    expect(await ended).toEqual([0, null]);
+  }
+});
+
+it("a weak secret is refused before anything starts", async () => {
+  const { database } = await open();
+  const { child, said } = jobs(database, { METERHOUSE_WEBHOOK_SECRET: "letmein" });
+  expect(await once(child, "close")).toEqual([2, null]);
+  expect(said.join("")).toContain("METERHOUSE_WEBHOOK_SECRET must be whsec_");
+  expect(said.join("")).not.toContain("letmein");
+});
