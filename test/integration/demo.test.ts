@@ -37,6 +37,17 @@ async function runDemo(...args: string[]): Promise<{ account: Account; output: s
 const sum = (values: (number | string | undefined)[]): bigint =>
   values.reduce<bigint>((total, value) => total + BigInt(value ?? 0), 0n);
 
+/** Invoices, an adjustment for what came late, an invoice that verifies, and the event that was tampered with, by name. */
+function expectInvoices(output: string): void {
+  expect(output).toContain("16 invoices are finalised, numbers 1 to 16, 0 lines of them adjustments");
+  expect(output).toMatch(/invoices are finalised, numbers 17 to \d+, [1-9]\d* lines of them adjustments/);
+  expect(output).toMatch(/^ {4}corrects line [0-9a-f]{64} of [0-9a-f]{64}/m);
+  expect(output).toMatch(/^invoice 2 of tenant-01 matches/m);
+  const [, event_id = ""] = /somebody adds a second to event ([0-9a-f]{32})/.exec(output) ?? [];
+  const [, differences = ""] = /^invoice 2 of tenant-01 DIFFERS.*\n((?: {2}.*\n)+)/m.exec(output) ?? [];
+  expect(differences.match(/event [0-9a-f]{32} is changed/g)).toEqual([`event ${event_id} is changed`]);
+}
+
 describe("the demo", () => {
   test("balances, bills every tenant, and comes out the same with the processor killed three times", {
     timeout: 240_000,
@@ -59,12 +70,17 @@ describe("the demo", () => {
     expect(account.tenants_billed).toBe(16);
     expect(account.currency).toBe("USD");
     expect(output).toMatch(/revised .* revision 2/);
-    const shown = /^The account\n(?: {2}.*\n)+/m.exec(output)?.[0];
-    expect(readFileSync(`${PROJECT_ROOT}README.md`, "utf8")).toContain(shown);
+    expectInvoices(output);
+    const readme = readFileSync(`${PROJECT_ROOT}README.md`, "utf8");
+    expect(readme).toContain(/^The account\n(?: {2}.*\n)+/m.exec(output)?.[0]);
+    expect(readme).toContain(
+      /^Invoice 2 of .*\n(?<lines>(?: {2}.*\n)+Total: .*\n)/m.exec(output)?.groups?.["lines"],
+    );
 
     const { account: killed, output: killedOutput } = await runDemo("--kills", "3");
     expect(killedOutput.match(/killed the processor/g)).toHaveLength(3);
     expect({ ...killed, seconds: 0 }).toEqual({ ...account, seconds: 0 });
+    expectInvoices(killedOutput);
   });
 
   test("says what an argument should be", async () => {

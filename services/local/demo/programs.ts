@@ -54,16 +54,26 @@ export async function runProbe(args: readonly string[], onProgress: (line: strin
   return finish("gpu-probe", child, onProgress);
 }
 
-/** Runs one of our entry points to its end; answers its standard output. */
-export async function runOnce(entry: string, args: readonly string[], env: Environment): Promise<string> {
+/** Runs one of our entry points to its end; answers its standard output. `accepted` exit codes are no failure. */
+export async function runOnce(
+  entry: string,
+  args: readonly string[],
+  env: Environment,
+  accepted: readonly number[] = [0],
+): Promise<string> {
   const child = spawn(process.execPath, [...NODE_FLAGS, `${PROJECT_ROOT}${entry}`, ...args], {
     env: { ...environment(), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  return finish(entry, child, () => undefined);
+  return finish(entry, child, () => undefined, accepted);
 }
 
-async function finish(name: string, child: ChildProcess, onLine: (line: string) => void): Promise<string> {
+async function finish(
+  name: string,
+  child: ChildProcess,
+  onLine: (line: string) => void,
+  accepted: readonly number[] = [0],
+): Promise<string> {
   const kill = (): void => void child.kill("SIGKILL");
   process.once("exit", kill);
   let output = "";
@@ -77,6 +87,7 @@ async function finish(name: string, child: ChildProcess, onLine: (line: string) 
   });
   const [code] = (await once(child, "close")) as [number | null];
   process.off("exit", kill);
-  if (code !== 0) throw new LocalFailure(`${name} ended with ${code}:\n${errors}${output}`);
+  if (code === null || !accepted.includes(code))
+    throw new LocalFailure(`${name} ended with ${code}:\n${errors}${output}`);
   return output;
 }

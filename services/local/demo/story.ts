@@ -15,8 +15,10 @@ import { formatHour } from "../../domain/ledger/hour.ts";
 import { PROBE_FOLDER, PROJECT_ROOT } from "../paths.ts";
 import type { Stack } from "../stack.ts";
 import { type Account, faultsOf, readAccount } from "./account.ts";
+import { Billing, PLANNED } from "./billing.ts";
 import { disturbanceOf } from "./disturb.ts";
 import { type Environment, runOnce, runProbe, Service } from "./programs.ts";
+import { tamper } from "./tamper.ts";
 
 export interface StoryOptions {
   readonly stack: Stack;
@@ -39,7 +41,7 @@ const RECORD_BYTES_MAX = 4 * 2 ** 20;
 const LATE = 7;
 const POLL_MS = 50;
 const TRACE = join(PROBE_FOLDER, "traces/h100-serving-trace.jsonl.gz");
-const PRICE_BOOK = join(PROJECT_ROOT, "services/settlement/price-books/2026-h100.json");
+const PRICE_BOOK = join(PROJECT_ROOT, "services/local/demo/price-book.json");
 
 export async function tell(options: StoryOptions): Promise<Account> {
   const { stack, boundary, say, log } = options;
@@ -52,6 +54,7 @@ export async function tell(options: StoryOptions): Promise<Account> {
   const reader = openClickHouse({ url: stack.clickhouseUrl, database: DATABASE, ...stack.users.reader });
   const processor = new Processor(processorEnvironment(stack));
   const wal = await mkdtemp(join(tmpdir(), "meterhouse-wal-"));
+  let billing: Billing | undefined;
   try {
     const applied = await migrate(owner, join(PROJECT_ROOT, "clickhouse/migrations"));
     say(`ClickHouse has its tables (${applied.length} migrations applied)`);
@@ -75,20 +78,48 @@ export async function tell(options: StoryOptions): Promise<Account> {
 
     const through = formatHour(boundary);
     const settlement = settlementEnvironment(stack);
-    say(await runOnce("services/settlement/main.ts", ["close", "--through", through], settlement));
+    const closeHours = async () =>
+      say(await runOnce("services/settlement/main.ts", ["close", "--through", through], settlement));
+    await closeHours();
+    billing = await Billing.open(pricingEnvironment(stack), boundary, say);
+    await billing.agree();
+    const invoices = await billing.invoice();
+
     await runProbe(["publish", wal, "--brokers", brokers, "--topic", TOPIC], () => undefined);
-    say(`the network is back: ${LATE} records come late, for hours that are closed`);
+    say(`the network is back: ${LATE} records come late, for hours that are closed and invoiced`);
     await processor.catchUp({ kafka, reader, kills: 0, say });
-    say(await runOnce("services/settlement/main.ts", ["close", "--through", through], settlement));
+    await closeHours();
+    const adjusted = await billing.invoice();
     say(await runOnce("services/settlement/main.ts", ["bill"], settlement));
+    await showAndVerify(billing, owner, { invoices, adjusted, say });
     const account = await readAccount(reader);
     const faults = faultsOf(account);
     if (faults.length > 0) throw new Error(`the account does not balance: ${faults.join("; ")}`);
     return account;
   } finally {
     await processor.end();
+    await billing?.close();
     await Promise.all([owner.close(), reader.close(), rm(wal, { recursive: true })]);
   }
+}
+
+interface Invoices {
+  /** By tenant. */
+  readonly invoices: ReadonlyMap<string, string>;
+  readonly adjusted: ReadonlyMap<string, string>;
+  readonly say: (line: string) => void;
+}
+
+/** An invoice and an adjustment as people read them; both checked against the events, and again with an event tampered with. */
+async function showAndVerify(billing: Billing, owner: ClickHouse, { invoices, adjusted, say }: Invoices) {
+  const invoice = invoices.get(PLANNED) ?? "";
+  const [adjustment = ""] = adjusted.values();
+  for (const shown of [invoice, adjustment]) say(`${await billing.show(shown)}\n`);
+  say(await billing.verify(invoice));
+  const { event_id, undo } = await tamper(owner, PLANNED);
+  say(`somebody adds a second to event ${event_id} in ClickHouse`);
+  say(await billing.verify(invoice));
+  await undo();
 }
 
 async function replay(wal: string, boundary: number, say: (line: string) => void): Promise<void> {
@@ -191,6 +222,13 @@ const settlementEnvironment = (stack: Stack): Environment => ({
   METERHOUSE_CLICKHOUSE_USER: stack.users.settlement.user,
   METERHOUSE_CLICKHOUSE_PASSWORD: stack.users.settlement.password,
   METERHOUSE_PRICE_BOOKS: PRICE_BOOK,
+});
+
+const pricingEnvironment = (stack: Stack): Environment => ({
+  ...commonEnvironment(stack),
+  METERHOUSE_CLICKHOUSE_USER: stack.users.pricing.user,
+  METERHOUSE_CLICKHOUSE_PASSWORD: stack.users.pricing.password,
+  METERHOUSE_INVOICE_SELLER: "GPU cloud of the demo",
 });
 
 const commonEnvironment = (stack: Stack): Environment => ({
