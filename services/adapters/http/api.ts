@@ -135,7 +135,7 @@ function answerReply(
 const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
 async function answerFile({ content, format, file_name }: FileReply, reply: FastifyReply) {
-  const kind = format === "html" ? "inline" : "attachment";
+  const kind = format === "html" || format === "json" ? "inline" : "attachment";
   const isText = MEDIA_TYPES[format].startsWith("text/");
   const body = typeof content === "string" || content instanceof Uint8Array ? content : await begun(content);
   return reply

@@ -41,7 +41,7 @@ export interface Reply<Body> {
   readonly isRevalidated?: boolean;
 }
 
-/** An answer in another format than JSON. */
+/** An answer that is written already, in any format of the route. */
 export interface FileReply extends Omit<Reply<never>, "body"> {
   /** In pieces if it may be large. */
   readonly content: string | Uint8Array | AsyncIterable<Uint8Array>;

@@ -1,5 +1,6 @@
+import type { Static } from "typebox";
 import { isProblem, problem } from "../../adapters/http/problem.ts";
-import { type Caller, route } from "../../adapters/http/route.ts";
+import { type Caller, type Format, route } from "../../adapters/http/route.ts";
 import { formatHour } from "../../domain/ledger/hour.ts";
 import type { Pricing } from "../app.ts";
 import {
@@ -10,8 +11,10 @@ import {
   summaryOf,
   voidedAmong,
 } from "../invoices.ts";
+import { Batches } from "../invoicing/batches.ts";
 import { invoiceCsv } from "../invoicing/csv.ts";
 import { finalisePeriod, type Outcome } from "../invoicing/finalise.ts";
+import { KeptAnswers } from "../invoicing/kept.ts";
 import { invoicePage } from "../invoicing/page.ts";
 import { periodFrom, settleTenant } from "../invoicing/settle-tenant.ts";
 import { shownCreditNote, shownDraft, shownInvoice, shownSummary } from "../invoicing/shown.ts";
@@ -134,8 +137,10 @@ const listInvoices = ({ documents }: Pricing) =>
     },
   });
 
-const getInvoice = ({ documents }: Pricing) =>
-  route({
+const getInvoice = ({ documents }: Pricing) => {
+  const kept = new KeptAnswers<KeptInvoice>(KEPT_BYTES_MAX);
+  const voids = new Batches((ids) => voidedAmong(documents, ids));
+  return route({
     method: "GET",
     path: "/v1/invoices/{invoice_id}",
     operation: "getInvoice",
@@ -146,16 +151,50 @@ const getInvoice = ({ documents }: Pricing) =>
     reply: InvoiceShape,
     formats: ["csv", "html"],
     async handle({ params: { invoice_id }, caller, format }) {
-      const stored = await ownInvoice(documents, invoice_id, caller);
-      if (stored === null) return problem("API_NOT_FOUND");
-      const { state, number } = stored.invoice;
-      // An invoice never changes; that it is voided may still come.
-      const etag = { etag: `${stored.content_hash}-${state}-${format}`, isRevalidated: state !== "voided" };
-      if (format === "json") return { body: shownInvoice(stored), ...etag };
-      const content = format === "csv" ? invoiceCsv(stored) : invoicePage(stored);
-      return { content, format, file_name: `invoice-${number}.${format}`, ...etag };
+      // An invoice never changes; only whether it is voided has to be looked up.
+      const voided = await voids.has(invoice_id);
+      const key = `${invoice_id}-${voided ? "voided" : "finalised"}-${format}`;
+      const known = kept.get(key) ?? (await writtenInvoice(documents, invoice_id, format));
+      if (known === null || (caller.scope === "tenant" && caller.tenant_id !== known.tenant_id)) {
+        return problem("API_NOT_FOUND");
+      }
+      if (known.state === (voided ? "voided" : "finalised")) kept.keep(key, known);
+      const { content, file_name, etag, state } = known;
+      return { content, format, file_name, etag, isRevalidated: state !== "voided" };
     },
   });
+};
+
+interface KeptInvoice {
+  readonly tenant_id: string;
+  readonly state: string;
+  readonly content: Uint8Array;
+  readonly file_name: string;
+  readonly etag: string;
+}
+
+/** Of all invoices in memory. */
+const KEPT_BYTES_MAX = 64 * 1024 * 1024;
+
+async function writtenInvoice(
+  documents: Pricing["documents"],
+  invoice_id: string,
+  format: Format,
+): Promise<KeptInvoice | null> {
+  const stored = await findInvoice(documents, invoice_id);
+  if (stored === null) return null;
+  const { tenant_id, state, number } = stored.invoice;
+  const etag = `${stored.content_hash}-${state}-${format}`;
+  const file_name = `invoice-${number}.${format}`;
+  return { tenant_id, state, content: Buffer.from(written(stored, format)), file_name, etag };
+}
+
+function written(stored: StoredInvoice, format: Format): string {
+  if (format === "csv") return invoiceCsv(stored);
+  if (format === "html") return invoicePage(stored);
+  const shown: Static<typeof InvoiceShape> = shownInvoice(stored);
+  return JSON.stringify(shown);
+}
 
 const verifyStoredInvoice = (pricing: Pricing) =>
   route({

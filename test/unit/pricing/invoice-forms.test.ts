@@ -1,7 +1,9 @@
 // What can be done with an invoice: printed, read by a spreadsheet, split by project, opened line by line; and made by a clock.
 import { describe, expect, it } from "vitest";
 import { formatDecimal } from "../../../services/domain/pricing/money.ts";
+import { Batches } from "../../../services/pricing/invoicing/batches.ts";
 import { invoicePeriods } from "../../../services/pricing/invoicing/invoice-periods.ts";
+import { KeptAnswers } from "../../../services/pricing/invoicing/kept.ts";
 import { DECEMBER_FROM, type InvoicingApi, invoicingApi, NOVEMBER_FROM } from "../../support/invoicing.ts";
 import { decimal, hourAt } from "../../support/settling.ts";
 
@@ -121,6 +123,28 @@ describe("an invoice is shown", () => {
     expect((await ask("acme", { url, headers: known })).status).toBe(200);
   });
 
+  it("from memory once it was asked for, and still as voided as soon as it is", async () => {
+    const { use, invoice, ask, pricing } = await invoicingApi();
+    use("acme", 10, ONE_HOUR);
+    use("globex", 10, ONE_HOUR);
+    const { invoice_id } = await invoice(NOVEMBER_FROM);
+    const url = `/v1/invoices/${invoice_id}`;
+    const read: string[] = [];
+    const newest = pricing.documents.newest.bind(pricing.documents);
+    pricing.documents.newest = async (kind, id) => {
+      read.push(kind);
+      return newest(kind, id);
+    };
+    const first = await ask("acme", { url });
+    expect((await ask("operator", { url })).body).toEqual(first.body);
+    expect(read.filter((kind) => kind === "invoice").length).toBeLessThanOrEqual(1);
+    const other = await invoice(NOVEMBER_FROM, "globex");
+    await ask("operator", { url: `/v1/invoices/${other["invoice_id"]}` });
+    expect((await ask("acme", { url: `/v1/invoices/${other["invoice_id"]}` })).status).toBe(404);
+    await ask("operator", { method: "POST", url: `${url}/void`, payload: { reason: "again" } });
+    expect((await ask("acme", { url })).body).toMatchObject({ state: "voided", voided: { reason: "again" } });
+  });
+
   it("as a page with every text escaped, nothing loaded, and adjustments with what they correct", async () => {
     const { use, invoice, ask } = await invoicingApi({ seller: "Meter & <b>House</b>" });
     use("acme", 10, ONE_HOUR);
@@ -174,6 +198,43 @@ describe("an invoice is shown", () => {
     expect(rest).toEqual([""]);
     const split = await ask("acme", { url: `/v1/invoices/${invoice_id}/projects` });
     expect(split.body["projects"]).toEqual([{ project_id, total: "1.940000000000" }]);
+  });
+});
+
+describe("asking for many", () => {
+  it("is one question at a time, begun after whoever is in it came", async () => {
+    const questions: string[][] = [];
+    const answers: ((found: string[]) => void)[] = [];
+    const batches = new Batches(async (ids) => {
+      questions.push([...ids]);
+      return new Set(await new Promise<string[]>((resolve) => void answers.push(resolve)));
+    });
+    const first = batches.has("a");
+    await Promise.resolve();
+    const later = [batches.has("a"), batches.has("b"), batches.has("a")];
+    await new Promise(setImmediate);
+    expect(questions).toEqual([["a"]]);
+    answers[0]?.([]);
+    expect(await first).toBe(false);
+    await new Promise(setImmediate);
+    expect(questions).toEqual([["a"], ["a", "b"]]);
+    answers[1]?.(["a"]);
+    expect(await Promise.all(later)).toEqual([true, false, true]);
+  });
+});
+
+describe("answers that are kept", () => {
+  it("never have more bytes than they may; the least used go first", () => {
+    const kept = new KeptAnswers(10);
+    const keep = (key: string, length: number) => kept.keep(key, { content: new Uint8Array(length) });
+    keep("a", 4);
+    keep("b", 4);
+    kept.get("a");
+    keep("c", 4);
+    keep("d", 11);
+    expect(["a", "b", "c", "d"].filter((key) => kept.get(key) !== undefined)).toEqual(["a", "c"]);
+    keep("e", 10);
+    expect(["a", "c", "e"].filter((key) => kept.get(key) !== undefined)).toEqual(["e"]);
   });
 });
 
