@@ -87,9 +87,12 @@ describe("a command in the documents", () => {
 
   it("npm …: the script is there, and knows the options", () => {
     const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
+    const optionsOf = (path: string) =>
+      [...read(path).matchAll(/^ {4}(\w+): \{ type: /gm)].map(([, name]) => `--${name}`);
     const known: Record<string, readonly string[]> = {
       demo: flagsOf("demo"),
-      bench: [...read("bench/main.ts").matchAll(/^ {4}(\w+): \{ type: /gm)].map(([, name]) => `--${name}`),
+      bench: optionsOf("bench/main.ts"),
+      "bench:pricing": optionsOf("bench/pricing/main.ts"),
     };
     for (const { path, rest } of saying("npm", (it) => it !== "ci")) {
       const [, name = "", args = ""] = /^(?:run )?(\S+)(?: -- (.*))?$/.exec(rest) ?? [];
