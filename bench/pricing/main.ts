@@ -1,4 +1,4 @@
-// npm run bench:pricing [-- --json] [-- --rows N] [-- --events N] [-- --seconds N]: rating and settling a month, then the pricing service
+// npm run bench:pricing [-- --json] [-- --rows N] [-- --hours N] [-- --events N] [-- --seconds N]: rating and settling a month, then the pricing service
 // as it is shipped, over real hours and invoices, asked at a fixed rate; last what a tenant has used of a month of many events.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -15,11 +15,11 @@ import { fillMonth } from "./live.ts";
 import { type Latency, load } from "./load.ts";
 import { logMonth } from "./month.ts";
 
-const HOURS = 700;
 const TENANTS = 1_000;
 const INVOICES_PER_S = 200;
-const QUOTES_PER_S = 50;
-const LIVE_PER_S = 20;
+const QUOTES_PER_S = 200;
+/** Two cores answer about 20 a second: each opens every part of the month. */
+const LIVE_PER_S = 5;
 /** Asked beforehand, so that what is compiled and remembered in a running service is so here. */
 const WARM_UP_S = 3;
 const TENANT = "tenant-01";
@@ -28,7 +28,7 @@ const WORKLOAD = {
   tenant_id: TENANT,
   model: "synthetic-7b",
   gpu_model: "NVIDIA H100 80GB HBM3",
-  requests: 1_000,
+  requests: "1000",
   tokens_out: 200,
 };
 
@@ -36,11 +36,13 @@ const { values } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
     rows: { type: "string", default: "1000000" },
+    hours: { type: "string", default: "700" },
     events: { type: "string", default: "100000000" },
     seconds: { type: "string", default: "20" },
   },
 });
 const seconds = Number(values.seconds);
+const invoicedHours = Number(values.hours);
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 interface Rating {
@@ -52,6 +54,7 @@ interface Rating {
 
 say(`rating and settling ${Number(values.rows).toLocaleString("en")} rows of ${TENANTS} tenants`);
 const rating = await rate();
+say(`rated in ${rating.seconds.toFixed(1)} s, ${rating.rss_mib} MiB`);
 const stack = await startStack();
 try {
   const { migrate: owner } = stack.users;
@@ -59,7 +62,7 @@ try {
   await migrate(admin, new URL("../../clickhouse/migrations/", import.meta.url).pathname);
   const now = new Date(systemClock.nowMs());
   const monthStart: Hour = Date.UTC(now.getUTCFullYear(), now.getUTCMonth()) / 1000;
-  const period = { from: monthStart - HOURS * HOUR_S, to: monthStart };
+  const period = { from: monthStart - invoicedHours * HOUR_S, to: monthStart };
   await logMonth(stack, period, say);
 
   const env = pricingEnvironment();
@@ -83,7 +86,7 @@ try {
     body: { tenant_id: TENANT, period_from: formatHour(period.from), period_to: formatHour(period.to) },
   });
   const invoice_id = results[0]?.invoice?.invoice_id ?? "";
-  say(`an invoice over ${HOURS} hours, ${invoice_id}`);
+  say(`an invoice over ${invoicedHours} hours, ${invoice_id}`);
   const invoice = await measure("invoice", INVOICES_PER_S, () => ({
     url: `${url}/v1/invoices/${invoice_id}`,
     key,
