@@ -1,13 +1,12 @@
 import { problem } from "../../adapters/http/problem.ts";
 import { route } from "../../adapters/http/route.ts";
 import type { Pricing } from "../app.ts";
-import { type CreditNoteSummary, findCreditNote, numbered } from "../invoices.ts";
+import { type CreditNoteSummary, findCreditNote } from "../invoices.ts";
 import { creditNoteCsv } from "../invoicing/csv.ts";
 import { creditNotePage } from "../invoicing/page.ts";
 import { shownCreditNote } from "../invoicing/shown.ts";
-import { pageOf } from "../paging.ts";
 import { page } from "../schemas.ts";
-import { EVERYBODY, tenantFor } from "../tenants.ts";
+import { EVERYBODY } from "../tenants.ts";
 import {
   CreditNoteParams,
   CreditNoteShape,
@@ -15,15 +14,14 @@ import {
   FormatQuery,
   ListQuery,
 } from "./invoice-schemas.ts";
-
-const PLACE = [/^[1-9][0-9]{0,9}$/];
+import { numberedPage } from "./numbered-page.ts";
 
 /** What took invoices back. */
 export function creditNoteRoutes(pricing: Pricing) {
   return [listCreditNotes(pricing), getCreditNote(pricing)];
 }
 
-const listCreditNotes = ({ documents }: Pricing) =>
+const listCreditNotes = (pricing: Pricing) =>
   route({
     method: "GET",
     path: "/v1/credit-notes",
@@ -32,22 +30,8 @@ const listCreditNotes = ({ documents }: Pricing) =>
     scopes: EVERYBODY,
     query: ListQuery,
     reply: page(CreditNoteSummaryShape),
-    async handle({ query: asked, caller }) {
-      const tenant_id = tenantFor(caller, asked.tenant_id);
-      if (typeof tenant_id !== "string") return tenant_id;
-      const places = new Map<string, number>();
-      return pageOf(
-        asked,
-        PLACE,
-        async ([before], limit) => {
-          const place = before === undefined ? undefined : Number(before);
-          const found = await numbered<CreditNoteSummary>(documents, "credit_note", tenant_id, place, limit);
-          for (const it of found) places.set(it.summary.credit_note_id, it.place);
-          return found.map(({ summary }) => summary);
-        },
-        ({ credit_note_id }) => [String(places.get(credit_note_id))],
-      );
-    },
+    handle: (asked) =>
+      numberedPage(pricing, "credit_note", asked, async (found: readonly CreditNoteSummary[]) => [...found]),
   });
 
 const getCreditNote = ({ documents }: Pricing) =>

@@ -3,14 +3,7 @@ import { isProblem, problem } from "../../adapters/http/problem.ts";
 import { type Caller, type Format, route } from "../../adapters/http/route.ts";
 import { formatHour } from "../../domain/ledger/hour.ts";
 import type { Pricing } from "../app.ts";
-import {
-  findInvoice,
-  type InvoiceSummary,
-  numbered,
-  type StoredInvoice,
-  summaryOf,
-  voidedAmong,
-} from "../invoices.ts";
+import { findInvoice, type InvoiceSummary, type StoredInvoice, summaryOf, voidedAmong } from "../invoices.ts";
 import { Batches } from "../invoicing/batches.ts";
 import { invoiceCsv } from "../invoicing/csv.ts";
 import { finalisePeriod, type Outcome } from "../invoicing/finalise.ts";
@@ -23,7 +16,7 @@ import { everyTenant } from "../invoicing/tenants.ts";
 import { verifyInvoice } from "../invoicing/verify.ts";
 import { voidByCreditNote } from "../invoicing/void.ts";
 import { once } from "../once.ts";
-import { hourIn, pageOf } from "../paging.ts";
+import { hourIn } from "../paging.ts";
 import { page } from "../schemas.ts";
 import { EVERYBODY, OPERATORS, tenantFor } from "../tenants.ts";
 import {
@@ -39,9 +32,9 @@ import {
   ListQuery,
   VoidInvoiceBody,
 } from "./invoice-schemas.ts";
+import { numberedPage } from "./numbered-page.ts";
 import { DepthQuery, InvoiceVerificationShape } from "./verification-schemas.ts";
 
-const PLACE = [/^[1-9][0-9]{0,9}$/];
 const WAITING_MAX = 100;
 
 /** Invoices: computed as drafts, finalised with a number, voided by a credit note. */
@@ -106,7 +99,7 @@ const finaliseInvoices = (pricing: Pricing) =>
       }),
   });
 
-const listInvoices = ({ documents }: Pricing) =>
+const listInvoices = (pricing: Pricing) =>
   route({
     method: "GET",
     path: "/v1/invoices",
@@ -115,26 +108,12 @@ const listInvoices = ({ documents }: Pricing) =>
     scopes: EVERYBODY,
     query: ListQuery,
     reply: page(InvoiceSummaryShape),
-    async handle({ query: asked, caller }) {
-      const tenant_id = tenantFor(caller, asked.tenant_id);
-      if (typeof tenant_id !== "string") return tenant_id;
-      const places = new Map<string, number>();
-      return pageOf(
-        asked,
-        PLACE,
-        async ([before], limit) => {
-          const place = before === undefined ? undefined : Number(before);
-          const found = await numbered<InvoiceSummary>(documents, "invoice", tenant_id, place, limit);
-          for (const it of found) places.set(it.summary.invoice_id, it.place);
-          const voided = await voidedAmong(
-            documents,
-            found.map(({ summary }) => summary.invoice_id),
-          );
-          return found.map(({ summary }) => shownSummary(summary, voided.has(summary.invoice_id)));
-        },
-        ({ invoice_id }) => [String(places.get(invoice_id))],
-      );
-    },
+    handle: (asked) =>
+      numberedPage(pricing, "invoice", asked, async (found: readonly InvoiceSummary[]) => {
+        const ids = found.map(({ invoice_id }) => invoice_id);
+        const voided = await voidedAmong(pricing.documents, ids);
+        return found.map((summary) => shownSummary(summary, voided.has(summary.invoice_id)));
+      }),
   });
 
 const getInvoice = ({ documents }: Pricing) => {
