@@ -19,7 +19,7 @@ export default defineConfig({
         test: {
           name: "stack",
           include: ["test/{contract,integration,walkthrough}/**/*.test.ts"],
-          globalSetup: ["test/support/shared-stack.ts"],
+          globalSetup: ["test/support/stack/shared-stack.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

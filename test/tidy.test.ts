@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import { CONFIG_KEYS } from "../services/adapters/config/keys.ts";
 import { API_CODES } from "../services/adapters/http/problem.ts";
 import { METRICS } from "../services/adapters/metrics/names.ts";
+import { SETTLEMENT_FAULTS } from "../services/domain/billing/faults.ts";
+import { PRICE_BOOK_FAULTS } from "../services/domain/books/price-book-faults.ts";
 import { REJECT_CODES } from "../services/domain/event/codes.ts";
-import { PRICE_BOOK_FAULTS } from "../services/domain/pricing/price-book-faults.ts";
-import { SETTLEMENT_FAULTS } from "../services/domain/pricing/settlement/faults.ts";
 import * as checks from "./tidy/checks.ts";
 import { repositoryFiles } from "./tidy/source.ts";
 

@@ -1,7 +1,7 @@
 // A month in usage_log, made by INSERT … SELECT on the server, for the question of what a tenant has used so far.
 import { readFileSync } from "node:fs";
 import type { ClickHouse } from "../../services/adapters/clickhouse/client.ts";
-import type { Hour } from "../../services/domain/ledger/hour.ts";
+import type { Hour } from "../../services/domain/time/hour.ts";
 
 const PIECE = 5_000_000;
 const BATCH = 100_000;

@@ -6,8 +6,8 @@ import { parseArgs } from "node:util";
 import { migrate, openForMigration } from "../../services/adapters/clickhouse/migrate.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { environment } from "../../services/adapters/config/start.ts";
-import { pricingClient } from "../../services/adapters/http/client.ts";
-import { formatHour, HOUR_S, type Hour } from "../../services/domain/ledger/hour.ts";
+import { pricingClient } from "../../services/client/client.ts";
+import { formatHour, HOUR_S, type Hour } from "../../services/domain/time/hour.ts";
 import { runOnce, Service } from "../../services/local/demo/programs.ts";
 import { freePort } from "../../services/local/ports.ts";
 import { startStack } from "../../services/local/stack.ts";
@@ -68,14 +68,14 @@ try {
   const env = pricingEnvironment();
   const key = JSON.parse(
     await runOnce(
-      "services/pricing/main.ts",
+      "services/api/main.ts",
       ["key", "create", "--scope", "operator", "--name", "bench", "--json"],
       env,
     ),
   ).key as string;
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const service = new Service("pricing", "services/pricing/main.ts", {
+  const service = new Service("pricing", "services/api/main.ts", {
     ...env,
     METERHOUSE_API_PORT: String(port),
   });

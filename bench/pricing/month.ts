@@ -6,7 +6,7 @@ import { ensureTopic } from "../../services/adapters/kafka/admin.ts";
 import { openKafka } from "../../services/adapters/kafka/client.ts";
 import { openProducer } from "../../services/adapters/kafka/producer.ts";
 import { createLog } from "../../services/adapters/log/log.ts";
-import { formatHour, HOUR_S, type Hour } from "../../services/domain/ledger/hour.ts";
+import { formatHour, HOUR_S, type Hour } from "../../services/domain/time/hour.ts";
 import { runOnce, Service } from "../../services/local/demo/programs.ts";
 import type { Stack } from "../../services/local/stack.ts";
 import { record } from "../events.ts";

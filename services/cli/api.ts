@@ -2,7 +2,7 @@
 import { secret, url } from "../adapters/config/fields.ts";
 import { configOrExit } from "../adapters/config/start.ts";
 import { sha256 } from "../adapters/crypto/crypto.ts";
-import { ApiFailure, pricingClient } from "../adapters/http/client.ts";
+import { ApiFailure, pricingClient } from "../client/client.ts";
 import { type ApiCommand, readApiCommand } from "./api-command.ts";
 import { answerQuestion } from "./question.ts";
 import { verificationText } from "./verification-text.ts";

@@ -39,18 +39,18 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   pricing: {
     usage: "pricing",
     help: "Serve the API of prices, charges and corrections.",
-    entry: "services/pricing/main.ts",
+    entry: "services/api/main.ts",
   },
   jobs: {
     usage: "jobs",
     help: "Do the periodic work: retention and what else falls due. Start more than one, and one leads.",
-    entry: "services/pricing/main.ts",
+    entry: "services/api/main.ts",
     arguments: ["jobs"],
   },
   key: {
     usage: "key create --scope tenant|operator|admin [--tenant <id>] --name <text> [--json]",
     help: "Make an API key. It is shown once; only its hash is kept.",
-    entry: "services/pricing/main.ts",
+    entry: "services/api/main.ts",
     arguments: ["key"],
   },
   explain: {

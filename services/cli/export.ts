@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { secret, url } from "../adapters/config/fields.ts";
 import { configOrExit } from "../adapters/config/start.ts";
 import { writeWholeFile } from "../adapters/files/whole-file.ts";
-import { ApiFailure, pricingDownload } from "../adapters/http/client.ts";
+import { ApiFailure, pricingDownload } from "../client/client.ts";
 
 const FAULTY_EXIT = 2;
 const FORMATS = ["csv", "parquet"] as const;

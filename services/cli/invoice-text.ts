@@ -1,7 +1,7 @@
 // Invoices as texts for a terminal: each line as quantity x price = amount.
-import type { PricingOperations } from "../adapters/http/pricing-operations.ts";
-import { lineWords, moneyWords, shortDecimal, unitWords } from "../domain/pricing/invoice/words.ts";
-import { ONE, parseDecimal } from "../domain/pricing/money.ts";
+import type { PricingOperations } from "../client/pricing-operations.ts";
+import { lineWords, moneyWords, shortDecimal, unitWords } from "../domain/billing/line-texts.ts";
+import { ONE, parseDecimal } from "../domain/money/decimal.ts";
 
 type Reply<Name extends keyof PricingOperations> = PricingOperations[Name]["reply"];
 type Line = Reply<"getInvoice">["lines"][number];

@@ -3,7 +3,7 @@ import { text as textOf } from "node:stream/consumers";
 import { secret, url } from "../adapters/config/fields.ts";
 import { configOrExit } from "../adapters/config/start.ts";
 import { newId, sha256 } from "../adapters/crypto/crypto.ts";
-import { ApiFailure, pricingClient, pricingDownload } from "../adapters/http/client.ts";
+import { ApiFailure, pricingClient, pricingDownload } from "../client/client.ts";
 import { type InvoiceCommand, readInvoiceCommand } from "./invoice-command.ts";
 import { creditNoteText, draftText, invoiceText, listText, runText } from "./invoice-text.ts";
 

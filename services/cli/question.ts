@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { readJsonFile } from "../adapters/files/json-file.ts";
-import type { PricingClient } from "../adapters/http/client.ts";
-import type { PricingOperations } from "../adapters/http/pricing-operations.ts";
+import type { PricingClient } from "../client/client.ts";
+import type { PricingOperations } from "../client/pricing-operations.ts";
 
 /** What a command line asks about prices, as the API takes it. */
 export type Question =

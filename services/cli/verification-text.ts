@@ -1,4 +1,4 @@
-import type { PricingOperations } from "../adapters/http/pricing-operations.ts";
+import type { PricingOperations } from "../client/pricing-operations.ts";
 
 type Verified = PricingOperations["verifyInvoice"]["reply"];
 type Hour = Verified["hours"][number];

@@ -7,7 +7,7 @@ import type { Metrics } from "../adapters/metrics/metrics.ts";
 import { Block, type BlockLimits } from "../domain/block/block.ts";
 import type { Intake, LateRecord } from "../domain/block/intake.ts";
 import { type DedupeLimits, DedupeMemory } from "../domain/dedupe/memory.ts";
-import type { UsageLog } from "../domain/ledger/usage-log.ts";
+import type { UsageLog } from "../domain/ports/usage-log.ts";
 
 export interface StreamLimits extends BlockLimits, DedupeLimits {
   /** Longest time a record waits in a block, milliseconds. */

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { formatHour, HOUR_MAX, type Hour, parseHour } from "../domain/ledger/hour.ts";
+import { formatHour, HOUR_MAX, type Hour, parseHour } from "../domain/time/hour.ts";
 import type { PassRequest } from "./pipeline.ts";
 
 /** What the process is asked to do. */

@@ -1,11 +1,11 @@
 import type { Clock } from "../adapters/clock/clock.ts";
 import type { Log } from "../adapters/log/log.ts";
 import type { Metrics } from "../adapters/metrics/metrics.ts";
-import type { Hour } from "../domain/ledger/hour.ts";
-import type { HourClose } from "../domain/ledger/revision.ts";
-import type { HourRating } from "../domain/pricing/charges.ts";
-import type { PriceBook } from "../domain/pricing/price-book.ts";
-import type { LogTimes, SettlementStore } from "./ports.ts";
+import type { PriceBook } from "../domain/books/price-book.ts";
+import type { HourClose } from "../domain/closing/revision.ts";
+import type { LogTimes, SettlementStore } from "../domain/ports/settlement-store.ts";
+import type { HourRating } from "../domain/rating/charges.ts";
+import type { Hour } from "../domain/time/hour.ts";
 import { closeHours, reviseHours } from "./steps/close-hours.ts";
 import { findDueHours } from "./steps/find-hours.ts";
 import { publishBooks } from "./steps/publish-books.ts";

@@ -1,5 +1,5 @@
 import { readJsonFile } from "../adapters/files/json-file.ts";
-import { overlaps, type PriceBook, readPriceBook } from "../domain/pricing/price-book.ts";
+import { overlaps, type PriceBook, readPriceBook } from "../domain/books/price-book.ts";
 
 export interface PriceBooks {
   readonly books: readonly PriceBook[];

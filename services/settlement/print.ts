@@ -1,10 +1,10 @@
-import { formatHour, type Hour } from "../domain/ledger/hour.ts";
-import type { HourClose } from "../domain/ledger/revision.ts";
-import { USAGE_KEYS } from "../domain/ledger/usage.ts";
-import { type HourVerification, verificationJson } from "../domain/ledger/verification.ts";
-import { type BillLine, billJson, billsOf, formatBill } from "../domain/pricing/bill.ts";
-import type { HourRating } from "../domain/pricing/charges.ts";
-import { formatDecimal } from "../domain/pricing/money.ts";
+import { type BillLine, billJson, billsOf, formatBill } from "../domain/billing/bill.ts";
+import type { HourClose } from "../domain/closing/revision.ts";
+import { USAGE_KEYS } from "../domain/closing/usage.ts";
+import { type HourVerification, verificationJson } from "../domain/closing/verification.ts";
+import { formatDecimal } from "../domain/money/decimal.ts";
+import type { HourRating } from "../domain/rating/charges.ts";
+import { formatHour, type Hour } from "../domain/time/hour.ts";
 import type { PassResult } from "./pipeline.ts";
 
 type Settled = Extract<PassResult, { kind: "settled" }>;

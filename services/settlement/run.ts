@@ -1,5 +1,5 @@
 import { StaleLeaderError } from "../adapters/clickhouse/leader.ts";
-import type { Hour } from "../domain/ledger/hour.ts";
+import type { Hour } from "../domain/time/hour.ts";
 import { type PassRequest, type PassResult, type Settlement, settle } from "./pipeline.ts";
 import { span } from "./steps/rate-hours.ts";
 

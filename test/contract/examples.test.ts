@@ -13,8 +13,8 @@ import { recordOf } from "../../services/domain/block/record-run.ts";
 import { DedupeMemory } from "../../services/domain/dedupe/memory.ts";
 import { idTimeMs } from "../../services/domain/event/id.ts";
 import { PROJECT_ROOT } from "../../services/local/paths.ts";
-import { freshDatabase, type TestDatabase } from "../support/stack.ts";
-import { guardOf } from "../support/usage-logs.ts";
+import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
+import { guardOf } from "../support/stores/usage-logs.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 interface Example {

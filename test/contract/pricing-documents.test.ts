@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/pricing-documents.ts";
+import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/documents.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
-import type { Documents, NewDocument } from "../../services/pricing/ports.ts";
-import { MemoryDocuments } from "../support/memory-documents.ts";
-import { freshDatabase, type TestDatabase } from "../support/stack.ts";
+import type { Documents, NewDocument } from "../../services/domain/ports/pricing.ts";
+import { MemoryDocuments } from "../support/doubles/memory-documents.ts";
+import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
 
 const databases: TestDatabase[] = [];
 afterEach(async () => {

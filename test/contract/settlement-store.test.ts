@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { verifyHour } from "../../services/adapters/clickhouse/verify-hour.ts";
-import { ManualClock } from "../../services/adapters/clock/manual.ts";
-import { hourEndMs } from "../../services/domain/ledger/hour.ts";
-import { contentText } from "../../services/domain/ledger/revision.ts";
-import { ELEVEN, GRACE_MS, pass, settlementOver, sha256, TEN } from "../support/settlement.ts";
-import { dropStores, STORES } from "../support/settlement-stores.ts";
-import { batch } from "../support/usage-log.ts";
+import { verifyHour } from "../../services/billing/verification/verify-hour.ts";
+import { contentText } from "../../services/domain/closing/revision.ts";
+import { hourEndMs } from "../../services/domain/time/hour.ts";
+import { ManualClock } from "../support/doubles/manual-clock.ts";
+import { ELEVEN, GRACE_MS, pass, settlementOver, sha256, TEN } from "../support/flows/settlement-pass.ts";
+import { batch } from "../support/stores/logged-batches.ts";
+import { dropStores, STORES } from "../support/stores/settlement-stores.ts";
 
 afterEach(dropStores);
 

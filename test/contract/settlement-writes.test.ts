@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { StaleLeaderError } from "../../services/adapters/clickhouse/leader.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
-import { canonicalPriceBook } from "../../services/domain/pricing/price-book.ts";
+import { canonicalPriceBook } from "../../services/domain/books/price-book.ts";
 import { settle } from "../../services/settlement/pipeline.ts";
-import { demoBook, H100 } from "../support/pricing.ts";
-import { ELEVEN, pass, settlementOver, sha256, TEN } from "../support/settlement.ts";
-import { dropStores, STORES } from "../support/settlement-stores.ts";
-import { batch } from "../support/usage-log.ts";
+import { demoBook, H100 } from "../support/builders/price-books.ts";
+import { ELEVEN, pass, settlementOver, sha256, TEN } from "../support/flows/settlement-pass.ts";
+import { batch } from "../support/stores/logged-batches.ts";
+import { dropStores, STORES } from "../support/stores/settlement-stores.ts";
 
 afterEach(dropStores);
 

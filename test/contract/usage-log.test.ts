@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
-import type { KnownId, UsageLog } from "../../services/domain/ledger/usage-log.ts";
-import { encodeEvent, encodeVoid, makeEvent, uuidV7 } from "../support/events.ts";
-import { blockOf, dropUsageLogs, guardOf, USAGE_LOGS } from "../support/usage-logs.ts";
+import type { KnownId, UsageLog } from "../../services/domain/ports/usage-log.ts";
+import { encodeEvent, encodeVoid, makeEvent, uuidV7 } from "../support/builders/events.ts";
+import { blockOf, dropUsageLogs, guardOf, USAGE_LOGS } from "../support/stores/usage-logs.ts";
 
 const HOUR_MS = 3_600_000;
 const HOUR = Math.floor(Date.now() / HOUR_MS) - 2;

@@ -2,21 +2,21 @@
 // charges; one alert each, whose webhook arrives at last although its receiver fails twice and the process starts anew in between.
 import { createHmac } from "node:crypto";
 import { expect, it, onTestFinished } from "vitest";
-import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/pricing-books.ts";
-import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/pricing-documents.ts";
+import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
+import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/documents.ts";
+import { ClickHouseLedger } from "../../services/adapters/clickhouse/ledger.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
-import { ManualClock } from "../../services/adapters/clock/manual.ts";
-import { raiseAlerts } from "../../services/pricing/alerts.ts";
-import type { Pricing } from "../../services/pricing/app.ts";
-import { ClickHouseLedger } from "../../services/pricing/ledger.ts";
-import { alertDeps, WEBHOOK_KEY } from "../support/alerts.ts";
-import { post } from "../support/contracts.ts";
-import { testApi } from "../support/pricing-api.ts";
-import { startReceiver } from "../support/receiver.ts";
-import { ELEVEN, pass, settlementOver, sha256, TEN } from "../support/settlement.ts";
-import { freshDatabase } from "../support/stack.ts";
-import { appendBatch, batch } from "../support/usage-log.ts";
+import type { Pricing } from "../../services/api/app.ts";
+import { raiseAlerts } from "../../services/billing/budgets/alerts.ts";
+import { ManualClock } from "../support/doubles/manual-clock.ts";
+import { alertDeps, WEBHOOK_KEY } from "../support/flows/alerts.ts";
+import { post } from "../support/flows/contracts.ts";
+import { testApi } from "../support/flows/pricing-api.ts";
+import { ELEVEN, pass, settlementOver, sha256, TEN } from "../support/flows/settlement-pass.ts";
+import { freshDatabase } from "../support/stack/stack.ts";
+import { startReceiver } from "../support/stack/webhook-receiver.ts";
+import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 
 const HOUR_NS = 3_600_000_000_000n;
 /** An H100 for an hour with half its memory and half its power. */

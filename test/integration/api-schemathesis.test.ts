@@ -7,20 +7,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { openClickHouse } from "../../services/adapters/clickhouse/client.ts";
-import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/pricing-documents.ts";
+import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/documents.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
-import { ManualClock } from "../../services/adapters/clock/manual.ts";
-import { formatHour } from "../../services/domain/ledger/hour.ts";
+import { pricingDocument } from "../../services/api/app.ts";
+import { newKey } from "../../services/billing/access/keys.ts";
+import { formatHour } from "../../services/domain/time/hour.ts";
 import { PYTHON } from "../../services/local/paths.ts";
-import { pricingDocument } from "../../services/pricing/app.ts";
-import { newKey } from "../../services/pricing/keys.ts";
-import { encodeEvent, makeEvent } from "../support/events.ts";
-import type { Flow } from "../support/flow.ts";
-import { operationsOf } from "../support/fuzz.ts";
-import { startPricing } from "../support/pricing-process.ts";
-import { pass, settlementOver, sha256 } from "../support/settlement.ts";
-import { sharedFlow } from "../support/shared-flow.ts";
+import { encodeEvent, makeEvent } from "../support/builders/events.ts";
+import { operationsOf } from "../support/builders/fuzz.ts";
+import { ManualClock } from "../support/doubles/manual-clock.ts";
+import type { Flow } from "../support/flows/flow.ts";
+import { pass, settlementOver, sha256 } from "../support/flows/settlement-pass.ts";
+import { sharedFlow } from "../support/flows/shared-flow.ts";
+import { startPricing } from "../support/stack/pricing-process.ts";
 
 /** What a response must be, whatever the request was: described, of the described type and shape, and no 5xx. */
 const CHECKS = [

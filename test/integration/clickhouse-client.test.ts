@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ClickHouse, openClickHouse } from "../../services/adapters/clickhouse/client.ts";
-import { freshDatabase, type TestDatabase } from "../support/stack.ts";
+import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
 
 let database: TestDatabase;
 let processor: ClickHouse;

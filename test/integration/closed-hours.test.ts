@@ -2,13 +2,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { ClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
-import { verifyHour } from "../../services/adapters/clickhouse/verify-hour.ts";
-import { billsOf, formatBill } from "../../services/domain/pricing/bill.ts";
-import { formatDecimal } from "../../services/domain/pricing/money.ts";
+import { verifyHour } from "../../services/billing/verification/verify-hour.ts";
+import { billsOf, formatBill } from "../../services/domain/billing/bill.ts";
+import { formatDecimal } from "../../services/domain/money/decimal.ts";
 import { settle } from "../../services/settlement/pipeline.ts";
-import { ELEVEN, pass, settlementOver, sha256, TEN } from "../support/settlement.ts";
-import { freshDatabase, type TestDatabase } from "../support/stack.ts";
-import { appendBatch, batch } from "../support/usage-log.ts";
+import { ELEVEN, pass, settlementOver, sha256, TEN } from "../support/flows/settlement-pass.ts";
+import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
+import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 
 /** Long enough for a pass on a busy machine, and what the test waits for after the crash. */
 const LEASE_MS = 3_000;

@@ -1,13 +1,13 @@
 // The commands as they are typed, against the real broker and engine: each is a process of its own.
 import { once } from "node:events";
 import { expect, it, onTestFinished } from "vitest";
-import { formatHour, hourOf } from "../../services/domain/ledger/hour.ts";
+import { formatHour, hourOf } from "../../services/domain/time/hour.ts";
 import { freePort } from "../../services/local/ports.ts";
-import { encodeEvent, makeEvent } from "../support/events.ts";
-import { eventually } from "../support/eventually.ts";
-import type { Flow } from "../support/flow.ts";
-import { meterhouse, settingsOf, startMeterhouse } from "../support/meterhouse.ts";
-import { sharedFlow } from "../support/shared-flow.ts";
+import { encodeEvent, makeEvent } from "../support/builders/events.ts";
+import { eventually } from "../support/checks/eventually.ts";
+import type { Flow } from "../support/flows/flow.ts";
+import { sharedFlow } from "../support/flows/shared-flow.ts";
+import { meterhouse, settingsOf, startMeterhouse } from "../support/stack/meterhouse.ts";
 
 const HOUR = hourOf(Date.now()) - 7200;
 const hour = formatHour(HOUR);

@@ -1,17 +1,17 @@
 // What a tenant has agreed to, on the real engine: who has charges is a tenant, and documents guard one another.
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/pricing-books.ts";
-import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/pricing-documents.ts";
+import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
+import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/documents.ts";
+import { ClickHouseLedger } from "../../services/adapters/clickhouse/ledger.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
-import { contractOf } from "../../services/pricing/contracts.ts";
-import { ClickHouseLedger } from "../../services/pricing/ledger.ts";
-import { post } from "../support/contracts.ts";
-import { bookWithPlan } from "../support/plans.ts";
-import { type TestApi, testApi } from "../support/pricing-api.ts";
-import { pass, settlementOver, sha256, TEN } from "../support/settlement.ts";
-import { freshDatabase, type TestDatabase } from "../support/stack.ts";
-import { appendBatch, batch } from "../support/usage-log.ts";
+import { contractOf } from "../../services/billing/contracts/contracts.ts";
+import { bookWithPlan } from "../support/builders/plans.ts";
+import { post } from "../support/flows/contracts.ts";
+import { type TestApi, testApi } from "../support/flows/pricing-api.ts";
+import { pass, settlementOver, sha256, TEN } from "../support/flows/settlement-pass.ts";
+import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
+import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 
 let database: TestDatabase;
 let api: TestApi;

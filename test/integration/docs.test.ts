@@ -6,7 +6,7 @@ import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { COMMANDS } from "../../services/cli/commands.ts";
 import { PROJECT_ROOT, VIRTUAL_ENV } from "../../services/local/paths.ts";
-import { freshDatabase, type TestDatabase } from "../support/stack.ts";
+import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
 
 const PROBE = `${VIRTUAL_ENV}/bin/gpu-probe`;
 const TRACE = "gpu-probe/traces/h100-serving-trace.jsonl.gz";

@@ -1,19 +1,16 @@
 // FOCUS 1.2 of invoices: their rows add up to what is payable, and what was paid beforehand is spread over what it covers.
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { ClickHouse } from "../../services/adapters/clickhouse/client.ts";
-import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/pricing-documents.ts";
+import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/documents.ts";
+import { ClickHouseFocus } from "../../services/adapters/clickhouse/focus.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
-import { voidInvoice } from "../../services/domain/pricing/invoice/invoice.ts";
-import {
-  creditNoteDocument,
-  invoiceDocument,
-} from "../../services/domain/pricing/invoice/invoice-document.ts";
-import { formatDecimal } from "../../services/domain/pricing/money.ts";
-import { ClickHouseFocus } from "../../services/pricing/focus.ts";
-import { expectFocus } from "../support/focus.ts";
-import { goldenMonth } from "../support/golden-month.ts";
-import { DECEMBER, finalised, NOVEMBER, sha256, TENANT } from "../support/settling.ts";
-import { freshDatabase, type TestDatabase } from "../support/stack.ts";
+import { voidInvoice } from "../../services/domain/billing/invoice.ts";
+import { creditNoteDocument, invoiceDocument } from "../../services/domain/billing/invoice-document.ts";
+import { formatDecimal } from "../../services/domain/money/decimal.ts";
+import { goldenMonth } from "../support/builders/golden-month.ts";
+import { DECEMBER, finalised, NOVEMBER, sha256, TENANT } from "../support/builders/tenant-hours.ts";
+import { expectFocus } from "../support/checks/focus.ts";
+import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
 
 let database: TestDatabase;
 let admin: ClickHouse;

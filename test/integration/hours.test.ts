@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { expectAccount } from "../support/account.ts";
-import { encodeEvent, makeEvent } from "../support/events.ts";
-import { sharedFlow } from "../support/shared-flow.ts";
+import { encodeEvent, makeEvent } from "../support/builders/events.ts";
+import { expectAccount } from "../support/checks/account.ts";
+import { sharedFlow } from "../support/flows/shared-flow.ts";
 
 const HOUR_MS = 3_600_000;
 const HOUR_S = 3_600;

@@ -1,16 +1,16 @@
 // The index on the real engine: from committed charges to published points, and a late event to their next versions. By hand.
 import { expect, it, onTestFinished } from "vitest";
-import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/pricing-books.ts";
-import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/pricing-documents.ts";
+import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
+import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/documents.ts";
+import { ClickHouseHistory } from "../../services/adapters/clickhouse/history.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
-import { ManualClock } from "../../services/adapters/clock/manual.ts";
-import { ClickHouseHistory } from "../../services/pricing/history.ts";
-import { computeIndexPoints } from "../../services/pricing/index-points.ts";
-import { testApi } from "../support/pricing-api.ts";
-import { ELEVEN, pass, settlementOver, TEN } from "../support/settlement.ts";
-import { freshDatabase } from "../support/stack.ts";
-import { appendBatch, batch } from "../support/usage-log.ts";
+import { computeIndexPoints } from "../../services/billing/index/index-points.ts";
+import { ManualClock } from "../support/doubles/manual-clock.ts";
+import { testApi } from "../support/flows/pricing-api.ts";
+import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
+import { freshDatabase } from "../support/stack/stack.ts";
+import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 
 /** An hour at half the card's memory: 1.9375 at half its power, 2.125 at all of it. */
 const HALF = { gpu_time_ns: 3_600_000_000_000n, energy_uj: 1_260_000_000_000n };

@@ -2,18 +2,18 @@
 // numbers without gaps while two processes finalise at once.
 import { randomUUID } from "node:crypto";
 import { afterEach, expect, it } from "vitest";
+import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
+import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/documents.ts";
 import { LeaderBusyError, StaleLeaderError } from "../../services/adapters/clickhouse/leader.ts";
-import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/pricing-books.ts";
-import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/pricing-documents.ts";
+import { ClickHouseLedger } from "../../services/adapters/clickhouse/ledger.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
+import { ClickHouseTenantCharges } from "../../services/adapters/clickhouse/tenant-charges.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
-import { parseHour } from "../../services/domain/ledger/hour.ts";
-import { ClickHouseLedger } from "../../services/pricing/ledger.ts";
-import { ClickHouseTenantCharges } from "../../services/pricing/tenant-charges.ts";
-import { type TestApi, testApi } from "../support/pricing-api.ts";
-import { pass, settlementOver, sha256, TEN } from "../support/settlement.ts";
-import { freshDatabase, type TestDatabase } from "../support/stack.ts";
-import { appendBatch, batch } from "../support/usage-log.ts";
+import { parseHour } from "../../services/domain/time/hour.ts";
+import { type TestApi, testApi } from "../support/flows/pricing-api.ts";
+import { pass, settlementOver, sha256, TEN } from "../support/flows/settlement-pass.ts";
+import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
+import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 
 const NOVEMBER = "2026-11-01T00:00:00Z";
 const JANUARY_MS = (parseHour("2027-01-02T00:00:00Z") ?? 0) * 1000;

@@ -6,20 +6,20 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
-import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/pricing-books.ts";
-import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/pricing-documents.ts";
+import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
+import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/documents.ts";
+import { ClickHouseLedger } from "../../services/adapters/clickhouse/ledger.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { NODE_FLAGS } from "../../services/adapters/lifecycle/node-flags.ts";
-import { HOUR_S, hourOf } from "../../services/domain/ledger/hour.ts";
-import { ClickHouseLedger } from "../../services/pricing/ledger.ts";
-import { post } from "../support/contracts.ts";
-import { eventually } from "../support/eventually.ts";
-import { testApi } from "../support/pricing-api.ts";
-import { startReceiver } from "../support/receiver.ts";
-import { pass, settlementOver, sha256 } from "../support/settlement.ts";
-import { freshDatabase, sharedStack, type TestDatabase } from "../support/stack.ts";
-import { appendBatch, batch } from "../support/usage-log.ts";
+import { HOUR_S, hourOf } from "../../services/domain/time/hour.ts";
+import { eventually } from "../support/checks/eventually.ts";
+import { post } from "../support/flows/contracts.ts";
+import { testApi } from "../support/flows/pricing-api.ts";
+import { pass, settlementOver, sha256 } from "../support/flows/settlement-pass.ts";
+import { freshDatabase, sharedStack, type TestDatabase } from "../support/stack/stack.ts";
+import { startReceiver } from "../support/stack/webhook-receiver.ts";
+import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 
 function jobs(database: TestDatabase, more: Record<string, string>) {
   const { kafkaBrokers, clickhouseUrl, users } = sharedStack();
@@ -36,7 +36,7 @@ function jobs(database: TestDatabase, more: Record<string, string>) {
     METERHOUSE_WEBHOOK_PRIVATE: "true",
     ...more,
   };
-  const child = spawn(process.execPath, [...NODE_FLAGS, "services/pricing/main.ts", "jobs"], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, "services/api/main.ts", "jobs"], {
     env,
     stdio: ["ignore", "ignore", "pipe"],
   });

@@ -10,9 +10,9 @@ import { openClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { NODE_FLAGS } from "../../services/adapters/lifecycle/node-flags.ts";
 import type { Role } from "../../services/local/roles.ts";
-import { pass, settlementOver } from "../support/settlement.ts";
-import { sharedFlow } from "../support/shared-flow.ts";
-import { appendBatch, batch } from "../support/usage-log.ts";
+import { pass, settlementOver } from "../support/flows/settlement-pass.ts";
+import { sharedFlow } from "../support/flows/shared-flow.ts";
+import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -22,7 +22,7 @@ interface Said {
 
 /** A process of the jobs, with what it says. */
 function startJobs(env: Record<string, string>) {
-  const child = spawn(process.execPath, [...NODE_FLAGS, "services/pricing/main.ts", "jobs"], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, "services/api/main.ts", "jobs"], {
     env: { PATH: process.env["PATH"] ?? "", METERHOUSE_METRICS_PORT: "0", ...env },
     stdio: ["ignore", "ignore", "pipe"],
   });

@@ -3,11 +3,11 @@ import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import { openClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { migrate } from "../../services/adapters/clickhouse/migrate.ts";
 import { type Stack, startStack } from "../../services/local/stack.ts";
-import { expectAccount, expectOnePartPerBatch, fingerprint } from "../support/account.ts";
-import { Feed } from "../support/feed.ts";
-import { Flow } from "../support/flow.ts";
-import { killProcessors } from "../support/processor.ts";
-import { MIGRATIONS } from "../support/stack.ts";
+import { expectAccount, expectOnePartPerBatch, fingerprint } from "../support/checks/account.ts";
+import { Feed } from "../support/flows/feed.ts";
+import { Flow } from "../support/flows/flow.ts";
+import { killProcessors } from "../support/stack/processor-process.ts";
+import { MIGRATIONS } from "../support/stack/stack.ts";
 
 const DATABASES = ["killed", "undisturbed"];
 const PARTITIONS = 3;

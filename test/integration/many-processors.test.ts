@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
-import { expectAccount } from "../support/account.ts";
-import { eventually } from "../support/eventually.ts";
-import { Feed } from "../support/feed.ts";
-import type { ProcessorProcess } from "../support/processor.ts";
-import { sharedFlow } from "../support/shared-flow.ts";
+import { expectAccount } from "../support/checks/account.ts";
+import { eventually } from "../support/checks/eventually.ts";
+import { Feed } from "../support/flows/feed.ts";
+import { sharedFlow } from "../support/flows/shared-flow.ts";
+import type { ProcessorProcess } from "../support/stack/processor-process.ts";
 
 const PARTITIONS = 6;
 

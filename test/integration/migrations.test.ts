@@ -10,7 +10,7 @@ import {
   READER_VIEWS,
   SETTLEMENT_TABLES,
 } from "../../services/local/roles.ts";
-import { freshDatabase, MIGRATIONS, type TestDatabase } from "../support/stack.ts";
+import { freshDatabase, MIGRATIONS, type TestDatabase } from "../support/stack/stack.ts";
 
 let database: TestDatabase;
 let client: ClickHouse;

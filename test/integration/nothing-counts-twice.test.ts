@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { expectAccount } from "../support/account.ts";
-import { encodeEvent, encodeTotals, encodeVoid, makeEvent, uuidV7 } from "../support/events.ts";
-import { sharedFlow } from "../support/shared-flow.ts";
+import { encodeEvent, encodeTotals, encodeVoid, makeEvent, uuidV7 } from "../support/builders/events.ts";
+import { expectAccount } from "../support/checks/account.ts";
+import { sharedFlow } from "../support/flows/shared-flow.ts";
 
 const HOUR_MS = 3_600_000;
 

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import type { OutgoingRecord } from "../../services/adapters/kafka/producer.ts";
-import { expectAccount } from "../support/account.ts";
-import { encodeEvent, encodeTotals, encodeVoid, makeEvent, uuidV7 } from "../support/events.ts";
-import type { Flow } from "../support/flow.ts";
-import { sharedFlow } from "../support/shared-flow.ts";
+import { encodeEvent, encodeTotals, encodeVoid, makeEvent, uuidV7 } from "../support/builders/events.ts";
+import { expectAccount } from "../support/checks/account.ts";
+import type { Flow } from "../support/flows/flow.ts";
+import { sharedFlow } from "../support/flows/shared-flow.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;

@@ -2,13 +2,13 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { expectAccount } from "../support/account.ts";
-import { encodeEvent, makeEvent } from "../support/events.ts";
-import { eventually } from "../support/eventually.ts";
-import { ProcessorProcess } from "../support/processor.ts";
-import { sharedFlow } from "../support/shared-flow.ts";
-import { sharedStack } from "../support/stack.ts";
-import { TcpProxy } from "../support/tcp-proxy.ts";
+import { encodeEvent, makeEvent } from "../support/builders/events.ts";
+import { expectAccount } from "../support/checks/account.ts";
+import { eventually } from "../support/checks/eventually.ts";
+import { sharedFlow } from "../support/flows/shared-flow.ts";
+import { ProcessorProcess } from "../support/stack/processor-process.ts";
+import { sharedStack } from "../support/stack/stack.ts";
+import { TcpProxy } from "../support/stack/tcp-proxy.ts";
 
 const events = (from: number, count: number) =>
   Array.from({ length: count }, (_, i) => encodeEvent(makeEvent(Date.now() - 1_000 - i, `e-${from + i}`)));

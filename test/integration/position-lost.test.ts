@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { ensureTopic } from "../../services/adapters/kafka/admin.ts";
-import { expectAccount } from "../support/account.ts";
-import { encodeEvent, makeEvent } from "../support/events.ts";
-import type { Flow } from "../support/flow.ts";
-import type { ProcessorProcess } from "../support/processor.ts";
-import { sharedFlow } from "../support/shared-flow.ts";
+import { encodeEvent, makeEvent } from "../support/builders/events.ts";
+import { expectAccount } from "../support/checks/account.ts";
+import type { Flow } from "../support/flows/flow.ts";
+import { sharedFlow } from "../support/flows/shared-flow.ts";
+import type { ProcessorProcess } from "../support/stack/processor-process.ts";
 
 const events = (from: number, count: number) =>
   Array.from({ length: count }, (_, i) => encodeEvent(makeEvent(Date.now() - 1_000 - i, `e-${from + i}`)));

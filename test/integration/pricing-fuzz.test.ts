@@ -1,22 +1,22 @@
 // P10 over HTTP down to the server: what passes the description reaches ClickHouse as a value and never as a statement.
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/pricing-books.ts";
-import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/pricing-documents.ts";
+import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
+import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/documents.ts";
+import { ClickHouseHistory } from "../../services/adapters/clickhouse/history.ts";
+import { ClickHouseLedger } from "../../services/adapters/clickhouse/ledger.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
+import { ClickHouseTenantCharges } from "../../services/adapters/clickhouse/tenant-charges.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { createLog } from "../../services/adapters/log/log.ts";
-import { formatHour } from "../../services/domain/ledger/hour.ts";
-import { pricingDocument } from "../../services/pricing/app.ts";
-import { ClickHouseHistory } from "../../services/pricing/history.ts";
-import { ClickHouseLedger } from "../../services/pricing/ledger.ts";
-import { ClickHouseTenantCharges } from "../../services/pricing/tenant-charges.ts";
-import { operationsOf, requestsOf } from "../support/fuzz.ts";
-import { bookDocument } from "../support/pricing.ts";
-import { type TestApi, testApi } from "../support/pricing-api.ts";
-import { ELEVEN, pass, settlementOver, sha256, TEN } from "../support/settlement.ts";
-import { freshDatabase, type TestDatabase } from "../support/stack.ts";
-import { appendBatch, batch } from "../support/usage-log.ts";
+import { pricingDocument } from "../../services/api/app.ts";
+import { formatHour } from "../../services/domain/time/hour.ts";
+import { operationsOf, requestsOf } from "../support/builders/fuzz.ts";
+import { bookDocument } from "../support/builders/price-books.ts";
+import { type TestApi, testApi } from "../support/flows/pricing-api.ts";
+import { ELEVEN, pass, settlementOver, sha256, TEN } from "../support/flows/settlement-pass.ts";
+import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
+import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 
 const RUNS = 15;
 

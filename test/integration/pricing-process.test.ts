@@ -3,9 +3,9 @@ import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { pricingClient } from "../../services/adapters/http/client.ts";
-import { startPricing } from "../support/pricing-process.ts";
-import { freshDatabase, sharedStack, type TestDatabase } from "../support/stack.ts";
+import { pricingClient } from "../../services/client/client.ts";
+import { startPricing } from "../support/stack/pricing-process.ts";
+import { freshDatabase, sharedStack, type TestDatabase } from "../support/stack/stack.ts";
 
 const run = promisify(execFile);
 

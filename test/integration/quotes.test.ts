@@ -1,16 +1,16 @@
 // A quote on the real engine: sessions of closed hours become samples by the log's primary key, with what is voided, cut off,
 // of other models, or in hours that are not closed left out. All figures by hand.
 import { expect, it, onTestFinished } from "vitest";
-import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/pricing-books.ts";
+import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
+import { ClickHouseHistory } from "../../services/adapters/clickhouse/history.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
-import { ManualClock } from "../../services/adapters/clock/manual.ts";
-import { ClickHouseHistory } from "../../services/pricing/history.ts";
-import { H100 } from "../support/pricing.ts";
-import { testApi } from "../support/pricing-api.ts";
-import { ELEVEN, pass, settlementOver, TEN } from "../support/settlement.ts";
-import { freshDatabase, type TestDatabase } from "../support/stack.ts";
-import { appendBatch, batch } from "../support/usage-log.ts";
+import { H100 } from "../support/builders/price-books.ts";
+import { ManualClock } from "../support/doubles/manual-clock.ts";
+import { testApi } from "../support/flows/pricing-api.ts";
+import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
+import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
+import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 
 /** A minute of an H100 at half its memory and power: 1.9375 / 60. */
 const MINUTE = "0.032291666667";

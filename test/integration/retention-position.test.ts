@@ -8,15 +8,15 @@ import { Leader, whileRenewing } from "../../services/adapters/clickhouse/leader
 import { ClickHouseRetention } from "../../services/adapters/clickhouse/retention.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
-import { ManualClock } from "../../services/adapters/clock/manual.ts";
 import { offsetsAt } from "../../services/adapters/kafka/admin.ts";
 import { createLog } from "../../services/adapters/log/log.ts";
 import { createMetrics } from "../../services/adapters/metrics/metrics.ts";
+import { dropOldDays } from "../../services/jobs/retention.ts";
 import type { Role } from "../../services/local/roles.ts";
-import { dropOldDays } from "../../services/pricing/retention.ts";
-import { encodeEvent, makeEvent } from "../support/events.ts";
-import { pass, settlementOver } from "../support/settlement.ts";
-import { sharedFlow } from "../support/shared-flow.ts";
+import { encodeEvent, makeEvent } from "../support/builders/events.ts";
+import { ManualClock } from "../support/doubles/manual-clock.ts";
+import { pass, settlementOver } from "../support/flows/settlement-pass.ts";
+import { sharedFlow } from "../support/flows/shared-flow.ts";
 
 const DAY_MS = 86_400_000;
 

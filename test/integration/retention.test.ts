@@ -3,11 +3,11 @@ import { createHash } from "node:crypto";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { ManualClock } from "../../services/adapters/clock/manual.ts";
-import type { ExportedDay, LogDays } from "../../services/pricing/retention.ts";
-import { FIRST_DAY, NEXT_TEN, RetentionBench, SECOND_DAY } from "../support/retention.ts";
-import { pass, settlementOver, TEN } from "../support/settlement.ts";
-import { appendBatch, batch } from "../support/usage-log.ts";
+import type { ExportedDay, LogDays } from "../../services/jobs/retention.ts";
+import { ManualClock } from "../support/doubles/manual-clock.ts";
+import { FIRST_DAY, NEXT_TEN, RetentionBench, SECOND_DAY } from "../support/flows/retention.ts";
+import { pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
+import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 
 const DAY_MS = 86_400_000;
 

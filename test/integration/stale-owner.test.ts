@@ -3,14 +3,14 @@ import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import type { Body, ClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { clickHouseUsageLog } from "../../services/adapters/clickhouse/usage-log.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
-import { expectAccount } from "../support/account.ts";
-import { ClickHouseProxy, type Treatment } from "../support/clickhouse-proxy.ts";
-import { encodeEvent, makeEvent } from "../support/events.ts";
-import { eventually } from "../support/eventually.ts";
-import type { Flow } from "../support/flow.ts";
-import { sharedFlow } from "../support/shared-flow.ts";
-import { freshDatabase, type TestDatabase } from "../support/stack.ts";
-import { blockOf, guardOf } from "../support/usage-logs.ts";
+import { encodeEvent, makeEvent } from "../support/builders/events.ts";
+import { expectAccount } from "../support/checks/account.ts";
+import { eventually } from "../support/checks/eventually.ts";
+import type { Flow } from "../support/flows/flow.ts";
+import { sharedFlow } from "../support/flows/shared-flow.ts";
+import { ClickHouseProxy, type Treatment } from "../support/stack/clickhouse-proxy.ts";
+import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
+import { blockOf, guardOf } from "../support/stores/usage-logs.ts";
 
 const events = (from: number, count: number) =>
   Array.from({ length: count }, (_, i) => encodeEvent(makeEvent(Date.now() - 1_000 - i, `e-${from + i}`)));

@@ -3,8 +3,8 @@
 import { expect, it, onTestFinished } from "vitest";
 import { clickHouseUsageLog } from "../../services/adapters/clickhouse/usage-log.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
-import { eventually } from "../support/eventually.ts";
-import { freshDatabase } from "../support/stack.ts";
+import { eventually } from "../support/checks/eventually.ts";
+import { freshDatabase } from "../support/stack/stack.ts";
 
 it("a takeover ends inserts of its own database only", async () => {
   const [ours, theirs] = await Promise.all([freshDatabase(), freshDatabase()]);

@@ -1,14 +1,21 @@
 // P5 down to the event: whatever somebody changes in the log of a closed hour is found, and the event is named.
 import { expect, it, onTestFinished } from "vitest";
 import { openClickHouse } from "../../services/adapters/clickhouse/client.ts";
+import { ClickHouseLedger } from "../../services/adapters/clickhouse/ledger.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
-import { ManualClock } from "../../services/adapters/clock/manual.ts";
-import { formatHour } from "../../services/domain/ledger/hour.ts";
-import { ClickHouseLedger } from "../../services/pricing/ledger.ts";
-import { encodeEvent, encodeTotals, encodeVoid, makeEvent, makeTotals, makeVoid } from "../support/events.ts";
-import { testApi } from "../support/pricing-api.ts";
-import { pass, settlementOver, sha256 } from "../support/settlement.ts";
-import { sharedFlow } from "../support/shared-flow.ts";
+import { formatHour } from "../../services/domain/time/hour.ts";
+import {
+  encodeEvent,
+  encodeTotals,
+  encodeVoid,
+  makeEvent,
+  makeTotals,
+  makeVoid,
+} from "../support/builders/events.ts";
+import { ManualClock } from "../support/doubles/manual-clock.ts";
+import { testApi } from "../support/flows/pricing-api.ts";
+import { pass, settlementOver, sha256 } from "../support/flows/settlement-pass.ts";
+import { sharedFlow } from "../support/flows/shared-flow.ts";
 
 const HOUR_MS = 3_600_000;
 const hourMs = Math.floor(Date.now() / HOUR_MS) * HOUR_MS - 2 * HOUR_MS;

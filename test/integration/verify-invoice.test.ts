@@ -1,19 +1,19 @@
 // From an invoice down to the event: whatever somebody changes below a finalised invoice is found where it was changed.
 import { expect, it, onTestFinished } from "vitest";
+import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
 import { openClickHouse } from "../../services/adapters/clickhouse/client.ts";
-import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/pricing-books.ts";
-import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/pricing-documents.ts";
+import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/documents.ts";
+import { ClickHouseLedger } from "../../services/adapters/clickhouse/ledger.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
+import { ClickHouseTenantCharges } from "../../services/adapters/clickhouse/tenant-charges.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
-import { ManualClock } from "../../services/adapters/clock/manual.ts";
-import { formatHour } from "../../services/domain/ledger/hour.ts";
-import { ClickHouseLedger } from "../../services/pricing/ledger.ts";
-import { ClickHouseTenantCharges } from "../../services/pricing/tenant-charges.ts";
-import { encodeEvent, makeEvent } from "../support/events.ts";
-import { demoBook } from "../support/pricing.ts";
-import { testApi } from "../support/pricing-api.ts";
-import { pass, settlementOver, sha256 } from "../support/settlement.ts";
-import { sharedFlow } from "../support/shared-flow.ts";
+import { formatHour } from "../../services/domain/time/hour.ts";
+import { encodeEvent, makeEvent } from "../support/builders/events.ts";
+import { demoBook } from "../support/builders/price-books.ts";
+import { ManualClock } from "../support/doubles/manual-clock.ts";
+import { testApi } from "../support/flows/pricing-api.ts";
+import { pass, settlementOver, sha256 } from "../support/flows/settlement-pass.ts";
+import { sharedFlow } from "../support/flows/shared-flow.ts";
 
 const HOUR_MS = 3_600_000;
 const threeAgo = Math.floor(Date.now() / HOUR_MS) * HOUR_MS - 3 * HOUR_MS;

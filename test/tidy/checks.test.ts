@@ -39,7 +39,7 @@ export { e } from "e";\nexport type * from "f";\nconst g = await import("g");\nc
     const text = 'import { Kafka } from "kafkajs";\nimport { x } from "fastify/types/x.js";';
     expect(faults(checks.librariesAtHome, { "services/processor/x.ts": text })).toHaveLength(2);
     const route = 'import type { FastifyInstance } from "fastify";';
-    expect(faults(checks.librariesAtHome, { "services/pricing/routes/quote.ts": route })).toEqual([]);
+    expect(faults(checks.librariesAtHome, { "services/api/routes/quote.ts": route })).toEqual([]);
   });
 });
 
@@ -51,9 +51,9 @@ describe("banned calls", () => {
     ["services/processor/x.ts", 'console.log("hello");'],
     ["services/processor/x.ts", "const home = process.env.HOME;"],
     ["services/processor/x.ts", "const isQuoted = /[\"']/.test(x) ? Math.random() : 0;"],
-    ["services/domain/pricing/x.ts", "const rate = parseFloat(text);"],
-    ["services/domain/pricing/x.ts", "const shown = amount.toFixed(2);"],
-    ["services/domain/pricing/x.ts", "const amount = hours * 2.5;"],
+    ["services/domain/rating/x.ts", "const rate = parseFloat(text);"],
+    ["services/domain/rating/x.ts", "const shown = amount.toFixed(2);"],
+    ["services/domain/rating/x.ts", "const amount = hours * 2.5;"],
     ["services/domain/window/x.ts", "const part = Number(event.gpu_time_ns);"],
     ["services/domain/window/x.ts", "export async function split() {}"],
     ["services/domain/event/x.ts", 'const bytes = Buffer.from("x");'],
@@ -66,7 +66,7 @@ describe("banned calls", () => {
     ["services/processor/x.ts", "// Date.now() would jump.\nconst name = 'Date.now()';"],
     ["services/processor/x.ts", "const t = new Date(startedMs);"],
     ["services/domain/dedupe/x.ts", "const FILL_MAX = 0.8;"],
-    ["services/domain/ledger/x.ts", "interface Port { read(): Promise<void> }"],
+    ["services/domain/closing/x.ts", "interface Port { read(): Promise<void> }"],
     ["services/domain/window/x.ts", "const slices = 1_000n; const last = list[1]; const range = x.y.z;"],
     ["bench/x.ts", "const t = performance.now(); console.log(t);"],
   ])("%s may have: %s", (path, text) => {

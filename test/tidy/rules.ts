@@ -37,9 +37,9 @@ export const BANS: readonly Ban[] = [
     within: SERVICES,
     home: /^services\/adapters\/config\//,
   },
-  { call: /\bparseFloat\(/, instead: "the decimals of domain/pricing", within: EXACT },
-  { call: /\.toFixed\(/, instead: "the decimals of domain/pricing", within: EXACT },
-  { call: /\.toPrecision\(/, instead: "the decimals of domain/pricing", within: EXACT },
+  { call: /\bparseFloat\(/, instead: "the decimals of domain/money", within: EXACT },
+  { call: /\.toFixed\(/, instead: "the decimals of domain/money", within: EXACT },
+  { call: /\.toPrecision\(/, instead: "the decimals of domain/money", within: EXACT },
   { call: /\bMath\.(round|sqrt|pow|exp|log|fround)\(/, instead: "integers and bigint", within: EXACT },
   { call: /(?<![\w.])\d+\.\d/, instead: "integers: no decimal fraction is exact in binary", within: EXACT },
   {

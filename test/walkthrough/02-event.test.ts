@@ -8,7 +8,7 @@ import { createRecordReader } from "../../services/adapters/avro/reader.ts";
 import { loadSchemas } from "../../services/adapters/avro/schemas.ts";
 import { idHour, idTimeMs, isUuidV7 } from "../../services/domain/event/id.ts";
 import { EventRecord, NUMBERS } from "../../services/domain/event/record.ts";
-import { encodeEvent, encodeVoid, makeEvent, makeVoid } from "../support/events.ts";
+import { encodeEvent, encodeVoid, makeEvent, makeVoid } from "../support/builders/events.ts";
 
 const ENDED_AT_MS = Date.UTC(2026, 10, 23, 10, 0, 1);
 const fields = makeEvent(ENDED_AT_MS, "anna", { tenant_id: "anna", gpu_time_ns: 13_500_001 });

@@ -5,8 +5,8 @@
 // is kept, with the reason and its bytes, so that it can be sent again. The rules are in domain/event/validate.ts, the memory
 // in domain/dedupe, one record's way in domain/block/intake.ts.
 import { expect, it } from "vitest";
-import { encodeEvent, makeEvent } from "../support/events.ts";
-import { HOUR_MS, NOW_MS, TestIntake } from "../support/intake.ts";
+import { encodeEvent, makeEvent } from "../support/builders/events.ts";
+import { HOUR_MS, NOW_MS, TestIntake } from "../support/flows/intake.ts";
 
 const event = (name: string, fields: Record<string, unknown> = {}, endedAtMs = NOW_MS) =>
   encodeEvent(makeEvent(endedAtMs, name, fields));

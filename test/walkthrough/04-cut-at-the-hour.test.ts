@@ -5,8 +5,8 @@
 // to the whole. (Our own probe ends its events at every full minute; other producers need not.)
 import { expect, it } from "vitest";
 import { lastHour, slices, splitQuantity } from "../../services/domain/window/split.ts";
-import { encodeEvent, makeEvent } from "../support/events.ts";
-import { NOW_MS, TestIntake } from "../support/intake.ts";
+import { encodeEvent, makeEvent } from "../support/builders/events.ts";
+import { NOW_MS, TestIntake } from "../support/flows/intake.ts";
 
 const NOON_MS = Date.UTC(2026, 10, 23, 12);
 /** 10 s of a GPU, 3 s before noon and 7 s after it. */

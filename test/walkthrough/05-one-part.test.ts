@@ -8,10 +8,10 @@ import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import type { ClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { clickHouseUsageLog } from "../../services/adapters/clickhouse/usage-log.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
-import type { UsageLog } from "../../services/domain/ledger/usage-log.ts";
-import { encodeEvent, makeEvent } from "../support/events.ts";
-import { freshDatabase, type TestDatabase } from "../support/stack.ts";
-import { blockOf, guardOf } from "../support/usage-logs.ts";
+import type { UsageLog } from "../../services/domain/ports/usage-log.ts";
+import { encodeEvent, makeEvent } from "../support/builders/events.ts";
+import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
+import { blockOf, guardOf } from "../support/stores/usage-logs.ts";
 
 let database: TestDatabase;
 let log: UsageLog;

@@ -7,11 +7,11 @@
 //
 // The store is in memory here; test/contract holds it and ClickHouse to the same answers.
 import { expect, it } from "vitest";
-import { ManualClock } from "../../services/adapters/clock/manual.ts";
-import { CHAIN_START } from "../../services/domain/ledger/revision.ts";
-import { MemorySettlementStore } from "../support/memory-settlement-store.ts";
-import { pass, settlementOver, TEN } from "../support/settlement.ts";
-import { batch } from "../support/usage-log.ts";
+import { CHAIN_START } from "../../services/domain/closing/revision.ts";
+import { ManualClock } from "../support/doubles/manual-clock.ts";
+import { MemorySettlementStore } from "../support/doubles/memory-settlement-store.ts";
+import { pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
+import { batch } from "../support/stores/logged-batches.ts";
 
 const clock = new ManualClock((TEN + 7200) * 1000);
 const AN_EVENT = { id: "anna-1", hour: TEN, tenant_id: "anna" };

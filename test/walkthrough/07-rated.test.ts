@@ -7,11 +7,11 @@
 // in decimals of twelve digits: no float, one rounding for each number that is shown, and every one of them kept on the charge.
 // So a charge can be worked out again with paper and pencil, and comes out the same on any machine.
 import { expect, it } from "vitest";
-import type { UsageRow } from "../../services/domain/ledger/usage.ts";
-import { formatDecimal } from "../../services/domain/pricing/money.ts";
-import { readPriceBook } from "../../services/domain/pricing/price-book.ts";
-import { type Charge, rate } from "../../services/domain/pricing/rate.ts";
-import { bookDocument, demoBook, usageRow } from "../support/pricing.ts";
+import { readPriceBook } from "../../services/domain/books/price-book.ts";
+import type { UsageRow } from "../../services/domain/closing/usage.ts";
+import { formatDecimal } from "../../services/domain/money/decimal.ts";
+import { type Charge, rate } from "../../services/domain/rating/rate.ts";
+import { bookDocument, demoBook, usageRow } from "../support/builders/price-books.ts";
 
 function charged(usage: UsageRow): Charge {
   const rated = rate(usage, demoBook());

@@ -4,10 +4,10 @@
 // ClickHouse, then `meterhouse close`, `meterhouse bill` and `meterhouse verify`. The last one adds a closed hour up again
 // from its events, and finds out if anybody has touched one since.
 import { expect, it } from "vitest";
-import { formatHour, hourOf } from "../../services/domain/ledger/hour.ts";
-import { encodeEvent, makeEvent } from "../support/events.ts";
-import { meterhouse, settingsOf } from "../support/meterhouse.ts";
-import { sharedFlow } from "../support/shared-flow.ts";
+import { formatHour, hourOf } from "../../services/domain/time/hour.ts";
+import { encodeEvent, makeEvent } from "../support/builders/events.ts";
+import { sharedFlow } from "../support/flows/shared-flow.ts";
+import { meterhouse, settingsOf } from "../support/stack/meterhouse.ts";
 
 /** Two hours ago: it is over, and so is the grace for what comes late. */
 const HOUR = hourOf(Date.now()) - 7200;

@@ -1,7 +1,7 @@
+import { EVENT_TEXT_FIELDS, type EventFields, QUANTITY_FIELDS } from "../../domain/closing/logged-event.ts";
 import { hash, hashPayload } from "../../domain/event/payload-hash.ts";
 import type { EnumField, TextField } from "../../domain/event/record.ts";
 import { NULLABLE_TEXTS } from "../../domain/event/record.ts";
-import { EVENT_TEXT_FIELDS, type EventFields, QUANTITY_FIELDS } from "../../domain/ledger/logged-event.ts";
 import { recordWriter } from "./codec.ts";
 import type { KnownSchema } from "./schemas.ts";
 

@@ -1,5 +1,5 @@
 // Which events of a closed hour are not what was counted. Asked only where the hour does not add up.
-import type { EnumField, TextField } from "../../domain/event/record.ts";
+
 import {
   EVENT_TEXT_FIELDS,
   type EventFields,
@@ -7,9 +7,10 @@ import {
   isAsCounted,
   QUANTITY_FIELDS,
   type QuantityField,
-} from "../../domain/ledger/logged-event.ts";
-import type { HourClose } from "../../domain/ledger/revision.ts";
-import type { BatchFinding, EventFinding, EventFindings } from "../../domain/ledger/verification.ts";
+} from "../../domain/closing/logged-event.ts";
+import type { HourClose } from "../../domain/closing/revision.ts";
+import type { BatchFinding, EventFinding, EventFindings } from "../../domain/closing/verification.ts";
+import type { EnumField, TextField } from "../../domain/event/record.ts";
 import { eventHasher } from "../avro/event-hash.ts";
 import { loadSchemas } from "../avro/schemas.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";

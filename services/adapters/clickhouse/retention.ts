@@ -1,6 +1,6 @@
-import type { Cut } from "../../domain/ledger/cut.ts";
-import type { Hour } from "../../domain/ledger/hour.ts";
-import type { IngestDay, LogStanding } from "../../domain/ledger/retention.ts";
+import type { Cut } from "../../domain/closing/cut.ts";
+import type { IngestDay, LogStanding } from "../../domain/closing/retention.ts";
+import type { Hour } from "../../domain/time/hour.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";
 import { isRefusal, type Leader, type Lease } from "./leader.ts";
 import { ClickHouseSettlementStore } from "./settlement-store.ts";

@@ -1,7 +1,7 @@
-import type { AuditCheck, HourAudit } from "../../domain/ledger/audit.ts";
-import type { Cut } from "../../domain/ledger/cut.ts";
-import { formatHour, type Hour } from "../../domain/ledger/hour.ts";
-import type { HourClose } from "../../domain/ledger/revision.ts";
+import type { BillLine } from "../../domain/billing/bill.ts";
+import type { AuditCheck, HourAudit } from "../../domain/closing/audit.ts";
+import type { Cut } from "../../domain/closing/cut.ts";
+import type { HourClose } from "../../domain/closing/revision.ts";
 import {
   USAGE_SUMS,
   type UsageKey,
@@ -9,11 +9,11 @@ import {
   type UsageSums,
   usageKey,
   usageSums,
-} from "../../domain/ledger/usage.ts";
-import type { BillLine } from "../../domain/pricing/bill.ts";
-import { type HourRating, TERMS } from "../../domain/pricing/charges.ts";
-import { formatDecimal, parseDecimal } from "../../domain/pricing/money.ts";
-import type { Charge } from "../../domain/pricing/rate.ts";
+} from "../../domain/closing/usage.ts";
+import { formatDecimal, parseDecimal } from "../../domain/money/decimal.ts";
+import { type HourRating, TERMS } from "../../domain/rating/charges.ts";
+import type { Charge } from "../../domain/rating/rate.ts";
+import { formatHour, type Hour } from "../../domain/time/hour.ts";
 
 // Shapes of settlement's rows as JSON brings them: integers of 64 bits and more and decimals are texts.
 

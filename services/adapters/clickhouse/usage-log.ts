@@ -7,7 +7,7 @@ import { COLUMN_NAMES, COLUMNS } from "../../domain/block/columns.ts";
 import { closingRows } from "../../domain/block/other-rows.ts";
 import { ID_SPACES, type IdSpace } from "../../domain/dedupe/memory.ts";
 import { HOUR_MS, ID_BYTES, idTimeMs } from "../../domain/event/id.ts";
-import type { AppendResult, Guard, KnownId, Ownership, UsageLog } from "../../domain/ledger/usage-log.ts";
+import type { AppendResult, Guard, KnownId, Ownership, UsageLog } from "../../domain/ports/usage-log.ts";
 import type { Clock } from "../clock/clock.ts";
 import { type ClickHouse, loadQuery } from "./client.ts";
 import { ClickHouseFailure } from "./failure.ts";

@@ -1,4 +1,4 @@
-import type { KnownId } from "../ledger/usage-log.ts";
+import type { KnownId } from "../ports/usage-log.ts";
 
 /** Payload hashes by id, for the few late ids of a batch. */
 export type IdMap = ReadonlyMap<string, { readonly low: number; readonly high: number }>;

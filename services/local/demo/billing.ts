@@ -1,7 +1,7 @@
 // The demo's second half, through the pricing API as a finance department would: contracts, invoices, what came late.
 import { systemClock } from "../../adapters/clock/clock.ts";
-import { type PricingClient, pricingClient } from "../../adapters/http/client.ts";
-import { formatHour, HOUR_S, type Hour } from "../../domain/ledger/hour.ts";
+import { type PricingClient, pricingClient } from "../../client/client.ts";
+import { formatHour, HOUR_S, type Hour } from "../../domain/time/hour.ts";
 import { freePort } from "../ports.ts";
 import { type Environment, runOnce, Service } from "./programs.ts";
 
@@ -38,14 +38,14 @@ export class Billing {
   /** Starts the pricing service and makes a key for it. */
   static async open(pricing: Environment, boundary: Hour, say: (line: string) => void): Promise<Billing> {
     const made = await runOnce(
-      "services/pricing/main.ts",
+      "services/api/main.ts",
       ["key", "create", "--scope", "operator", "--name", "demo", "--json"],
       pricing,
     );
     const { key } = JSON.parse(made) as { key: string };
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
-    const service = new Service("the pricing service", "services/pricing/main.ts", {
+    const service = new Service("the pricing service", "services/api/main.ts", {
       ...pricing,
       METERHOUSE_API_PORT: String(port),
     });

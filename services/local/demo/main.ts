@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { systemClock } from "../../adapters/clock/clock.ts";
 import { runProcess } from "../../adapters/lifecycle/lifecycle.ts";
 import { createLog } from "../../adapters/log/log.ts";
-import { parseHour } from "../../domain/ledger/hour.ts";
+import { parseHour } from "../../domain/time/hour.ts";
 import { LocalFailure } from "../failure.ts";
 import { setUp } from "../setup.ts";
 import { type Stack, startStack } from "../stack.ts";

@@ -11,7 +11,7 @@ import { openKafka } from "../../adapters/kafka/client.ts";
 import { openProducer } from "../../adapters/kafka/producer.ts";
 import { readTopic } from "../../adapters/kafka/read-topic.ts";
 import type { Log } from "../../adapters/log/log.ts";
-import { formatHour } from "../../domain/ledger/hour.ts";
+import { formatHour } from "../../domain/time/hour.ts";
 import { PROBE_FOLDER, PROJECT_ROOT } from "../paths.ts";
 import type { Stack } from "../stack.ts";
 import { type Account, faultsOf, readAccount } from "./account.ts";

@@ -4,7 +4,7 @@ import type { Block } from "../../domain/block/block.ts";
 import type { LateRecord } from "../../domain/block/intake.ts";
 import { bytesOf, type IdMap, idMap } from "../../domain/dedupe/id-map.ts";
 import { ID_SPACES } from "../../domain/dedupe/memory.ts";
-import type { Guard } from "../../domain/ledger/usage-log.ts";
+import type { Guard } from "../../domain/ports/usage-log.ts";
 import { type Assignment, type StreamParts, serverOffsetMs } from "../stream.ts";
 
 export interface Sealed {

@@ -1,10 +1,10 @@
-import { failedChecks } from "../../domain/ledger/audit.ts";
-import type { Cut } from "../../domain/ledger/cut.ts";
-import { formatHour, type Hour } from "../../domain/ledger/hour.ts";
-import { CHAIN_START, chainText, contentText, type HourClose } from "../../domain/ledger/revision.ts";
-import type { TilingFault } from "../../domain/ledger/tiling.ts";
+import { failedChecks } from "../../domain/closing/audit.ts";
+import type { Cut } from "../../domain/closing/cut.ts";
+import { CHAIN_START, chainText, contentText, type HourClose } from "../../domain/closing/revision.ts";
+import type { TilingFault } from "../../domain/closing/tiling.ts";
+import type { Lease } from "../../domain/ports/settlement-store.ts";
+import { formatHour, type Hour } from "../../domain/time/hour.ts";
 import type { Settlement } from "../pipeline.ts";
-import type { Lease } from "../ports.ts";
 
 export interface CloseRequest {
   readonly hour: Hour;

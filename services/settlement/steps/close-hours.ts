@@ -1,9 +1,9 @@
-import type { Cut } from "../../domain/ledger/cut.ts";
-import type { Hour } from "../../domain/ledger/hour.ts";
-import type { HourClose } from "../../domain/ledger/revision.ts";
-import { type TilingFault, tilingFaults } from "../../domain/ledger/tiling.ts";
+import type { Cut } from "../../domain/closing/cut.ts";
+import type { HourClose } from "../../domain/closing/revision.ts";
+import { type TilingFault, tilingFaults } from "../../domain/closing/tiling.ts";
+import type { Lease } from "../../domain/ports/settlement-store.ts";
+import type { Hour } from "../../domain/time/hour.ts";
 import type { PassRequest, Settlement } from "../pipeline.ts";
-import type { Lease } from "../ports.ts";
 import { closeHour } from "./close-hour.ts";
 
 /**

@@ -1,5 +1,5 @@
-import { type Cut, reaches } from "../../domain/ledger/cut.ts";
-import { type Hour, hourEndMs } from "../../domain/ledger/hour.ts";
+import { type Cut, reaches } from "../../domain/closing/cut.ts";
+import { type Hour, hourEndMs } from "../../domain/time/hour.ts";
 import type { Settlement } from "../pipeline.ts";
 
 export interface DueHours {

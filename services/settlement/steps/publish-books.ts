@@ -1,6 +1,6 @@
-import { canonicalPriceBook, type PriceBook } from "../../domain/pricing/price-book.ts";
+import { canonicalPriceBook, type PriceBook } from "../../domain/books/price-book.ts";
+import type { Lease } from "../../domain/ports/settlement-store.ts";
 import type { Settlement } from "../pipeline.ts";
-import type { Lease } from "../ports.ts";
 
 const REFUSALS = {
   overlaps:

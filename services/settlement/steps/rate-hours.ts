@@ -1,8 +1,8 @@
-import { formatHour, type Hour } from "../../domain/ledger/hour.ts";
-import { chargesText, type HourRating, rateHour } from "../../domain/pricing/charges.ts";
-import { bookInForce, type PriceBook, readPriceBook } from "../../domain/pricing/price-book.ts";
+import { bookInForce, type PriceBook, readPriceBook } from "../../domain/books/price-book.ts";
+import type { HourToRate, Lease, StoredPriceBook } from "../../domain/ports/settlement-store.ts";
+import { chargesText, type HourRating, rateHour } from "../../domain/rating/charges.ts";
+import { formatHour, type Hour } from "../../domain/time/hour.ts";
 import type { Settlement } from "../pipeline.ts";
-import type { HourToRate, Lease, StoredPriceBook } from "../ports.ts";
 
 type PublishedBook = PriceBook & { readonly hash: string };
 

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import type { PricingOperations } from "../../../services/adapters/http/pricing-operations.ts";
 import { verificationText } from "../../../services/cli/verification-text.ts";
+import type { PricingOperations } from "../../../services/client/pricing-operations.ts";
 
 type Verified = PricingOperations["verifyInvoice"]["reply"];
 

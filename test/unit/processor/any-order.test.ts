@@ -1,10 +1,10 @@
 import { setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import type { LostInsert } from "../../../services/adapters/clickhouse/memory-usage-log.ts";
-import type { UsageLog } from "../../../services/domain/ledger/usage-log.ts";
-import { encodeEvent, makeEvent } from "../../support/events.ts";
-import { NOW_MS, TestProcessor, type World, world } from "../../support/pipeline.ts";
+import type { UsageLog } from "../../../services/domain/ports/usage-log.ts";
+import { encodeEvent, makeEvent } from "../../support/builders/events.ts";
+import type { LostInsert } from "../../support/doubles/memory-usage-log.ts";
+import { NOW_MS, TestProcessor, type World, world } from "../../support/flows/pipeline.ts";
 
 const PARTITIONS = [0, 1];
 const HOUR_MS = 3_600_000;

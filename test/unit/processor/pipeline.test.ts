@@ -1,8 +1,8 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import type { AppendResult, UsageLog } from "../../../services/domain/ledger/usage-log.ts";
-import { encodeEvent, makeEvent } from "../../support/events.ts";
-import { NOW_MS, TestProcessor, world } from "../../support/pipeline.ts";
+import type { AppendResult, UsageLog } from "../../../services/domain/ports/usage-log.ts";
+import { encodeEvent, makeEvent } from "../../support/builders/events.ts";
+import { NOW_MS, TestProcessor, world } from "../../support/flows/pipeline.ts";
 
 const HOUR_MS = 3_600_000;
 const event = (seed: string, endedAtMs = NOW_MS - 1_000) => encodeEvent(makeEvent(endedAtMs, seed));

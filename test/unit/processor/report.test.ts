@@ -2,8 +2,8 @@ import { expect, it } from "vitest";
 import { createMetrics } from "../../../services/adapters/metrics/metrics.ts";
 import { report } from "../../../services/processor/steps/report.ts";
 import type { Assignment, StreamParts } from "../../../services/processor/stream.ts";
-import { encodeEvent, makeEvent } from "../../support/events.ts";
-import { NOW_MS, TestIntake } from "../../support/intake.ts";
+import { encodeEvent, makeEvent } from "../../support/builders/events.ts";
+import { NOW_MS, TestIntake } from "../../support/flows/intake.ts";
 
 it("tells what became of a block's records, rejects by their code", async () => {
   const stream = new TestIntake();

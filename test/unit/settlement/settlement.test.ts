@@ -2,17 +2,17 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { ManualClock } from "../../../services/adapters/clock/manual.ts";
-import { HOUR_MAX, hourEndMs } from "../../../services/domain/ledger/hour.ts";
+import { HOUR_MAX, hourEndMs } from "../../../services/domain/time/hour.ts";
 import { readCommand } from "../../../services/settlement/command.ts";
 import { readPriceBooks } from "../../../services/settlement/price-books.ts";
 import { billText, passText } from "../../../services/settlement/print.ts";
 import { settleOnce } from "../../../services/settlement/run.ts";
 import { findDueHours } from "../../../services/settlement/steps/find-hours.ts";
-import { MemorySettlementStore } from "../../support/memory-settlement-store.ts";
-import { bookDocument } from "../../support/pricing.ts";
-import { GRACE_MS, pass, settlementOver, TEN } from "../../support/settlement.ts";
-import { batch } from "../../support/usage-log.ts";
+import { bookDocument } from "../../support/builders/price-books.ts";
+import { ManualClock } from "../../support/doubles/manual-clock.ts";
+import { MemorySettlementStore } from "../../support/doubles/memory-settlement-store.ts";
+import { GRACE_MS, pass, settlementOver, TEN } from "../../support/flows/settlement-pass.ts";
+import { batch } from "../../support/stores/logged-batches.ts";
 
 describe("the command line", () => {
   it.each([

@@ -16,7 +16,7 @@ import {
 } from "../../../../services/adapters/avro/schemas.ts";
 import type { Read, RecordReader } from "../../../../services/domain/event/reader.ts";
 import { EventRecord } from "../../../../services/domain/event/record.ts";
-import { makeEvent, makeTotals, makeVoid } from "../../../support/events.ts";
+import { makeEvent, makeTotals, makeVoid } from "../../../support/builders/events.ts";
 
 interface Field {
   readonly name: string;

@@ -11,9 +11,9 @@ import {
 import { encodeNative } from "../../../../services/adapters/clickhouse/native.ts";
 import { closingRows } from "../../../../services/domain/block/other-rows.ts";
 import { idTimeMs } from "../../../../services/domain/event/id.ts";
-import { TestIntake } from "../../../support/intake.ts";
-import { type NativeValue, readNative } from "../../../support/native-reader.ts";
-import { fieldsOf, rawRecord } from "../../../support/raw-avro.ts";
+import { fieldsOf, rawRecord } from "../../../support/builders/raw-avro.ts";
+import { type NativeValue, readNative } from "../../../support/checks/native-reader.ts";
+import { TestIntake } from "../../../support/flows/intake.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 type Line = Readonly<Record<string, NativeValue>>;

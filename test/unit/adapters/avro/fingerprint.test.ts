@@ -8,8 +8,8 @@ import {
   makeEvent,
   makeTotals,
   makeVoid,
-} from "../../../support/events.ts";
-import { FINGERPRINTS } from "../../../support/raw-avro.ts";
+} from "../../../support/builders/events.ts";
+import { FINGERPRINTS } from "../../../support/builders/raw-avro.ts";
 
 describe("fingerprints", () => {
   // share/test/data/schema-tests.txt of Apache Avro

@@ -22,8 +22,8 @@ import {
   makeTotals,
   makeVoid,
   uuidV7,
-} from "../../../support/events.ts";
-import { fieldsOf, long, rawBody, rawRecord, singleObject } from "../../../support/raw-avro.ts";
+} from "../../../support/builders/events.ts";
+import { fieldsOf, long, rawBody, rawRecord, singleObject } from "../../../support/builders/raw-avro.ts";
 
 const schemas = loadSchemas();
 const reader = createRecordReader({

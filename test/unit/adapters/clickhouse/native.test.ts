@@ -10,9 +10,9 @@ import {
   makeEvent,
   makeTotals,
   makeVoid,
-} from "../../../support/events.ts";
-import { NOW_MS, TestIntake } from "../../../support/intake.ts";
-import { type NativeColumn, type NativeValue, readNative } from "../../../support/native-reader.ts";
+} from "../../../support/builders/events.ts";
+import { type NativeColumn, type NativeValue, readNative } from "../../../support/checks/native-reader.ts";
+import { NOW_MS, TestIntake } from "../../../support/flows/intake.ts";
 
 const MIGRATION = new URL("../../../../clickhouse/migrations/0001_usage_log.sql", import.meta.url);
 const INGEST_DAY = 20_780;

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { systemClock, systemRandom } from "../../../../services/adapters/clock/clock.ts";
-import { ManualClock } from "../../../../services/adapters/clock/manual.ts";
+import { ManualClock } from "../../../support/doubles/manual-clock.ts";
 
 it("the system clock sleeps, and wakes with the signal's reason when it is aborted", async () => {
   const before = systemClock.monotonicMs();

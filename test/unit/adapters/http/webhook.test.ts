@@ -1,6 +1,5 @@
 import { createHmac } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { ManualClock } from "../../../../services/adapters/clock/manual.ts";
 import { Secret } from "../../../../services/adapters/config/secret.ts";
 import {
   createWebhookSender,
@@ -8,7 +7,8 @@ import {
   type WebhookOptions,
 } from "../../../../services/adapters/http/webhook.ts";
 import { addressFault, urlFault } from "../../../../services/adapters/http/webhook-address.ts";
-import { startReceiver } from "../../../support/receiver.ts";
+import { ManualClock } from "../../../support/doubles/manual-clock.ts";
+import { startReceiver } from "../../../support/stack/webhook-receiver.ts";
 
 const NOW = 1_795_000_000_000;
 const sender = (changes: Partial<WebhookOptions> = {}) =>

@@ -6,14 +6,14 @@ import { describe, expect, it } from "vitest";
 import { BatchRun, firstOffset } from "../../../../services/adapters/kafka/batch-run.ts";
 import "../../../../services/adapters/kafka/client.ts";
 import { WholeBatch } from "../../../../services/adapters/kafka/whole-batches.ts";
-import { long } from "../../../support/raw-avro.ts";
+import { long } from "../../../support/builders/raw-avro.ts";
 import {
   LOG_APPEND_TIME,
   type RawBatch,
   type RawRecord,
   rawBatch,
   rawKafkaRecord,
-} from "../../../support/record-batch.ts";
+} from "../../../support/builders/record-batch.ts";
 
 const require = createRequire(import.meta.url);
 const Decoder = require("kafkajs/src/protocol/decoder") as new (bytes: Buffer) => { offset: number };

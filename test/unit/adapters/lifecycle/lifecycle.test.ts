@@ -1,12 +1,12 @@
 import { EventEmitter } from "node:events";
 import { describe, expect, it } from "vitest";
-import { ManualClock } from "../../../../services/adapters/clock/manual.ts";
 import {
   type Life,
   type LifecycleHost,
   runProcess,
 } from "../../../../services/adapters/lifecycle/lifecycle.ts";
 import { createLog } from "../../../../services/adapters/log/log.ts";
+import { ManualClock } from "../../../support/doubles/manual-clock.ts";
 
 class FakeHost extends EventEmitter {
   readonly exits: number[] = [];

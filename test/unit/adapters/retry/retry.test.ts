@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { ManualClock } from "../../../../services/adapters/clock/manual.ts";
 import { createLog } from "../../../../services/adapters/log/log.ts";
 import { retryForever } from "../../../../services/adapters/retry/retry.ts";
+import { ManualClock } from "../../../support/doubles/manual-clock.ts";
 
 class Away extends Error {}
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { encodeNative } from "../../../../services/adapters/clickhouse/native.ts";
 import { closingRows } from "../../../../services/domain/block/other-rows.ts";
-import { encodeEvent, encodeTotals, makeEvent, makeTotals } from "../../../support/events.ts";
-import { HOUR_MS, NOW_HOUR, NOW_MS, type Sent, TestIntake } from "../../../support/intake.ts";
+import { encodeEvent, encodeTotals, makeEvent, makeTotals } from "../../../support/builders/events.ts";
+import { HOUR_MS, NOW_HOUR, NOW_MS, type Sent, TestIntake } from "../../../support/flows/intake.ts";
 
 const event = (seed: string, changes: Record<string, unknown> = {}, endedMs = NOW_MS): Sent =>
   encodeEvent(makeEvent(endedMs, seed, changes));

@@ -9,8 +9,8 @@ import {
   makeEvent,
   makeTotals,
   makeVoid,
-} from "../../../support/events.ts";
-import { HOUR_MS, NOW_MS, TestIntake } from "../../../support/intake.ts";
+} from "../../../support/builders/events.ts";
+import { HOUR_MS, NOW_MS, TestIntake } from "../../../support/flows/intake.ts";
 
 describe("a block", () => {
   it("sets late records aside with bytes of their own, and settles copies among them", () => {

@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { PlainRow } from "../../../../services/adapters/clickhouse/plain-rows.ts";
 import type { PartitionBatch } from "../../../../services/domain/block/block.ts";
 import type { RowKind } from "../../../../services/domain/block/columns.ts";
 import { idTimeMs } from "../../../../services/domain/event/id.ts";
@@ -15,7 +14,8 @@ import {
   makeTotals,
   makeVoid,
   uuidV7,
-} from "../../../support/events.ts";
+} from "../../../support/builders/events.ts";
+import type { PlainRow } from "../../../support/doubles/plain-rows.ts";
 import {
   HOUR_MS,
   NOW_HOUR,
@@ -23,7 +23,7 @@ import {
   REMEMBERED_HOURS,
   type Sent,
   TestIntake,
-} from "../../../support/intake.ts";
+} from "../../../support/flows/intake.ts";
 
 const PARTITIONS = 3;
 const US_AN_HOUR = 3_600_000_000n;

@@ -7,7 +7,7 @@ import {
   LOOK_UP,
 } from "../../../../services/domain/dedupe/memory.ts";
 import { CONFLICT, DUPLICATE, NEW } from "../../../../services/domain/dedupe/table.ts";
-import { uuidV7 } from "../../../support/events.ts";
+import { uuidV7 } from "../../../support/builders/events.ts";
 
 const HOUR_MS = 3_600_000;
 const H = 495_000;

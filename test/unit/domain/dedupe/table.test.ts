@@ -8,7 +8,7 @@ import {
   type Seen,
   TABLE_IDS_MAX,
 } from "../../../../services/domain/dedupe/table.ts";
-import { uuidV7 } from "../../../support/events.ts";
+import { uuidV7 } from "../../../support/builders/events.ts";
 
 const HOUR_MS = 3_600_000;
 const HOUR_START_MS = 495_000 * HOUR_MS;

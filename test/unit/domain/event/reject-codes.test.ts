@@ -8,9 +8,9 @@ import {
   makeTotals,
   makeVoid,
   uuidV7,
-} from "../../../support/events.ts";
-import { AGE_MAX_MS, NOW_MS, type Sent, TestIntake } from "../../../support/intake.ts";
-import { long, rawBody, rawRecord, text } from "../../../support/raw-avro.ts";
+} from "../../../support/builders/events.ts";
+import { long, rawBody, rawRecord, text } from "../../../support/builders/raw-avro.ts";
+import { AGE_MAX_MS, NOW_MS, type Sent, TestIntake } from "../../../support/flows/intake.ts";
 
 const ENDED_MS = NOW_MS - 1_000;
 const DAY_MS = 24 * 3_600_000;

@@ -12,7 +12,7 @@ import {
   type TextField,
 } from "../../../../services/domain/event/record.ts";
 import { type Fault, validateEvent } from "../../../../services/domain/event/validate.ts";
-import { encodeEvent, makeEvent, uuidV7 } from "../../../support/events.ts";
+import { encodeEvent, makeEvent, uuidV7 } from "../../../support/builders/events.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 23, 12, 30);
 const ENDED_MS = NOW_MS - 1_000;

@@ -1,0 +1,39 @@
+import type { Hour } from "../../domain/time/hour.ts";
+import type { Clock } from "../clock/clock.ts";
+import type { ClickHouse } from "./client.ts";
+import { Leader, whileLeading } from "./leader.ts";
+import { ClickHouseSettlementStore } from "./settlement-store.ts";
+
+const LEASE_MS = 10_000;
+/** A pass of settlement may take a while; a request does not wait for its end. */
+const WAIT_MS_MAX = 10_000;
+
+/**
+ * Published price books. Publishing takes settlement's own lease for a moment, so that no hour is rated by the books before
+ * while a new one comes in.
+ */
+export class ClickHousePricingBooks {
+  readonly #store: ClickHouseSettlementStore;
+  readonly #leader: Leader;
+  readonly #lead: Parameters<typeof whileLeading>[1];
+
+  constructor(clickhouse: ClickHouse, database: string, owner: string, clock: Clock) {
+    this.#store = new ClickHouseSettlementStore(clickhouse, database);
+    this.#leader = new Leader(clickhouse, "settlement", database);
+    this.#lead = { owner, clock, ttlMs: LEASE_MS, waitMsMax: WAIT_MS_MAX };
+  }
+
+  published(): Promise<{ hash: string; content: string }[]> {
+    return this.#store.priceBooks();
+  }
+
+  publish(book: {
+    hash: string;
+    name: string;
+    effective_from: Hour;
+    currency: string;
+    content: string;
+  }): Promise<"published" | "overlaps" | "too_late"> {
+    return whileLeading(this.#leader, this.#lead, (lease) => this.#store.publishBook(book, lease));
+  }
+}

@@ -1,0 +1,47 @@
+import type { Range } from "../../domain/ports/pricing.ts";
+import { type ClickHouse, loadQuery } from "./client.ts";
+
+export interface FocusFile {
+  readonly format: "csv" | "parquet";
+  /** Charges as they were rated, or what was invoiced of them: two views of the same money, never to be added. */
+  readonly rows: "charges" | "invoices";
+}
+
+/** Charges or invoices in the columns of FOCUS 1.2, as a file. */
+export interface FocusExport {
+  /** Of everybody and the operator if `billed_to` is empty. Ends only where the file is whole; throws where it breaks off. */
+  file(range: Range, billed_to: string, of: FocusFile): AsyncIterable<Uint8Array>;
+}
+
+/** By the server, so that neither side holds a month in memory, and an end to what takes too long. */
+const BOUNDS = {
+  max_execution_time: 600,
+  max_memory_usage: "1073741824",
+  max_bytes_before_external_sort: "268435456",
+} as const;
+const FORMATS = {
+  // An absent value is nothing between two commas; an empty text is "".
+  csv: ["CSVWithNames", { format_csv_null_representation: "" }],
+  parquet: ["Parquet", {}],
+} as const;
+const QUERIES = { charges: "pricing_focus", invoices: "pricing_focus_invoices" } as const;
+const VALUES = { output_format_decimal_trailing_zeros: 1, date_time_output_format: "iso" } as const;
+
+export class ClickHouseFocus implements FocusExport {
+  readonly #clickhouse: ClickHouse;
+  readonly #provider_name: string;
+
+  /** @param provider_name who sells the GPU time, as customers know them */
+  constructor(clickhouse: ClickHouse, provider_name: string) {
+    this.#clickhouse = clickhouse;
+    this.#provider_name = provider_name;
+  }
+
+  file(range: Range, billed_to: string, { format, rows }: FocusFile): AsyncIterable<Uint8Array> {
+    const [name, own] = FORMATS[format];
+    const question = loadQuery(QUERIES[rows]);
+    const params = { ...range, billed_to, provider_name: this.#provider_name };
+    const settings = { ...BOUNDS, ...VALUES, ...own };
+    return this.#clickhouse.stream(`${question}FORMAT ${name}`, { params, settings });
+  }
+}

@@ -1,0 +1,62 @@
+import { publishedBooks } from "../../billing/books/books.ts";
+import { invoicesOf, type StoredInvoice } from "../../billing/invoices/invoices.ts";
+import type { Invoice } from "../../domain/billing/invoice.ts";
+import { drawnBefore, type Settled, settle } from "../../domain/billing/settle.ts";
+import type { TenantHour } from "../../domain/billing/statement.ts";
+import type { PublishedBook } from "../../domain/billing/terms.ts";
+import type { ChargedHour } from "../../domain/ports/pricing.ts";
+import { contractIn, type InvoiceBasis } from "./basis.ts";
+import type { Invoicing } from "./settle-tenant.ts";
+
+export interface Recomputed {
+  readonly settled: Settled;
+  /** The hours that it was settled from, with the ids of their charges. */
+  readonly hours: readonly ChargedHour[];
+  /** Invoices before it, in the state that they were in then. */
+  readonly earlier: readonly Invoice[];
+}
+
+/** Settles once more from exactly what an invoice rests on: it must come to the same, whatever has happened since. */
+export async function recompute(pricing: Invoicing, stored: StoredInvoice): Promise<Recomputed> {
+  const { tenant_id } = stored.invoice;
+  const [books, { invoices }, hours] = await Promise.all([
+    publishedBooks(pricing),
+    invoicesOf(pricing.documents, tenant_id),
+    pricing.charges.hours(tenant_id, stored.basis.rests_on),
+  ]);
+  const earlier = earlierOf(stored.basis, invoices);
+  if (earlier.length < stored.basis.earlier.length) {
+    throw new Error(`an invoice before ${stored.invoice.invoice_id} is not there any more`);
+  }
+  return { settled: settleAgain(pricing, stored, { books, hours, earlier }), hours, earlier };
+}
+
+/** The same from hours that were computed anew, and from as much as is there of books and earlier invoices. */
+export function settleAgain(
+  { hash }: Pick<Invoicing, "hash">,
+  { invoice, basis }: StoredInvoice,
+  from: {
+    readonly books: readonly PublishedBook[];
+    readonly hours: readonly TenantHour[];
+    readonly earlier: readonly Invoice[];
+  },
+): Settled {
+  const periods = basis.periods.map((period) => ({ from: period.from, to: period.to }));
+  return settle({
+    ...contractIn(invoice, basis, from.books),
+    periods,
+    hours: from.hours,
+    opening: drawnBefore(from.earlier, periods[0]?.from ?? 0),
+    invoices: from.earlier,
+    hash,
+  });
+}
+
+/** Invoices before one, in the state that they were in then; without those that are gone. */
+export function earlierOf({ earlier }: InvoiceBasis, issued: readonly StoredInvoice[]): Invoice[] {
+  const byId = new Map(issued.map(({ invoice }) => [invoice.invoice_id, invoice]));
+  return earlier.flatMap(({ invoice_id, state }) => {
+    const found = byId.get(invoice_id);
+    return found === undefined ? [] : [{ ...found, state }];
+  });
+}

@@ -1,0 +1,83 @@
+import { isProblem } from "../../adapters/http/problem.ts";
+import { route } from "../../adapters/http/route.ts";
+import { EVERYBODY, OPERATORS, tenantFor } from "../../billing/access/visibility.ts";
+import { REJECT_CODES, type RejectCode } from "../../domain/event/codes.ts";
+import type { Pricing } from "../app.ts";
+import { pageOf, rangeIn } from "../paging.ts";
+import {
+  AccountingRow,
+  OPTIONAL_TENANT,
+  PAGE,
+  page,
+  query,
+  RANGE,
+  RejectedQuery,
+  RejectedShape,
+} from "../schemas.ts";
+
+const HOURS_MAX = 31 * 24 + 28;
+const ACCOUNT_PLACE = [/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:00:00Z$/, /^[^\0]{0,128}$/];
+const REJECTED_PLACE = [/^[0-9]{1,4}$/, /^[0-9]{1,18}$/];
+
+/** Rejections that are no fault of the value itself: sent again, with the right key, the same bytes may be counted. */
+const WORTH_SENDING_AGAIN: ReadonlySet<string> = new Set<RejectCode>([
+  "RECORD_UNKNOWN_SCHEMA",
+  "RECORD_KEY_MISSING",
+  "RECORD_KEY_MISMATCH",
+  "EVENT_TIME_FUTURE",
+]);
+
+/** P1: what became of every record, and the ones that were rejected. */
+export function accountRoutes(pricing: Pricing) {
+  return [accounting(pricing), listRejectedEvents(pricing)];
+}
+
+const accounting = ({ ledger }: Pricing) =>
+  route({
+    method: "GET",
+    path: "/v1/accounting",
+    operation: "accounting",
+    summary: "Received = counted + duplicates + conflicts + rejected, by tenant and hour",
+    scopes: EVERYBODY,
+    query: query({ ...RANGE, ...OPTIONAL_TENANT, ...PAGE }),
+    reply: page(AccountingRow),
+    async handle({ query: asked, caller }) {
+      const range = rangeIn(asked, HOURS_MAX);
+      if (isProblem(range)) return range;
+      const tenant = tenantFor(caller, asked.tenant_id);
+      if (typeof tenant !== "string") return tenant;
+      return pageOf(
+        asked,
+        ACCOUNT_PLACE,
+        ([hour = "", tenant_id = ""], limit) => ledger.accounting(range, tenant, { hour, tenant_id }, limit),
+        ({ hour, tenant_id }) => [hour, tenant_id],
+      );
+    },
+  });
+
+const listRejectedEvents = ({ ledger, topic }: Pricing) =>
+  route({
+    method: "GET",
+    path: "/v1/rejected-events",
+    operation: "listRejectedEvents",
+    summary: "Rejected records: the reason, the bytes, and whether sending them again helps",
+    scopes: OPERATORS,
+    query: RejectedQuery,
+    reply: page(RejectedShape),
+    handle: ({ query: { code = "", tenant_id = "", ...asked } }) =>
+      pageOf(
+        asked,
+        REJECTED_PLACE,
+        async ([partition = "0", offset = "-1"], limit) => {
+          const after = { partition: Number(partition), offset };
+          const rows = await ledger.rejected({ code, tenant_id }, after, limit);
+          return rows.map((row) => ({
+            ...row,
+            advice: REJECT_CODES[row.reject_code as RejectCode] ?? "",
+            is_worth_sending_again: WORTH_SENDING_AGAIN.has(row.reject_code),
+            topic,
+          }));
+        },
+        ({ kafka_partition, kafka_offset }) => [String(kafka_partition), kafka_offset],
+      ),
+  });

@@ -1,0 +1,161 @@
+import { problem } from "../../adapters/http/problem.ts";
+import { route } from "../../adapters/http/route.ts";
+import { once } from "../../billing/access/idempotency.ts";
+import { EVERYBODY, OPERATORS } from "../../billing/access/visibility.ts";
+import { bookOf, bookPlace, findBook, type KnownBook, knownBooks } from "../../billing/books/books.ts";
+import { diffOf } from "../../billing/books/diff.ts";
+import { readPriceBook } from "../../domain/books/price-book.ts";
+import { compareText } from "../../domain/closing/usage.ts";
+import { formatHour } from "../../domain/time/hour.ts";
+import type { Pricing } from "../app.ts";
+import { pageOf } from "../paging.ts";
+import {
+  BookCheck,
+  BookDiff,
+  BookDocument,
+  BookHash,
+  BookShape,
+  BookSummary,
+  DiffQuery,
+  PAGE,
+  page,
+  query,
+} from "../schemas.ts";
+
+const PLACE = [/^[0-9TZ:-]{20}$/, /^[0-9a-f]{64}$/];
+
+/** Price books: written as drafts, published once, never changed. */
+export function bookRoutes(pricing: Pricing) {
+  return [
+    validatePriceBook(pricing),
+    draftPriceBook(pricing),
+    listPriceBooks(pricing),
+    getPriceBook(pricing),
+    diffPriceBooks(pricing),
+    publishPriceBook(pricing),
+  ];
+}
+
+const validatePriceBook = (pricing: Pricing) =>
+  route({
+    method: "POST",
+    path: "/v1/price-books/validate",
+    operation: "validatePriceBook",
+    summary: "Names every fault of a price book; keeps nothing",
+    scopes: OPERATORS,
+    body: BookDocument,
+    reply: BookCheck,
+    async handle({ body }) {
+      const read = readPriceBook(body);
+      if (!read.ok) return { body: { is_valid: false, price_book: null, faults: [...read.faults] } };
+      const { hash } = bookOf(read.book, "draft", pricing);
+      return { body: { is_valid: true, price_book: hash, faults: [] } };
+    },
+  });
+
+const draftPriceBook = (pricing: Pricing) =>
+  route({
+    method: "POST",
+    path: "/v1/price-books",
+    operation: "draftPriceBook",
+    summary: "Keeps a price book as a draft, under the hash of its contents",
+    scopes: OPERATORS,
+    body: BookDocument,
+    reply: BookSummary,
+    status: 201,
+    idempotent: true,
+    handle: (asked) =>
+      once(pricing, "draftPriceBook", asked, async () => {
+        const read = readPriceBook(asked.body);
+        if (!read.ok) return problem("BOOK_INVALID", "", read.faults);
+        const book = bookOf(read.book, "draft", pricing);
+        const same = await findBook(pricing, book.hash, asked.caller);
+        const written_by = asked.caller.key_id;
+        const draft = { kind: "price_book" as const, id: book.hash, version: 1, content: book.content };
+        const documents = same === undefined ? [{ ...draft, written_by, reason: "drafted" }] : [];
+        return { documents, reply: { body: shown(same ?? book) } };
+      }),
+  });
+
+const listPriceBooks = (pricing: Pricing) =>
+  route({
+    method: "GET",
+    path: "/v1/price-books",
+    operation: "listPriceBooks",
+    summary: "Price books in the order in which they take effect; drafts for operators only",
+    scopes: EVERYBODY,
+    query: query(PAGE),
+    reply: page(BookSummary),
+    handle: ({ query: asked, caller }) =>
+      pageOf(
+        asked,
+        PLACE,
+        async (after, limit) => {
+          const all = await knownBooks(pricing, caller);
+          const rest = all.filter((book) => compareText(bookPlace(book).join(), after.join()) > 0);
+          return rest.slice(0, limit).map(shown);
+        },
+        ({ effective_from, price_book }) => [effective_from, price_book],
+      ),
+  });
+
+const getPriceBook = (pricing: Pricing) =>
+  route({
+    method: "GET",
+    path: "/v1/price-books/{price_book}",
+    operation: "getPriceBook",
+    summary: "A price book with all of its contents",
+    scopes: EVERYBODY,
+    params: BookHash,
+    reply: BookShape,
+    async handle({ params: { price_book }, caller }) {
+      const book = await findBook(pricing, price_book, caller);
+      if (book === undefined) return problem("API_NOT_FOUND");
+      const body = { ...shown(book), content: JSON.parse(book.content) as unknown };
+      return book.status === "draft" ? { body } : { body, etag: book.hash };
+    },
+  });
+
+const diffPriceBooks = (pricing: Pricing) =>
+  route({
+    method: "GET",
+    path: "/v1/price-books/{price_book}/diff",
+    operation: "diffPriceBooks",
+    summary: "What changes from another book to this one",
+    scopes: EVERYBODY,
+    params: BookHash,
+    query: DiffQuery,
+    reply: BookDiff,
+    async handle({ params: { price_book }, query: { against }, caller }) {
+      const after = await findBook(pricing, price_book, caller);
+      const before = await findBook(pricing, against, caller);
+      if (after === undefined || before === undefined) return problem("API_NOT_FOUND");
+      const changes = diffOf(JSON.parse(before.content), JSON.parse(after.content));
+      return { body: { before: before.hash, after: after.hash, changes } };
+    },
+  });
+
+const publishPriceBook = (pricing: Pricing) =>
+  route({
+    method: "POST",
+    path: "/v1/price-books/{price_book}/publish",
+    operation: "publishPriceBook",
+    summary: "Publishes a draft: from its hour on, hours are rated by it, and it never changes again",
+    scopes: OPERATORS,
+    params: BookHash,
+    reply: BookSummary,
+    idempotent: true,
+    handle: (asked) =>
+      once(pricing, "publishPriceBook", asked, async () => {
+        const book = await findBook(pricing, asked.params.price_book, asked.caller);
+        if (book === undefined) return problem("API_NOT_FOUND");
+        const answer = book.status === "published" ? "published" : await pricing.books.publish(book);
+        if (answer === "overlaps") return problem("BOOK_OVERLAPS");
+        if (answer === "too_late") return problem("BOOK_TOO_LATE");
+        return { documents: [], reply: { body: shown({ ...book, status: "published" }) } };
+      }),
+  });
+
+function shown({ hash, name, effective_from, currency, status }: KnownBook) {
+  return { price_book: hash, name, effective_from: formatHour(effective_from), currency, status };
+}

@@ -1,0 +1,231 @@
+import { isProblem, type Problem, problem } from "../../adapters/http/problem.ts";
+import { type Caller, route } from "../../adapters/http/route.ts";
+import { once } from "../../billing/access/idempotency.ts";
+import { EVERYBODY, OPERATORS, tenantFor } from "../../billing/access/visibility.ts";
+import { publishedBooks } from "../../billing/books/books.ts";
+import {
+  budgetContent,
+  budgetFrom,
+  periodAt,
+  standOf,
+  type TenantBudget,
+} from "../../billing/budgets/budgets.ts";
+import { createSpending } from "../../billing/budgets/spend.ts";
+import { createCache } from "../../billing/cache/cache.ts";
+import { findTenant } from "../../billing/contracts/contracts.ts";
+import { everyDocument } from "../../billing/documents/every-document.ts";
+import { monthOf } from "../../domain/billing/periods.ts";
+import { formatDecimal, parseDecimal } from "../../domain/money/decimal.ts";
+import type { WrittenDocument } from "../../domain/ports/pricing.ts";
+import { formatHour, hourOf } from "../../domain/time/hour.ts";
+import type { Pricing } from "../app.ts";
+import { pageOf } from "../paging.ts";
+import { page } from "../schemas.ts";
+import {
+  BudgetBody,
+  BudgetParams,
+  BudgetQuery,
+  BudgetShape,
+  BudgetStatusShape,
+  EndBudgetBody,
+  StatusQuery,
+} from "./budget-schemas.ts";
+
+const PLACE = [/^[0-9a-f]{16}-[A-Za-z0-9-]{1,40}$/];
+const PREFIX_LENGTH = 16;
+const AGE_S_DEFAULT = 5;
+
+/** Budgets, and how they stand. */
+export function budgetRoutes(pricing: Pricing) {
+  return [
+    createBudget(pricing),
+    listBudgets(pricing),
+    getBudget(pricing),
+    endBudget(pricing),
+    budgetStanding(pricing),
+  ];
+}
+
+const createBudget = (pricing: Pricing) =>
+  route({
+    method: "POST",
+    path: "/v1/budgets",
+    operation: "createBudget",
+    summary:
+      "An amount that a tenant or project means to spend in a day or month, and what of it raises an alert",
+    scopes: OPERATORS,
+    body: BudgetBody,
+    reply: BudgetShape,
+    status: 201,
+    idempotent: true,
+    handle: (asked) =>
+      once(pricing, "createBudget", asked, async () => {
+        const { reason, amount: text, project_id = null, webhook_url = null, ...named } = asked.body;
+        const amount = amountIn(text);
+        if (typeof amount !== "bigint") return amount;
+        const fault = webhook_url === null ? null : pricing.webhookFault(webhook_url);
+        if (fault !== null) return problem("BUDGET_WEBHOOK", `webhook_url ${fault}`);
+        const known = await findTenant(pricing, named.tenant_id, await publishedBooks(pricing));
+        if (known === null) return problem("API_NOT_FOUND");
+        const budget_id = `${prefixOf(pricing, named.tenant_id)}${pricing.newId()}`;
+        const { currency } = known.tenant;
+        const budget = { ...named, budget_id, amount, project_id, webhook_url, currency, is_ended: false };
+        const written = documentOf(budget, 1, asked.caller, reason);
+        const body = shown({ ...written, written_at: pricing.clock.nowMs() });
+        return { documents: [{ kind: "budget" as const, ...written }], reply: { body } };
+      }),
+  });
+
+const listBudgets = (pricing: Pricing) =>
+  route({
+    method: "GET",
+    path: "/v1/budgets",
+    operation: "listBudgets",
+    summary: "Budgets of a tenant or of all, ended ones too",
+    scopes: EVERYBODY,
+    query: BudgetQuery,
+    reply: page(BudgetShape),
+    async handle({ query: asked, caller }) {
+      const tenant_id = tenantFor(caller, asked.tenant_id);
+      if (typeof tenant_id !== "string") return tenant_id;
+      const prefix = tenant_id === "" ? "" : prefixOf(pricing, tenant_id);
+      return pageOf(
+        asked,
+        PLACE,
+        async ([after = prefix], limit) => {
+          const found: ReturnType<typeof shown>[] = [];
+          const from = after > prefix ? after : prefix;
+          for await (const written of everyDocument(pricing.documents, "budget", from)) {
+            if (!written.id.startsWith(prefix) || found.length === limit) break;
+            found.push(shown(written));
+          }
+          return found;
+        },
+        ({ budget_id }) => [budget_id],
+      );
+    },
+  });
+
+const getBudget = (pricing: Pricing) =>
+  route({
+    method: "GET",
+    path: "/v1/budgets/{budget_id}",
+    operation: "getBudget",
+    summary: "A budget",
+    scopes: EVERYBODY,
+    params: BudgetParams,
+    reply: BudgetShape,
+    async handle({ params: { budget_id }, caller }) {
+      const written = await pricing.documents.newest("budget", budget_id);
+      if (!isOwn(written, caller)) return problem("API_NOT_FOUND");
+      return { body: shown(written) };
+    },
+  });
+
+const endBudget = (pricing: Pricing) =>
+  route({
+    method: "POST",
+    path: "/v1/budgets/{budget_id}/end",
+    operation: "endBudget",
+    summary: "Ends a budget: it raises no alert any more",
+    scopes: OPERATORS,
+    params: BudgetParams,
+    body: EndBudgetBody,
+    reply: BudgetShape,
+    idempotent: true,
+    handle: (asked) =>
+      once(pricing, "endBudget", asked, async () => {
+        const before = await pricing.documents.newest("budget", asked.params.budget_id);
+        if (before === null) return problem("API_NOT_FOUND");
+        const budget = budgetFrom(before);
+        if (budget.is_ended) return { documents: [], reply: { body: shown(before) } };
+        const ended = { ...budget, is_ended: true };
+        const written = documentOf(ended, before.version + 1, asked.caller, asked.body.reason);
+        const body = shown({ ...written, written_at: pricing.clock.nowMs() });
+        return { documents: [{ kind: "budget" as const, ...written }], reply: { body } };
+      }),
+  });
+
+const budgetStanding = (pricing: Pricing) => {
+  const spending = createSpending(pricing);
+  const budgets = createCache<WrittenDocument | null>(pricing.clock);
+  return route({
+    method: "GET",
+    path: "/v1/budgets/{budget_id}/status",
+    operation: "budgetStatus",
+    summary:
+      "What is left of a budget in the running day or month, for a gateway to ask before every request",
+    scopes: EVERYBODY,
+    params: BudgetParams,
+    query: StatusQuery,
+    reply: BudgetStatusShape,
+    async handle({ params: { budget_id }, query: { max_age_s }, caller }) {
+      const { documents, clock } = pricing;
+      const maxAgeMs = Number(max_age_s ?? AGE_S_DEFAULT) * 1000;
+      const written = await budgets(budget_id, maxAgeMs, () => documents.newest("budget", budget_id));
+      if (!isOwn(written, caller)) return problem("API_NOT_FOUND");
+      const budget = budgetFrom(written);
+      const now = clock.nowMs();
+      const spend = await spending(budget.tenant_id, monthOf(hourOf(now)).from, maxAgeMs);
+      const period = periodAt(budget, now);
+      const stand = standOf(budget, period, spend, now);
+      const { tenant_id, project_id, currency, amount, is_ended } = budget;
+      const { estimated_hours, is_exhausted, age_ms } = stand;
+      return {
+        body: {
+          ...{ budget_id, tenant_id, project_id, currency },
+          period_from: formatHour(period.from),
+          period_to: formatHour(period.to),
+          amount: formatDecimal(amount),
+          spent: formatDecimal(stand.spent),
+          rated: formatDecimal(stand.rated),
+          estimated: formatDecimal(stand.estimated),
+          estimated_hours,
+          left: formatDecimal(stand.left),
+          used: formatDecimal(stand.used),
+          is_exhausted,
+          counted_until: spend.counted_until === null ? null : moment(spend.counted_until),
+          age_ms,
+          is_ended,
+        },
+      };
+    },
+  });
+};
+
+/** Each tenant's stand together. */
+function prefixOf({ hash }: Pricing, tenant_id: string): string {
+  return `${hash(tenant_id).slice(0, PREFIX_LENGTH)}-`;
+}
+
+function isOwn(written: WrittenDocument | null, caller: Caller): written is WrittenDocument {
+  return written !== null && !isProblem(Object(tenantFor(caller, budgetFrom(written).tenant_id)));
+}
+
+function amountIn(text: string): bigint | Problem {
+  const parsed = parseDecimal(text);
+  if (parsed.ok && parsed.value >= 0n) return parsed.value;
+  const code = parsed.ok ? "DECIMAL_NEGATIVE" : parsed.fault;
+  const message = "must be a decimal of at least 0, with at most 26 digits before the point and 12 behind it";
+  return problem("API_REQUEST_INVALID", `amount ${message}`, [{ path: "body/amount", code, message }]);
+}
+
+function documentOf(budget: TenantBudget, version: number, { key_id: written_by }: Caller, reason: string) {
+  return { id: budget.budget_id, version, content: budgetContent(budget), written_by, reason };
+}
+
+function shown(written: Pick<WrittenDocument, "id" | "content" | "version" | "written_at">) {
+  const { amount, thresholds_percent, webhook_url, ...budget } = budgetFrom(written);
+  return {
+    ...budget,
+    amount: formatDecimal(amount),
+    thresholds_percent: [...thresholds_percent],
+    has_webhook: webhook_url !== null,
+    version: written.version,
+    written_at: moment(written.written_at),
+  };
+}
+
+function moment(timeMs: number): string {
+  return new Date(timeMs).toISOString();
+}

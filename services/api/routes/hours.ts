@@ -1,0 +1,58 @@
+import { isProblem, problem } from "../../adapters/http/problem.ts";
+import { route } from "../../adapters/http/route.ts";
+import { EVERYBODY, OPERATORS } from "../../billing/access/visibility.ts";
+import { verificationJson } from "../../domain/closing/verification.ts";
+import type { Pricing } from "../app.ts";
+import { hourIn, pageOf, rangeIn } from "../paging.ts";
+import { HourParams, HourRow, PAGE, page, query, RANGE, RevisionQuery } from "../schemas.ts";
+import { VerificationShape } from "./verification-schemas.ts";
+
+const HOURS_MAX = 366 * 24;
+const PLACE = [/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:00:00Z$/, /^[0-9]{1,9}$/];
+
+/** Closed hours and their verification. */
+export function hourRoutes(pricing: Pricing) {
+  return [listHours(pricing), verifyHour(pricing)];
+}
+
+const listHours = ({ ledger }: Pricing) =>
+  route({
+    method: "GET",
+    path: "/v1/hours",
+    operation: "listHours",
+    summary: "Revisions of closed hours, with why, when and their hashes",
+    scopes: OPERATORS,
+    query: query({ ...RANGE, ...PAGE }),
+    reply: page(HourRow),
+    async handle({ query: asked }) {
+      const range = rangeIn(asked, HOURS_MAX);
+      if (isProblem(range)) return range;
+      return pageOf(
+        asked,
+        PLACE,
+        ([hour = "", revision = "0"], limit) =>
+          ledger.hours(range, { hour, revision: Number(revision) }, limit),
+        ({ hour, revision }) => [hour, String(revision)],
+      );
+    },
+  });
+
+const verifyHour = ({ ledger }: Pricing) =>
+  route({
+    method: "GET",
+    path: "/v1/hours/{hour}/verify",
+    operation: "verifyHour",
+    summary:
+      "Adds a closed hour up again from its events, compares the hashes, and names what is not as it was counted",
+    scopes: EVERYBODY,
+    params: HourParams,
+    query: RevisionQuery,
+    reply: VerificationShape,
+    async handle({ params, query: { revision = "0" }, caller }) {
+      const hour = hourIn("hour", params.hour);
+      if (typeof hour !== "number") return hour;
+      if (hour <= (await ledger.logFloor())) return problem("HOUR_DROPPED");
+      const verified = await ledger.verify(hour, Number(revision), caller.tenant_id);
+      return verified === null ? problem("API_NOT_FOUND") : { body: verificationJson(hour, verified) };
+    },
+  });

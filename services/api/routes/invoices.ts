@@ -1,0 +1,268 @@
+import type { Static } from "typebox";
+import { isProblem, problem } from "../../adapters/http/problem.ts";
+import { type Caller, type Format, route } from "../../adapters/http/route.ts";
+import { once } from "../../billing/access/idempotency.ts";
+import { EVERYBODY, OPERATORS, tenantFor } from "../../billing/access/visibility.ts";
+import { Batches } from "../../billing/cache/batches.ts";
+import { KeptAnswers } from "../../billing/cache/kept.ts";
+import {
+  findInvoice,
+  type InvoiceSummary,
+  type StoredInvoice,
+  summaryOf,
+  voidedAmong,
+} from "../../billing/invoices/invoices.ts";
+import { formatHour } from "../../domain/time/hour.ts";
+import type { Pricing } from "../app.ts";
+import { invoiceCsv } from "../invoices/csv.ts";
+import { invoicePage } from "../invoices/page.ts";
+import { shownCreditNote, shownDraft, shownInvoice, shownSummary } from "../invoices/responses.ts";
+import { shownVerification } from "../invoices/verification-response.ts";
+import { finalisePeriod, type Outcome } from "../invoicing/finalise.ts";
+import { periodFrom, settleTenant } from "../invoicing/settle-tenant.ts";
+import { everyTenant } from "../invoicing/tenants.ts";
+import { verifyInvoice } from "../invoicing/verify.ts";
+import { voidByCreditNote } from "../invoicing/void.ts";
+import { hourIn } from "../paging.ts";
+import { page } from "../schemas.ts";
+import {
+  CreditNoteShape,
+  DraftBody,
+  DraftShape,
+  FinaliseBody,
+  FinaliseReply,
+  FormatQuery,
+  InvoiceParams,
+  InvoiceShape,
+  InvoiceSummaryShape,
+  ListQuery,
+  VoidInvoiceBody,
+} from "./invoice-schemas.ts";
+import { numberedPage } from "./numbered-page.ts";
+import { DepthQuery, InvoiceVerificationShape } from "./verification-schemas.ts";
+
+const WAITING_MAX = 100;
+
+/** Invoices: computed as drafts, finalised with a number, voided by a credit note. */
+export function invoiceRoutes(pricing: Pricing) {
+  return [
+    draftInvoice(pricing),
+    finaliseInvoices(pricing),
+    listInvoices(pricing),
+    getInvoice(pricing),
+    verifyStoredInvoice(pricing),
+    voidInvoice(pricing),
+  ];
+}
+
+const draftInvoice = (pricing: Pricing) =>
+  route({
+    method: "POST",
+    path: "/v1/invoices/draft",
+    operation: "draftInvoice",
+    summary: "What a tenant's invoice of a period comes to so far; keeps nothing",
+    scopes: EVERYBODY,
+    body: DraftBody,
+    reply: DraftShape,
+    async handle({ body, caller }) {
+      const tenant_id = tenantFor(caller, body.tenant_id);
+      if (typeof tenant_id !== "string") return tenant_id;
+      const period = periodIn(body);
+      if (isProblem(period)) return period;
+      const settled = await settleTenant(pricing, tenant_id, period);
+      if (isProblem(settled)) return settled;
+      const waiting = await pricing.charges.waiting(tenant_id, period, WAITING_MAX);
+      return { body: shownDraft(settled, waiting) };
+    },
+  });
+
+const finaliseInvoices = (pricing: Pricing) =>
+  route({
+    method: "POST",
+    path: "/v1/invoices",
+    operation: "finaliseInvoices",
+    summary: "Finalises a period for one tenant or for all; what has been invoiced is not invoiced again",
+    scopes: OPERATORS,
+    body: FinaliseBody,
+    reply: FinaliseReply,
+    idempotent: true,
+    handle: (asked) =>
+      once(pricing, "finaliseInvoices", asked, async () => {
+        const period = periodIn(asked.body);
+        if (isProblem(period)) return period;
+        const { tenant_id } = asked.body;
+        const tenants = tenant_id === undefined ? await everyTenant(pricing) : [tenant_id];
+        const outcomes = await finalisePeriod(pricing, tenants, period, asked.caller.key_id);
+        const [first] = outcomes;
+        if (tenant_id !== undefined && first?.status === "refused") return first.problem;
+        const voided = await voidedOf(pricing, outcomes);
+        const results = outcomes
+          .filter((it) => tenant_id !== undefined || !isNothing(it))
+          .map((it) => shownOutcome(it, voided));
+        const { from, to } = period;
+        const body = { period_from: formatHour(from), period_to: formatHour(to), results };
+        return { documents: [], reply: { body } };
+      }),
+  });
+
+const listInvoices = (pricing: Pricing) =>
+  route({
+    method: "GET",
+    path: "/v1/invoices",
+    operation: "listInvoices",
+    summary: "Finalised invoices, voided ones too, the newest number first",
+    scopes: EVERYBODY,
+    query: ListQuery,
+    reply: page(InvoiceSummaryShape),
+    handle: (asked) =>
+      numberedPage(pricing, "invoice", asked, async (found: readonly InvoiceSummary[]) => {
+        const ids = found.map(({ invoice_id }) => invoice_id);
+        const voided = await voidedAmong(pricing.documents, ids);
+        return found.map((summary) => shownSummary(summary, voided.has(summary.invoice_id)));
+      }),
+  });
+
+const getInvoice = ({ documents }: Pricing) => {
+  const kept = new KeptAnswers<KeptInvoice>(KEPT_BYTES_MAX);
+  const voids = new Batches((ids) => voidedAmong(documents, ids));
+  return route({
+    method: "GET",
+    path: "/v1/invoices/{invoice_id}",
+    operation: "getInvoice",
+    summary: "An invoice with its lines and what it rests on; as CSV its lines, as HTML a page to print",
+    scopes: EVERYBODY,
+    params: InvoiceParams,
+    query: FormatQuery,
+    reply: InvoiceShape,
+    formats: ["csv", "html"],
+    async handle({ params: { invoice_id }, caller, format }) {
+      // An invoice never changes; only whether it is voided has to be looked up.
+      const voided = await voids.has(invoice_id);
+      const key = `${invoice_id}-${voided ? "voided" : "finalised"}-${format}`;
+      const known = kept.get(key) ?? (await writtenInvoice(documents, invoice_id, format));
+      if (known === null || (caller.scope === "tenant" && caller.tenant_id !== known.tenant_id)) {
+        return problem("API_NOT_FOUND");
+      }
+      if (known.state === (voided ? "voided" : "finalised")) kept.keep(key, known);
+      const { content, file_name, etag, state } = known;
+      return { content, format, file_name, etag, isRevalidated: state !== "voided" };
+    },
+  });
+};
+
+interface KeptInvoice {
+  readonly tenant_id: string;
+  readonly state: string;
+  readonly content: Uint8Array;
+  readonly file_name: string;
+  readonly etag: string;
+}
+
+/** Of all invoices in memory. */
+const KEPT_BYTES_MAX = 64 * 1024 * 1024;
+
+async function writtenInvoice(
+  documents: Pricing["documents"],
+  invoice_id: string,
+  format: Format,
+): Promise<KeptInvoice | null> {
+  const stored = await findInvoice(documents, invoice_id);
+  if (stored === null) return null;
+  const { tenant_id, state, number } = stored.invoice;
+  const etag = `${stored.content_hash}-${state}-${format}`;
+  const file_name = `invoice-${number}.${format}`;
+  return { tenant_id, state, content: Buffer.from(written(stored, format)), file_name, etag };
+}
+
+function written(stored: StoredInvoice, format: Format): string {
+  if (format === "csv") return invoiceCsv(stored);
+  if (format === "html") return invoicePage(stored);
+  const shown: Static<typeof InvoiceShape> = shownInvoice(stored);
+  return JSON.stringify(shown);
+}
+
+const verifyStoredInvoice = (pricing: Pricing) =>
+  route({
+    method: "GET",
+    path: "/v1/invoices/{invoice_id}/verify",
+    operation: "verifyInvoice",
+    summary:
+      "Computes an invoice again from its events, and says what differs: lines, charges, hours, keys, events",
+    scopes: EVERYBODY,
+    params: InvoiceParams,
+    query: DepthQuery,
+    reply: InvoiceVerificationShape,
+    async handle({ params: { invoice_id }, query: { depth = "events" }, caller }) {
+      const stored = await ownInvoice(pricing.documents, invoice_id, caller);
+      if (stored === null) return problem("API_NOT_FOUND");
+      const verified = await verifyInvoice(pricing, stored, depth);
+      return { body: shownVerification(stored, depth, verified) };
+    },
+  });
+
+const voidInvoice = (pricing: Pricing) =>
+  route({
+    method: "POST",
+    path: "/v1/invoices/{invoice_id}/void",
+    operation: "voidInvoice",
+    summary: "Takes a whole invoice back by a credit note; its usage is invoiced anew with the next one",
+    scopes: OPERATORS,
+    params: InvoiceParams,
+    body: VoidInvoiceBody,
+    reply: CreditNoteShape,
+    status: 201,
+    idempotent: true,
+    handle: (asked) =>
+      once(pricing, "voidInvoice", asked, async () => {
+        const { reason } = asked.body;
+        const order = { reason, caller: asked.caller };
+        const note = await voidByCreditNote(pricing, asked.params.invoice_id, order);
+        if (isProblem(note)) return note;
+        return { documents: [], reply: { body: shownCreditNote(note) } };
+      }),
+  });
+
+/** An invoice that the caller may see, or null. */
+export async function ownInvoice(
+  documents: Pricing["documents"],
+  invoice_id: string,
+  { scope, tenant_id }: Caller,
+): Promise<StoredInvoice | null> {
+  const stored = await findInvoice(documents, invoice_id);
+  return scope !== "tenant" || stored?.invoice.tenant_id === tenant_id ? stored : null;
+}
+
+function periodIn(body: { readonly period_from: string; readonly period_to?: string }) {
+  const from = hourIn("period_from", body.period_from);
+  if (typeof from !== "number") return from;
+  const to = body.period_to === undefined ? undefined : hourIn("period_to", body.period_to);
+  return typeof to === "object" ? to : periodFrom(from, to);
+}
+
+function isNothing(outcome: Outcome): boolean {
+  return outcome.status === "nothing_new" && outcome.stored === null;
+}
+
+function voidedOf({ documents }: Pricing, outcomes: readonly Outcome[]): Promise<Set<string>> {
+  const ids = outcomes.flatMap((it) =>
+    it.status === "nothing_new" && it.stored !== null ? [it.stored] : [],
+  );
+  return voidedAmong(
+    documents,
+    ids.map(({ invoice }) => invoice.invoice_id),
+  );
+}
+
+function shownOutcome(outcome: Outcome, voided: ReadonlySet<string>) {
+  const { tenant_id, status } = outcome;
+  if (outcome.status === "refused") {
+    const { problem: code, detail, faults } = outcome.problem;
+    const about = [detail, ...faults.map(({ path, message }) => `${path} ${message}`)].filter(
+      (it) => it !== "",
+    );
+    return { tenant_id, status, invoice: null, code, detail: about.join("; ") };
+  }
+  const summary = outcome.stored === null ? null : summaryOf(outcome.stored);
+  const invoice = summary === null ? null : shownSummary(summary, voided.has(summary.invoice_id));
+  return { tenant_id, status, invoice, code: null, detail: "" };
+}

@@ -1,0 +1,62 @@
+import { problem } from "../../adapters/http/problem.ts";
+import { route } from "../../adapters/http/route.ts";
+import type { StoredKey } from "../../billing/access/keys.ts";
+import type { WrittenDocument } from "../../domain/ports/pricing.ts";
+import type { Pricing } from "../app.ts";
+import { pageOf } from "../paging.ts";
+import { KeyParams, KeyShape, PAGE, page, query } from "../schemas.ts";
+
+const PLACE = [/^[0-9a-f]{12}$/];
+const ADMINS = ["admin"] as const;
+
+/** API keys as far as they may be shown. They are made on the command line, where nothing repeats a secret. */
+export function keyRoutes(pricing: Pricing) {
+  return [listKeys(pricing), revokeKey(pricing)];
+}
+
+const listKeys = ({ documents }: Pricing) =>
+  route({
+    method: "GET",
+    path: "/v1/keys",
+    operation: "listKeys",
+    summary: "API keys, without what would open anything",
+    scopes: ADMINS,
+    query: query(PAGE),
+    reply: page(KeyShape),
+    handle: ({ query: asked }) =>
+      pageOf(
+        asked,
+        PLACE,
+        async ([after = ""], limit) => (await documents.list("api_key", after, limit)).map(shown),
+        ({ key_id }) => [key_id],
+      ),
+  });
+
+const revokeKey = ({ documents }: Pricing) =>
+  route({
+    method: "DELETE",
+    path: "/v1/keys/{key_id}",
+    operation: "revokeKey",
+    summary: "Revokes an API key; it is refused within five seconds",
+    scopes: ADMINS,
+    params: KeyParams,
+    reply: KeyShape,
+    async handle({ params: { key_id }, caller }) {
+      const before = await documents.newest("api_key", key_id);
+      if (before === null) return problem("API_NOT_FOUND");
+      const stored = before.content as StoredKey;
+      if (stored.is_revoked) return { body: shown(before) };
+      const content: StoredKey = { ...stored, is_revoked: true };
+      const version = before.version + 1;
+      const document = { id: key_id, version, content, written_by: caller.key_id, reason: "revoked" };
+      const result = await documents.append([{ kind: "api_key", ...document }]);
+      if (result === "version_taken") return problem("API_VERSION_STALE");
+      return { body: shown((await documents.newest("api_key", key_id)) ?? before) };
+    },
+  });
+
+function shown({ id, content, written_at, written_by }: WrittenDocument) {
+  const { scope, tenant_id, name, is_revoked } = content as StoredKey;
+  const when = new Date(written_at).toISOString();
+  return { key_id: id, scope, tenant_id, name, is_revoked, written_at: when, written_by };
+}

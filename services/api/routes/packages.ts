@@ -1,0 +1,140 @@
+import { isProblem, type Problem, problem } from "../../adapters/http/problem.ts";
+import { route } from "../../adapters/http/route.ts";
+import { EVERYBODY, OPERATORS } from "../../billing/access/visibility.ts";
+import { publishedBooks } from "../../billing/books/books.ts";
+import { changeTenant } from "../../billing/contracts/change-tenant.ts";
+import { buy, refund } from "../../billing/contracts/contract-changes.ts";
+import { contractFrom } from "../../billing/contracts/contracts.ts";
+import { prepaidLeft } from "../../billing/invoices/prepaid-left.ts";
+import { inOrderOfExpiry, type Prepaid } from "../../domain/billing/prepaid.ts";
+import { formatDecimal } from "../../domain/money/decimal.ts";
+import { formatHour } from "../../domain/time/hour.ts";
+import type { Pricing } from "../app.ts";
+import { hourIn, pageOf } from "../paging.ts";
+import { PAGE, page, query } from "../schemas.ts";
+import {
+  PackageBody,
+  PackageParams,
+  PackageShape,
+  PurchaseShape,
+  RefundBody,
+  TenantParams,
+} from "./contract-schemas.ts";
+import { ownTenant } from "./tenants.ts";
+
+const PLACE = [/^[A-Za-z0-9-]{1,64}$/];
+
+/** Packages (prepaid units) and credits (prepaid money). */
+export function packageRoutes(pricing: Pricing) {
+  return [buyPackage(pricing), refundPackage(pricing), listPackages(pricing)];
+}
+
+const buyPackage = (pricing: Pricing) =>
+  route({
+    method: "POST",
+    path: "/v1/tenants/{tenant_id}/packages",
+    operation: "buyPackage",
+    summary: "Buys a package or credit: an offer of the book in force at `starts_at`, or terms of its own",
+    scopes: OPERATORS,
+    params: TenantParams,
+    body: PackageBody,
+    reply: PurchaseShape,
+    status: 201,
+    idempotent: true,
+    async handle(asked) {
+      const starts_at = hourIn("body/starts_at", asked.body.starts_at);
+      if (typeof starts_at !== "number") return starts_at;
+      const offer = offerIn(asked.body);
+      if (typeof offer === "object" && isProblem(offer)) return offer;
+      const purchase = { prepaid_id: pricing.newId(), starts_at, offer };
+      return changeTenant(
+        pricing,
+        "buyPackage",
+        asked,
+        (tenant, terms) => buy(tenant, purchase, terms),
+        purchaseShown,
+      );
+    },
+  });
+
+const refundPackage = (pricing: Pricing) =>
+  route({
+    method: "POST",
+    path: "/v1/tenants/{tenant_id}/packages/{prepaid_id}/refund",
+    operation: "refundPackage",
+    summary: "Pays back what is left at an hour that has not been invoiced; from then on it is not used",
+    scopes: OPERATORS,
+    params: PackageParams,
+    body: RefundBody,
+    reply: PurchaseShape,
+    idempotent: true,
+    async handle(asked) {
+      const at = hourIn("body/at", asked.body.at);
+      if (typeof at !== "number") return at;
+      const { prepaid_id } = asked.params;
+      return changeTenant(
+        pricing,
+        "refundPackage",
+        asked,
+        (tenant, terms) => refund(tenant, prepaid_id, at, terms),
+        purchaseShown,
+      );
+    },
+  });
+
+const listPackages = (pricing: Pricing) =>
+  route({
+    method: "GET",
+    path: "/v1/tenants/{tenant_id}/packages",
+    operation: "listPackages",
+    summary:
+      "Packages and credits with what is left, earliest expiry first: the order in which they are used",
+    scopes: EVERYBODY,
+    params: TenantParams,
+    query: query(PAGE),
+    reply: page(PackageShape),
+    async handle({ params: { tenant_id }, query: asked, caller }) {
+      const known = await ownTenant(pricing, tenant_id, caller);
+      if (known === null) return problem("API_NOT_FOUND");
+      const inOrder = inOrderOfExpiry(known.tenant.prepaid);
+      const left = await prepaidLeft(pricing, contractFrom(known.tenant, await publishedBooks(pricing)));
+      return pageOf(
+        asked,
+        PLACE,
+        async ([after], limit) => {
+          const start = inOrder.findIndex(({ prepaid_id }) => prepaid_id === after) + 1;
+          return inOrder.slice(start, start + limit).map((it) => ({
+            ...purchaseShown(it),
+            left: left.rated === null ? null : formatDecimal(left.rated(it)),
+            left_invoiced: formatDecimal(left.invoiced(it)),
+          }));
+        },
+        ({ prepaid_id }) => [prepaid_id],
+      );
+    },
+  });
+
+/** The name of an offer or terms; one of them and not both. */
+function offerIn({ offer, terms }: { offer?: string; terms?: object }): string | object | Problem {
+  if (offer !== undefined && terms === undefined) return offer;
+  if (terms !== undefined && offer === undefined) return terms;
+  const message = "must have either an offer of the price book or terms";
+  return problem("API_REQUEST_INVALID", `body ${message}`, [{ path: "body", code: "offer", message }]);
+}
+
+function purchaseShown(prepaid: Prepaid) {
+  const { prepaid_id, name, unit, gpu_models, currency, quantity, price } = prepaid;
+  const { starts_at, expires_at, refunded_at } = prepaid;
+  return {
+    prepaid_id,
+    name,
+    unit,
+    gpu_models: [...gpu_models],
+    currency,
+    quantity: formatDecimal(quantity),
+    price: formatDecimal(price),
+    starts_at: formatHour(starts_at),
+    expires_at: formatHour(expires_at),
+    refunded_at: refunded_at === null ? null : formatHour(refunded_at),
+  };
+}

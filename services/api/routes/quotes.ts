@@ -1,0 +1,172 @@
+import type { Static } from "typebox";
+import { isProblem, type Problem, problem } from "../../adapters/http/problem.ts";
+import { type Caller, route } from "../../adapters/http/route.ts";
+import { EVERYBODY, tenantFor } from "../../billing/access/visibility.ts";
+import { publishedBooks } from "../../billing/books/books.ts";
+import { remember } from "../../billing/cache/stale-while-revalidate.ts";
+import { contractFrom, findTenant } from "../../billing/contracts/contracts.ts";
+import { createFindMeasured, type FindMeasured, SEARCHED_DAYS } from "../../billing/quotes/measured.ts";
+import {
+  type FoundQuote,
+  findQuote,
+  POOL_TENANTS_MIN,
+  type QuoteRequest,
+} from "../../billing/quotes/quotes.ts";
+import { type PublishedBook, planOf, type Subscription, subscriptionAt } from "../../domain/billing/terms.ts";
+import { bookInForce, priceOf } from "../../domain/books/price-book.ts";
+import { formatDecimal } from "../../domain/money/decimal.ts";
+import { formatHour, HOUR_S, hourOf } from "../../domain/time/hour.ts";
+import type { Pricing } from "../app.ts";
+import { hourIn } from "../paging.ts";
+import { QuoteBody, QuoteShape } from "./quote-schemas.ts";
+
+const DAY_S = 24 * HOUR_S;
+/** A quote may be so far behind a new book or subscription; the first after a while may be so much further. */
+const FRESH_MS = 5_000;
+const STALE_MS = 30_000;
+const TENANTS_MAX = 10_000;
+
+interface Quoting {
+  readonly clock: Pricing["clock"];
+  readonly books: () => Promise<readonly PublishedBook[]>;
+  readonly subscriptions: (tenant_id: string) => Promise<readonly Subscription[]>;
+  readonly find: FindMeasured;
+}
+
+/** What a workload is going to cost. */
+export function quoteRoutes(pricing: Pricing) {
+  const failed = (err: unknown) => pricing.log.warn({ err }, "prices could not be looked up anew");
+  const terms = { freshMs: FRESH_MS, staleMs: STALE_MS, entriesMax: TENANTS_MAX, failed };
+  const findBooks = remember(() => publishedBooks(pricing), terms, pricing.clock);
+  const books = async () => (await findBooks("")).value;
+  const findSubscriptions = remember(
+    async (tenant_id) => {
+      const known = await findTenant(pricing, tenant_id, await books());
+      return known === null ? [] : contractFrom(known.tenant, []).subscriptions;
+    },
+    terms,
+    pricing.clock,
+  );
+  const quoting: Quoting = {
+    clock: pricing.clock,
+    books,
+    subscriptions: async (tenant_id) => (tenant_id === "" ? [] : (await findSubscriptions(tenant_id)).value),
+    find: createFindMeasured(pricing),
+  };
+  return [
+    route({
+      method: "POST",
+      path: "/v1/quotes",
+      operation: "quote",
+      summary:
+        "What a workload is expected to cost, from measured sessions of that model on that card; keeps nothing",
+      scopes: EVERYBODY,
+      body: QuoteBody,
+      reply: QuoteShape,
+      async handle({ body, caller }) {
+        const request = await requestOf(quoting, body, caller);
+        if (isProblem(request)) return request;
+        return { body: answerOf(request, await findQuote(quoting.find, request), pricing.clock.nowMs()) };
+      },
+    }),
+  ];
+}
+
+async function requestOf(
+  { clock, books, subscriptions }: Quoting,
+  body: Static<typeof QuoteBody>,
+  caller: Caller,
+): Promise<QuoteRequest | Problem> {
+  const tenant_id = tenantFor(caller, body.tenant_id);
+  if (typeof tenant_id !== "string") return tenant_id;
+  const hour = body.from === undefined ? hourOf(clock.nowMs()) : hourIn("from", body.from);
+  if (typeof hour !== "number") return hour;
+  const { model, gpu_model, mig_profile = "", project_id = "" } = body;
+  const book = bookInForce(await books(), hour);
+  if (book === null) return problem("QUOTE_NO_PRICE", `no price book is in force at ${formatHour(hour)}`);
+  if (priceOf(book, { gpu_model, mig_profile }) === null) {
+    return problem("QUOTE_NO_PRICE", `${book.name} has no price for ${gpu_model} ${mig_profile}`.trim());
+  }
+  const subscription = subscriptionAt(await subscriptions(tenant_id), hour);
+  const plan = subscription === null ? null : planOf(book, subscription.plan);
+  return {
+    served: { model, gpu_model, mig_profile },
+    whose: { tenant_id, project_id },
+    requests: BigInt(body.requests),
+    tokens_in: body.tokens_in === undefined ? null : BigInt(body.tokens_in),
+    tokens_out: body.tokens_out === undefined ? null : BigInt(body.tokens_out),
+    prices: { book, plan, hour },
+  };
+}
+
+function answerOf(request: QuoteRequest, found: FoundQuote, nowMs: number): Static<typeof QuoteShape> {
+  const { served, whose, requests, tokens_in, tokens_out, prices } = request;
+  const { quoted, measured } = found;
+  const isQuoted = quoted.kind === "quoted";
+  return {
+    kind: quoted.kind,
+    ...served,
+    requests: String(requests),
+    tokens_in: tokens_in === null ? null : Number(tokens_in),
+    tokens_out: tokens_out === null ? null : Number(tokens_out),
+    ...whose,
+    from: formatHour(prices.hour),
+    price_book: prices.book.hash,
+    plan: prices.plan?.name ?? "",
+    currency: prices.book.currency,
+    expected: isQuoted ? formatDecimal(quoted.expected) : null,
+    p50: isQuoted ? formatDecimal(quoted.p50) : null,
+    p90: isQuoted ? formatDecimal(quoted.p90) : null,
+    samples: quoted.samples,
+    is_p90_sound: isQuoted && quoted.is_p90_sound,
+    history: {
+      source: found.source,
+      ...spanOf(found),
+      looked_up_at: measured === null ? null : new Date(measured.looked_up_at).toISOString(),
+      age_ms: measured === null ? null : Math.max(0, nowMs - measured.looked_up_at),
+    },
+    assumes: assumptions(request, found),
+  };
+}
+
+/** Of a pool only what was searched, in whole days: when others were busy is their own. */
+function spanOf({ source, measured }: FoundQuote) {
+  if (measured === null) return { from: null, to: null };
+  const { from, to, searched_from, searched_to } = measured.value;
+  if (source !== "pool") {
+    return { from: from === null ? null : formatHour(from), to: to === null ? null : formatHour(to) };
+  }
+  return {
+    from: formatHour(Math.floor(searched_from / DAY_S) * DAY_S),
+    to: formatHour(Math.ceil(searched_to / DAY_S) * DAY_S),
+  };
+}
+
+const SAID = {
+  project: "Sessions of this project are what the quote rests on.",
+  tenant: "Sessions of this tenant are what the quote rests on.",
+  pool: `Sessions of at least ${POOL_TENANTS_MIN} other tenants are what the quote rests on, as there are too few of this one's. Figures have two digits for one request, or for a thousand tokens.`,
+  everybody: "Sessions of all tenants are what the quote rests on.",
+  none: `No session of this model on this card was measured in closed hours of the last ${SEARCHED_DAYS} days that may be told of.`,
+} as const;
+
+function assumptions({ prices, tokens_out }: QuoteRequest, found: FoundQuote): string[] {
+  const { source, are_prompts_comparable } = found;
+  if (source === "none") return [SAID.none];
+  return [
+    SAID[source],
+    "Requests will be like the newest measured sessions that lie whole in closed hours, whatever they ended as.",
+    tokens_out === null
+      ? "They will generate as many tokens as those did."
+      : "Cost grows with the tokens that are generated; sessions that generated none are left out.",
+    are_prompts_comparable === true
+      ? "Sessions whose prompt is less than half or more than twice as long are left out."
+      : "The length of prompts makes no difference.",
+    `Prices are those of ${prices.book.name}, ${prices.plan === null ? "on demand" : `plan ${prices.plan.name}`}, in the hour that is asked about.`,
+    ...(prices.plan === null
+      ? []
+      : [
+          "Allowances, commitments, packages, fees and higher tiers, which depend on other usage, are left out.",
+        ]),
+  ];
+}

@@ -1,0 +1,157 @@
+import { problem } from "../../adapters/http/problem.ts";
+import { type Caller, route } from "../../adapters/http/route.ts";
+import { once } from "../../billing/access/idempotency.ts";
+import { EVERYBODY, OPERATORS, tenantFor } from "../../billing/access/visibility.ts";
+import { publishedBooks } from "../../billing/books/books.ts";
+import {
+  findTenant,
+  type KnownTenant,
+  knownFrom,
+  listTenants,
+  tenantContent,
+} from "../../billing/contracts/contracts.ts";
+import { invoicesOf } from "../../billing/invoices/invoices.ts";
+import type { Pricing } from "../app.ts";
+import { pageOf } from "../paging.ts";
+import { PAGE, page, query } from "../schemas.ts";
+import { TenantBody, TenantChange, TenantParams, TenantShape } from "./contract-schemas.ts";
+
+const TENANT_PLACE = [/^[^\0]{1,128}$/];
+const VERSION_PLACE = [/^[0-9]{1,9}$/];
+const VERSIONS_MAX = 10_000;
+
+/** Tenants: written down once, and every change of what they have agreed to stays. */
+export function tenantRoutes(pricing: Pricing) {
+  return [createTenant(pricing), listAllTenants(pricing), getTenant(pricing), tenantHistory(pricing)];
+}
+
+const createTenant = (pricing: Pricing) =>
+  route({
+    method: "POST",
+    path: "/v1/tenants",
+    operation: "createTenant",
+    summary: "Writes a tenant down, with the currency that it is invoiced in",
+    scopes: OPERATORS,
+    body: TenantBody,
+    reply: TenantShape,
+    status: 201,
+    idempotent: true,
+    handle: (asked) =>
+      once(pricing, "createTenant", asked, async () => {
+        const { reason, ...named } = asked.body;
+        const { documents, clock } = pricing;
+        if ((await documents.newest("tenant", named.tenant_id)) !== null) return problem("TENANT_EXISTS");
+        const books = await publishedBooks(pricing);
+        if (!books.some(({ currency }) => currency === named.currency)) {
+          return problem("CONTRACT_CURRENCY", `no published price book is in ${named.currency}`);
+        }
+        const { invoices } = await invoicesOf(documents, named.tenant_id);
+        const invoiced = invoices.find(({ invoice }) => invoice.currency !== named.currency)?.invoice;
+        if (invoiced !== undefined) {
+          return problem("CONTRACT_CURRENCY", `the tenant was invoiced in ${invoiced.currency} already`);
+        }
+        const nothing = { action: "created", about: "", subscriptions: [], prepaid: [] } as const;
+        const tenant = { ...named, ...nothing };
+        const document = {
+          kind: "tenant" as const,
+          id: tenant.tenant_id,
+          version: 1,
+          content: tenantContent(tenant),
+          written_by: asked.caller.key_id,
+          reason,
+        };
+        return {
+          documents: [document],
+          reply: { body: shown({ tenant, version: 1, written_at: clock.nowMs() }) },
+        };
+      }),
+  });
+
+const listAllTenants = (pricing: Pricing) =>
+  route({
+    method: "GET",
+    path: "/v1/tenants",
+    operation: "listTenants",
+    summary: "Tenants that were written down or have charges; a tenant sees itself",
+    scopes: EVERYBODY,
+    query: query(PAGE),
+    reply: page(TenantShape),
+    handle: ({ query: asked, caller }) =>
+      pageOf(
+        asked,
+        TENANT_PLACE,
+        async ([after = ""], limit) => {
+          if (caller.scope !== "tenant") return (await listTenants(pricing, after, limit)).map(shown);
+          const own = after < caller.tenant_id ? await ownTenant(pricing, caller.tenant_id, caller) : null;
+          return own === null ? [] : [shown(own)];
+        },
+        ({ tenant_id }) => [tenant_id],
+      ),
+  });
+
+const getTenant = (pricing: Pricing) =>
+  route({
+    method: "GET",
+    path: "/v1/tenants/{tenant_id}",
+    operation: "getTenant",
+    summary: "A tenant",
+    scopes: EVERYBODY,
+    params: TenantParams,
+    reply: TenantShape,
+    async handle({ params: { tenant_id }, caller }) {
+      const tenant = await ownTenant(pricing, tenant_id, caller);
+      return tenant === null ? problem("API_NOT_FOUND") : { body: shown(tenant) };
+    },
+  });
+
+const tenantHistory = ({ documents }: Pricing) =>
+  route({
+    method: "GET",
+    path: "/v1/tenants/{tenant_id}/history",
+    operation: "tenantHistory",
+    summary: "Every change of what a tenant has agreed to: who, when and why, newest first",
+    scopes: OPERATORS,
+    params: TenantParams,
+    query: query(PAGE),
+    reply: page(TenantChange),
+    handle: ({ params: { tenant_id }, query: asked }) =>
+      pageOf(
+        asked,
+        VERSION_PLACE,
+        async ([before], limit) => {
+          const versions = await documents.versions("tenant", tenant_id, VERSIONS_MAX);
+          const rest = versions.filter(({ version }) => before === undefined || version < Number(before));
+          return rest.slice(0, limit).map((written) => {
+            const { version, reason, written_by, written_at } = written;
+            const { action, about } = knownFrom(written).tenant;
+            return { version, action, about, reason, written_by, written_at: moment(written_at) };
+          });
+        },
+        ({ version }) => [String(version)],
+      ),
+  });
+
+/** A tenant that the caller may see, or null. */
+export async function ownTenant(
+  pricing: Pricing,
+  tenant_id: string,
+  caller: Caller,
+): Promise<KnownTenant | null> {
+  const asked = tenantFor(caller, tenant_id);
+  if (typeof asked !== "string") return null;
+  return findTenant(pricing, tenant_id, await publishedBooks(pricing));
+}
+
+function shown({ tenant: { tenant_id, name, currency }, version, written_at }: KnownTenant) {
+  return {
+    tenant_id,
+    name,
+    currency,
+    version,
+    written_at: written_at === null ? null : moment(written_at),
+  };
+}
+
+function moment(timeMs: number): string {
+  return new Date(timeMs).toISOString();
+}

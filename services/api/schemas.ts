@@ -1,0 +1,351 @@
+// The shapes of what the API takes and gives. Money and integers of 64 bits are texts; units stand last in a name.
+import Type, { type TProperties } from "typebox";
+import { REJECT_CODES } from "../domain/event/codes.ts";
+import { ENUMS } from "../domain/event/record.ts";
+import { TERMS } from "../domain/rating/charges.ts";
+
+export const closed = <P extends TProperties>(properties: P) =>
+  Type.Object(properties, { additionalProperties: false });
+export const nullable = <P extends TProperties[string]>(schema: P) => Type.Union([schema, Type.Null()]);
+
+/** One of several words. */
+export const oneOf = <W extends string>(words: readonly W[]) =>
+  Type.Unsafe<W>(Type.Union(words.map((word) => Type.Literal(word))));
+
+export const Text = Type.String();
+export const Whole = Type.String({ pattern: "^-?[0-9]{1,39}$", description: "A whole number" });
+/** A decimal of 12 digits, and what it is. */
+export const decimalOf = (description: string) =>
+  Type.String({ pattern: "^-?[0-9]{1,26}[.][0-9]{12}$", description });
+export const Decimal = decimalOf("A decimal of 12 digits");
+export const Count = Type.Integer({ minimum: 0 });
+export const Moment = Type.String({ description: "A moment in UTC, such as 2026-11-23T10:00:00.123Z" });
+export const Hash = Type.String({ pattern: "^[0-9a-f]{64}$" });
+
+export const HourText = Type.String({
+  pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:00(:00([.]0{1,9})?)?Z$",
+  description: "The start of an hour in UTC, such as 2026-11-23T10:00:00Z",
+});
+export const TenantId = Type.String({ minLength: 1, maxLength: 128 });
+export const EventId = Type.String({ pattern: "^[0-9a-f]{32}$", description: "The 16 bytes of the id" });
+const ChargeId = Type.String({ pattern: "^[0-9]{10}-[0-9]{1,9}-[0-9]{1,9}-[0-9a-f]{24}$" });
+const Revision = Type.String({ pattern: "^[0-9]{1,9}$", description: "A revision; the newest if absent" });
+const Cursor = Type.String({
+  pattern: "^[A-Za-z0-9_-]{1,1024}$",
+  description: "next_cursor of the page before",
+});
+const Limit = Type.String({
+  pattern: "^([1-9][0-9]{0,2}|1000)$",
+  description: "Entries of a page, 1 to 1000",
+});
+/** Neither control characters nor halves of a surrogate pair, which have no UTF-8. */
+const NO_TEXT = "\\u007f-\\u009f\\ud800-\\udfff";
+export const Reason = Type.String({
+  minLength: 1,
+  maxLength: 256,
+  pattern: `^[^\\u0000-\\u001f${NO_TEXT}]*[^\\u0000-\\u0020${NO_TEXT}]$`,
+});
+
+export const PAGE = { cursor: Type.Optional(Cursor), limit: Type.Optional(Limit) };
+export const RANGE = { from: HourText, to: HourText };
+export const OPTIONAL_TENANT = { tenant_id: Type.Optional(TenantId) };
+export const query = closed;
+export const params = closed;
+export const RevisionQuery = closed({ revision: Type.Optional(Revision) });
+
+/** A page of a list, with the cursor of the next one where there is one. */
+export const page = <T extends TProperties[string]>(item: T) =>
+  closed({ items: Type.Array(item), next_cursor: nullable(Text) });
+
+export const FaultShape = closed({ path: Text, code: Text, message: Text });
+
+export const KeyShape = closed({
+  key_id: Text,
+  scope: Type.Union([Type.Literal("tenant"), Type.Literal("operator"), Type.Literal("admin")]),
+  tenant_id: Text,
+  name: Text,
+  is_revoked: Type.Boolean(),
+  written_at: Moment,
+  written_by: Text,
+});
+
+const BOOK_STATUS = Type.Union([Type.Literal("draft"), Type.Literal("published")]);
+export const BookSummary = closed({
+  price_book: Hash,
+  name: Text,
+  effective_from: HourText,
+  currency: Text,
+  status: BOOK_STATUS,
+});
+export const BookShape = closed({ ...BookSummary.properties, content: Type.Unknown() });
+export const BookCheck = closed({
+  is_valid: Type.Boolean(),
+  price_book: nullable(Hash),
+  faults: Type.Array(FaultShape),
+});
+export const BookDocument = Type.Unknown({
+  description: "A price book; see services/settlement/price-books",
+});
+export const BookHash = params({ price_book: Hash });
+export const BookDiff = closed({
+  before: Hash,
+  after: Hash,
+  changes: Type.Array(closed({ path: Text, before: nullable(Text), after: nullable(Text) })),
+});
+export const DiffQuery = query({ against: Hash });
+
+const CHARGE_KEY = {
+  charge_id: ChargeId,
+  hour: HourText,
+  revision: Count,
+  rating: Count,
+  payer: Type.Union([Type.Literal("tenant"), Type.Literal("operator")]),
+  billed_to: Text,
+  tenant_id: Text,
+  project_id: Text,
+  model: Text,
+  model_version: Text,
+  gpu_model: Text,
+  mig_profile: Text,
+  sharing: Text,
+  phase: Text,
+  outcome: Text,
+  currency: Text,
+  events: Whole,
+  gpu_time_ns: Whole,
+};
+const APPORTIONMENTS = Type.Array(Text, {
+  description: "How GPU time was shared among requests: policy and version",
+});
+
+export const ChargeShape = closed({
+  ...CHARGE_KEY,
+  gpu_hours: Decimal,
+  rate_per_gpu_hour: Decimal,
+  composite: Decimal,
+  quality: Decimal,
+  charge: Decimal,
+  apportionments: APPORTIONMENTS,
+});
+
+export const ChargeTerms = closed({
+  ...CHARGE_KEY,
+  is_current: Type.Boolean(),
+  price_book: Hash,
+  formula: Text,
+  ...(Object.fromEntries(TERMS.map((name) => [name, Decimal])) as {
+    [name in (typeof TERMS)[number]]: typeof Decimal;
+  }),
+  apportionments: APPORTIONMENTS,
+  hour_content_hash: Hash,
+  hour_chain_hash: Hash,
+  hour_closed_at: Moment,
+  hour_reason: Text,
+});
+export const Explanation = closed({
+  charge: ChargeTerms,
+  steps: Type.Array(closed({ what: Text, how: Text, value: Decimal })),
+});
+export const ChargeParams = params({ charge_id: ChargeId });
+
+export const SessionShape = closed({
+  session_id: Text,
+  events: Whole,
+  started_at: Moment,
+  ended_at: Moment,
+  gpu_time_ns: Whole,
+  memory_peak_bytes: Whole,
+  energy_uj: Whole,
+  tokens_in: Whole,
+  tokens_out: Whole,
+  apportionments: APPORTIONMENTS,
+});
+
+const MEASURED = {
+  session_id: Text,
+  sequence: Count,
+  user_id: Text,
+  node: Text,
+  container_id: Text,
+  gpu_uuid: Text,
+  rank: Count,
+  world_size: Count,
+  gpu_time_ns: Whole,
+  gpu_busy_ns: nullable(Whole),
+  communication_ns: Whole,
+  time_quality: Text,
+  memory_peak_bytes: Whole,
+  memory_scope: Text,
+  memory_total_bytes: Whole,
+  energy_uj: nullable(Whole),
+  power_avg_mw: nullable(Count),
+  power_peak_mw: nullable(Count),
+  power_limit_mw: nullable(Count),
+  energy_quality: Text,
+  nvlink_tx_bytes: nullable(Whole),
+  nvlink_rx_bytes: nullable(Whole),
+  tokens_in: Count,
+  tokens_cached: Count,
+  tokens_out: Count,
+  batch_steps: Count,
+  batch_size_avg_milli: Count,
+  apportionment: Text,
+  probe_version: Text,
+  kafka_partition: Count,
+  kafka_offset: Whole,
+  ingested_at: Moment,
+};
+export const ChargedEvent = closed({ event_id: EventId, ...MEASURED, started_at: Moment, ended_at: Moment });
+export const SessionQuery = query({
+  ...PAGE,
+  session_id: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
+});
+
+/** An event as the log has it; times in microseconds since 1970. */
+export const EventRow = closed({
+  id: EventId,
+  ...MEASURED,
+  tenant_id: Text,
+  project_id: Text,
+  model: Text,
+  model_version: Text,
+  gpu_model: Text,
+  mig_profile: Text,
+  sharing: Text,
+  phase: Text,
+  outcome: Text,
+  started_at: Whole,
+  ended_at: Whole,
+  hours: Type.Array(HourText),
+});
+export const EventParams = params({ event_id: EventId });
+
+const CorrectionShape = closed({
+  event_id: EventId,
+  action: Type.Union([Type.Literal("void"), Type.Literal("amend"), Type.Literal("successor")]),
+  /** Of an amended event its successor; of a successor the event that it stands for. */
+  other_event_id: nullable(EventId),
+  reason: Text,
+  written_by: Text,
+  written_at: Moment,
+});
+export const EventHistory = closed({
+  event: EventRow,
+  /** Orders in the log that take the event out. */
+  voids: Type.Array(closed({ reason: Text, issued_by: Text, issued_at: Moment, ingested_at: Moment })),
+  /** What was asked of this API. */
+  corrections: Type.Array(CorrectionShape),
+  /** Revisions of the event's hours. */
+  revisions: Type.Array(closed({ hour: HourText, revision: Count, reason: Text, closed_at: Moment })),
+});
+export const VoidBody = closed({ reason: Reason });
+
+export const Name = Type.String({
+  minLength: 1,
+  maxLength: 128,
+  pattern: `^[^\\u0000-\\u001f${NO_TEXT}]*$`,
+});
+const Quantity = Type.String({ pattern: "^[0-9]{1,15}$", description: "A whole number below 10^15" });
+export const Tokens = Type.Integer({ minimum: 0, maximum: 4_294_967_295 });
+export const Changes = Type.Object(
+  {
+    tenant_id: Type.Optional(Name),
+    project_id: Type.Optional(Name),
+    user_id: Type.Optional(nullable(Name)),
+    model: Type.Optional(Name),
+    model_version: Type.Optional(Name),
+    phase: Type.Optional(Type.Union(ENUMS.phase.map((it) => Type.Literal(it)))),
+    outcome: Type.Optional(Type.Union(ENUMS.outcome.map((it) => Type.Literal(it)))),
+    gpu_time_ns: Type.Optional(Quantity),
+    gpu_busy_ns: Type.Optional(nullable(Quantity)),
+    communication_ns: Type.Optional(Quantity),
+    memory_peak_bytes: Type.Optional(Quantity),
+    energy_uj: Type.Optional(nullable(Quantity)),
+    tokens_in: Type.Optional(Tokens),
+    tokens_cached: Type.Optional(Tokens),
+    tokens_out: Type.Optional(Tokens),
+  },
+  { additionalProperties: false, minProperties: 1 },
+);
+export const AmendBody = closed({ reason: Reason, changes: Changes });
+export const CorrectionReply = closed({
+  event_id: EventId,
+  action: CorrectionShape.properties.action,
+  successor_id: nullable(EventId),
+  /** Revised by themselves once settlement has passed over the order. */
+  hours: Type.Array(HourText),
+});
+
+const UsageLine = closed({
+  project_id: Text,
+  model: Text,
+  gpu_model: Text,
+  sharing: Text,
+  phase: Text,
+  outcome: Text,
+  events: Whole,
+  gpu_time_ns: Whole,
+  energy_uj: Whole,
+  tokens_in: Whole,
+  tokens_out: Whole,
+});
+export const UsageLines = Type.Array(UsageLine);
+export const LiveUsage = closed({
+  tenant_id: Text,
+  from: HourText,
+  /** When the newest counted record was appended to Kafka; null if none was in the last days. */
+  counted_until: nullable(Moment),
+  /** Milliseconds since then. */
+  age_ms: nullable(Count),
+  gpu_time_ns: Whole,
+  lines: UsageLines,
+});
+
+export const AccountingRow = closed({
+  hour: HourText,
+  tenant_id: Text,
+  received: Whole,
+  counted: Whole,
+  duplicates: Whole,
+  conflicts: Whole,
+  rejected: Whole,
+});
+export const RejectedRow = closed({
+  kafka_partition: Count,
+  kafka_offset: Whole,
+  ingested_at: Moment,
+  reject_code: Text,
+  reject_detail: Text,
+  tenant_id: Text,
+  key_base64: Text,
+  value_base64: Text,
+});
+export const RejectedShape = closed({
+  ...RejectedRow.properties,
+  /** What the code means and what to do. */
+  advice: Text,
+  /** The same bytes may be counted when they are sent again: nothing in them is wrong. */
+  is_worth_sending_again: Type.Boolean(),
+  topic: Text,
+});
+export const RejectedQuery = query({
+  ...PAGE,
+  ...OPTIONAL_TENANT,
+  code: Type.Optional(Type.Union(Object.keys(REJECT_CODES).map((code) => Type.Literal(code)))),
+});
+
+export const HourRow = closed({
+  hour: HourText,
+  revision: Count,
+  reason: Text,
+  sequence: Whole,
+  content_hash: Hash,
+  chain_hash: Hash,
+  previous_hash: Hash,
+  balanced: Type.Boolean(),
+  events: Whole,
+  voided: Whole,
+  closed_at: Moment,
+});
+export const HourParams = params({ hour: HourText });
+export const KeyParams = params({ key_id: Type.String({ pattern: "^[0-9a-f]{12}$" }) });

@@ -1,0 +1,70 @@
+import type { Caller } from "../../adapters/http/route.ts";
+import type { PublishedBook } from "../../domain/billing/terms.ts";
+import { canonicalPriceBook, type PriceBook, readPriceBook } from "../../domain/books/price-book.ts";
+import { compareText } from "../../domain/closing/usage.ts";
+import type { Books, Documents, NewBook } from "../../domain/ports/pricing.ts";
+import { formatHour } from "../../domain/time/hour.ts";
+
+export interface KnownBook extends NewBook {
+  readonly status: "draft" | "published";
+}
+
+interface Shelf {
+  readonly documents: Documents;
+  readonly books: Books;
+  readonly hash: (text: string) => string;
+}
+
+const DRAFTS_MAX = 10_000;
+
+/** A valid book, named by the hash of its contents. */
+export function bookOf(
+  book: PriceBook,
+  status: KnownBook["status"],
+  { hash }: Pick<Shelf, "hash">,
+): KnownBook {
+  const { name, effective_from, currency } = book;
+  const content = canonicalPriceBook(book);
+  return { hash: hash(content), name, effective_from, currency, content, status };
+}
+
+/** The books that a caller may see, in the order in which they take effect. Drafts are the operators' business. */
+export async function knownBooks(shelf: Shelf, { scope }: Pick<Caller, "scope">): Promise<KnownBook[]> {
+  const published = (await shelf.books.published()).map(({ content }) => opened(content, "published", shelf));
+  if (scope === "tenant") return published;
+  const hashes = new Set(published.map((book) => book.hash));
+  const drafts = (await shelf.documents.list("price_book", "", DRAFTS_MAX))
+    .filter(({ id }) => !hashes.has(id))
+    .map(({ content }) => opened(content as string, "draft", shelf));
+  return [...published, ...drafts].toSorted((a, b) => compareText(bookPlace(a).join(), bookPlace(b).join()));
+}
+
+export async function findBook(
+  shelf: Shelf,
+  price_book: string,
+  caller: Pick<Caller, "scope">,
+): Promise<KnownBook | undefined> {
+  return (await knownBooks(shelf, caller)).find(({ hash }) => hash === price_book);
+}
+
+/** Every published book with its hash, as settlement takes them. */
+export async function publishedBooks(shelf: Pick<Shelf, "books" | "hash">): Promise<PublishedBook[]> {
+  const stored = await shelf.books.published();
+  return stored.map(({ hash, content }) => {
+    const read = readPriceBook(JSON.parse(content));
+    if (!read.ok || shelf.hash(content) !== hash) {
+      throw new Error(`The published price book ${hash} is not what its hash says: it was changed.`);
+    }
+    return { ...read.book, hash };
+  });
+}
+
+export function bookPlace({ effective_from, hash }: Pick<KnownBook, "effective_from" | "hash">) {
+  return [formatHour(effective_from), hash];
+}
+
+function opened(content: string, status: KnownBook["status"], shelf: Shelf): KnownBook {
+  const read = readPriceBook(JSON.parse(content));
+  if (!read.ok) throw new Error("a stored price book has faults: it was changed");
+  return { ...bookOf(read.book, status, shelf), hash: shelf.hash(content), content };
+}

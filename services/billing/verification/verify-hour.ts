@@ -1,0 +1,97 @@
+import type { HourAudit } from "../../domain/closing/audit.ts";
+import type { Cut } from "../../domain/closing/cut.ts";
+import type { HourClose } from "../../domain/closing/revision.ts";
+import type { UsageRow } from "../../domain/closing/usage.ts";
+import {
+  type EventFindings,
+  type HourVerification,
+  keyDifferences,
+  NO_FINDINGS,
+  suspectTenants,
+  type TenantHourCheck,
+  verifyClose,
+  verifyRevision,
+} from "../../domain/closing/verification.ts";
+import type { Hour } from "../../domain/time/hour.ts";
+
+/** What a closed hour is checked with. */
+export interface ClosedHours {
+  hourClose(hour: Hour, revision?: number): Promise<HourClose | null>;
+  hourAudit(hour: Hour, cut: Cut): Promise<HourAudit>;
+  /** Of one tenant if it is named. */
+  hourUsage(hour: Hour, cut: Cut, areIdsUnique: boolean, tenant_id?: string): Promise<readonly UsageRow[]>;
+  usageOf(close: { hour: Hour; attempt_id: string }): Promise<readonly UsageRow[]>;
+  eventFindings(close: HourClose, tenants: readonly string[]): Promise<EventFindings>;
+}
+
+interface Verifier {
+  readonly store: ClosedHours;
+  /** SHA-256 in hexadecimal. */
+  readonly hash: (text: string) => string;
+}
+
+/**
+ * Adds a revision of an hour (the newest one with 0) up again from its events, compares the hashes, and where they differ
+ * names the events that are not what was counted. With a tenant, only what is that tenant's is named. Writes nothing; null
+ * if there is no such revision.
+ */
+export async function verifyHour(
+  { store, hash }: Verifier,
+  hour: Hour,
+  revision: number,
+  tenant_id = "",
+): Promise<HourVerification | null> {
+  const close = await store.hourClose(hour, revision);
+  if (close === null) return null;
+  const audit = await store.hourAudit(hour, close.cut);
+  const from_events = await store.hourUsage(hour, close.cut, areIdsUnique(close));
+  const from_rows = await store.usageOf(close);
+  const verified = verifyRevision(close, { audit, from_events, from_rows }, hash);
+  const keys = verified.keys.filter((key) => tenant_id === "" || key.tenant_id === tenant_id);
+  const isOwnSound = tenant_id !== "" && keys.length === 0;
+  const findings =
+    verified.events_match || isOwnSound
+      ? NO_FINDINGS
+      : await store.eventFindings(close, suspectTenants(keys));
+  return { ...verified, keys, ...findings };
+}
+
+export interface TenantHour {
+  readonly hour: Hour;
+  readonly revision: number;
+  readonly tenant_id: string;
+}
+
+/**
+ * The same for what is one tenant's: its events against its rows, and the rows of everybody against the hour's hash. Others'
+ * events are not looked at, unless the rows do not have the hash, so that only all events could. With `depth` rows, no events
+ * are; findings looks for those that are not what was counted.
+ */
+export async function verifyTenantHour(
+  verifier: Verifier,
+  { hour, revision, tenant_id }: TenantHour,
+  depth: "rows" | "events" | "findings",
+): Promise<TenantHourCheck | null> {
+  const { store, hash } = verifier;
+  const close = await store.hourClose(hour, revision);
+  if (close === null) return null;
+  const rows = await store.usageOf(close);
+  const own = rows.filter((row) => row.tenant_id === tenant_id);
+  const { rows_match, chain_matches } = verifyClose(close, rows, hash);
+  if (depth === "rows") {
+    const checked = { rows_match, chain_matches, keys: [], ...NO_FINDINGS };
+    return { usage: own, is_sound: rows_match && chain_matches, ...checked };
+  }
+  const usage = await store.hourUsage(hour, close.cut, areIdsUnique(close), tenant_id);
+  const keys = keyDifferences(own, usage);
+  const isVouched =
+    rows_match || ((await verifyHour(verifier, hour, revision, tenant_id))?.events_match ?? false);
+  const is_sound = chain_matches && isVouched && keys.length === 0;
+  const findings =
+    keys.length > 0 && depth === "findings" ? await store.eventFindings(close, [tenant_id]) : NO_FINDINGS;
+  return { usage, is_sound, rows_match, chain_matches, keys, ...findings };
+}
+
+function areIdsUnique({ failed_checks }: HourClose): boolean {
+  return !failed_checks.includes("unique_ids");
+}

@@ -1,0 +1,101 @@
+import { API_CODES, type ApiCode, type Fault } from "../adapters/http/problem.ts";
+import { PRICING_OPERATIONS, type PricingOperations } from "./pricing-operations.ts";
+
+export type PricingOperation = keyof PricingOperations;
+export type PricingClient = <Name extends PricingOperation>(
+  operation: Name,
+  asked: PricingOperations[Name]["asked"],
+) => Promise<PricingOperations[Name]["reply"]>;
+
+/** The API said no. */
+export class ApiFailure extends Error {
+  override readonly name = "ApiFailure";
+  readonly status: number;
+  readonly code: ApiCode | "";
+  readonly faults: readonly Fault[];
+
+  constructor(status: number, { code, title, detail, faults = [] }: ProblemAnswer) {
+    super([title ?? `the API answered ${status}`, detail].filter(Boolean).join(" "));
+    this.status = status;
+    this.code = code !== undefined && Object.hasOwn(API_CODES, code) ? (code as ApiCode) : "";
+    this.faults = faults;
+  }
+}
+
+interface ProblemAnswer {
+  readonly code?: string;
+  readonly title?: string;
+  readonly detail?: string;
+  readonly faults?: readonly Fault[];
+}
+
+interface AnyAsked {
+  readonly path?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string | undefined>>;
+  readonly header?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+const REQUEST_MS_MAX = 60_000;
+
+/** A file may be a month of everybody's charges. */
+const DOWNLOAD_MS_MAX = 30 * 60_000;
+
+interface Access {
+  readonly url: string;
+  readonly key: string;
+}
+
+/**
+ * A client of the pricing API, typed by its description.
+ * @throws ApiFailure where the API says no; TypeError where it cannot be reached
+ */
+export function pricingClient(access: Access): PricingClient {
+  return async (operation, asked) => {
+    const answer = await send(access, operation, asked, REQUEST_MS_MAX);
+    return (isJson(answer) ? await answer.json() : {}) as never;
+  };
+}
+
+/**
+ * Downloads what an operation answers as a file, in pieces.
+ * @throws as `pricingClient` does; TypeError too where the file breaks off
+ */
+export async function* pricingDownload<Name extends PricingOperation>(
+  access: Access,
+  operation: Name,
+  asked: PricingOperations[Name]["asked"],
+): AsyncGenerator<Uint8Array> {
+  const answer = await send(access, operation, asked, DOWNLOAD_MS_MAX);
+  if (answer.body !== null) yield* answer.body;
+}
+
+async function send(
+  { url, key }: Access,
+  operation: PricingOperation,
+  asked: AnyAsked,
+  msMax: number,
+): Promise<Response> {
+  const { method, path } = PRICING_OPERATIONS[operation];
+  const { path: parts = {}, query = {}, header = {}, body } = asked;
+  const target = new URL(
+    url + path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(parts[name] ?? "")),
+  );
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) target.searchParams.set(name, value);
+  }
+  const type = body === undefined ? {} : { "content-type": "application/json" };
+  const answer = await fetch(target, {
+    method,
+    headers: { authorization: `Bearer ${key}`, ...type, ...header },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(msMax),
+  });
+  if (answer.ok) return answer;
+  const content: unknown = isJson(answer) ? await answer.json() : {};
+  throw new ApiFailure(answer.status, content as ProblemAnswer);
+}
+
+function isJson({ headers }: Response): boolean {
+  return /^application\/(problem\+)?json/.test(headers.get("content-type") ?? "");
+}

@@ -1,0 +1,107 @@
+import { formatHour, type Hour } from "../time/hour.ts";
+import type { AuditCheck, HourAudit } from "./audit.ts";
+import { type Cut, cutText } from "./cut.ts";
+import {
+  compareText,
+  USAGE_KEYS,
+  USAGE_SUMS,
+  type UsageKey,
+  type UsageRow,
+  type UsageSums,
+  usageKey,
+  usageKeyText,
+  usageSums,
+} from "./usage.ts";
+
+/** What an hour holds under a cut. Two contents are the same usage if and only if their texts are equal. */
+export interface HourContent {
+  readonly hour: Hour;
+  readonly unique_ids: bigint;
+  readonly voided: bigint;
+  readonly rows: readonly UsageRow[];
+}
+
+/** A committed revision of an hour. Hashes are SHA-256 in hexadecimal; `closed_at` is in milliseconds since 1970. */
+export interface HourClose extends HourAudit {
+  /** 1, 2, 3 … over all hours. */
+  readonly sequence: bigint;
+  readonly hour: Hour;
+  readonly revision: number;
+  readonly attempt_id: string;
+  readonly reason: string;
+  readonly cut: Cut;
+  readonly previous_hash: string;
+  readonly content_hash: string;
+  readonly chain_hash: string;
+  readonly failed_checks: readonly AuditCheck[];
+  readonly closed_at: number;
+  readonly epoch: bigint;
+}
+
+/** What the first close of all has for a row before it. */
+export const CHAIN_START = "0".repeat(64);
+
+/** The hour's usage as the text that is hashed: a head, then one JSON line per row in the order of their keys. */
+export function contentText({ hour, unique_ids, voided, rows }: HourContent): string {
+  const lines = rows
+    .map((row) => ({ row, key: usageKeyText(row) }))
+    .toSorted((left, right) => compareText(left.key, right.key))
+    .map(({ row }) => JSON.stringify(rowValues(row)));
+  const head = ["meterhouse-hour/1", formatHour(hour), String(unique_ids), String(voided), rows.length];
+  return [JSON.stringify(head), ...lines, ""].join("\n");
+}
+
+/** The close as the text whose hash is the chain's next link. It holds the link before, so none can be changed alone. */
+export function chainText(close: Omit<HourClose, "chain_hash">): string {
+  return JSON.stringify([
+    "meterhouse-close/1",
+    close.previous_hash,
+    String(close.sequence),
+    formatHour(close.hour),
+    close.revision,
+    close.reason,
+    cutText(close.cut),
+    close.content_hash,
+    close.failed_checks,
+    [
+      close.slices,
+      close.unique_ids,
+      close.voided,
+      close.differing_keys,
+      close.duplicates,
+      close.conflicts,
+      close.rejected,
+    ].map(String),
+    USAGE_SUMS.map((name) => String(close.event_sums[name])),
+    USAGE_SUMS.map((name) => String(close.window_sums[name])),
+    close.closed_at,
+  ]);
+}
+
+/** Usage that a revision added (positive) or took away (negative), by key. */
+export type UsageChange = UsageKey & UsageSums;
+
+/** The signed difference between two revisions of an hour, in the order of keys; keys that did not change are left out. */
+export function revisionChanges(before: readonly UsageRow[], after: readonly UsageRow[]): UsageChange[] {
+  const changes = new Map<string, UsageChange>();
+  const add = (row: UsageRow, sign: bigint) => {
+    const key = usageKeyText(row);
+    const change = changes.get(key);
+    const sums = usageSums((name) => (change?.[name] ?? 0n) + sign * row[name]);
+    changes.set(key, { ...usageKey(row), ...sums });
+  };
+  for (const row of after) add(row, 1n);
+  for (const row of before) add(row, -1n);
+  return [...changes]
+    .filter(([, change]) => USAGE_SUMS.some((name) => change[name] !== 0n))
+    .toSorted(([left], [right]) => compareText(left, right))
+    .map(([, change]) => change);
+}
+
+function rowValues(row: UsageRow): unknown[] {
+  return [
+    ...USAGE_KEYS.map((name) => row[name]),
+    ...USAGE_SUMS.map((name) => String(row[name])),
+    row.apportionments,
+  ];
+}

@@ -1,0 +1,54 @@
+import { compareText, usageKeyText } from "../closing/usage.ts";
+import { formatDecimal } from "../money/decimal.ts";
+import { TERMS } from "./charges.ts";
+import type { Charge } from "./rate.ts";
+
+/** Where a stored charge differs from what its usage comes to. */
+export interface ChargeDifference {
+  /** "" where no such charge is stored. */
+  readonly charge_id: string;
+  /** Name of the field, or "charge_id" where one of the two has no such charge. */
+  readonly field: string;
+  readonly charged: string;
+  /** "" for nothing. */
+  readonly recomputed: string;
+}
+
+/** Compares stored charges, each with its id at the same place, with those that usage was rated to again. */
+export function chargeDifferences(
+  charges: readonly Charge[],
+  charge_ids: readonly string[],
+  recomputed: readonly Charge[],
+): ChargeDifference[] {
+  const stored = charges.map((charge, at) => ({ charge, charge_id: charge_ids[at] ?? "" }));
+  const before = new Map(stored.map((it) => [usageKeyText(it.charge), it]));
+  const after = new Map(recomputed.map((charge) => [usageKeyText(charge), charge]));
+  const keys = [...new Set([...before.keys(), ...after.keys()])].toSorted(compareText);
+  return keys.flatMap((key): ChargeDifference[] => {
+    const [found, charge] = [before.get(key), after.get(key)];
+    const charge_id = found?.charge_id ?? "";
+    if (found === undefined || charge === undefined) {
+      return [
+        { charge_id, field: "charge_id", charged: charge_id, recomputed: charge === undefined ? "" : key },
+      ];
+    }
+    const [left, right] = [fieldsOf(found.charge), fieldsOf(charge)];
+    return Object.keys(left)
+      .map((field) => ({ charge_id, field, charged: left[field] ?? "", recomputed: right[field] ?? "" }))
+      .filter((it) => it.charged !== it.recomputed);
+  });
+}
+
+function fieldsOf(charge: Charge): Readonly<Record<string, string>> {
+  const { payer, billed_to, formula, currency, events, gpu_time_ns, apportionments } = charge;
+  return {
+    payer,
+    billed_to,
+    formula,
+    currency,
+    events: String(events),
+    gpu_time_ns: String(gpu_time_ns),
+    ...Object.fromEntries(TERMS.map((name) => [name, formatDecimal(charge[name])])),
+    apportionments: apportionments.join(),
+  };
+}

@@ -1,0 +1,102 @@
+import type { PriceBook } from "../books/price-book.ts";
+import { compareText, USAGE_KEYS, type UsageRow, usageKeyText } from "../closing/usage.ts";
+import { type Decimal, formatDecimal } from "../money/decimal.ts";
+import type { Hour } from "../time/hour.ts";
+import { type Charge, rate, type Terms } from "./rate.ts";
+
+/** A committed rating of one revision of an hour. */
+export interface HourRating {
+  readonly hour: Hour;
+  readonly revision: number;
+  /** 1, 2 … for the same revision: again where a card had no price at first. */
+  readonly rating: number;
+  readonly attempt_id: string;
+  /** Hash of the book. */
+  readonly price_book: string;
+  readonly currency: string;
+  readonly rated: bigint;
+  readonly unrated: bigint;
+  /** Cards without a price in the book, sorted. */
+  readonly unrated_gpus: readonly string[];
+  /** What tenants pay, and what the operator's own account comes to. */
+  readonly charges_total: Decimal;
+  readonly operator_total: Decimal;
+  readonly content_hash: string;
+  /** Milliseconds since 1970. */
+  readonly rated_at: number;
+  readonly epoch: bigint;
+}
+
+export const TERMS = [
+  "gpu_hours",
+  "rate_per_gpu_hour",
+  "memory_ratio",
+  "power_ratio",
+  "nvlink_ratio",
+  "fluctuation",
+  "weight_time",
+  "weight_memory",
+  "weight_power",
+  "weight_nvlink",
+  "weight_fluctuation",
+  "composite",
+  "quality_sharing",
+  "quality_outcome",
+  "quality_contention",
+  "quality_interruption",
+  "quality_generation",
+  "quality",
+  "charge",
+] as const satisfies readonly (keyof Terms)[];
+
+export type RatedHour = Pick<
+  HourRating,
+  "rated" | "unrated" | "unrated_gpus" | "charges_total" | "operator_total"
+> & {
+  readonly charges: readonly Charge[];
+};
+
+/** Rates the rows of one hour, each by itself, so that their order does not matter. */
+export function rateHour(rows: readonly UsageRow[], book: PriceBook): RatedHour {
+  const charges: Charge[] = [];
+  const unratedGpus = new Set<string>();
+  const totals = { tenant: 0n, operator: 0n };
+  for (const row of rows) {
+    const rated = rate(row, book);
+    if (rated.kind === "no_rate") {
+      unratedGpus.add(row.mig_profile === "" ? row.gpu_model : `${row.gpu_model} ${row.mig_profile}`);
+      continue;
+    }
+    charges.push(rated.charge);
+    totals[rated.charge.payer] += rated.charge.charge;
+  }
+  return {
+    charges,
+    rated: BigInt(charges.length),
+    unrated: BigInt(rows.length - charges.length),
+    unrated_gpus: [...unratedGpus].toSorted(compareText),
+    charges_total: totals.tenant,
+    operator_total: totals.operator,
+  };
+}
+
+/** The charges of an hour as the text that is hashed: one JSON line each, in the order of their keys. */
+export function chargesText(priceBookHash: string, charges: readonly Charge[]): string {
+  const lines = charges
+    .map((charge) => ({ charge, key: usageKeyText(charge) }))
+    .toSorted((left, right) => compareText(left.key, right.key))
+    .map(({ charge }) =>
+      JSON.stringify([
+        charge.payer,
+        charge.billed_to,
+        ...USAGE_KEYS.map((name) => charge[name]),
+        charge.formula,
+        charge.currency,
+        String(charge.events),
+        String(charge.gpu_time_ns),
+        ...TERMS.map((name) => formatDecimal(charge[name])),
+        charge.apportionments,
+      ]),
+    );
+  return [JSON.stringify(["meterhouse-charges/1", priceBookHash, charges.length]), ...lines, ""].join("\n");
+}

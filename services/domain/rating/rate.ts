@@ -1,0 +1,158 @@
+import { type GpuPrice, type Payer, type PriceBook, priceOf, type Quality } from "../books/price-book.ts";
+import type { UsageKey, UsageRow } from "../closing/usage.ts";
+import { type Decimal, multiply, ONE, ratio, sumOfProducts } from "../money/decimal.ts";
+import { divideHalfEven } from "../money/rounding.ts";
+
+const NS_PER_HOUR = 3_600_000_000_000n;
+const NS_PER_S = 1_000_000_000n;
+/** Microjoules in one milliwatt-nanosecond, inverted: 1 mW·ns is 10^-6 µJ. */
+const MW_NS_PER_UJ = 1_000_000n;
+
+/** Every term of a charge. The shown terms, multiplied as the formula says, give the shown charge. */
+export interface Terms {
+  readonly gpu_hours: Decimal;
+  readonly rate_per_gpu_hour: Decimal;
+  readonly memory_ratio: Decimal;
+  readonly power_ratio: Decimal;
+  readonly nvlink_ratio: Decimal;
+  readonly fluctuation: Decimal;
+  readonly weight_time: Decimal;
+  readonly weight_memory: Decimal;
+  readonly weight_power: Decimal;
+  readonly weight_nvlink: Decimal;
+  readonly weight_fluctuation: Decimal;
+  readonly composite: Decimal;
+  readonly quality_sharing: Decimal;
+  readonly quality_outcome: Decimal;
+  readonly quality_contention: Decimal;
+  readonly quality_interruption: Decimal;
+  readonly quality_generation: Decimal;
+  readonly quality: Decimal;
+  readonly charge: Decimal;
+}
+
+/** A usage row with its price. `billed_to` is the tenant, or the operator's own account. */
+export type Charge = UsageKey &
+  Terms & {
+    readonly payer: Payer;
+    readonly billed_to: string;
+    readonly currency: string;
+    readonly formula: string;
+    readonly events: bigint;
+    readonly gpu_time_ns: bigint;
+    readonly apportionments: readonly string[];
+  };
+
+export type Rated =
+  | { readonly kind: "charged"; readonly charge: Charge }
+  /** The book has no price for this card: the row waits for a book that has. */
+  | { readonly kind: "no_rate"; readonly row: UsageRow };
+
+/**
+ * Rates one row of usage: GPU-hours x rate x composite x quality. Pure, and exact up to one rounding for each shown term;
+ * the charge is rounded once, from the nanoseconds and not from the shown GPU-hours.
+ */
+export function rate(row: UsageRow, book: PriceBook): Rated {
+  const price = priceOf(book, row);
+  if (price === null) return { kind: "no_rate", row };
+  const payer = payerOf(row.phase, book);
+  const composite = compositeTerms(row, price);
+  const quality = qualityTerms(row, price, book.quality);
+  const exact = row.gpu_time_ns * price.rate_per_gpu_hour * composite.composite * quality.quality;
+  return {
+    kind: "charged",
+    charge: {
+      tenant_id: row.tenant_id,
+      project_id: row.project_id,
+      model: row.model,
+      model_version: row.model_version,
+      gpu_model: row.gpu_model,
+      mig_profile: row.mig_profile,
+      sharing: row.sharing,
+      phase: row.phase,
+      outcome: row.outcome,
+      payer,
+      billed_to: payer === "operator" ? book.operator_tenant_id : row.tenant_id,
+      currency: book.currency,
+      formula: book.formula,
+      events: row.events,
+      gpu_time_ns: row.gpu_time_ns,
+      apportionments: row.apportionments,
+      gpu_hours: ratio(row.gpu_time_ns, NS_PER_HOUR),
+      rate_per_gpu_hour: price.rate_per_gpu_hour,
+      ...composite,
+      ...quality,
+      charge: divideHalfEven(exact, NS_PER_HOUR * ONE * ONE),
+    },
+  };
+}
+
+/** w_time + w_memory m + w_power p + w_nvlink n + w_fluctuation f, from the row's integer sums. */
+function compositeTerms(row: UsageRow, { weights, reference }: GpuPrice) {
+  const time = row.gpu_time_ns;
+  const memory_ratio = ratio(row.memory_time_byte_ns, time * reference.memory_bytes);
+  const power_ratio = ratio(row.energy_uj * MW_NS_PER_UJ, time * reference.power_limit_mw);
+  const nvlink = row.nvlink_tx_bytes + row.nvlink_rx_bytes;
+  const nvlink_ratio = ratio(nvlink * NS_PER_S, time * reference.nvlink_bytes_per_s);
+  // A peak below the average can only come from samples that missed the peak.
+  const above = row.power_peak_time_mw_ns - row.power_avg_time_mw_ns;
+  const fluctuation = ratio(above > 0n ? above : 0n, row.power_avg_time_mw_ns);
+  return {
+    memory_ratio,
+    power_ratio,
+    nvlink_ratio,
+    fluctuation,
+    weight_time: weights.time,
+    weight_memory: weights.memory,
+    weight_power: weights.power,
+    weight_nvlink: weights.nvlink,
+    weight_fluctuation: weights.fluctuation,
+    composite: sumOfProducts([
+      [weights.time, ONE],
+      [weights.memory, memory_ratio],
+      [weights.power, power_ratio],
+      [weights.nvlink, nvlink_ratio],
+      [weights.fluctuation, fluctuation],
+    ]),
+  };
+}
+
+function qualityTerms(row: UsageRow, price: GpuPrice, rules: Quality) {
+  const quality_sharing = factor(rules.sharing, row.sharing);
+  const quality_outcome = factor(rules.outcome, row.outcome);
+  const quality_contention = contention(row, rules);
+  const quality_interruption = row.outcome === "interrupted" ? rules.interruption : ONE;
+  const quality_generation = price.generation;
+  return {
+    quality_sharing,
+    quality_outcome,
+    quality_contention,
+    quality_interruption,
+    quality_generation,
+    quality: multiply(
+      quality_sharing,
+      quality_outcome,
+      quality_contention,
+      quality_interruption,
+      quality_generation,
+    ),
+  };
+}
+
+/** Busy / elapsed over the events that know their busy time, bounded; 1 where none does. */
+function contention(row: UsageRow, { contention: { min, max } }: Quality): Decimal {
+  if (row.gpu_busy_known_ns === 0n) return ONE;
+  const busy = ratio(row.gpu_busy_ns, row.gpu_busy_known_ns);
+  if (busy < min) return min;
+  return busy > max ? max : busy;
+}
+
+function payerOf(phase: string, book: PriceBook): Payer {
+  return phase === "inference" ? book.phases.inference : "operator";
+}
+
+function factor(factors: Readonly<Record<string, Decimal>>, name: string): Decimal {
+  const found = factors[name];
+  if (found === undefined) throw new RangeError(`a price book has no factor for "${name}"`);
+  return found;
+}

@@ -1,0 +1,105 @@
+import { NO_FINDINGS } from "../../../services/domain/closing/verification.ts";
+import type { Ledger } from "../../../services/domain/ports/pricing.ts";
+import { formatHour, parseHour } from "../../../services/domain/time/hour.ts";
+
+type Rows<Name extends keyof Ledger> = Awaited<ReturnType<Ledger[Name]>>;
+
+/** What a ledger of a few rows holds. */
+export interface LedgerRows {
+  readonly charges: readonly NonNullable<Rows<"charge">>[];
+  readonly sessions: Rows<"sessions">;
+  readonly events: Rows<"events">;
+  readonly usage: ReadonlyMap<string, Rows<"usage">>;
+  readonly spend?: ReadonlyMap<string, Rows<"spend">>;
+  readonly counted_until: number | null;
+  readonly accounting: Rows<"accounting">;
+  readonly rejected: Rows<"rejected">;
+  readonly stored: readonly NonNullable<Rows<"event">>[];
+  readonly voids: ReadonlyMap<string, Rows<"voidsOf">>;
+  readonly hours: Rows<"hours">;
+  readonly log_floor?: number;
+}
+
+/** A ledger that answers from rows, as ClickHouse would: filtered, sorted and cut. */
+export function memoryLedger(rows: LedgerRows): Ledger {
+  const inside = (hour: string, { from, to }: { from: number; to: number }) => {
+    const at = parseHour(hour) ?? -1;
+    return at >= from && at < to;
+  };
+  return {
+    charges: async (range, billed_to, after, limit) =>
+      rows.charges
+        .filter((it) => it.is_current && inside(it.hour, range) && it.charge_id > after)
+        .filter((it) => billed_to === "" || (it.payer === "tenant" && it.billed_to === billed_to))
+        .slice(0, limit)
+        .map(line),
+    charge: async (charge_id) => rows.charges.find((it) => it.charge_id === charge_id) ?? null,
+    billedTenants: async (tenant_id, after, limit) =>
+      [...new Set(rows.charges.filter(({ payer }) => payer === "tenant").map((it) => it.billed_to))]
+        .filter((it) => (tenant_id === "" ? it > after : it === tenant_id))
+        .toSorted()
+        .slice(0, limit),
+    sessions: async (_charge, after, limit) =>
+      rows.sessions.filter(({ session_id }) => session_id > after).slice(0, limit),
+    events: async (_charge, session_id, after, limit) =>
+      rows.events
+        .filter((it) => it.event_id > after && (session_id === "" || it.session_id === session_id))
+        .slice(0, limit),
+    usage: async (tenant_id) => rows.usage.get(tenant_id) ?? [],
+    spend: async (tenant_id) => rows.spend?.get(tenant_id) ?? [],
+    countedUntil: async () => rows.counted_until,
+    accounting: async (range, tenant_id, after, limit) =>
+      rows.accounting
+        .filter((it) => inside(it.hour, range) && (tenant_id === "" || it.tenant_id === tenant_id))
+        .filter((it) => `${it.hour} ${it.tenant_id}` > `${after.hour} ${after.tenant_id}`)
+        .slice(0, limit),
+    rejected: async ({ code, tenant_id }, after, limit) =>
+      rows.rejected
+        .filter((it) => code === "" || it.reject_code === code)
+        .filter((it) => tenant_id === "" || it.tenant_id === tenant_id)
+        .filter(
+          (it) =>
+            it.kafka_partition > after.partition ||
+            (it.kafka_partition === after.partition && BigInt(it.kafka_offset) > BigInt(after.offset)),
+        )
+        .slice(0, limit),
+    event: async (event_id) => rows.stored.find(({ id }) => id === event_id) ?? null,
+    voidsOf: async (event_id) => rows.voids.get(event_id) ?? [],
+    logFloor: async () => rows.log_floor ?? 0,
+    hours: async (range, after, limit) =>
+      rows.hours
+        .filter((it) => inside(it.hour, range))
+        .filter((it) => it.hour > after.hour || (it.hour === after.hour && it.revision > after.revision))
+        .slice(0, limit),
+    verifyTenantHour: async () => null,
+    async verify(hour, revision) {
+      const row = rows.hours.findLast(
+        (it) => it.hour === formatHour(hour) && (revision === 0 || it.revision === revision),
+      );
+      if (row === undefined) return null;
+      const { content_hash } = row;
+      return {
+        revision: row.revision,
+        content_hash,
+        events_match: true,
+        rows_match: true,
+        chain_matches: true,
+        keys: [],
+        ...NO_FINDINGS,
+      };
+    },
+  };
+}
+
+/** A charge as a list shows it: without what only its explanation has. */
+function line(charge: LedgerRows["charges"][number]): Rows<"charges">[number] {
+  const { charge_id, hour, revision, rating, payer, billed_to, tenant_id, project_id, model } = charge;
+  const { model_version, gpu_model, mig_profile, sharing, phase, outcome, currency, events } = charge;
+  const { gpu_time_ns, gpu_hours, rate_per_gpu_hour, composite, quality, apportionments } = charge;
+  return {
+    ...{ charge_id, hour, revision, rating, payer, billed_to, tenant_id, project_id, model },
+    ...{ model_version, gpu_model, mig_profile, sharing, phase, outcome, currency, events },
+    ...{ gpu_time_ns, gpu_hours, rate_per_gpu_hour, composite, quality, apportionments },
+    charge: charge.charge,
+  };
+}

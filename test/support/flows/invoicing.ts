@@ -1,0 +1,75 @@
+// The pricing API with a book in force, and tenants whose hours are rated as a test says.
+
+import type { Pricing } from "../../../services/api/app.ts";
+import { canonicalPriceBook, type PriceBook } from "../../../services/domain/books/price-book.ts";
+import type { UsageRow } from "../../../services/domain/closing/usage.ts";
+import { NO_FINDINGS } from "../../../services/domain/closing/verification.ts";
+import type { Ledger } from "../../../services/domain/ports/pricing.ts";
+import { parseHour } from "../../../services/domain/time/hour.ts";
+import { demoBook } from "../builders/price-books.ts";
+import { publish, secondsOfUsage, tenantHour } from "../builders/tenant-hours.ts";
+import { MemoryTenantCharges } from "../doubles/memory-charges.ts";
+import { memoryLedger } from "../doubles/memory-ledger.ts";
+import { ROWS, type TestApi, testApi } from "./pricing-api.ts";
+
+export const JANUARY = (parseHour("2027-01-02T00:00:00Z") ?? 0) * 1000;
+export const NOVEMBER_FROM = "2026-11-01T00:00:00Z";
+export const DECEMBER_FROM = "2026-12-01T00:00:00Z";
+
+export interface InvoicingApi extends TestApi {
+  readonly charges: MemoryTenantCharges;
+  /** Rates an hour (counted from the start of November) with so many seconds of the worked example's usage. */
+  use(tenant_id: string, at: number, seconds: number, revision?: number): void;
+  finalise(period_from: string, tenant_id?: string): ReturnType<TestApi["ask"]>;
+  /** The invoice that finalising makes. */
+  invoice(period_from: string, tenant_id?: string): Promise<Record<string, unknown>>;
+}
+
+export async function invoicingApi(
+  changes: Partial<Pricing> = {},
+  book: PriceBook = demoBook(),
+): Promise<InvoicingApi> {
+  const charges = new MemoryTenantCharges();
+  const usage = new Map<string, readonly UsageRow[]>();
+  const place = (tenant_id: string, hour: number, revision: number) => `${tenant_id} ${hour} ${revision}`;
+  const ledger: Ledger = {
+    ...memoryLedger(ROWS),
+    verifyTenantHour: async ({ tenant_id, hour, revision }) => {
+      const rows = usage.get(place(tenant_id, hour, revision));
+      if (rows === undefined) return null;
+      return { usage: rows, is_sound: true, rows_match: true, chain_matches: true, keys: [], ...NO_FINDINGS };
+    },
+    billedTenants: async (tenant_id, after, limit) =>
+      charges
+        .tenants()
+        .filter((it) => (tenant_id === "" ? it > after : it === tenant_id))
+        .slice(0, limit),
+  };
+  const api = await testApi({ charges, ledger, ...changes });
+  const { name, effective_from, currency } = book;
+  const published = publish(book);
+  const content = canonicalPriceBook(book);
+  await api.pricing.books.publish({ hash: published.hash, content, name, effective_from, currency });
+  await api.clock.advance(JANUARY - api.clock.nowMs());
+  const finalise = (period_from: string, tenant_id = "acme") =>
+    api.ask("operator", { method: "POST", url: "/v1/invoices", payload: { tenant_id, period_from } });
+  return {
+    ...api,
+    charges,
+    finalise,
+    use(tenant_id, at, seconds, revision = 1) {
+      const rows = seconds === 0 ? [] : [secondsOfUsage(seconds, { tenant_id })];
+      const hour = tenantHour(at, rows, published, revision);
+      usage.set(place(tenant_id, hour.hour, revision), rows);
+      charges.rate(tenant_id, hour);
+    },
+    async invoice(period_from, tenant_id = "acme") {
+      const { status, body } = await finalise(period_from, tenant_id);
+      if (status !== 200) throw new Error(JSON.stringify(body));
+      const [result] = body["results"] as { status: string; invoice: { invoice_id: string } }[];
+      if (result?.status !== "finalised") throw new Error(JSON.stringify(result));
+      const got = await api.ask("operator", { url: `/v1/invoices/${result.invoice.invoice_id}` });
+      return got.body;
+    },
+  };
+}

@@ -1,0 +1,118 @@
+// The processor's pipeline over a log in memory and a clock that stands still: every interleaving can be made on purpose.
+import { createRecordReader } from "../../../services/adapters/avro/reader.ts";
+import { loadSchemas } from "../../../services/adapters/avro/schemas.ts";
+import type { OutgoingRecord } from "../../../services/adapters/kafka/producer.ts";
+import { createLog } from "../../../services/adapters/log/log.ts";
+import { createMetrics } from "../../../services/adapters/metrics/metrics.ts";
+import { Intake } from "../../../services/domain/block/intake.ts";
+import { type KafkaRecord, type RecordRun, recordOf } from "../../../services/domain/block/record-run.ts";
+import type { UsageLog } from "../../../services/domain/ports/usage-log.ts";
+import { createPipeline, type Pipeline } from "../../../services/processor/pipeline.ts";
+import type { StreamLimits } from "../../../services/processor/stream.ts";
+import { ManualClock } from "../doubles/manual-clock.ts";
+import { MemoryUsageLog } from "../doubles/memory-usage-log.ts";
+
+export const NOW_MS = Date.UTC(2026, 10, 23, 12, 30);
+const LIMITS: StreamLimits = {
+  block_rows_max: 100,
+  block_bytes_max: 1 << 20,
+  dedupe_hours: 2,
+  dedupe_ids_max: 1_000_000,
+  flush_ms: 1_000,
+  lease_ms: 20_000,
+};
+
+const reader = createRecordReader({ schemas: loadSchemas() });
+const metrics = createMetrics("test");
+const silent = createLog({ level: "silent", name: "test" });
+
+/** Everything that was appended to one partition of a topic. */
+class TestPartition {
+  readonly records: KafkaRecord[] = [];
+
+  append(...records: readonly OutgoingRecord[]): void {
+    for (const { key, value } of records) {
+      this.records.push(recordOf(this.records.length, NOW_MS, key, value));
+    }
+  }
+
+  run(from: number, to: number): RecordRun {
+    const rest = this.records.slice(from, to);
+    const run = {
+      record: recordOf(-1, 0, null, null),
+      next() {
+        const record = rest.shift();
+        if (record !== undefined) run.record = record;
+        return record !== undefined;
+      },
+    };
+    return run;
+  }
+}
+
+export interface World {
+  readonly log: MemoryUsageLog;
+  readonly clock: ManualClock;
+  readonly partitions: readonly TestPartition[];
+}
+
+export function world(partitions = 1): World {
+  const clock = new ManualClock(NOW_MS);
+  return {
+    log: new MemoryUsageLog(clock),
+    clock,
+    partitions: Array.from({ length: partitions }, () => new TestPartition()),
+  };
+}
+
+/** One processor, driven by hand as its source would; several can share a world. */
+export class TestProcessor {
+  readonly pipeline: Pipeline;
+  readonly failures: unknown[] = [];
+  readonly patience = new AbortController();
+  restarts = 0;
+  heartbeatMs: number;
+  private readonly world: World;
+
+  constructor(
+    owner: string,
+    shared: World,
+    limits: Partial<StreamLimits> = {},
+    usageLog: UsageLog = shared.log,
+  ) {
+    this.world = shared;
+    const { clock } = shared;
+    this.heartbeatMs = clock.monotonicMs();
+    this.pipeline = createPipeline({
+      usageLog,
+      intake: new Intake(reader, { age_max_ms: 90 * 86_400_000 }),
+      limits: { ...LIMITS, ...limits },
+      owner,
+      seed: 1,
+      clock,
+      log: silent,
+      metrics,
+      retry: (attempt) => attempt(),
+      patience: this.patience.signal,
+      lowOffsets: async () => new Map(),
+      fail: (error) => this.failures.push(error),
+      source: {
+        restart: () => {
+          this.restarts++;
+        },
+        commit: async () => undefined,
+        lastHeartbeatMs: () => this.heartbeatMs,
+      },
+    });
+  }
+
+  /** Hands on the records of a partition from one offset up to another. */
+  async read(partition: number, from: number, to: number): Promise<void> {
+    const of = this.world.partitions[partition] as TestPartition;
+    await this.pipeline.records(partition, of.run(from, to), to - 1, of.records.length);
+  }
+
+  beat(): void {
+    this.heartbeatMs = this.world.clock.monotonicMs();
+  }
+}

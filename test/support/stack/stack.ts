@@ -1,0 +1,86 @@
+import { fileURLToPath } from "node:url";
+import { inject } from "vitest";
+import {
+  type ClickHouse,
+  type ClickHouseOptions,
+  openClickHouse,
+} from "../../../services/adapters/clickhouse/client.ts";
+import { ClickHouseFailure } from "../../../services/adapters/clickhouse/failure.ts";
+import { migrate } from "../../../services/adapters/clickhouse/migrate.ts";
+import type { Role, Users } from "../../../services/local/roles.ts";
+
+/** What tests know of a stack, the shared one or one of their own. */
+export interface StackAddresses {
+  readonly kafkaBrokers: string[];
+  readonly clickhouseUrl: string;
+  readonly users: Users;
+}
+
+declare module "vitest" {
+  interface ProvidedContext {
+    stack: StackAddresses;
+  }
+}
+
+const DATABASES = 256;
+const DATABASE_ALREADY_EXISTS = "82";
+
+/** The roles have their rights per database and by name, so the names of test databases are known beforehand. */
+export const TEST_DATABASES = Array.from(
+  { length: DATABASES },
+  (_, i) => `meterhouse_test_${String(i).padStart(3, "0")}`,
+);
+export const MIGRATIONS = fileURLToPath(new URL("../../../clickhouse/migrations", import.meta.url));
+
+/** The stack that all test files of a run share. Use topics and databases of your own on it, and never stop it. */
+export function sharedStack(): StackAddresses {
+  return inject("stack");
+}
+
+export interface TestDatabase {
+  readonly name: string;
+  /** How a process would connect in this role. */
+  options(role: Role): ClickHouseOptions;
+  /** A client in this role; closed by `drop`. */
+  open(role: Role): ClickHouse;
+  /** Closes the clients and removes the database. */
+  drop(): Promise<void>;
+}
+
+/** A database of the caller's own on the shared stack, migrated unless told otherwise. `drop` it in the end. */
+export async function freshDatabase({ migrated = true } = {}): Promise<TestDatabase> {
+  const { clickhouseUrl: url, users } = sharedStack();
+  const server = openClickHouse({ url, database: "default", ...users.migrate });
+  const name = await createFree(server);
+  const clients = [server];
+  const options = (role: Role): ClickHouseOptions => ({ url, database: name, ...users[role] });
+  const open = (role: Role): ClickHouse => {
+    const client = openClickHouse(options(role));
+    clients.push(client);
+    return client;
+  };
+  if (migrated) await migrate(open("migrate"), MIGRATIONS);
+  return {
+    name,
+    options,
+    open,
+    async drop() {
+      await server.command(`DROP DATABASE IF EXISTS ${name} SYNC`);
+      await Promise.all(clients.map((client) => client.close()));
+    },
+  };
+}
+
+/** Workers start at different names, so that they seldom try the same one. */
+async function createFree(server: ClickHouse): Promise<string> {
+  const start = Math.floor(Math.random() * DATABASES);
+  for (const name of [...TEST_DATABASES.slice(start), ...TEST_DATABASES.slice(0, start)]) {
+    try {
+      await server.command(`CREATE DATABASE ${name}`);
+      return name;
+    } catch (error) {
+      if (!(error instanceof ClickHouseFailure) || error.code !== DATABASE_ALREADY_EXISTS) throw error;
+    }
+  }
+  throw new Error(`all ${DATABASES} test databases are in use`);
+}

@@ -1,0 +1,191 @@
+// P5: what is in the log gives the bytes that came again, so that a changed event is found by name and without Kafka.
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { eventHasher } from "../../../../services/adapters/avro/event-hash.ts";
+import { loadSchemas } from "../../../../services/adapters/avro/schemas.ts";
+import {
+  EVENT_TEXT_FIELDS,
+  type EventFields,
+  type EventRow,
+  isAsCounted,
+  QUANTITY_FIELDS,
+  wholeEvent,
+} from "../../../../services/domain/closing/logged-event.ts";
+import { ENUMS } from "../../../../services/domain/event/record.ts";
+import { encodeEvent, makeEvent, uuidV7 } from "../../../support/builders/events.ts";
+import type { PlainRow } from "../../../support/doubles/plain-rows.ts";
+import { HOUR_MS, NOW_MS, TestIntake } from "../../../support/flows/intake.ts";
+
+const hashOf = eventHasher(loadSchemas());
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const HEADER = 10;
+
+/** Rows of a block as they come back from the server. */
+function eventRow(row: PlainRow): EventRow {
+  const text = (value: unknown) => (value instanceof Uint8Array ? decoder.decode(value) : String(value));
+  const fields = [
+    ...EVENT_TEXT_FIELDS.map((name) => [name, text(row[name])]),
+    ...QUANTITY_FIELDS.map((name) => [name, row[name] === null ? null : BigInt(row[name] as number)]),
+  ];
+  return {
+    event_id: String(row.event_id),
+    hour: Number(row.hour),
+    home: row.home === 1,
+    kafka_partition: Number(row.kafka_partition),
+    kafka_offset: row.kafka_offset as bigint,
+    payload_hash: row.payload_hash as bigint,
+    fields: Object.fromEntries(fields) as EventFields,
+  };
+}
+
+/** What the log has of an event; the processor must have taken it. */
+function logged(fields: ReturnType<typeof makeEvent>, isConfluent = false): EventRow[] {
+  const intake = new TestIntake({ block_rows_max: 50 });
+  const { key, value } = encodeEvent(fields);
+  const confluent = Buffer.concat([Buffer.from([0, 0, 0, 0, 1]), value.subarray(HEADER)]);
+  if (!intake.send({ key, value: isConfluent ? confluent : value })) intake.takeLate();
+  expect(intake.rows("rejected")).toEqual([]);
+  return intake.rows("event").map(eventRow);
+}
+
+const text = fc
+  .oneof(
+    fc.constantFrom("a", "\ufeffbom", "ünïcode 😀", "x".repeat(128)),
+    fc.string({ minLength: 1, maxLength: 30 }),
+  )
+  .filter((it) => !/\p{Cc}/u.test(it));
+const UINT32 = 2 ** 32 - 1;
+const quantity = fc.oneof(fc.nat(9), fc.nat(1_000_000), fc.integer({ min: 0, max: 2 ** 52 }));
+const count = fc.oneof(fc.nat(9), fc.integer({ min: 0, max: UINT32 }));
+const enums = Object.fromEntries(
+  Object.entries(ENUMS).map(([name, symbols]) => [name, fc.constantFrom(...symbols)]),
+);
+
+/** Valid events of at most 24 hours, with any nullable null; half of them cross an hour. */
+const events = fc
+  .record({
+    endedAtUs: fc.integer({ min: (NOW_MS - 2 * HOUR_MS) * 1000, max: NOW_MS * 1000 }),
+    spanUs: fc.oneof(fc.constant(0), fc.nat(3_600_000_000), fc.integer({ min: 0, max: 24 * 3_600_000_000 })),
+    gpuShare: fc.nat(1_000),
+    busyShare: fc.option(fc.nat(1_000)),
+    communicationShare: fc.nat(1_000),
+    fields: fc.record({
+      ...enums,
+      session_id: text,
+      tenant_id: text,
+      project_id: text,
+      model: text,
+      node: text,
+      user_id: fc.option(text),
+      container_id: fc.option(text),
+      mig_profile: fc.option(text),
+      sequence: count,
+      memory_peak_bytes: quantity,
+      memory_total_bytes: quantity,
+      energy_uj: fc.option(quantity),
+      power_avg_mw: fc.option(count),
+      power_peak_mw: fc.option(count),
+      power_limit_mw: fc.option(count),
+      nvlink_tx_bytes: fc.option(quantity),
+      nvlink_rx_bytes: fc.option(quantity),
+      tokens_in: count,
+      tokens_cached: count,
+      tokens_out: count,
+      batch_steps: count,
+      batch_size_avg_milli: count,
+    }),
+  })
+  .map(({ endedAtUs, spanUs, gpuShare, busyShare, communicationShare, fields }) => {
+    const gpu_time_ns = spanUs * gpuShare;
+    const part = (share: number) => Math.floor((gpu_time_ns * share) / 1_000);
+    const endedAtMs = Math.floor(endedAtUs / 1000);
+    return makeEvent(endedAtMs, "any", {
+      ...fields,
+      event_id: uuidV7(endedAtMs, "any"),
+      started_at: endedAtUs - spanUs,
+      ended_at: endedAtUs,
+      gpu_time_ns,
+      gpu_busy_ns: busyShare === null ? null : part(busyShare),
+      communication_ns: part(communicationShare),
+    });
+  })
+  .filter(({ gpu_time_ns }) => Number(gpu_time_ns) <= 2 ** 52);
+
+const CROSSING = makeEvent(NOW_MS, "crossing", {
+  started_at: (NOW_MS - 2 * HOUR_MS) * 1000 - 7,
+  gpu_time_ns: 1_000_000_007,
+  gpu_busy_ns: 900_000_001,
+  communication_ns: 101,
+  tokens_out: 5,
+});
+
+describe("an event's rows", () => {
+  it("hash as its bytes did, whatever it holds and however many hours it crosses", {
+    timeout: 60_000,
+  }, () => {
+    let split = 0;
+    fc.assert(
+      fc.property(events, fc.boolean(), (event, isConfluent) => {
+        const rows = logged(event, isConfluent);
+        if (rows.length > 1) split += 1;
+        expect(isAsCounted(rows, hashOf)).toBe(true);
+        expect(isAsCounted(rows.toReversed(), hashOf)).toBe(true);
+      }),
+      { numRuns: 150 },
+    );
+    expect(split).toBeGreaterThan(10);
+  });
+
+  it("do not, if any field of any row is another", () => {
+    const rows = logged(CROSSING);
+    expect(rows).toHaveLength(3);
+    const names = [...EVENT_TEXT_FIELDS, ...QUANTITY_FIELDS];
+    for (const at of rows.keys()) {
+      for (const name of names) {
+        const other = (value: string | bigint | null) => {
+          if (value === null) return 1n;
+          return typeof value === "bigint" ? value + 1n : `${value}x`;
+        };
+        const changed = rows.map((row, index) =>
+          index === at ? { ...row, fields: { ...row.fields, [name]: other(row.fields[name]) } } : row,
+        );
+        expect(isAsCounted(changed, hashOf), `${name} of row ${at}`).toBe(false);
+      }
+    }
+  });
+
+  it("do not, if one is gone, moved to another hour, or marked as another part", () => {
+    const rows = logged(CROSSING);
+    const change = (at: number, changes: Partial<EventRow>) =>
+      rows.map((row, index) => (index === at ? { ...row, ...changes } : row));
+    for (const at of rows.keys()) {
+      const row = rows[at] as EventRow;
+      expect(isAsCounted(rows.toSpliced(at, 1), hashOf)).toBe(false);
+      expect(isAsCounted(change(at, { hour: row.hour + 3600 }), hashOf)).toBe(false);
+      expect(isAsCounted(change(at, { home: !row.home }), hashOf)).toBe(false);
+      expect(isAsCounted(change(at, { kafka_offset: 7n }), hashOf)).toBe(false);
+      expect(isAsCounted(change(at, { payload_hash: row.payload_hash ^ 1n }), hashOf)).toBe(false);
+    }
+    expect(isAsCounted([], hashOf)).toBe(false);
+  });
+
+  it("do not, if time is moved from one hour to another, though the sum is the same", () => {
+    const rows = logged(CROSSING).map((row, at) => {
+      const moved = at === 0 ? -1n : at === 1 ? 1n : 0n;
+      return { ...row, fields: { ...row.fields, gpu_time_ns: (row.fields.gpu_time_ns ?? 0n) + moved } };
+    });
+    expect(wholeEvent(rows)).toBe(null);
+  });
+
+  it("with what no event can hold are no event", () => {
+    const [row] = logged(makeEvent(NOW_MS, "one"));
+    if (row === undefined) throw new Error("it was not taken");
+    const beyond = { ...row, fields: { ...row.fields, gpu_time_ns: 2n ** 64n - 1n } };
+    const nobody = { ...row, fields: { ...row.fields, sharing: "none" } };
+    expect([
+      isAsCounted([row], hashOf),
+      isAsCounted([beyond], hashOf),
+      isAsCounted([nobody], hashOf),
+    ]).toEqual([true, false, false]);
+  });
+});
