@@ -1,8 +1,8 @@
-import type { Outcome } from "../api/invoicing/finalise.ts";
-import { invoicePeriods } from "../api/invoicing/invoice-periods.ts";
-import type { Invoicing } from "../api/invoicing/settle-tenant.ts";
 import { type AlertDeps, raiseAlerts } from "../billing/budgets/alerts.ts";
 import type { IndexRun } from "../billing/index/index-points.ts";
+import type { Outcome } from "../billing/invoices/finalise.ts";
+import { invoicePeriods } from "../billing/invoices/invoice-periods.ts";
+import type { Invoicing } from "../billing/invoices/settle-tenant.ts";
 import { formatHour } from "../domain/time/hour.ts";
 import type { Job } from "./job-runner.ts";
 import { dropOldDays, type Retention } from "./retention.ts";

@@ -1,4 +1,4 @@
-import type { RevisionRun } from "../../api/invoicing/basis.ts";
+import type { RevisionRun } from "../../billing/invoices/basis.ts";
 import type { HourRevision } from "../../domain/billing/settle.ts";
 import { usageKey } from "../../domain/closing/usage.ts";
 import { parseDecimal } from "../../domain/money/decimal.ts";

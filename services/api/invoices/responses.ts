@@ -1,5 +1,6 @@
 // Invoices and credit notes as the API shows them: hours as texts.
 
+import type { RevisionRun } from "../../billing/invoices/basis.ts";
 import {
   creditNoteSummaryOf,
   type InvoiceSummary,
@@ -7,12 +8,11 @@ import {
   type StoredCreditNote,
   type StoredInvoice,
 } from "../../billing/invoices/invoices.ts";
+import type { TenantSettlement } from "../../billing/invoices/settle-tenant.ts";
 import { type InvoiceLineDocument, lineDocument } from "../../domain/billing/invoice-document.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";
 import type { WaitingHour } from "../../domain/ports/pricing.ts";
 import { formatHour } from "../../domain/time/hour.ts";
-import type { RevisionRun } from "../invoicing/basis.ts";
-import type { TenantSettlement } from "../invoicing/settle-tenant.ts";
 
 export function shownInvoice({ invoice, basis, voided, ...stored }: StoredInvoice) {
   return {

@@ -1,12 +1,12 @@
 import { problem } from "../../adapters/http/problem.ts";
 import { route } from "../../adapters/http/route.ts";
 import { EVERYBODY } from "../../billing/access/visibility.ts";
+import { type Part, partsOf } from "../../billing/invoices/parts.ts";
 import { splitByProject } from "../../domain/billing/split-cents.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";
 import { TERMS } from "../../domain/rating/charges.ts";
 import { formatHour } from "../../domain/time/hour.ts";
 import type { Pricing } from "../app.ts";
-import { type Part, partsOf } from "../invoicing/parts.ts";
 import { pageOf } from "../paging.ts";
 import { PAGE, page, query } from "../schemas.ts";
 import { InvoiceParams, LineParams, PartShape, ProjectsShape } from "./invoice-schemas.ts";

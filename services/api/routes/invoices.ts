@@ -5,6 +5,7 @@ import { once } from "../../billing/access/idempotency.ts";
 import { EVERYBODY, OPERATORS, tenantFor } from "../../billing/access/visibility.ts";
 import { Batches } from "../../billing/cache/batches.ts";
 import { KeptAnswers } from "../../billing/cache/kept.ts";
+import { finalisePeriod, type Outcome } from "../../billing/invoices/finalise.ts";
 import {
   findInvoice,
   type InvoiceSummary,
@@ -12,17 +13,16 @@ import {
   summaryOf,
   voidedAmong,
 } from "../../billing/invoices/invoices.ts";
+import { periodFrom, settleTenant } from "../../billing/invoices/settle-tenant.ts";
+import { everyTenant } from "../../billing/invoices/tenants.ts";
+import { verifyInvoice } from "../../billing/invoices/verify.ts";
+import { voidByCreditNote } from "../../billing/invoices/void.ts";
 import { formatHour } from "../../domain/time/hour.ts";
 import type { Pricing } from "../app.ts";
 import { invoiceCsv } from "../invoices/csv.ts";
 import { invoicePage } from "../invoices/page.ts";
 import { shownCreditNote, shownDraft, shownInvoice, shownSummary } from "../invoices/responses.ts";
 import { shownVerification } from "../invoices/verification-response.ts";
-import { finalisePeriod, type Outcome } from "../invoicing/finalise.ts";
-import { periodFrom, settleTenant } from "../invoicing/settle-tenant.ts";
-import { everyTenant } from "../invoicing/tenants.ts";
-import { verifyInvoice } from "../invoicing/verify.ts";
-import { voidByCreditNote } from "../invoicing/void.ts";
 import { hourIn } from "../paging.ts";
 import { page } from "../schemas.ts";
 import {

@@ -1,7 +1,7 @@
 // The shapes of what verification answers.
 import Type from "typebox";
+import { DEPTHS, type Depth } from "../../billing/invoices/verify.ts";
 import { USAGE_KEYS } from "../../domain/closing/usage.ts";
-import { DEPTHS, type Depth } from "../invoicing/verify.ts";
 import { Count, closed, EventId, Hash, HourText, oneOf, query, Text, Whole } from "../schemas.ts";
 
 const USAGE_KEY = Object.fromEntries(USAGE_KEYS.map((name) => [name, Text])) as {

@@ -2,7 +2,6 @@
 // own. Each tenant's are listed in one history, whose next version guards against two writers for the same tenant; a number is
 // a version of its series, so that numbers have no gaps.
 
-import type { InvoiceBasis } from "../../api/invoicing/basis.ts";
 import type { CreditNote, Invoice } from "../../domain/billing/invoice.ts";
 import {
   type CreditNoteDocument,
@@ -16,6 +15,7 @@ import type { Period } from "../../domain/billing/terms.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";
 import type { DocumentKind, Documents, NewDocument, WrittenDocument } from "../../domain/ports/pricing.ts";
 import type { Hour } from "../../domain/time/hour.ts";
+import type { InvoiceBasis } from "./basis.ts";
 
 export type Series = "invoice" | "credit_note";
 

@@ -1,13 +1,13 @@
 // What is left of packages and credits: once by what was invoiced, and once by what has been rated since.
 
 import type { Pricing } from "../../api/app.ts";
-import { runsOf } from "../../api/invoicing/basis.ts";
 import { monthOf, periodsOf } from "../../domain/billing/periods.ts";
 import { Balances, type Drawn, type Prepaid } from "../../domain/billing/prepaid.ts";
 import { drawnBefore, settle } from "../../domain/billing/settle.ts";
 import type { Contract } from "../../domain/billing/statement.ts";
 import type { Decimal } from "../../domain/money/decimal.ts";
 import { hourOf } from "../../domain/time/hour.ts";
+import { runsOf } from "./basis.ts";
 import { invoicesOf } from "./invoices.ts";
 
 export interface PrepaidLeft {

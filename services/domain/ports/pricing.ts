@@ -1,5 +1,4 @@
 import type { Static } from "typebox";
-import type { RevisionRun } from "../../api/invoicing/basis.ts";
 import type {
   AccountingRow,
   ChargedEvent,
@@ -12,6 +11,7 @@ import type {
   SessionShape,
   UsageLines,
 } from "../../api/schemas.ts";
+import type { RevisionRun } from "../../billing/invoices/basis.ts";
 import type { HourRevision } from "../billing/settle.ts";
 import type { TenantHour } from "../billing/statement.ts";
 import type { HourVerification, TenantHourCheck } from "../closing/verification.ts";

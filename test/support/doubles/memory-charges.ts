@@ -1,4 +1,4 @@
-import { revisionsOf } from "../../../services/api/invoicing/basis.ts";
+import { revisionsOf } from "../../../services/billing/invoices/basis.ts";
 import type { TenantHour } from "../../../services/domain/billing/statement.ts";
 import type {
   ChargedHour,

@@ -1,8 +1,8 @@
 // What can be done with an invoice: printed, read by a spreadsheet, split by project, opened line by line; and made by a clock.
 import { describe, expect, it } from "vitest";
-import { invoicePeriods } from "../../../services/api/invoicing/invoice-periods.ts";
 import { Batches } from "../../../services/billing/cache/batches.ts";
 import { KeptAnswers } from "../../../services/billing/cache/kept.ts";
+import { invoicePeriods } from "../../../services/billing/invoices/invoice-periods.ts";
 import { formatDecimal } from "../../../services/domain/money/decimal.ts";
 import { decimal, hourAt } from "../../support/builders/tenant-hours.ts";
 import {

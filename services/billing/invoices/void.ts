@@ -1,5 +1,6 @@
 import { type Problem, problem } from "../../adapters/http/problem.ts";
 import type { Caller } from "../../adapters/http/route.ts";
+import { voidInvoice } from "../../domain/billing/invoice.ts";
 import {
   creditNoteDocuments,
   findCreditNote,
@@ -7,8 +8,7 @@ import {
   type InvoiceVoid,
   lastNumber,
   type StoredCreditNote,
-} from "../../billing/invoices/invoices.ts";
-import { voidInvoice } from "../../domain/billing/invoice.ts";
+} from "./invoices.ts";
 import type { Invoicing } from "./settle-tenant.ts";
 
 /** How often somebody else may come in between with the same tenant. */

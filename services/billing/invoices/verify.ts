@@ -1,7 +1,6 @@
 // Computes an invoice again from what it rests on: events to usage, usage to charges, charges to lines.
 
-import { inTurns } from "../../billing/invoices/bounded.ts";
-import { invoicesOf, type StoredInvoice } from "../../billing/invoices/invoices.ts";
+import type { Pricing } from "../../api/app.ts";
 import { invoiceText } from "../../domain/billing/invoice.ts";
 import { type InvoiceDifference, invoiceDifferences } from "../../domain/billing/invoice-differences.ts";
 import type { HourRevision } from "../../domain/billing/settle.ts";
@@ -13,8 +12,9 @@ import type { ChargedHour } from "../../domain/ports/pricing.ts";
 import { type ChargeDifference, chargeDifferences } from "../../domain/rating/charge-differences.ts";
 import { rateHour } from "../../domain/rating/charges.ts";
 import type { Hour } from "../../domain/time/hour.ts";
-import type { Pricing } from "../app.ts";
 import { revisionsOf } from "./basis.ts";
+import { inTurns } from "./bounded.ts";
+import { invoicesOf, type StoredInvoice } from "./invoices.ts";
 import { earlierOf, settleAgain } from "./recompute.ts";
 
 /** From where on an invoice is computed again: from its stored charges, from the hours' usage, or from the events. */

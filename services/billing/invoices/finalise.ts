@@ -1,10 +1,10 @@
 // Invoice runs: each tenant of a period is settled, and what has not been invoiced yet gets a number and is final.
 import { isProblem, type Problem, problem } from "../../adapters/http/problem.ts";
-import { invoiceDocuments, lastNumber, type StoredInvoice } from "../../billing/invoices/invoices.ts";
 import { finalise, invoiceText } from "../../domain/billing/invoice.ts";
 import { arePeriodsSame } from "../../domain/billing/periods.ts";
 import type { Period } from "../../domain/billing/terms.ts";
 import { formatHour } from "../../domain/time/hour.ts";
+import { invoiceDocuments, lastNumber, type StoredInvoice } from "./invoices.ts";
 import { type Invoicing, settleTenant, type TenantSettlement } from "./settle-tenant.ts";
 
 /** What became of a tenant in a run. */

@@ -1,11 +1,11 @@
 // The invoice run that a clock makes: every period that is over for long enough, for everybody.
 
-import { contractOf } from "../../billing/contracts/contracts.ts";
-import { coveredPeriods } from "../../billing/invoices/invoices.ts";
 import { monthOf, periodsOf } from "../../domain/billing/periods.ts";
 import type { Period } from "../../domain/billing/terms.ts";
 import type { Hour } from "../../domain/time/hour.ts";
+import { contractOf } from "../contracts/contracts.ts";
 import { finalisePeriod, type Outcome } from "./finalise.ts";
+import { coveredPeriods } from "./invoices.ts";
 import { type Invoicing, RESTATED_S } from "./settle-tenant.ts";
 import { everyTenant } from "./tenants.ts";
 

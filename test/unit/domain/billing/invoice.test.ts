@@ -7,12 +7,12 @@ import {
   minorUnit,
   type UnroundedLine,
   voidInvoice,
-} from "../../../../../services/domain/billing/invoice.ts";
-import { invoiceDocument, readInvoice } from "../../../../../services/domain/billing/invoice-document.ts";
-import { plainLine } from "../../../../../services/domain/billing/lines.ts";
-import { drawnBefore } from "../../../../../services/domain/billing/settle.ts";
-import { splitByProject } from "../../../../../services/domain/billing/split-cents.ts";
-import { divideHalfEven } from "../../../../../services/domain/money/rounding.ts";
+} from "../../../../services/domain/billing/invoice.ts";
+import { invoiceDocument, readInvoice } from "../../../../services/domain/billing/invoice-document.ts";
+import { plainLine } from "../../../../services/domain/billing/lines.ts";
+import { drawnBefore } from "../../../../services/domain/billing/settle.ts";
+import { splitByProject } from "../../../../services/domain/billing/split-cents.ts";
+import { divideHalfEven } from "../../../../services/domain/money/rounding.ts";
 import {
   brief,
   decimal,
@@ -24,7 +24,7 @@ import {
   settled,
   sha256,
   tenantHour,
-} from "../../../../support/builders/tenant-hours.ts";
+} from "../../../support/builders/tenant-hours.ts";
 
 const HEAD = { invoice_id: "i1", tenant_id: "t", currency: "USD", period_from: 0, period_to: 3600 };
 

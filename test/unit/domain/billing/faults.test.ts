@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { draftInvoice } from "../../../../../services/domain/billing/invoice.ts";
-import { type SettlementInput, settle } from "../../../../../services/domain/billing/settle.ts";
-import { bookWithPlan } from "../../../../support/builders/plans.ts";
+import { draftInvoice } from "../../../../services/domain/billing/invoice.ts";
+import { type SettlementInput, settle } from "../../../../services/domain/billing/settle.ts";
+import { bookWithPlan } from "../../../support/builders/plans.ts";
 import {
   DECEMBER,
   hourAt,
@@ -12,7 +12,7 @@ import {
   secondsOfUsage,
   TENANT,
   tenantHour,
-} from "../../../../support/builders/tenant-hours.ts";
+} from "../../../support/builders/tenant-hours.ts";
 
 const subscription = (id: string, from: number, to: number | null, plan = "plan") => ({
   subscription_id: id,

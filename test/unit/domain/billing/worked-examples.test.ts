@@ -1,6 +1,6 @@
 // The worked examples of the price list, to the digit.
 import { describe, expect, it } from "vitest";
-import { formatDecimal } from "../../../../../services/domain/money/decimal.ts";
+import { formatDecimal } from "../../../../services/domain/money/decimal.ts";
 import {
   brief,
   DECEMBER,
@@ -11,7 +11,7 @@ import {
   secondsOfUsage,
   settled,
   tenantHour,
-} from "../../../../support/builders/tenant-hours.ts";
+} from "../../../support/builders/tenant-hours.ts";
 
 describe("an hour of an H100 at 2.50 USD with half its memory and half its power", () => {
   it("has composite 0.775 and costs 1.937500000000", () => {

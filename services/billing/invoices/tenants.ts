@@ -1,4 +1,4 @@
-import { listTenants } from "../../billing/contracts/contracts.ts";
+import { listTenants } from "../contracts/contracts.ts";
 import type { Invoicing } from "./settle-tenant.ts";
 
 const AT_ONCE = 1_000;

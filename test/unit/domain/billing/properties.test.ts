@@ -1,13 +1,13 @@
 // Promises that hold whatever a tenant used and agreed to.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Invoice } from "../../../../../services/domain/billing/invoice.ts";
-import { type LineSums, lineKey } from "../../../../../services/domain/billing/lines.ts";
-import type { Prepaid } from "../../../../../services/domain/billing/prepaid.ts";
-import { drawnBefore, type SettlementInput } from "../../../../../services/domain/billing/settle.ts";
-import type { TenantHour } from "../../../../../services/domain/billing/statement.ts";
-import type { PublishedBook } from "../../../../../services/domain/billing/terms.ts";
-import { bookWith, FULL_PLAN } from "../../../../support/builders/plans.ts";
+import type { Invoice } from "../../../../services/domain/billing/invoice.ts";
+import { type LineSums, lineKey } from "../../../../services/domain/billing/lines.ts";
+import type { Prepaid } from "../../../../services/domain/billing/prepaid.ts";
+import { drawnBefore, type SettlementInput } from "../../../../services/domain/billing/settle.ts";
+import type { TenantHour } from "../../../../services/domain/billing/statement.ts";
+import type { PublishedBook } from "../../../../services/domain/billing/terms.ts";
+import { bookWith, FULL_PLAN } from "../../../support/builders/plans.ts";
 import {
   DECEMBER,
   finalised,
@@ -20,7 +20,7 @@ import {
   settled,
   TENANT,
   tenantHour,
-} from "../../../../support/builders/tenant-hours.ts";
+} from "../../../support/builders/tenant-hours.ts";
 
 const PLANS = [
   FULL_PLAN,

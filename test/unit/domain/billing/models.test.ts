@@ -1,7 +1,7 @@
 // Every model of price by itself. One row of usage here is a GPU-hour of composite 0.775 at quality 1 on a card of 2.50 USD.
 import { describe, expect, it } from "vitest";
-import { buyPrepaid } from "../../../../../services/domain/billing/prepaid.ts";
-import { bookWith, bookWithPlan, FULL_PLAN } from "../../../../support/builders/plans.ts";
+import { buyPrepaid } from "../../../../services/domain/billing/prepaid.ts";
+import { bookWith, bookWithPlan, FULL_PLAN } from "../../../support/builders/plans.ts";
 import {
   brief,
   DECEMBER,
@@ -16,7 +16,7 @@ import {
   TENANT,
   tenantHour,
   underPlan,
-} from "../../../../support/builders/tenant-hours.ts";
+} from "../../../support/builders/tenant-hours.ts";
 
 const HOUR = 3600;
 

@@ -1,11 +1,11 @@
-import { publishedBooks } from "../../billing/books/books.ts";
-import { invoicesOf, type StoredInvoice } from "../../billing/invoices/invoices.ts";
 import type { Invoice } from "../../domain/billing/invoice.ts";
 import { drawnBefore, type Settled, settle } from "../../domain/billing/settle.ts";
 import type { TenantHour } from "../../domain/billing/statement.ts";
 import type { PublishedBook } from "../../domain/billing/terms.ts";
 import type { ChargedHour } from "../../domain/ports/pricing.ts";
+import { publishedBooks } from "../books/books.ts";
 import { contractIn, type InvoiceBasis } from "./basis.ts";
+import { invoicesOf, type StoredInvoice } from "./invoices.ts";
 import type { Invoicing } from "./settle-tenant.ts";
 
 export interface Recomputed {

@@ -1,10 +1,10 @@
 // A line of an invoice, opened into the hours that it is made of. What was invoiced before an adjustment is computed again from
 // what those invoices rest on, so that both sides can be followed down to sessions and events.
 
-import { invoicesOf, type StoredInvoice } from "../../billing/invoices/invoices.ts";
 import type { InvoiceLine } from "../../domain/billing/invoice.ts";
 import { lineKey } from "../../domain/billing/lines.ts";
 import type { Allocation } from "../../domain/billing/statement.ts";
+import { invoicesOf, type StoredInvoice } from "./invoices.ts";
 import { type Recomputed, recompute } from "./recompute.ts";
 import type { Invoicing } from "./settle-tenant.ts";
 

@@ -1,15 +1,15 @@
 // Settles a tenant for a period: finds out which earlier periods have to be stated anew, and what everything rests on.
 import { type Problem, problem } from "../../adapters/http/problem.ts";
-import { contractOf } from "../../billing/contracts/contracts.ts";
-import { invoicesOf, type StoredInvoice, type TenantInvoices } from "../../billing/invoices/invoices.ts";
+import type { Pricing } from "../../api/app.ts";
 import type { Invoice } from "../../domain/billing/invoice.ts";
 import { arePeriodsSame, monthOf, periodAt, periodsOf } from "../../domain/billing/periods.ts";
 import { drawnBefore, type HourRevision, settle } from "../../domain/billing/settle.ts";
 import type { Contract } from "../../domain/billing/statement.ts";
 import type { Period } from "../../domain/billing/terms.ts";
 import { formatHour, HOUR_S, type Hour } from "../../domain/time/hour.ts";
-import type { Pricing } from "../app.ts";
+import { contractOf } from "../contracts/contracts.ts";
 import { basisOf, type InvoiceBasis, runsOf, type StatedPeriod, termsHash } from "./basis.ts";
+import { invoicesOf, type StoredInvoice, type TenantInvoices } from "./invoices.ts";
 
 /** What of the pricing service invoices need. */
 export type Invoicing = Pick<
