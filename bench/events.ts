@@ -1,8 +1,9 @@
 // Load in the shape of the recorded H100 workload: 16 tenants by Zipf's law, sessions of some 280 steps, all fields of the schema
 // filled. Deterministic: record i is the same in every run.
 import { createHash } from "node:crypto";
-import { type EncodedRecord, recordWriter } from "../services/adapters/avro/codec.ts";
+import { recordWriter } from "../services/adapters/avro/codec.ts";
 import { loadSchemas } from "../services/adapters/avro/schemas.ts";
+import type { EncodedRecord } from "../services/domain/ports/records.ts";
 
 const TENANTS = 16;
 /** Every 50th record is a copy of one sent shortly before: 2 %. */

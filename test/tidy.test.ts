@@ -4,12 +4,13 @@ import { API_CODES } from "../services/adapters/http/problem.ts";
 import { METRICS } from "../services/adapters/metrics/names.ts";
 import { SETTLEMENT_FAULTS } from "../services/domain/billing/faults.ts";
 import { PRICE_BOOK_FAULTS } from "../services/domain/books/price-book-faults.ts";
+import { REFUSAL_CODES } from "../services/domain/access/refusal.ts";
 import { REJECT_CODES } from "../services/domain/event/codes.ts";
 import * as checks from "./tidy/checks.ts";
 import { repositoryFiles } from "./tidy/source.ts";
 
 const files = repositoryFiles();
-const CODE_TABLES = { API_CODES, PRICE_BOOK_FAULTS, REJECT_CODES, SETTLEMENT_FAULTS };
+const CODE_TABLES = { API_CODES, PRICE_BOOK_FAULTS, REFUSAL_CODES, REJECT_CODES, SETTLEMENT_FAULTS };
 
 function textOf(path: string): string {
   const file = files.find((candidate) => candidate.path === path);
@@ -48,7 +49,13 @@ describe("the documents say what the code says", () => {
 
   it("every error code, with the same words", () => {
     const documented = Object.fromEntries(documentedNames(textOf("docs/ERRORS.md")));
-    expect(documented).toEqual({ ...REJECT_CODES, ...PRICE_BOOK_FAULTS, ...SETTLEMENT_FAULTS, ...API_CODES });
+    const titles = Object.entries({ ...API_CODES, ...REFUSAL_CODES }).map(([code, { title }]) => [code, title]);
+    expect(documented).toEqual({
+      ...REJECT_CODES,
+      ...PRICE_BOOK_FAULTS,
+      ...SETTLEMENT_FAULTS,
+      ...Object.fromEntries(titles),
+    });
   });
 
   it("every table of error codes is among those", () => {

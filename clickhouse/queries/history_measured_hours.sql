@@ -1,17 +1,17 @@
 -- The newest closed and balanced hours in which a model ran on a card, by tenant: how many of its events, and how many of all,
--- which is what a look at the hour's sessions reads. Of everybody if no tenant is named.
+-- which is what a look at the hour's sessions reads. Of one tenant, or of all.
 SELECT
     tenant_id, toUnixTimestamp(u.hour) AS hour,
     sumIf(
         u.events,
         model = {model:String} AND gpu_model = {gpu_model:String} AND mig_profile = {mig_profile:String}
-        AND phase = 'inference' AND ({project_id:String} = '' OR project_id = {project_id:String})
+        AND phase = 'inference' AND ({all_projects:Bool} OR project_id = {project_id:String})
     ) AS measured,
     sum(u.events) AS read
 FROM usage_hourly_current AS u
 WHERE
     u.hour >= toDateTime({from:UInt32}, 'UTC') AND u.hour < toDateTime({to:UInt32}, 'UTC')
-    AND ({tenant_id:String} = '' OR tenant_id = {tenant_id:String})
+    AND ({all_tenants:Bool} OR tenant_id = {tenant_id:String})
     AND u.hour IN (SELECT hour FROM hour_close_current WHERE balanced)
 GROUP BY tenant_id, u.hour
 HAVING measured > 0 AND read <= {read_max:UInt64}

@@ -27,7 +27,7 @@ WHERE
     kind = 'event' AND (l.tenant_id, l.hour) IN (SELECT arrayJoin(places))
     AND cityHash64(l.session_id) <= {keep:Map(String, UInt64)}[toString(l.tenant_id)]
     AND model = {model:String} AND gpu_model = {gpu_model:String} AND mig_profile = {mig_profile:String}
-    AND phase = 'inference' AND ({project_id:String} = '' OR project_id = {project_id:String})
+    AND phase = 'inference' AND ({all_projects:Bool} OR project_id = {project_id:String})
     AND l.event_id NOT IN (SELECT event_id FROM usage_log WHERE kind = 'void')
 GROUP BY
     tenant_id, session_id, rank, project_id, model, model_version, gpu_model, mig_profile, sharing, phase, outcome

@@ -10,7 +10,7 @@ SELECT
 FROM usage_windows AS w
 WHERE
     w.hour >= toDateTime({from:UInt32}, 'UTC') AND w.hour < toDateTime({to:UInt32}, 'UTC')
-    AND ({tenant_id:String} = '' OR tenant_id = {tenant_id:String})
+    AND ({all_tenants:Bool} OR tenant_id = {tenant_id:String})
     AND (formatDateTime(w.hour, '%Y-%m-%dT%H:00:00Z'), tenant_id) > ({after_hour:String}, {after_tenant:String})
 GROUP BY hour, tenant_id
 ORDER BY hour, tenant_id

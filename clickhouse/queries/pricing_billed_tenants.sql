@@ -1,8 +1,8 @@
--- Tenants that have charges, in the order of their ids: of one if it is named, else of all after a place.
+-- Tenants that have charges, in the order of their ids: one of them, or all after a place.
 SELECT DISTINCT billed_to
 FROM charges_current
 WHERE
     payer = 'tenant'
-    AND if({tenant_id:String} = '', billed_to > {after:String}, billed_to = {tenant_id:String})
+    AND if({all_tenants:Bool}, billed_to > {after:String}, billed_to = {tenant_id:String})
 ORDER BY billed_to
 LIMIT {limit:UInt32}

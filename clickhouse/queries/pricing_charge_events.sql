@@ -18,7 +18,7 @@ WHERE
     AND project_id = {project_id:String} AND model = {model:String} AND model_version = {model_version:String}
     AND gpu_model = {gpu_model:String} AND mig_profile = {mig_profile:String} AND sharing = {sharing:String}
     AND phase = {phase:String} AND outcome = {outcome:String}
-    AND ({session_id:String} = '' OR session_id = {session_id:String})
+    AND ({all_sessions:Bool} OR session_id = {session_id:String})
     AND e.event_id > unhex({after:String})
     AND kafka_offset < closed_cut[kafka_partition]
     AND e.event_id NOT IN

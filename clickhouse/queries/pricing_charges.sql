@@ -1,5 +1,5 @@
--- Current charges of the hours in [from, to), after a place in their order. An empty billed_to means everybody's, the
--- operator's own account included.
+-- Current charges of the hours in [from, to), after a place in their order: one tenant's, or everybody's and the operator's
+-- own.
 SELECT
     charge_id, formatDateTime(hour, '%Y-%m-%dT%H:00:00Z') AS hour, revision, rating, payer, billed_to, tenant_id,
     project_id, model, model_version, gpu_model, mig_profile, sharing, phase, outcome, currency, events, gpu_time_ns,
@@ -9,7 +9,7 @@ WHERE
     is_current
     AND charge_lines.hour >= toDateTime({from:UInt32}, 'UTC')
     AND charge_lines.hour < toDateTime({to:UInt32}, 'UTC')
-    AND ({billed_to:String} = '' OR (payer = 'tenant' AND billed_to = {billed_to:String}))
+    AND ({all_tenants:Bool} OR (payer = 'tenant' AND billed_to = {tenant_id:String}))
     AND charge_id > {after:String}
 ORDER BY charge_id
 LIMIT {limit:UInt32}

@@ -6,5 +6,5 @@ FROM focus_1_2_invoices
 WHERE
     ChargePeriodStart >= toDateTime({from:UInt32}, 'UTC')
     AND ChargePeriodStart < toDateTime({to:UInt32}, 'UTC')
-    AND ({billed_to:String} = '' OR BillingAccountId = {billed_to:String})
+    AND ({all_tenants:Bool} OR BillingAccountId = {tenant_id:String})
 ORDER BY toUInt64(x_InvoiceNumber), InvoiceId, x_LineId

@@ -6,8 +6,8 @@ SELECT
 FROM usage_log AS r
 WHERE
     kind = 'rejected'
-    AND ({code:String} = '' OR reject_code = {code:String})
-    AND ({tenant_id:String} = '' OR tenant_id = {tenant_id:String})
+    AND ({any_code:Bool} OR reject_code = {code:String})
+    AND ({all_tenants:Bool} OR tenant_id = {tenant_id:String})
     AND (kafka_partition, kafka_offset) > ({after_partition:UInt16}, {after_offset:Int64})
 ORDER BY kafka_partition, kafka_offset
 LIMIT {limit:UInt32}

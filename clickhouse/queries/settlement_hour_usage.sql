@@ -1,4 +1,4 @@
--- Usage of one hour under a cut, without voided events; of one tenant where it is named. For hours whose ids are unique.
+-- Usage of one hour under a cut, without voided events; of one tenant, or of all. For hours whose ids are unique.
 SELECT
     tenant_id, project_id, model, model_version, gpu_model, mig_profile,
     sharing, phase, outcome,
@@ -22,7 +22,7 @@ FROM usage_log AS l
 WHERE
     kind = 'event'
     AND hour = toDateTime({hour:UInt32}, 'UTC')
-    AND ({tenant_id:String} = '' OR tenant_id = {tenant_id:String})
+    AND ({all_tenants:Bool} OR tenant_id = {tenant_id:String})
     AND kafka_offset < {cut:Map(UInt16, UInt64)}[kafka_partition]
     AND event_id NOT IN
     (

@@ -25,7 +25,7 @@ FROM (
     WHERE
         kind = 'event'
         AND hour = toDateTime({hour:UInt32}, 'UTC')
-        AND ({tenant_id:String} = '' OR tenant_id = {tenant_id:String})
+        AND ({all_tenants:Bool} OR tenant_id = {tenant_id:String})
         AND kafka_offset < {cut:Map(UInt16, UInt64)}[kafka_partition]
         AND event_id NOT IN
         (

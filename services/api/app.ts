@@ -1,13 +1,10 @@
-import type { FocusExport } from "../adapters/clickhouse/focus.ts";
-import type { History } from "../adapters/clickhouse/history.ts";
-import type { Clock } from "../adapters/clock/clock.ts";
 import { type Api, createApi } from "../adapters/http/api.ts";
 import { type OpenApiDocument, openApiDocument } from "../adapters/http/openapi.ts";
 import type { Rate } from "../adapters/http/rate-limit.ts";
 import type { Route } from "../adapters/http/route.ts";
-import type { Log } from "../adapters/log/log.ts";
 import { createAuthenticate } from "../billing/access/keys.ts";
-import type { Books, CorrectionLog, Documents, Ledger, TenantCharges } from "../domain/ports/pricing.ts";
+import type { Clock } from "../domain/ports/clock.ts";
+import type { Log } from "../domain/ports/log.ts";
 import { accountRoutes } from "./routes/accounts.ts";
 import { alertRoutes } from "./routes/alerts.ts";
 import { bookRoutes } from "./routes/books.ts";
@@ -28,24 +25,31 @@ import { tenantRoutes } from "./routes/tenants.ts";
 import { usageRoutes } from "./routes/usage.ts";
 import { whatIfRoutes } from "./routes/what-if.ts";
 
-export interface Pricing {
-  readonly documents: Documents;
-  readonly books: Books;
-  readonly ledger: Ledger;
-  readonly history: History;
-  readonly focus: FocusExport;
-  readonly charges: TenantCharges;
-  readonly corrections: CorrectionLog;
-  /** What is wrong with the URL of a webhook, or null. */
-  readonly webhookFault: (url: string) => string | null;
-  readonly topic: string;
-  /** Older events than this are not accepted any more, so neither are their successors. */
-  readonly eventAgeMsMax: number;
-  /** Who issues the invoices, as it is printed on them. */
-  readonly seller: string;
+/** What each group of routes needs, all together. */
+export type PricingDeps = Parameters<typeof accountRoutes>[0] &
+  Parameters<typeof alertRoutes>[0] &
+  Parameters<typeof bookRoutes>[0] &
+  Parameters<typeof budgetRoutes>[0] &
+  Parameters<typeof chargeRoutes>[0] &
+  Parameters<typeof correctionRoutes>[0] &
+  Parameters<typeof creditNoteRoutes>[0] &
+  Parameters<typeof focusRoutes>[0] &
+  Parameters<typeof hourRoutes>[0] &
+  Parameters<typeof indexRoutes>[0] &
+  Parameters<typeof invoiceLineRoutes>[0] &
+  Parameters<typeof invoiceRoutes>[0] &
+  Parameters<typeof keyRoutes>[0] &
+  Parameters<typeof packageRoutes>[0] &
+  Parameters<typeof quoteRoutes>[0] &
+  Parameters<typeof subscriptionRoutes>[0] &
+  Parameters<typeof tenantRoutes>[0] &
+  Parameters<typeof usageRoutes>[0] &
+  Parameters<typeof whatIfRoutes>[0];
+
+/** What the HTTP server needs beside its routes. */
+export interface ServerDeps {
   readonly clock: Clock;
   readonly log: Log;
-  readonly hash: (text: string) => string;
   readonly newId: () => string;
   readonly isRetriable: (error: unknown) => boolean;
   readonly rate: Rate;
@@ -59,38 +63,42 @@ const INFO = {
   description: "Prices, charges and how each came about. Money and large integers are texts; times are UTC.",
 };
 
-function pricingRoutes(pricing: Pricing): Route[] {
+function pricingRoutes(deps: PricingDeps): Route[] {
   return [
-    ...chargeRoutes(pricing),
-    ...focusRoutes(pricing),
-    ...usageRoutes(pricing),
-    ...hourRoutes(pricing),
-    ...accountRoutes(pricing),
-    ...correctionRoutes(pricing),
-    ...bookRoutes(pricing),
-    ...tenantRoutes(pricing),
-    ...subscriptionRoutes(pricing),
-    ...packageRoutes(pricing),
-    ...quoteRoutes(pricing),
-    ...invoiceRoutes(pricing),
-    ...invoiceLineRoutes(pricing),
-    ...creditNoteRoutes(pricing),
-    ...whatIfRoutes(pricing),
-    ...indexRoutes(pricing),
-    ...budgetRoutes(pricing),
-    ...alertRoutes(pricing),
-    ...keyRoutes(pricing),
+    ...chargeRoutes(deps),
+    ...focusRoutes(deps),
+    ...usageRoutes(deps),
+    ...hourRoutes(deps),
+    ...accountRoutes(deps),
+    ...correctionRoutes(deps),
+    ...bookRoutes(deps),
+    ...tenantRoutes(deps),
+    ...subscriptionRoutes(deps),
+    ...packageRoutes(deps),
+    ...quoteRoutes(deps),
+    ...invoiceRoutes(deps),
+    ...invoiceLineRoutes(deps),
+    ...creditNoteRoutes(deps),
+    ...whatIfRoutes(deps),
+    ...indexRoutes(deps),
+    ...budgetRoutes(deps),
+    ...alertRoutes(deps),
+    ...keyRoutes(deps),
   ];
 }
 
-/** The description of the API. It is the same whatever the API works with. */
-export function pricingDocument(pricing = {} as Pricing): OpenApiDocument {
-  return openApiDocument(INFO, pricingRoutes(pricing));
+/** The description of the API. Routes look at what they work with only when they are called, so it needs none of it. */
+export function pricingDocument(): OpenApiDocument {
+  return openApiDocument(INFO, pricingRoutes({} as PricingDeps));
 }
 
-export function pricingApi(pricing: Pricing): Api {
-  const routes = pricingRoutes(pricing);
-  const document = pricingDocument(pricing);
-  const authenticate = createAuthenticate(pricing.documents, pricing, pricing.clock);
-  return createApi({ ...pricing, routes, document, authenticate, bodyBytesMax: BODY_BYTES_MAX });
+export function pricingApi(deps: PricingDeps & ServerDeps): Api {
+  const authenticate = createAuthenticate(deps.documents, deps, deps.clock);
+  return createApi({
+    ...deps,
+    routes: pricingRoutes(deps),
+    document: pricingDocument(),
+    authenticate,
+    bodyBytesMax: BODY_BYTES_MAX,
+  });
 }

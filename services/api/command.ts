@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { SCOPES, type Scope } from "../adapters/http/route.ts";
+import { SCOPES, type Scope } from "../domain/access/caller.ts";
 
 /** What the process is asked to do. */
 export type Command =

@@ -1,13 +1,14 @@
 // Serves the pricing API, or does the periodic work, or makes an API key. Starts its parts in order; what the API answers is in app.ts and routes/.
 
-import { ClickHousePricingBooks } from "../adapters/clickhouse/books.ts";
+import { createRecordCodec } from "../adapters/avro/record-codec.ts";
 import { type ClickHouse, openClickHouse } from "../adapters/clickhouse/client.ts";
-import { ClickHousePricingDocuments } from "../adapters/clickhouse/documents.ts";
+import { ClickHouseDocuments } from "../adapters/clickhouse/documents.ts";
 import { isRetriable } from "../adapters/clickhouse/failure.ts";
 import { ClickHouseFocus } from "../adapters/clickhouse/focus.ts";
 import { ClickHouseHistory } from "../adapters/clickhouse/history.ts";
 import { LeaderBusyError, StaleLeaderError } from "../adapters/clickhouse/leader.ts";
 import { ClickHouseLedger } from "../adapters/clickhouse/ledger.ts";
+import { ClickHousePriceBooks } from "../adapters/clickhouse/price-books.ts";
 import { ClickHouseSettlementStore } from "../adapters/clickhouse/settlement-store.ts";
 import { ClickHouseTenantCharges } from "../adapters/clickhouse/tenant-charges.ts";
 import { systemClock } from "../adapters/clock/clock.ts";
@@ -24,6 +25,7 @@ import { createLog } from "../adapters/log/log.ts";
 import { createMetrics } from "../adapters/metrics/metrics.ts";
 import { retryForever } from "../adapters/retry/retry.ts";
 import { newKey } from "../billing/access/keys.ts";
+import { createHourVerifier } from "../billing/verification/verify-hour.ts";
 import { serveJobs } from "../jobs/main.ts";
 import { pricingApi } from "./app.ts";
 import { type Command, readCommand } from "./command.ts";
@@ -59,9 +61,12 @@ async function serve(): Promise<void> {
     const database = config.clickhouse_database;
     const store = new ClickHouseSettlementStore(clickhouse, database);
     const api = pricingApi({
-      documents: new ClickHousePricingDocuments(clickhouse, database, owner, clock),
-      books: new ClickHousePricingBooks(clickhouse, database, owner, clock),
-      ledger: new ClickHouseLedger(clickhouse, store, sha256),
+      documents: new ClickHouseDocuments(clickhouse, database, owner, clock),
+      books: new ClickHousePriceBooks(clickhouse, database, owner, clock),
+      ledger: new ClickHouseLedger(clickhouse),
+      closed_hours: store,
+      verifier: createHourVerifier(store, sha256),
+      codec: createRecordCodec(),
       history: new ClickHouseHistory(clickhouse),
       focus: new ClickHouseFocus(clickhouse, config.invoice_seller || NAMELESS),
       charges: new ClickHouseTenantCharges(clickhouse),
@@ -98,7 +103,7 @@ async function createKey({ owner, json }: Extract<Command, { kind: "create_key" 
   await runProcess({ log }, async (life) => {
     const clickhouse = await openStore(life, config, log);
     const { clickhouse_database: database, clickhouse_user: user } = config;
-    const documents = new ClickHousePricingDocuments(clickhouse, database, newId(), systemClock);
+    const documents = new ClickHouseDocuments(clickhouse, database, newId(), systemClock);
     const { key, document } = newKey(owner, `command line as ${user}`, { hash: sha256, random: randomHex });
     await documents.append([document]);
     const said = json

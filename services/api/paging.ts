@@ -1,6 +1,7 @@
 import { type Problem, problem } from "../adapters/http/problem.ts";
 import type { Reply } from "../adapters/http/route.ts";
-import type { Range } from "../domain/ports/pricing.ts";
+import type { HourRange } from "../domain/ports/charges.ts";
+
 import { HOUR_S, type Hour, parseHour } from "../domain/time/hour.ts";
 
 const LIMIT_DEFAULT = 100;
@@ -63,7 +64,7 @@ export function hourIn(name: string, text: string): Hour | Problem {
 }
 
 /** The hours of [from, to), at most so many. */
-export function rangeIn(query: { from: string; to: string }, hoursMax: number): Range | Problem {
+export function rangeIn(query: { from: string; to: string }, hoursMax: number): HourRange | Problem {
   const from = hourIn("from", query.from);
   const to = hourIn("to", query.to);
   if (typeof from === "object") return from;

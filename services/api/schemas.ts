@@ -1,8 +1,9 @@
 // The shapes of what the API takes and gives. Money and integers of 64 bits are texts; units stand last in a name.
+
 import Type, { type TProperties } from "typebox";
 import { REJECT_CODES } from "../domain/event/codes.ts";
 import { ENUMS } from "../domain/event/record.ts";
-import { TERMS } from "../domain/rating/charges.ts";
+import { CHARGE_FACTORS } from "../domain/rating/charges.ts";
 
 export const closed = <P extends TProperties>(properties: P) =>
   Type.Object(properties, { additionalProperties: false });
@@ -133,8 +134,8 @@ export const ChargeTerms = closed({
   is_current: Type.Boolean(),
   price_book: Hash,
   formula: Text,
-  ...(Object.fromEntries(TERMS.map((name) => [name, Decimal])) as {
-    [name in (typeof TERMS)[number]]: typeof Decimal;
+  ...(Object.fromEntries(CHARGE_FACTORS.map((name) => [name, Decimal])) as {
+    [name in (typeof CHARGE_FACTORS)[number]]: typeof Decimal;
   }),
   apportionments: APPORTIONMENTS,
   hour_content_hash: Hash,

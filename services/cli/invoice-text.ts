@@ -1,7 +1,8 @@
 // Invoices as texts for a terminal: each line as quantity x price = amount.
 import type { PricingOperations } from "../client/pricing-operations.ts";
 import { lineWords, moneyWords, shortDecimal, unitWords } from "../domain/billing/line-texts.ts";
-import { ONE, parseDecimal } from "../domain/money/decimal.ts";
+import { ONE } from "../domain/money/decimal.ts";
+import { parseStoredDecimal } from "../domain/money/stored-decimal.ts";
 
 type Reply<Name extends keyof PricingOperations> = PricingOperations[Name]["reply"];
 type Line = Reply<"getInvoice">["lines"][number];
@@ -12,7 +13,7 @@ export function invoiceText(invoice: Reply<"getInvoice">): string {
   return [
     `Invoice ${number} of ${tenant_id}, ${periodWords(invoice)}, ${state}${isVoid}`,
     ...linesText(invoice.lines, currency),
-    `Total: ${moneyWords(decimal(total), currency)}`,
+    `Total: ${moneyWords(parseStoredDecimal(total), currency)}`,
     `To verify: meterhouse verify ${invoice.invoice_id}`,
   ].join("\n");
 }
@@ -26,7 +27,7 @@ export function draftText(draft: Reply<"draftInvoice">): string {
   return [
     `Draft for ${tenant_id}, ${periodWords(draft)}`,
     ...linesText(draft.lines, currency),
-    `Total: ${moneyWords(decimal(total), currency)}`,
+    `Total: ${moneyWords(parseStoredDecimal(total), currency)}`,
     ...waits,
   ].join("\n");
 }
@@ -49,27 +50,27 @@ export function listText(invoices: Reply<"listInvoices">["items"]): string {
 }
 
 export function creditNoteText(note: Reply<"voidInvoice">): string {
-  const total = moneyWords(decimal(note.total), note.currency);
+  const total = moneyWords(parseStoredDecimal(note.total), note.currency);
   return `Credit note ${note.number} takes invoice ${note.invoice_number} back: ${total} (${note.credit_note_id})`;
 }
 
 function summaryText(invoice: Reply<"listInvoices">["items"][number]): string {
   const { number, total, currency, lines, adjustments, invoice_id } = invoice;
   const adjusted = adjustments === 0 ? "" : `, ${adjustments} of them adjustments`;
-  return `invoice ${number}, ${moneyWords(decimal(total), currency)}, ${lines} ${lines === 1 ? "line" : "lines"}${adjusted} (${invoice_id})`;
+  return `invoice ${number}, ${moneyWords(parseStoredDecimal(total), currency)}, ${lines} ${lines === 1 ? "line" : "lines"}${adjusted} (${invoice_id})`;
 }
 
 function linesText(lines: readonly Line[], currency: string): string[] {
   return lines.flatMap((line) => {
     const { quantity, unit, unit_price, factor, amount, rounded_amount, reference } = line;
-    const times = decimal(factor) === ONE ? "" : ` x ${shortDecimal(decimal(factor))}`;
-    const units = [shortDecimal(decimal(quantity)), unitWords(unit, currency)].join(" ").trimEnd();
-    const price = `${units} x ${shortDecimal(decimal(unit_price))}${times}`;
-    const rounded = moneyWords(decimal(rounded_amount), currency);
+    const times = parseStoredDecimal(factor) === ONE ? "" : ` x ${shortDecimal(parseStoredDecimal(factor))}`;
+    const units = [shortDecimal(parseStoredDecimal(quantity)), unitWords(unit, currency)].join(" ").trimEnd();
+    const price = `${units} x ${shortDecimal(parseStoredDecimal(unit_price))}${times}`;
+    const rounded = moneyWords(parseStoredDecimal(rounded_amount), currency);
     const corrected = reference === null ? [] : [`    ${correctionWords(reference, line.period_from)}`];
     return [
       `  ${lineWords(line)}`,
-      `    ${price} = ${shortDecimal(decimal(amount))}, rounded ${rounded}`,
+      `    ${price} = ${shortDecimal(parseStoredDecimal(amount))}, rounded ${rounded}`,
       ...corrected,
     ];
   });
@@ -82,10 +83,4 @@ function correctionWords({ invoice_id, line_id }: NonNullable<Line["reference"]>
 
 function periodWords(period: { readonly period_from: string; readonly period_to: string }): string {
   return `${period.period_from} up to ${period.period_to}`;
-}
-
-function decimal(text: string): bigint {
-  const parsed = parseDecimal(text);
-  if (!parsed.ok) throw new RangeError(`the API sent "${text}" where an amount was expected`);
-  return parsed.value;
 }

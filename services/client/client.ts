@@ -1,4 +1,5 @@
-import { API_CODES, type ApiCode, type Fault } from "../adapters/http/problem.ts";
+import { API_CODES, type ApiCode } from "../adapters/http/problem.ts";
+import type { RefusalFault } from "../domain/access/refusal.ts";
 import { PRICING_OPERATIONS, type PricingOperations } from "./pricing-operations.ts";
 
 export type PricingOperation = keyof PricingOperations;
@@ -12,7 +13,7 @@ export class ApiFailure extends Error {
   override readonly name = "ApiFailure";
   readonly status: number;
   readonly code: ApiCode | "";
-  readonly faults: readonly Fault[];
+  readonly faults: readonly RefusalFault[];
 
   constructor(status: number, { code, title, detail, faults = [] }: ProblemAnswer) {
     super([title ?? `the API answered ${status}`, detail].filter(Boolean).join(" "));
@@ -26,7 +27,7 @@ interface ProblemAnswer {
   readonly code?: string;
   readonly title?: string;
   readonly detail?: string;
-  readonly faults?: readonly Fault[];
+  readonly faults?: readonly RefusalFault[];
 }
 
 interface AnyAsked {

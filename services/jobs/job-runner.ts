@@ -1,9 +1,10 @@
-import { LeaderBusyError, type Lease, StaleLeaderError } from "../adapters/clickhouse/leader.ts";
-import type { Clock } from "../adapters/clock/clock.ts";
-import type { Log } from "../adapters/log/log.ts";
+import { LeaderBusyError, StaleLeaderError } from "../adapters/clickhouse/leader.ts";
 import type { Metrics } from "../adapters/metrics/metrics.ts";
 import { dueTimes } from "../adapters/schedule/due.ts";
-import type { Documents, WrittenDocument } from "../domain/ports/pricing.ts";
+import type { Clock } from "../domain/ports/clock.ts";
+import type { Documents, WrittenDocument } from "../domain/ports/documents.ts";
+import type { Lease } from "../domain/ports/leases.ts";
+import type { Log } from "../domain/ports/log.ts";
 
 /** One run of a job. */
 export interface JobTurn {

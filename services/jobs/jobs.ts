@@ -71,7 +71,7 @@ function invoiced(outcomes: readonly Outcome[]): string {
   const finalised = outcomes.filter(({ status }) => status === "finalised").length;
   const refused = outcomes.flatMap((it) =>
     it.status === "refused"
-      ? [`${it.tenant_id} from ${formatHour(it.period.from)} (${it.problem.problem})`]
+      ? [`${it.tenant_id} from ${formatHour(it.period.from)} (${it.refusal.refusal})`]
       : [],
   );
   const more = refused.length > NAMED_MAX ? ` and ${refused.length - NAMED_MAX} more` : "";

@@ -1,14 +1,13 @@
 // Does the periodic work of the house, by the clock and under one leader.
 
-import { ClickHousePricingBooks } from "../adapters/clickhouse/books.ts";
 import { type ClickHouse, openClickHouse } from "../adapters/clickhouse/client.ts";
-import { ClickHousePricingDocuments } from "../adapters/clickhouse/documents.ts";
+import { ClickHouseDocuments } from "../adapters/clickhouse/documents.ts";
 import { isRetriable } from "../adapters/clickhouse/failure.ts";
 import { ClickHouseHistory } from "../adapters/clickhouse/history.ts";
 import { Leader, whileRenewing } from "../adapters/clickhouse/leader.ts";
 import { ClickHouseLedger } from "../adapters/clickhouse/ledger.ts";
-import { ClickHouseRetention } from "../adapters/clickhouse/retention.ts";
-import { ClickHouseSettlementStore } from "../adapters/clickhouse/settlement-store.ts";
+import { ClickHouseLogDays } from "../adapters/clickhouse/log-days.ts";
+import { ClickHousePriceBooks } from "../adapters/clickhouse/price-books.ts";
 import { ClickHouseTenantCharges } from "../adapters/clickhouse/tenant-charges.ts";
 import { systemClock } from "../adapters/clock/clock.ts";
 import type { Config } from "../adapters/config/config.ts";
@@ -19,12 +18,13 @@ import { createWebhookSender, secretFault } from "../adapters/http/webhook.ts";
 import { offsetsAt } from "../adapters/kafka/admin.ts";
 import { openKafka } from "../adapters/kafka/client.ts";
 import { type Life, runProcess } from "../adapters/lifecycle/lifecycle.ts";
-import { createLog, type Log } from "../adapters/log/log.ts";
+import { createLog } from "../adapters/log/log.ts";
 import { createMetrics, type Metrics } from "../adapters/metrics/metrics.ts";
 import { schedule } from "../adapters/schedule/schedule.ts";
 import { JOBS_FIELDS } from "../api/config.ts";
 import type { AlertDeps } from "../billing/budgets/alerts.ts";
 import { computeIndexPoints } from "../billing/index/index-points.ts";
+import type { Log } from "../domain/ports/log.ts";
 import { createJobs, type JobRunner } from "./job-runner.ts";
 import { type JobsDeps, pricingJobs } from "./jobs.ts";
 
@@ -56,7 +56,7 @@ export async function serveJobs(): Promise<void> {
     });
     const leader = new Leader(clickhouse, "jobs", database);
     const runner: JobRunner = {
-      documents: new ClickHousePricingDocuments(clickhouse, database, owner, clock),
+      documents: new ClickHouseDocuments(clickhouse, database, owner, clock),
       lead: (work) => whileRenewing(leader, { owner, clock, ttlMs }, work),
       ...{ clock, log, metrics, owner, isRetriable },
     };
@@ -84,7 +84,7 @@ async function openJobs(
   const dropper = await open(life, config, { user, password: retention_password?.reveal() ?? "" });
   const kafka = openKafka({ brokers: config.kafka_brokers, clientId: "meterhouse-jobs", log });
   const retention = {
-    days: new ClickHouseRetention(clickhouse, dropper, leader, database),
+    days: new ClickHouseLogDays(clickhouse, dropper, leader, database),
     offsetsAt: (timeMs: number) => offsetsAt(kafka, config.topic, timeMs),
     ageMs: config.retention_ms,
     folder: config.export_folder,
@@ -92,12 +92,11 @@ async function openJobs(
   };
   const common = {
     documents,
-    books: new ClickHousePricingBooks(clickhouse, database, owner, systemClock),
+    books: new ClickHousePriceBooks(clickhouse, database, owner, systemClock),
     ...{ clock: systemClock, hash: sha256, log },
   };
   const points = { ...common, history: new ClickHouseHistory(clickhouse) };
-  const store = new ClickHouseSettlementStore(clickhouse, database);
-  const ledger = new ClickHouseLedger(clickhouse, store, sha256);
+  const ledger = new ClickHouseLedger(clickhouse);
   const charges = new ClickHouseTenantCharges(clickhouse);
   const invoices = {
     invoicing: { ...common, ledger, charges, seller: config.invoice_seller },

@@ -1,9 +1,8 @@
 // What may leave the log, and how: ARCHITECTURE.md, "What may leave the log".
+
 import { join } from "node:path";
-import type { Clock } from "../adapters/clock/clock.ts";
 import { readJsonFile } from "../adapters/files/json-file.ts";
 import { sumFile, writeWholeFile } from "../adapters/files/whole-file.ts";
-import type { Log } from "../adapters/log/log.ts";
 import type { Metrics } from "../adapters/metrics/metrics.ts";
 import type { Cut } from "../domain/closing/cut.ts";
 import {
@@ -12,34 +11,15 @@ import {
   isPast,
   type KeptBecause,
   keptBecause,
-  type LogStanding,
 } from "../domain/closing/retention.ts";
-import { formatHour, type Hour } from "../domain/time/hour.ts";
+import type { Clock } from "../domain/ports/clock.ts";
+import type { Log } from "../domain/ports/log.ts";
+import type { ExportedDay, LogDays } from "../domain/ports/log-days.ts";
+import { formatHour } from "../domain/time/hour.ts";
 import type { JobTurn } from "./job-runner.ts";
 
 const DAY_MS = 86_400_000;
 const MANIFEST_FORMAT = "meterhouse.usage_log_day@1";
-
-export interface ExportedDay {
-  readonly ingest_day: string;
-  readonly day_rows: bigint;
-  readonly fingerprint: bigint;
-  readonly file: string;
-  readonly sha256: string;
-  readonly bytes: number;
-}
-
-/** The log's ingest days. */
-export interface LogDays {
-  /** Up to the one that holds this hour, oldest first. */
-  days(until: Hour): Promise<readonly string[]>;
-  standing(): Promise<LogStanding>;
-  day(ingest_day: string): Promise<IngestDay>;
-  dayRows(ingest_day: string): Promise<Pick<IngestDay, "day_rows" | "fingerprint">>;
-  contents(ingest_day: string, signal?: AbortSignal): AsyncIterable<Uint8Array>;
-  recordDrop(day: ExportedDay, through_hour: Hour, lease: JobTurn["lease"]): Promise<"recorded" | "changed">;
-  drop(ingest_day: string): Promise<void>;
-}
 
 export interface Retention {
   readonly days: LogDays;

@@ -1,12 +1,12 @@
 // The state of one processor: what it owns, what it remembers, and the two blocks of which one fills while the other is on
 // its way. Every assignment makes it anew, from usage_log alone.
 
-import type { Clock } from "../adapters/clock/clock.ts";
-import type { Log } from "../adapters/log/log.ts";
 import type { Metrics } from "../adapters/metrics/metrics.ts";
 import { Block, type BlockLimits } from "../domain/block/block.ts";
 import type { Intake, LateRecord } from "../domain/block/intake.ts";
 import { type DedupeLimits, DedupeMemory } from "../domain/dedupe/memory.ts";
+import type { Clock } from "../domain/ports/clock.ts";
+import type { Log } from "../domain/ports/log.ts";
 import type { UsageLog } from "../domain/ports/usage-log.ts";
 
 export interface StreamLimits extends BlockLimits, DedupeLimits {

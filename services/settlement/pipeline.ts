@@ -1,8 +1,8 @@
-import type { Clock } from "../adapters/clock/clock.ts";
-import type { Log } from "../adapters/log/log.ts";
 import type { Metrics } from "../adapters/metrics/metrics.ts";
 import type { PriceBook } from "../domain/books/price-book.ts";
 import type { HourClose } from "../domain/closing/revision.ts";
+import type { Clock } from "../domain/ports/clock.ts";
+import type { Log } from "../domain/ports/log.ts";
 import type { LogTimes, SettlementStore } from "../domain/ports/settlement-store.ts";
 import type { HourRating } from "../domain/rating/charges.ts";
 import type { Hour } from "../domain/time/hour.ts";

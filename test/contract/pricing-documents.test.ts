@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/documents.ts";
+import { ClickHouseDocuments } from "../../services/adapters/clickhouse/documents.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
-import type { Documents, NewDocument } from "../../services/domain/ports/pricing.ts";
+import type { Documents, NewDocument } from "../../services/domain/ports/documents.ts";
+
 import { MemoryDocuments } from "../support/doubles/memory-documents.ts";
 import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
 
@@ -15,7 +16,7 @@ async function openReal(): Promise<[Documents, Documents]> {
   const database = await freshDatabase();
   databases.push(database);
   const open = (owner: string) =>
-    new ClickHousePricingDocuments(database.open("pricing"), database.name, owner, systemClock);
+    new ClickHouseDocuments(database.open("pricing"), database.name, owner, systemClock);
   return [open("one"), open("two")];
 }
 

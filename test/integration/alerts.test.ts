@@ -2,20 +2,20 @@
 // charges; one alert each, whose webhook arrives at last although its receiver fails twice and the process starts anew in between.
 import { createHmac } from "node:crypto";
 import { expect, it, onTestFinished } from "vitest";
-import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
-import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/documents.ts";
-import { ClickHouseLedger } from "../../services/adapters/clickhouse/ledger.ts";
+import { ClickHouseDocuments } from "../../services/adapters/clickhouse/documents.ts";
+import { ClickHousePriceBooks } from "../../services/adapters/clickhouse/price-books.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
-import type { Pricing } from "../../services/api/app.ts";
 import { raiseAlerts } from "../../services/billing/budgets/alerts.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
 import { alertDeps, WEBHOOK_KEY } from "../support/flows/alerts.ts";
 import { post } from "../support/flows/contracts.ts";
+import type { TestDeps } from "../support/flows/pricing-api.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
-import { ELEVEN, pass, settlementOver, sha256, TEN } from "../support/flows/settlement-pass.ts";
+import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
 import { freshDatabase } from "../support/stack/stack.ts";
 import { startReceiver } from "../support/stack/webhook-receiver.ts";
+import { ledgerOver } from "../support/stores/clickhouse-ledger.ts";
 import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 
 const HOUR_NS = 3_600_000_000_000n;
@@ -33,14 +33,10 @@ it("one alert each, delivered at last", async () => {
   const store = new ClickHouseSettlementStore(database.open("settlement"), database.name);
   const clock = new ManualClock((ELEVEN + 1_800) * 1000);
   /** What a process that has just started works with. */
-  const parts = (owner: string): Partial<Pricing> => ({
-    documents: new ClickHousePricingDocuments(clickhouse, database.name, owner, systemClock),
-    books: new ClickHousePricingBooks(clickhouse, database.name, owner, systemClock),
-    ledger: new ClickHouseLedger(
-      clickhouse,
-      new ClickHouseSettlementStore(clickhouse, database.name),
-      sha256,
-    ),
+  const parts = (owner: string): Partial<TestDeps> => ({
+    documents: new ClickHouseDocuments(clickhouse, database.name, owner, systemClock),
+    books: new ClickHousePriceBooks(clickhouse, database.name, owner, systemClock),
+    ...ledgerOver(clickhouse, database.name),
   });
   const settlement = settlementOver(store);
   await pass(settlement);

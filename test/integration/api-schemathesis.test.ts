@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { openClickHouse } from "../../services/adapters/clickhouse/client.ts";
-import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/documents.ts";
+import { ClickHouseDocuments } from "../../services/adapters/clickhouse/documents.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { pricingDocument } from "../../services/api/app.ts";
@@ -58,7 +58,7 @@ async function settledFlow(): Promise<Flow> {
 /** Keys of an admin: one to ask with, and one to be revoked. */
 async function makeKeys({ target: { clickhouseUrl: url, users, database } }: Flow) {
   const clickhouse = openClickHouse({ url, database, ...users.pricing });
-  const documents = new ClickHousePricingDocuments(clickhouse, database, "test", systemClock);
+  const documents = new ClickHouseDocuments(clickhouse, database, "test", systemClock);
   const make = (name: string) =>
     newKey({ scope: "admin", tenant_id: "", name }, "test", { hash: sha256, random });
   const [own, other] = [make("own"), make("other")];

@@ -1,16 +1,16 @@
 // What a tenant has agreed to, on the real engine: who has charges is a tenant, and documents guard one another.
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
-import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/documents.ts";
-import { ClickHouseLedger } from "../../services/adapters/clickhouse/ledger.ts";
+import { ClickHouseDocuments } from "../../services/adapters/clickhouse/documents.ts";
+import { ClickHousePriceBooks } from "../../services/adapters/clickhouse/price-books.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { contractOf } from "../../services/billing/contracts/contracts.ts";
 import { bookWithPlan } from "../support/builders/plans.ts";
 import { post } from "../support/flows/contracts.ts";
 import { type TestApi, testApi } from "../support/flows/pricing-api.ts";
-import { pass, settlementOver, sha256, TEN } from "../support/flows/settlement-pass.ts";
+import { pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
 import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
+import { ledgerOver } from "../support/stores/clickhouse-ledger.ts";
 import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 
 let database: TestDatabase;
@@ -23,11 +23,10 @@ beforeAll(async () => {
   await appendBatch(database.open("processor"), batch(0, 0, events));
   const store = new ClickHouseSettlementStore(database.open("settlement"), database.name);
   await pass(settlementOver(store, { priceBooks: [bookWithPlan({})] }));
-  const reading = new ClickHouseSettlementStore(clickhouse, database.name);
   api = await testApi({
-    documents: new ClickHousePricingDocuments(clickhouse, database.name, "pricing", systemClock),
-    books: new ClickHousePricingBooks(clickhouse, database.name, "pricing", systemClock),
-    ledger: new ClickHouseLedger(clickhouse, reading, sha256),
+    documents: new ClickHouseDocuments(clickhouse, database.name, "pricing", systemClock),
+    books: new ClickHousePriceBooks(clickhouse, database.name, "pricing", systemClock),
+    ...ledgerOver(clickhouse, database.name),
   });
 });
 afterAll(() => database.drop());

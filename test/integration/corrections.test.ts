@@ -1,10 +1,9 @@
 // A bill that can be checked and put right, over HTTP, with the real processor and settlement: from a charge down to its
 // events, and from a void or an amendment to the next revision and its signed difference.
 import { expect, it, onTestFinished } from "vitest";
-import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
 import { openClickHouse } from "../../services/adapters/clickhouse/client.ts";
-import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/documents.ts";
-import { ClickHouseLedger } from "../../services/adapters/clickhouse/ledger.ts";
+import { ClickHouseDocuments } from "../../services/adapters/clickhouse/documents.ts";
+import { ClickHousePriceBooks } from "../../services/adapters/clickhouse/price-books.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { openProducer } from "../../services/adapters/kafka/producer.ts";
@@ -14,8 +13,9 @@ import { bookDocument, demoBook } from "../support/builders/price-books.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
 import type { Flow } from "../support/flows/flow.ts";
 import { type TestApi, testApi } from "../support/flows/pricing-api.ts";
-import { pass, settlementOver, sha256 } from "../support/flows/settlement-pass.ts";
+import { pass, settlementOver } from "../support/flows/settlement-pass.ts";
 import { sharedFlow } from "../support/flows/shared-flow.ts";
+import { ledgerOver } from "../support/stores/clickhouse-ledger.ts";
 
 const HOUR_MS = 3_600_000;
 const hourMs = Math.floor(Date.now() / HOUR_MS) * HOUR_MS - 2 * HOUR_MS;
@@ -41,9 +41,9 @@ async function open(flow: Flow) {
     priceBooks: [demoBook()],
   });
   const api = await testApi({
-    documents: new ClickHousePricingDocuments(clickhouse, database, "pricing-1", systemClock),
-    books: new ClickHousePricingBooks(clickhouse, database, "pricing-1", systemClock),
-    ledger: new ClickHouseLedger(clickhouse, new ClickHouseSettlementStore(clickhouse, database), sha256),
+    documents: new ClickHouseDocuments(clickhouse, database, "pricing-1", systemClock),
+    books: new ClickHousePriceBooks(clickhouse, database, "pricing-1", systemClock),
+    ...ledgerOver(clickhouse, database),
     corrections: producer,
     topic: flow.topic,
     clock: systemClock,

@@ -1,9 +1,10 @@
 // FOCUS 1.2 of invoices: their rows add up to what is payable, and what was paid beforehand is spread over what it covers.
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { ClickHouse } from "../../services/adapters/clickhouse/client.ts";
-import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/documents.ts";
+import { ClickHouseDocuments } from "../../services/adapters/clickhouse/documents.ts";
 import { ClickHouseFocus } from "../../services/adapters/clickhouse/focus.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
+import { ALL, type Audience, oneTenant } from "../../services/domain/access/audience.ts";
 import { voidInvoice } from "../../services/domain/billing/invoice.ts";
 import { creditNoteDocument, invoiceDocument } from "../../services/domain/billing/invoice-document.ts";
 import { formatDecimal } from "../../services/domain/money/decimal.ts";
@@ -24,12 +25,7 @@ beforeAll(async () => {
   const voided = voidInvoice(second, { number: 1n, last: 0n, reason: "because" }, sha256);
   if (!voided.ok) throw new Error(voided.refusal);
   const { credit_note } = voided;
-  const documents = new ClickHousePricingDocuments(
-    database.open("pricing"),
-    database.name,
-    "one",
-    systemClock,
-  );
+  const documents = new ClickHouseDocuments(database.open("pricing"), database.name, "one", systemClock);
   const common = { version: 1, written_by: "test", reason: "because" };
   await documents.append([
     { ...common, kind: "invoice", id: first.invoice_id, content: { invoice: invoiceDocument(first) } },
@@ -85,18 +81,18 @@ it("spread what a package cost over what it covers, and count prepaid money once
 
 it("are a file of their own, each tenant's by itself", async () => {
   const focus = new ClickHouseFocus(database.open("pricing"), "Seller");
-  const file = async (billed_to: string, format: "csv" | "parquet") => {
+  const file = async (audience: Audience, format: "csv" | "parquet") => {
     const pieces: Uint8Array[] = [];
     const range = { from: NOVEMBER.from, to: DECEMBER.to };
-    for await (const piece of focus.file(range, billed_to, { format, rows: "invoices" })) pieces.push(piece);
+    for await (const piece of focus.file(range, audience, { format, rows: "invoices" })) pieces.push(piece);
     return Buffer.concat(pieces);
   };
-  const csv = (await file(TENANT, "csv")).toString();
+  const csv = (await file(oneTenant(TENANT), "csv")).toString();
   const [count] = await admin.query<{ n: string }>("SELECT count() AS n FROM focus_1_2_invoices");
   expect(csv.trimEnd().split("\n")).toHaveLength(Number(count?.n) + 1);
-  expect((await file("another", "csv")).toString().trimEnd().split("\n")).toHaveLength(1);
+  expect((await file(oneTenant("another"), "csv")).toString().trimEnd().split("\n")).toHaveLength(1);
   await admin.command("CREATE TABLE from_parquet EMPTY AS SELECT * FROM focus_1_2_invoices");
-  await admin.execInsert("INSERT INTO from_parquet FORMAT Parquet", await file("", "parquet"));
+  await admin.execInsert("INSERT INTO from_parquet FORMAT Parquet", await file(ALL, "parquet"));
   const sum = (table: string) =>
     admin.query(
       `SELECT count() AS n, sum(BilledCost) AS billed, sum(EffectiveCost) AS effective FROM ${table}`,

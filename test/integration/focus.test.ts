@@ -1,4 +1,6 @@
+import { ALL, type Audience, oneTenant } from "../../services/domain/access/audience.ts";
 // FOCUS 1.2: every mandatory column with its type, nullability and values; sums to the digit; Parquet says what CSV says.
+
 import { execFile } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -6,9 +8,10 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import type { ClickHouse } from "../../services/adapters/clickhouse/client.ts";
-import { ClickHouseFocus, type FocusFile } from "../../services/adapters/clickhouse/focus.ts";
+import { ClickHouseFocus } from "../../services/adapters/clickhouse/focus.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { listen } from "../../services/adapters/http/listen.ts";
+import type { FocusFile } from "../../services/domain/ports/focus.ts";
 import { formatHour } from "../../services/domain/time/hour.ts";
 import { expectFocus, MANDATORY } from "../support/checks/focus.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
@@ -36,9 +39,9 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-async function file(format: FocusFile["format"], billed_to = ""): Promise<Buffer> {
+async function file(format: FocusFile["format"], audience: Audience = ALL): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of focus.file(RANGE, billed_to, { format, rows: "charges" })) pieces.push(piece);
+  for await (const piece of focus.file(RANGE, audience, { format, rows: "charges" })) pieces.push(piece);
   return Buffer.concat(pieces);
 }
 
@@ -103,11 +106,11 @@ it("is the same as CSV and as Parquet, in the specification's formats", async ()
 });
 
 it("gives a tenant its own rows only", async () => {
-  const own = (await file("csv", 'ten, "ant"\n2')).toString();
+  const own = (await file("csv", oneTenant('ten, "ant"\n2'))).toString();
   expect(own.match(/"Usage-Based"/g)).toHaveLength(1);
   expect(own).not.toContain("tenant-01");
   // The operator's account is nobody's to ask for by name.
-  expect((await file("csv", "operator")).toString().match(/"Usage-Based"/g)).toBeNull();
+  expect((await file("csv", oneTenant("operator"))).toString().match(/"Usage-Based"/g)).toBeNull();
 });
 
 it("meterhouse export focus writes what the API streams, whole or not at all", async () => {

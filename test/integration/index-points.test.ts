@@ -1,8 +1,8 @@
 // The index on the real engine: from committed charges to published points, and a late event to their next versions. By hand.
 import { expect, it, onTestFinished } from "vitest";
-import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
-import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/documents.ts";
+import { ClickHouseDocuments } from "../../services/adapters/clickhouse/documents.ts";
 import { ClickHouseHistory } from "../../services/adapters/clickhouse/history.ts";
+import { ClickHousePriceBooks } from "../../services/adapters/clickhouse/price-books.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { computeIndexPoints } from "../../services/billing/index/index-points.ts";
@@ -24,8 +24,8 @@ it("points follow the charges, tell nothing of few tenants, and change only with
   onTestFinished(() => database.drop());
   const clickhouse = database.open("pricing");
   const api = await testApi({
-    documents: new ClickHousePricingDocuments(clickhouse, database.name, "pricing", systemClock),
-    books: new ClickHousePricingBooks(clickhouse, database.name, "pricing", systemClock),
+    documents: new ClickHouseDocuments(clickhouse, database.name, "pricing", systemClock),
+    books: new ClickHousePriceBooks(clickhouse, database.name, "pricing", systemClock),
     history: new ClickHouseHistory(clickhouse),
     clock: new ManualClock(Date.parse("2026-11-25T12:00:00Z")),
   });

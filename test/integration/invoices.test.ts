@@ -2,17 +2,17 @@
 // numbers without gaps while two processes finalise at once.
 import { randomUUID } from "node:crypto";
 import { afterEach, expect, it } from "vitest";
-import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
-import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/documents.ts";
+import { ClickHouseDocuments } from "../../services/adapters/clickhouse/documents.ts";
 import { LeaderBusyError, StaleLeaderError } from "../../services/adapters/clickhouse/leader.ts";
-import { ClickHouseLedger } from "../../services/adapters/clickhouse/ledger.ts";
+import { ClickHousePriceBooks } from "../../services/adapters/clickhouse/price-books.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { ClickHouseTenantCharges } from "../../services/adapters/clickhouse/tenant-charges.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { parseHour } from "../../services/domain/time/hour.ts";
 import { type TestApi, testApi } from "../support/flows/pricing-api.ts";
-import { pass, settlementOver, sha256, TEN } from "../support/flows/settlement-pass.ts";
+import { pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
 import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
+import { ledgerOver } from "../support/stores/clickhouse-ledger.ts";
 import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 
 const NOVEMBER = "2026-11-01T00:00:00Z";
@@ -33,13 +33,9 @@ async function open(): Promise<TestDatabase> {
 async function processOf(database: TestDatabase, owner: string): Promise<TestApi> {
   const clickhouse = database.open("pricing");
   const api = await testApi({
-    documents: new ClickHousePricingDocuments(clickhouse, database.name, owner, systemClock),
-    books: new ClickHousePricingBooks(clickhouse, database.name, owner, systemClock),
-    ledger: new ClickHouseLedger(
-      clickhouse,
-      new ClickHouseSettlementStore(clickhouse, database.name),
-      sha256,
-    ),
+    documents: new ClickHouseDocuments(clickhouse, database.name, owner, systemClock),
+    books: new ClickHousePriceBooks(clickhouse, database.name, owner, systemClock),
+    ...ledgerOver(clickhouse, database.name),
     charges: new ClickHouseTenantCharges(clickhouse),
     isRetriable: (error) => error instanceof LeaderBusyError || error instanceof StaleLeaderError,
   });

@@ -6,9 +6,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
-import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
-import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/documents.ts";
-import { ClickHouseLedger } from "../../services/adapters/clickhouse/ledger.ts";
+import { ClickHouseDocuments } from "../../services/adapters/clickhouse/documents.ts";
+import { ClickHousePriceBooks } from "../../services/adapters/clickhouse/price-books.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { NODE_FLAGS } from "../../services/adapters/lifecycle/node-flags.ts";
@@ -16,9 +15,10 @@ import { HOUR_S, hourOf } from "../../services/domain/time/hour.ts";
 import { eventually } from "../support/checks/eventually.ts";
 import { post } from "../support/flows/contracts.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
-import { pass, settlementOver, sha256 } from "../support/flows/settlement-pass.ts";
+import { pass, settlementOver } from "../support/flows/settlement-pass.ts";
 import { freshDatabase, sharedStack, type TestDatabase } from "../support/stack/stack.ts";
 import { startReceiver } from "../support/stack/webhook-receiver.ts";
+import { ledgerOver } from "../support/stores/clickhouse-ledger.ts";
 import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 
 function jobs(database: TestDatabase, more: Record<string, string>) {
@@ -50,11 +50,10 @@ async function open() {
   onTestFinished(() => database.drop());
   const clickhouse = database.open("pricing");
   await pass(settlementOver(new ClickHouseSettlementStore(database.open("settlement"), database.name)));
-  const store = new ClickHouseSettlementStore(clickhouse, database.name);
   const api = await testApi({
-    documents: new ClickHousePricingDocuments(clickhouse, database.name, "api", systemClock),
-    books: new ClickHousePricingBooks(clickhouse, database.name, "api", systemClock),
-    ledger: new ClickHouseLedger(clickhouse, store, sha256),
+    documents: new ClickHouseDocuments(clickhouse, database.name, "api", systemClock),
+    books: new ClickHousePriceBooks(clickhouse, database.name, "api", systemClock),
+    ...ledgerOver(clickhouse, database.name),
     clock: systemClock,
   });
   return { database, api };

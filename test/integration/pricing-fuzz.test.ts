@@ -1,10 +1,9 @@
 // P10 over HTTP down to the server: what passes the description reaches ClickHouse as a value and never as a statement.
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
-import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/documents.ts";
+import { ClickHouseDocuments } from "../../services/adapters/clickhouse/documents.ts";
 import { ClickHouseHistory } from "../../services/adapters/clickhouse/history.ts";
-import { ClickHouseLedger } from "../../services/adapters/clickhouse/ledger.ts";
+import { ClickHousePriceBooks } from "../../services/adapters/clickhouse/price-books.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { ClickHouseTenantCharges } from "../../services/adapters/clickhouse/tenant-charges.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
@@ -14,8 +13,9 @@ import { formatHour } from "../../services/domain/time/hour.ts";
 import { operationsOf, requestsOf } from "../support/builders/fuzz.ts";
 import { bookDocument } from "../support/builders/price-books.ts";
 import { type TestApi, testApi } from "../support/flows/pricing-api.ts";
-import { ELEVEN, pass, settlementOver, sha256, TEN } from "../support/flows/settlement-pass.ts";
+import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
 import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
+import { ledgerOver } from "../support/stores/clickhouse-ledger.ts";
 import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 
 const RUNS = 15;
@@ -39,13 +39,9 @@ beforeAll(async () => {
   await pass(settlementOver(new ClickHouseSettlementStore(database.open("settlement"), database.name)));
   const log = createLog({ level: "silent", name: "test" });
   api = await testApi({
-    documents: new ClickHousePricingDocuments(clickhouse, database.name, "pricing", systemClock),
-    books: new ClickHousePricingBooks(clickhouse, database.name, "pricing", systemClock),
-    ledger: new ClickHouseLedger(
-      clickhouse,
-      new ClickHouseSettlementStore(clickhouse, database.name),
-      sha256,
-    ),
+    documents: new ClickHouseDocuments(clickhouse, database.name, "pricing", systemClock),
+    books: new ClickHousePriceBooks(clickhouse, database.name, "pricing", systemClock),
+    ...ledgerOver(clickhouse, database.name),
     history: new ClickHouseHistory(clickhouse),
     charges: new ClickHouseTenantCharges(clickhouse),
     log: { ...log, error: (fields) => void failures.push(fields) },

@@ -1,8 +1,8 @@
 // A quote on the real engine: sessions of closed hours become samples by the log's primary key, with what is voided, cut off,
 // of other models, or in hours that are not closed left out. All figures by hand.
 import { expect, it, onTestFinished } from "vitest";
-import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
 import { ClickHouseHistory } from "../../services/adapters/clickhouse/history.ts";
+import { ClickHousePriceBooks } from "../../services/adapters/clickhouse/price-books.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { H100 } from "../support/builders/price-books.ts";
@@ -18,7 +18,7 @@ const MINUTE = "0.032291666667";
 async function open(database: TestDatabase) {
   const clickhouse = database.open("pricing");
   return testApi({
-    books: new ClickHousePricingBooks(clickhouse, database.name, "pricing", systemClock),
+    books: new ClickHousePriceBooks(clickhouse, database.name, "pricing", systemClock),
     history: new ClickHouseHistory(clickhouse),
     clock: new ManualClock((ELEVEN + 7_200) * 1_000),
   });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { openClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { Leader, whileRenewing } from "../../services/adapters/clickhouse/leader.ts";
-import { ClickHouseRetention } from "../../services/adapters/clickhouse/retention.ts";
+import { ClickHouseLogDays } from "../../services/adapters/clickhouse/log-days.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { offsetsAt } from "../../services/adapters/kafka/admin.ts";
@@ -53,7 +53,7 @@ it("after a day is dropped a processor goes on where it was, and takes nothing o
   const jobs = open("jobs");
   const leader = new Leader(jobs, "jobs", database);
   const deps = {
-    days: new ClickHouseRetention(jobs, open("retention"), leader, database),
+    days: new ClickHouseLogDays(jobs, open("retention"), leader, database),
     offsetsAt: (timeMs: number) => offsetsAt(flow.kafka, flow.topic, timeMs),
     ageMs: 120 * DAY_MS,
     folder,

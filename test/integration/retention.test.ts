@@ -1,9 +1,11 @@
 // What may leave the log: exported days of which nothing is owed any more, and nothing else, whatever ends the job.
+
 import { createHash } from "node:crypto";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import type { ExportedDay, LogDays } from "../../services/jobs/retention.ts";
+import type { ExportedDay, LogDays } from "../../services/domain/ports/log-days.ts";
+
 import { ManualClock } from "../support/doubles/manual-clock.ts";
 import { FIRST_DAY, NEXT_TEN, RetentionBench, SECOND_DAY } from "../support/flows/retention.ts";
 import { pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";

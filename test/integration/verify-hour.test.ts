@@ -1,7 +1,6 @@
 // P5 down to the event: whatever somebody changes in the log of a closed hour is found, and the event is named.
 import { expect, it, onTestFinished } from "vitest";
 import { openClickHouse } from "../../services/adapters/clickhouse/client.ts";
-import { ClickHouseLedger } from "../../services/adapters/clickhouse/ledger.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { formatHour } from "../../services/domain/time/hour.ts";
 import {
@@ -14,8 +13,9 @@ import {
 } from "../support/builders/events.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
-import { pass, settlementOver, sha256 } from "../support/flows/settlement-pass.ts";
+import { pass, settlementOver } from "../support/flows/settlement-pass.ts";
 import { sharedFlow } from "../support/flows/shared-flow.ts";
+import { ledgerOver } from "../support/stores/clickhouse-ledger.ts";
 
 const HOUR_MS = 3_600_000;
 const hourMs = Math.floor(Date.now() / HOUR_MS) * HOUR_MS - 2 * HOUR_MS;
@@ -45,8 +45,7 @@ async function closedHour() {
   await flow.received(8);
   const store = new ClickHouseSettlementStore(writer, database);
   await pass(settlementOver(store, { clock: new ManualClock(hourMs + 2 * HOUR_MS) }));
-  const read = new ClickHouseSettlementStore(reader, database);
-  const api = await testApi({ ledger: new ClickHouseLedger(reader, read, sha256) });
+  const api = await testApi({ ...ledgerOver(reader, database) });
   const verify = async (who: "operator" | "acme" = "operator", of = hour) => {
     const { status, body } = await api.ask(who, { url: `/v1/hours/${of}/verify` });
     expect(status, JSON.stringify(body)).toBe(200);

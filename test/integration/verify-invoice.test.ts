@@ -1,9 +1,8 @@
 // From an invoice down to the event: whatever somebody changes below a finalised invoice is found where it was changed.
 import { expect, it, onTestFinished } from "vitest";
-import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
 import { openClickHouse } from "../../services/adapters/clickhouse/client.ts";
-import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/documents.ts";
-import { ClickHouseLedger } from "../../services/adapters/clickhouse/ledger.ts";
+import { ClickHouseDocuments } from "../../services/adapters/clickhouse/documents.ts";
+import { ClickHousePriceBooks } from "../../services/adapters/clickhouse/price-books.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { ClickHouseTenantCharges } from "../../services/adapters/clickhouse/tenant-charges.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
@@ -12,8 +11,9 @@ import { encodeEvent, makeEvent } from "../support/builders/events.ts";
 import { demoBook } from "../support/builders/price-books.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
-import { pass, settlementOver, sha256 } from "../support/flows/settlement-pass.ts";
+import { pass, settlementOver } from "../support/flows/settlement-pass.ts";
 import { sharedFlow } from "../support/flows/shared-flow.ts";
+import { ledgerOver } from "../support/stores/clickhouse-ledger.ts";
 
 const HOUR_MS = 3_600_000;
 const threeAgo = Math.floor(Date.now() / HOUR_MS) * HOUR_MS - 3 * HOUR_MS;
@@ -64,9 +64,9 @@ async function invoiced() {
   await flow.received(4);
   await pass(settlement);
   const api = await testApi({
-    documents: new ClickHousePricingDocuments(clickhouse, database, "pricing-1", systemClock),
-    books: new ClickHousePricingBooks(clickhouse, database, "pricing-1", systemClock),
-    ledger: new ClickHouseLedger(clickhouse, new ClickHouseSettlementStore(clickhouse, database), sha256),
+    documents: new ClickHouseDocuments(clickhouse, database, "pricing-1", systemClock),
+    books: new ClickHousePriceBooks(clickhouse, database, "pricing-1", systemClock),
+    ...ledgerOver(clickhouse, database),
     charges: new ClickHouseTenantCharges(clickhouse),
   });
   const month = new Date(hourMs);

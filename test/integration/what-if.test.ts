@@ -1,15 +1,15 @@
 // What another book would have made of closed hours, on the real engine, from the current revision of each. Figures by hand.
 import { expect, it, onTestFinished } from "vitest";
-import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
-import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/documents.ts";
+import { ClickHouseDocuments } from "../../services/adapters/clickhouse/documents.ts";
 import { ClickHouseHistory } from "../../services/adapters/clickhouse/history.ts";
-import { ClickHouseLedger } from "../../services/adapters/clickhouse/ledger.ts";
+import { ClickHousePriceBooks } from "../../services/adapters/clickhouse/price-books.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { bookDocument } from "../support/builders/price-books.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
-import { ELEVEN, pass, settlementOver, sha256, TEN } from "../support/flows/settlement-pass.ts";
+import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
 import { freshDatabase } from "../support/stack/stack.ts";
+import { ledgerOver } from "../support/stores/clickhouse-ledger.ts";
 import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 
 const HOUR = { gpu_time_ns: 3_600_000_000_000n, energy_uj: 1_260_000_000_000n };
@@ -19,11 +19,10 @@ async function open() {
   const database = await freshDatabase();
   onTestFinished(() => database.drop());
   const clickhouse = database.open("pricing");
-  const store = new ClickHouseSettlementStore(clickhouse, database.name);
   const api = await testApi({
-    documents: new ClickHousePricingDocuments(clickhouse, database.name, "pricing", systemClock),
-    books: new ClickHousePricingBooks(clickhouse, database.name, "pricing", systemClock),
-    ledger: new ClickHouseLedger(clickhouse, store, sha256),
+    documents: new ClickHouseDocuments(clickhouse, database.name, "pricing", systemClock),
+    books: new ClickHousePriceBooks(clickhouse, database.name, "pricing", systemClock),
+    ...ledgerOver(clickhouse, database.name),
     history: new ClickHouseHistory(clickhouse),
   });
   const settlement = new ClickHouseSettlementStore(database.open("settlement"), database.name);

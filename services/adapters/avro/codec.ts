@@ -1,13 +1,9 @@
 // Records as objects, to and from Avro's single-object encoding: for the few that are made or looked at one by one.
 import type { Type } from "avsc";
 import avro from "avsc";
+import type { EncodedRecord } from "../../domain/ports/records.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { KnownSchema, RecordName } from "./schemas.ts";
-
-export interface EncodedRecord {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
-}
 
 /**
  * A function that encodes a record of the newest version among `schemas`.

@@ -1,28 +1,11 @@
-import type { Clock } from "../clock/clock.ts";
+import type { Clock } from "../../domain/ports/clock.ts";
+import type { DocumentKind, Documents, NewDocument, WrittenDocument } from "../../domain/ports/documents.ts";
+import type { Lease } from "../../domain/ports/leases.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";
 import { ClickHouseFailure } from "./failure.ts";
-import {
-  isRefusal,
-  Leader,
-  type LeadOptions,
-  type Lease,
-  StaleLeaderError,
-  staleOr,
-  whileLeading,
-} from "./leader.ts";
+import { isRefusedBy, Leader, type LeadOptions, StaleLeaderError, staleOr, whileLeading } from "./leader.ts";
 
-interface NewDocument {
-  readonly kind: string;
-  readonly id: string;
-  readonly version: number;
-  readonly content: unknown;
-  readonly written_by: string;
-  readonly reason: string;
-}
-
-type Documents = readonly NewDocument[] | (() => Promise<readonly NewDocument[]>);
-type Written = Omit<NewDocument, "kind"> & { readonly written_at: number };
-type Row = Omit<Written, "content" | "written_at"> & {
+type Row = Omit<WrittenDocument, "content" | "written_at"> & {
   readonly content: string;
   readonly written_at: string;
 };
@@ -36,7 +19,7 @@ const TRIES = 3;
 const QUERY_WAS_CANCELLED = "394";
 
 /** Versioned JSON documents in ClickHouse. Each append leads for as long as it takes. */
-export class ClickHousePricingDocuments {
+export class ClickHouseDocuments implements Documents {
   readonly #clickhouse: ClickHouse;
   readonly #leader: Leader;
   readonly #options: LeadOptions;
@@ -49,13 +32,13 @@ export class ClickHousePricingDocuments {
     this.#options = { owner, clock, ttlMs: LEASE_MS, waitMsMax: WAIT_MS_MAX };
   }
 
-  async newest(kind: string, id: string): Promise<Written | null> {
+  async newest(kind: DocumentKind, id: string): Promise<WrittenDocument | null> {
     const [row] = await this.versions(kind, id, 1);
     return row ?? null;
   }
 
-  async newestOf(kind: string, ids: readonly string[]): Promise<Written[]> {
-    const found: Written[] = [];
+  async newestOf(kind: DocumentKind, ids: readonly string[]): Promise<WrittenDocument[]> {
+    const found: WrittenDocument[] = [];
     for (let start = 0; start < ids.length; start += IDS_MAX) {
       const some = ids.slice(start, start + IDS_MAX);
       found.push(...(await this.#ask("pricing_documents_newest", { kind, ids: some })));
@@ -63,22 +46,22 @@ export class ClickHousePricingDocuments {
     return found;
   }
 
-  versions(kind: string, id: string, limit: number, before = VERSION_MAX): Promise<Written[]> {
+  versions(kind: DocumentKind, id: string, limit: number, before = VERSION_MAX): Promise<WrittenDocument[]> {
     return this.#ask("pricing_document_versions", { kind, id, limit, before });
   }
 
-  list(kind: string, after: string, limit: number): Promise<Written[]> {
+  list(kind: DocumentKind, after: string, limit: number): Promise<WrittenDocument[]> {
     return this.#ask("pricing_documents_list", { kind, after, limit });
   }
 
   /** One append of this process at a time: the lease tells processes apart and not requests. */
-  append(documents: Documents): Promise<"written" | "version_taken"> {
+  append(documents: Parameters<Documents["append"]>[0]): Promise<"written" | "version_taken"> {
     const turn = this.#last.then(() => this.#lead(documents));
     this.#last = turn.catch(() => undefined);
     return turn;
   }
 
-  async #lead(documents: Documents): Promise<"written" | "version_taken"> {
+  async #lead(documents: Parameters<Documents["append"]>[0]): Promise<"written" | "version_taken"> {
     for (let tries = 1; ; tries += 1) {
       try {
         return await whileLeading(this.#leader, this.#options, async (lease) =>
@@ -109,12 +92,12 @@ export class ClickHousePricingDocuments {
       await staleOr(() => this.#clickhouse.execInsert(sql, body, marked));
       return "written";
     } catch (error) {
-      if (isRefusal(error, "METERHOUSE_VERSION_TAKEN")) return "version_taken";
+      if (isRefusedBy(error, "METERHOUSE_VERSION_TAKEN")) return "version_taken";
       throw error;
     }
   }
 
-  async #ask(name: string, params: Params): Promise<Written[]> {
+  async #ask(name: string, params: Params): Promise<WrittenDocument[]> {
     const rows = await this.#clickhouse.query<Row>(loadQuery(name), params);
     return rows.map((row) => ({
       ...row,

@@ -1,17 +1,8 @@
-import type { Range } from "../../domain/ports/pricing.ts";
+import type { Audience } from "../../domain/access/audience.ts";
+import type { HourRange } from "../../domain/ports/charges.ts";
+import type { FocusExport, FocusFile } from "../../domain/ports/focus.ts";
+import { audienceParams } from "./audience.ts";
 import { type ClickHouse, loadQuery } from "./client.ts";
-
-export interface FocusFile {
-  readonly format: "csv" | "parquet";
-  /** Charges as they were rated, or what was invoiced of them: two views of the same money, never to be added. */
-  readonly rows: "charges" | "invoices";
-}
-
-/** Charges or invoices in the columns of FOCUS 1.2, as a file. */
-export interface FocusExport {
-  /** Of everybody and the operator if `billed_to` is empty. Ends only where the file is whole; throws where it breaks off. */
-  file(range: Range, billed_to: string, of: FocusFile): AsyncIterable<Uint8Array>;
-}
 
 /** By the server, so that neither side holds a month in memory, and an end to what takes too long. */
 const BOUNDS = {
@@ -37,10 +28,10 @@ export class ClickHouseFocus implements FocusExport {
     this.#provider_name = provider_name;
   }
 
-  file(range: Range, billed_to: string, { format, rows }: FocusFile): AsyncIterable<Uint8Array> {
+  file(range: HourRange, audience: Audience, { format, rows }: FocusFile): AsyncIterable<Uint8Array> {
     const [name, own] = FORMATS[format];
     const question = loadQuery(QUERIES[rows]);
-    const params = { ...range, billed_to, provider_name: this.#provider_name };
+    const params = { ...range, ...audienceParams(audience), provider_name: this.#provider_name };
     const settings = { ...BOUNDS, ...VALUES, ...own };
     return this.#clickhouse.stream(`${question}FORMAT ${name}`, { params, settings });
   }

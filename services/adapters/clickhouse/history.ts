@@ -1,71 +1,21 @@
-// What closed hours say of many tenants at once: measured sessions for quotes, usage for what-if, sales for the index.
-
+import type { Audience } from "../../domain/access/audience.ts";
 import type { UsageRow } from "../../domain/closing/usage.ts";
 import type { HourSales } from "../../domain/insight/index-sales.ts";
 import type { SessionPart } from "../../domain/insight/measured-sessions.ts";
-import { type Decimal, parseDecimal } from "../../domain/money/decimal.ts";
-import type { Range } from "../../domain/ports/pricing.ts";
+import { parseStoredDecimal } from "../../domain/money/stored-decimal.ts";
+import type { HourRange } from "../../domain/ports/charges.ts";
+import type {
+  History,
+  MeasuredHour,
+  ModelOnGpu,
+  SessionFilter,
+  StoredUsage,
+  UsageSize,
+} from "../../domain/ports/history.ts";
 import type { Hour } from "../../domain/time/hour.ts";
+import { audienceParams } from "./audience.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";
 import { toUsage, type UsageRecord } from "./settlement-rows.ts";
-
-/** A model on a card; a part of a card if `mig_profile` is not empty. */
-export interface Served {
-  readonly model: string;
-  readonly gpu_model: string;
-  readonly mig_profile: string;
-}
-
-/** Whose sessions: empty texts for everybody's and for all projects. */
-export interface Whose {
-  readonly tenant_id: string;
-  readonly project_id: string;
-}
-
-/** A closed hour of a tenant: its events of what is asked about, and all of them, which a look at its sessions reads. */
-export interface MeasuredHour {
-  readonly tenant_id: string;
-  readonly hour: Hour;
-  readonly measured: number;
-  readonly read: number;
-}
-
-/** Usage of a tenant in an hour that it pays. */
-export interface StoredUsage {
-  readonly hour: Hour;
-  readonly revision: number;
-  readonly row: UsageRow;
-}
-
-export interface History {
-  /** Newest first; hours in which the tenant has more than `read_max` events are left out. */
-  measuredHours(
-    served: Served,
-    whose: Whose,
-    range: Range,
-    most: { readonly read_max: number; readonly limit: number },
-  ): Promise<readonly MeasuredHour[]>;
-  /** Of each tenant a share of its sessions in these hours: 2^64 - 1 keeps all, half of it a half. */
-  sessions(
-    served: Served,
-    project_id: string,
-    hours: readonly MeasuredHour[],
-    keep: ReadonlyMap<string, bigint>,
-    limit: number,
-  ): Promise<readonly SessionPart[]>;
-  /** Tenants in the order of their ids, the named one or all after a place, and how many rows of usage they have. */
-  usageSizes(
-    range: Range,
-    tenant_id: string,
-    after: string,
-    limit: number,
-  ): Promise<readonly { readonly tenant_id: string; readonly rows: number }[]>;
-  usage(range: Range, tenants: readonly string[]): Promise<readonly StoredUsage[]>;
-  /** What tenants bought, in the order of hours, from the newest ratings. */
-  sales(currency: string, range: Range): Promise<readonly HourSales[]>;
-  /** The earliest hour that was rated after a moment, milliseconds since 1970; null if none was. */
-  firstRatedSince(currency: string, since: number): Promise<Hour | null>;
-}
 
 const SETTINGS = { max_execution_time: 30 } as const;
 
@@ -79,12 +29,13 @@ export class ClickHouseHistory implements History {
   }
 
   async measuredHours(
-    served: Served,
-    whose: Whose,
-    range: Range,
-    most: { read_max: number; limit: number },
+    served: ModelOnGpu,
+    { audience, project_id }: SessionFilter,
+    range: HourRange,
+    limits: { read_max: number; limit: number },
   ): Promise<MeasuredHour[]> {
-    const params = { ...served, ...whose, ...range, ...most };
+    const place = { ...audienceParams(audience), ...projectParams(project_id) };
+    const params = { ...served, ...place, ...range, ...limits };
     const rows = await this.#ask<Texts<MeasuredHour>>("history_measured_hours", params);
     return rows.map(({ tenant_id, hour, measured, read }) => ({
       tenant_id,
@@ -95,15 +46,15 @@ export class ClickHouseHistory implements History {
   }
 
   async sessions(
-    served: Served,
-    project_id: string,
+    served: ModelOnGpu,
+    project_id: string | null,
     hours: readonly MeasuredHour[],
     keep: ReadonlyMap<string, bigint>,
     limit: number,
   ): Promise<SessionPart[]> {
     if (hours.length === 0) return [];
     const places = { tenants: hours.map((it) => it.tenant_id), hours: hours.map(({ hour }) => hour) };
-    const params = { ...served, project_id, ...places, keep: new Map(keep), limit };
+    const params = { ...served, ...projectParams(project_id), ...places, keep: new Map(keep), limit };
     const rows = await this.#ask<UsageRecord & Texts<Omit<SessionPart, keyof UsageRow>>>(
       "history_sessions",
       params,
@@ -120,18 +71,13 @@ export class ClickHouseHistory implements History {
     }));
   }
 
-  async usageSizes(
-    range: Range,
-    tenant_id: string,
-    after: string,
-    limit: number,
-  ): Promise<{ tenant_id: string; rows: number }[]> {
-    const params = { ...range, tenant_id, after, limit };
+  async usageSizes(range: HourRange, audience: Audience, after: string, limit: number): Promise<UsageSize[]> {
+    const params = { ...range, ...audienceParams(audience), after, limit };
     const found = await this.#ask<{ tenant_id: string; rows: string }>("history_usage_sizes", params);
     return found.map((it) => ({ tenant_id: it.tenant_id, rows: Number(it.rows) }));
   }
 
-  async usage(range: Range, tenants: readonly string[]): Promise<StoredUsage[]> {
+  async usage(range: HourRange, tenants: readonly string[]): Promise<StoredUsage[]> {
     const rows = await this.#ask<UsageRecord & { hour: number; revision: number }>("history_usage", {
       ...range,
       tenants,
@@ -144,14 +90,14 @@ export class ClickHouseHistory implements History {
     return row?.hour ?? null;
   }
 
-  async sales(currency: string, range: Range): Promise<HourSales[]> {
+  async sales(currency: string, range: HourRange): Promise<HourSales[]> {
     const rows = await this.#ask<
       Omit<HourSales, "quality_time_ns" | "value"> & { quality_time_ns: string; value: string }
     >("history_sales", { currency, ...range });
     return rows.map(({ quality_time_ns, value, ...row }) => ({
       ...row,
-      quality_time_ns: decimal(quality_time_ns),
-      value: decimal(value),
+      quality_time_ns: parseStoredDecimal(quality_time_ns),
+      value: parseStoredDecimal(value),
     }));
   }
 
@@ -160,9 +106,6 @@ export class ClickHouseHistory implements History {
   }
 }
 
-function decimal(text: string): Decimal {
-  const parsed = parseDecimal(text);
-  if (!parsed.ok)
-    throw new RangeError(`ClickHouse sent ${JSON.stringify(text)} where a decimal was expected`);
-  return parsed.value;
+function projectParams(project_id: string | null) {
+  return { all_projects: project_id === null, project_id: project_id ?? "" };
 }

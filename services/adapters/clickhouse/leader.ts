@@ -1,16 +1,9 @@
 // Who may write what one process at a time writes: a lease with an epoch, which the guards of the writes look at.
-import type { Clock } from "../clock/clock.ts";
+
+import type { Clock } from "../../domain/ports/clock.ts";
+import type { Lease, LeaseAnswer } from "../../domain/ports/leases.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";
 import { ClickHouseFailure } from "./failure.ts";
-
-export interface Lease {
-  readonly epoch: bigint;
-  readonly owner: string;
-}
-
-type LeaseAnswer =
-  | { readonly kind: "held"; readonly lease: Lease }
-  | { readonly kind: "taken"; readonly owner: string; readonly left_ms: number };
 
 /** ClickHouse refused to write: somebody else leads, the lease is over, or the place in the chain is taken. */
 export class StaleLeaderError extends Error {
@@ -104,13 +97,13 @@ export async function staleOr<T>(write: () => Promise<T>): Promise<T> {
   try {
     return await write();
   } catch (error) {
-    const rule = STALE.find((candidate) => isRefusal(error, candidate));
+    const rule = STALE.find((candidate) => isRefusedBy(error, candidate));
     throw rule === undefined ? error : new StaleLeaderError(rule);
   }
 }
 
 /** Whether this guard of ours said no. */
-export function isRefusal(error: unknown, rule: string): boolean {
+export function isRefusedBy(error: unknown, rule: string): boolean {
   return error instanceof ClickHouseFailure && error.kind === "rejected" && error.message.includes(rule);
 }
 

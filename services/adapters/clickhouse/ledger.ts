@@ -1,25 +1,26 @@
-import type { Static } from "typebox";
-import type {
-  AccountingRow,
-  ChargedEvent,
-  HourRow,
-  RejectedRow,
-  SessionShape,
-  UsageLines,
-} from "../../api/schemas.ts";
-import { type ClosedHours, verifyHour, verifyTenantHour } from "../../billing/verification/verify-hour.ts";
-import type { HourVerification, TenantHourCheck } from "../../domain/closing/verification.ts";
+import type { Audience } from "../../domain/access/audience.ts";
+import { USAGE_SUMS, usageKey, usageSums } from "../../domain/closing/usage.ts";
 import { HOUR_MS, idTimeMs } from "../../domain/event/id.ts";
+import { parseStoredDecimal } from "../../domain/money/stored-decimal.ts";
 import type {
   ChargeDetail,
-  ChargeLine,
-  Ledger,
-  Range,
-  SpendRecord,
+  ChargedSession,
+  ChargeLedger,
+  ChargeSummary,
+  HourRange,
+} from "../../domain/ports/charges.ts";
+import type { HourRevisionRow, HourRevisions } from "../../domain/ports/closed-hours.ts";
+import type {
+  ChargedEvent,
+  RecordCounts,
+  RecordLedger,
+  RejectedRecord,
   StoredEvent,
   VoidOrder,
-} from "../../domain/ports/pricing.ts";
+} from "../../domain/ports/records.ts";
+import type { SpendRecords, UsageLine, UsageTotals } from "../../domain/ports/usage-totals.ts";
 import { HOUR_MAX, HOUR_S, type Hour, parseHour } from "../../domain/time/hour.ts";
+import { audienceParams } from "./audience.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";
 
 /** Amounts with all of their 12 digits, and an end to what takes too long. */
@@ -27,20 +28,16 @@ const SETTINGS = { output_format_decimal_trailing_zeros: 1, max_execution_time: 
 /** The longest event that is accepted. */
 const EVENT_HOURS_MAX = 24;
 
-/** The ledger in ClickHouse: one named query for each question. */
-export class ClickHouseLedger implements Ledger {
+/** What the log, the closed hours and their charges say: one named query per question. Nothing is written here. */
+export class ClickHouseLedger implements ChargeLedger, RecordLedger, UsageTotals, HourRevisions {
   readonly #clickhouse: ClickHouse;
-  readonly #store: ClosedHours;
-  readonly #hash: (text: string) => string;
 
-  constructor(clickhouse: ClickHouse, store: ClosedHours, hash: (text: string) => string) {
+  constructor(clickhouse: ClickHouse) {
     this.#clickhouse = clickhouse;
-    this.#store = store;
-    this.#hash = hash;
   }
 
-  charges(range: Range, billed_to: string, after: string, limit: number): Promise<ChargeLine[]> {
-    return this.#ask("pricing_charges", { ...range, billed_to, after, limit });
+  charges(range: HourRange, audience: Audience, after: string, limit: number): Promise<ChargeSummary[]> {
+    return this.#ask("pricing_charges", { ...range, ...audienceParams(audience), after, limit });
   }
 
   async charge(charge_id: string): Promise<ChargeDetail | null> {
@@ -50,31 +47,45 @@ export class ClickHouseLedger implements Ledger {
     return row ?? null;
   }
 
-  async billedTenants(tenant_id: string, after: string, limit: number): Promise<string[]> {
-    const params = { tenant_id, after, limit };
+  async billedTenants(audience: Audience, after: string, limit: number): Promise<string[]> {
+    const params = { ...audienceParams(audience), after, limit };
     const rows = await this.#ask<{ billed_to: string }>("pricing_billed_tenants", params);
     return rows.map(({ billed_to }) => billed_to);
   }
 
-  sessions(charge: ChargeDetail, after: string, limit: number): Promise<Static<typeof SessionShape>[]> {
+  sessions(charge: ChargeDetail, after: string, limit: number): Promise<ChargedSession[]> {
     return this.#ask("pricing_charge_sessions", { ...keyOf(charge), after, limit });
   }
 
   events(
     charge: ChargeDetail,
-    session_id: string,
+    session_id: string | null,
     after: string,
     limit: number,
-  ): Promise<Static<typeof ChargedEvent>[]> {
-    return this.#ask("pricing_charge_events", { ...keyOf(charge), session_id, after, limit });
+  ): Promise<ChargedEvent[]> {
+    const session = { all_sessions: session_id === null, session_id: session_id ?? "" };
+    return this.#ask("pricing_charge_events", { ...keyOf(charge), ...session, after, limit });
   }
 
-  usage(tenant_id: string, range: Range): Promise<Static<typeof UsageLines>> {
+  usage(tenant_id: string, range: HourRange): Promise<UsageLine[]> {
     return this.#ask("pricing_usage", { tenant_id, ...range });
   }
 
-  spend(tenant_id: string, range: Range, since: Hour): Promise<SpendRecord[]> {
-    return this.#ask("pricing_spend", { tenant_id, ...range, since });
+  async spend(tenant_id: string, range: HourRange, since: Hour): Promise<SpendRecords> {
+    const records = await this.#ask<SpendRecord>("pricing_spend", { tenant_id, ...range, since });
+    const counted = records.find(({ part }) => part === "counted");
+    return {
+      rated: records
+        .filter(({ part }) => part === "rated")
+        .map(({ at, project_id, currency, amount }) => ({
+          day: at,
+          project_id,
+          currency,
+          amount: parseStoredDecimal(amount),
+        })),
+      waiting: records.filter(({ part }) => part === "waiting").map(toWindowUsage),
+      counted_until: Number(counted?.numbers[0] ?? 0) || null,
+    };
   }
 
   async countedUntil(since: Hour): Promise<number | null> {
@@ -83,20 +94,21 @@ export class ClickHouseLedger implements Ledger {
   }
 
   accounting(
-    range: Range,
-    tenant_id: string,
+    range: HourRange,
+    audience: Audience,
     after: { hour: string; tenant_id: string },
     limit: number,
-  ): Promise<Static<typeof AccountingRow>[]> {
+  ): Promise<RecordCounts[]> {
     const place = { after_hour: after.hour, after_tenant: after.tenant_id };
-    return this.#ask("pricing_accounting", { ...range, tenant_id, ...place, limit });
+    return this.#ask("pricing_accounting", { ...range, ...audienceParams(audience), ...place, limit });
   }
 
   rejected(
-    filter: { code: string; tenant_id: string },
+    { code, audience }: { code: string | null; audience: Audience },
     after: { partition: number; offset: string },
     limit: number,
-  ): Promise<Static<typeof RejectedRow>[]> {
+  ): Promise<RejectedRecord[]> {
+    const filter = { any_code: code === null, code: code ?? "", ...audienceParams(audience) };
     const place = { after_partition: after.partition, after_offset: after.offset };
     return this.#ask("pricing_rejected", { ...filter, ...place, limit });
   }
@@ -113,28 +125,12 @@ export class ClickHouseLedger implements Ledger {
   }
 
   hours(
-    range: Range,
+    range: HourRange,
     after: { hour: string; revision: number },
     limit: number,
-  ): Promise<Static<typeof HourRow>[]> {
+  ): Promise<HourRevisionRow[]> {
     const place = { after_hour: after.hour, after_revision: after.revision };
     return this.#ask("pricing_hours", { ...range, ...place, limit });
-  }
-
-  async logFloor(): Promise<Hour> {
-    const [row] = await this.#ask<{ log_floor: Hour }>("settlement_log_floor", {});
-    return row?.log_floor ?? 0;
-  }
-
-  verify(hour: Hour, revision: number, tenant_id: string): Promise<HourVerification | null> {
-    return verifyHour({ store: this.#store, hash: this.#hash }, hour, revision, tenant_id);
-  }
-
-  verifyTenantHour(
-    asked: { readonly hour: Hour; readonly revision: number; readonly tenant_id: string },
-    depth: "rows" | "events" | "findings",
-  ): Promise<TenantHourCheck | null> {
-    return verifyTenantHour({ store: this.#store, hash: this.#hash }, asked, depth);
   }
 
   #ask<Row>(name: string, params: Params): Promise<Row[]> {
@@ -150,20 +146,34 @@ function hourOfCharge(charge_id: string): Hour | null {
 
 /** What a charge was summed by, as parameters. */
 function keyOf(charge: ChargeDetail) {
-  const { tenant_id, project_id, model, model_version, gpu_model, mig_profile, sharing, phase, outcome } =
-    charge;
-  const key = {
-    tenant_id,
-    project_id,
-    model,
-    model_version,
-    gpu_model,
-    mig_profile,
-    sharing,
-    phase,
-    outcome,
+  return { ...usageKey(charge), hour: parseHour(charge.hour) ?? 0, revision: charge.revision };
+}
+
+/** A row of pricing_spend. rated: charges of the day that begins at `at`. waiting: windows of the hour. counted: one number. */
+interface SpendRecord {
+  readonly part: "rated" | "waiting" | "counted";
+  readonly at: Hour;
+  readonly project_id: string;
+  readonly currency: string;
+  readonly amount: string;
+  readonly model: string;
+  readonly gpu_model: string;
+  readonly sharing: string;
+  readonly phase: string;
+  readonly outcome: string;
+  /** Whole numbers, in the order of the view usage_windows. */
+  readonly numbers: readonly string[];
+}
+
+/** The second to fifth number of a window are about records that were not counted. */
+function toWindowUsage(record: SpendRecord): SpendRecords["waiting"][number] {
+  const { at: hour, numbers, project_id, model, gpu_model, sharing, phase, outcome } = record;
+  const [events = "0", , , , , ...rest] = numbers;
+  const sums = [events, ...rest];
+  return {
+    ...{ hour, project_id, model, gpu_model, sharing, phase, outcome },
+    ...usageSums((name) => BigInt(sums[USAGE_SUMS.indexOf(name)] ?? 0)),
   };
-  return { ...key, hour: parseHour(charge.hour) ?? 0, revision: charge.revision };
 }
 
 /** The start of the hour that an event's id carries, no later than a DateTime column can hold. */

@@ -10,8 +10,9 @@ import {
   usageKey,
   usageSums,
 } from "../../domain/closing/usage.ts";
-import { formatDecimal, parseDecimal } from "../../domain/money/decimal.ts";
-import { type HourRating, TERMS } from "../../domain/rating/charges.ts";
+import { formatDecimal } from "../../domain/money/decimal.ts";
+import { parseStoredDecimal } from "../../domain/money/stored-decimal.ts";
+import { CHARGE_FACTORS, type HourRating } from "../../domain/rating/charges.ts";
 import type { Charge } from "../../domain/rating/rate.ts";
 import { formatHour, type Hour } from "../../domain/time/hour.ts";
 
@@ -149,7 +150,7 @@ export function usageRecord(close: HourClose, row: UsageRow): object {
 
 export function chargeRecord(rating: HourRating, charge: Charge): object {
   const { hour, revision, rating: number, attempt_id, price_book } = rating;
-  const terms = Object.fromEntries(TERMS.map((name) => [name, formatDecimal(charge[name])]));
+  const terms = Object.fromEntries(CHARGE_FACTORS.map((name) => [name, formatDecimal(charge[name])]));
   return { hour: dateTime(hour), revision, rating: number, attempt_id, price_book, ...charge, ...terms };
 }
 
@@ -159,18 +160,11 @@ export function toBillLine(record: BillRecord): BillLine {
     hours: Number(record.hours),
     events: BigInt(record.events),
     gpu_time_ns: BigInt(record.gpu_time_ns),
-    rate_per_gpu_hour: decimal(record.rate_per_gpu_hour),
-    composite_time_ns: decimal(record.composite_time_ns),
-    quality_time_ns: decimal(record.quality_time_ns),
-    charge: decimal(record.charge),
+    rate_per_gpu_hour: parseStoredDecimal(record.rate_per_gpu_hour),
+    composite_time_ns: parseStoredDecimal(record.composite_time_ns),
+    quality_time_ns: parseStoredDecimal(record.quality_time_ns),
+    charge: parseStoredDecimal(record.charge),
   };
-}
-
-function decimal(text: string): bigint {
-  const parsed = parseDecimal(text);
-  if (!parsed.ok)
-    throw new RangeError(`ClickHouse sent ${JSON.stringify(text)} where a decimal was expected`);
-  return parsed.value;
 }
 
 /** Sums that SQL keeps as an array in the order of USAGE_SUMS; an hour without rows has an empty one. */

@@ -1,3 +1,4 @@
+import { ALL, type Audience } from "../../domain/access/audience.ts";
 import type { BillLine } from "../../domain/billing/bill.ts";
 import type { HourAudit } from "../../domain/closing/audit.ts";
 import type { Cut } from "../../domain/closing/cut.ts";
@@ -5,12 +6,16 @@ import type { HourClose } from "../../domain/closing/revision.ts";
 import type { Run } from "../../domain/closing/tiling.ts";
 import type { UsageRow } from "../../domain/closing/usage.ts";
 import type { EventFindings } from "../../domain/closing/verification.ts";
+import type { Lease, LeaseAnswer } from "../../domain/ports/leases.ts";
+import type { NewPriceBook, PublishAnswer, StoredPriceBook } from "../../domain/ports/price-books.ts";
+import type { DirtyHour, HourToRate, SettlementStore } from "../../domain/ports/settlement-store.ts";
 import type { HourRating } from "../../domain/rating/charges.ts";
 import type { Charge } from "../../domain/rating/rate.ts";
 import type { Hour } from "../../domain/time/hour.ts";
+import { audienceParams } from "./audience.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";
 import { findEvents } from "./event-findings.ts";
-import { isRefusal, Leader, type Lease } from "./leader.ts";
+import { isRefusedBy, Leader } from "./leader.ts";
 import {
   type AuditRecord,
   type BillRecord,
@@ -30,7 +35,7 @@ import {
 const ROWS_PER_INSERT = 50_000;
 
 /** Settlement's store in ClickHouse. `database` marks the statements that a later leader may have to end. */
-export class ClickHouseSettlementStore {
+export class ClickHouseSettlementStore implements SettlementStore {
   readonly #clickhouse: ClickHouse;
   readonly #leader: Leader;
 
@@ -39,7 +44,7 @@ export class ClickHouseSettlementStore {
     this.#leader = new Leader(clickhouse, "settlement", database);
   }
 
-  takeLease(owner: string, ttlMs: number): ReturnType<Leader["take"]> {
+  takeLease(owner: string, ttlMs: number): Promise<LeaseAnswer> {
     return this.#leader.take(owner, ttlMs);
   }
 
@@ -60,7 +65,7 @@ export class ClickHouseSettlementStore {
     return rows.map(({ hour }) => hour);
   }
 
-  async dirtyHours(cut: Cut): Promise<{ hour: Hour; late_events: bigint; late_voids: bigint }[]> {
+  async dirtyHours(cut: Cut): Promise<DirtyHour[]> {
     const rows = await this.#ask<{ hour: number; late_events: string; late_voids: string }>(
       "settlement_dirty_hours",
       { cut: new Map(cut) },
@@ -90,9 +95,15 @@ export class ClickHouseSettlementStore {
     return toAudit(row);
   }
 
-  async hourUsage(hour: Hour, cut: Cut, areIdsUnique: boolean, tenant_id = ""): Promise<UsageRow[]> {
+  async hourUsage(
+    hour: Hour,
+    cut: Cut,
+    areIdsUnique: boolean,
+    audience: Audience = ALL,
+  ): Promise<UsageRow[]> {
     const name = areIdsUnique ? "settlement_hour_usage" : "settlement_hour_usage_unique";
-    return (await this.#ask<UsageRecord>(name, { hour, cut: new Map(cut), tenant_id })).map(toUsage);
+    const params = { hour, cut: new Map(cut), ...audienceParams(audience) };
+    return (await this.#ask<UsageRecord>(name, params)).map(toUsage);
   }
 
   /** Of hours up to this one, rows may have been exported and dropped; 0 if nothing was. */
@@ -134,14 +145,11 @@ export class ClickHouseSettlementStore {
     );
   }
 
-  async priceBooks(): Promise<{ hash: string; content: string }[]> {
+  async priceBooks(): Promise<StoredPriceBook[]> {
     return this.#ask("settlement_price_books");
   }
 
-  async publishBook(
-    book: { hash: string; name: string; effective_from: Hour; currency: string; content: string },
-    lease: Lease,
-  ): Promise<"published" | "overlaps" | "too_late"> {
+  async publishBook(book: NewPriceBook, lease: Lease): Promise<PublishAnswer> {
     try {
       await this.#leader.guarded(
         "settlement_publish_book",
@@ -150,15 +158,13 @@ export class ClickHouseSettlementStore {
       );
       return "published";
     } catch (error) {
-      if (isRefusal(error, "METERHOUSE_BOOK_OVERLAPS")) return "overlaps";
-      if (isRefusal(error, "METERHOUSE_BOOK_TOO_LATE")) return "too_late";
+      if (isRefusedBy(error, "METERHOUSE_BOOK_OVERLAPS")) return "overlaps";
+      if (isRefusedBy(error, "METERHOUSE_BOOK_TOO_LATE")) return "too_late";
       throw error;
     }
   }
 
-  async hoursToRate(): Promise<
-    { hour: Hour; revision: number; attempt_id: string; rating: number; price_book: string }[]
-  > {
+  async hoursToRate(): Promise<HourToRate[]> {
     return this.#ask("settlement_hours_to_rate");
   }
 

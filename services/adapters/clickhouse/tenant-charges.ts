@@ -1,15 +1,20 @@
-import type { RevisionRun } from "../../billing/invoices/basis.ts";
 import type { HourRevision } from "../../domain/billing/settle.ts";
 import { usageKey } from "../../domain/closing/usage.ts";
-import { parseDecimal } from "../../domain/money/decimal.ts";
-import type { ChargedHour, Range, TenantCharges, WaitingHour } from "../../domain/ports/pricing.ts";
-import { TERMS } from "../../domain/rating/charges.ts";
-import type { Charge, Terms } from "../../domain/rating/rate.ts";
+import { parseStoredDecimal } from "../../domain/money/stored-decimal.ts";
+import type {
+  ChargedHour,
+  HourRange,
+  RevisionRun,
+  TenantCharges,
+  WaitingHour,
+} from "../../domain/ports/charges.ts";
+import { CHARGE_FACTORS } from "../../domain/rating/charges.ts";
+import type { Charge, ChargeFactors } from "../../domain/rating/rate.ts";
 import type { Hour } from "../../domain/time/hour.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";
 
-type ChargeRecord = Omit<Charge, keyof Terms | "events" | "gpu_time_ns"> & {
-  readonly [name in keyof Terms | "events" | "gpu_time_ns"]: string;
+type ChargeRecord = Omit<Charge, keyof ChargeFactors | "events" | "gpu_time_ns"> & {
+  readonly [name in keyof ChargeFactors | "events" | "gpu_time_ns"]: string;
 } & {
   readonly hour: Hour;
   readonly revision: number;
@@ -29,7 +34,7 @@ export class ClickHouseTenantCharges implements TenantCharges {
     this.#clickhouse = clickhouse;
   }
 
-  revisions(tenant_id: string, range: Range): Promise<HourRevision[]> {
+  revisions(tenant_id: string, range: HourRange): Promise<HourRevision[]> {
     return this.#ask("pricing_tenant_revisions", { tenant_id, ...range });
   }
 
@@ -51,7 +56,7 @@ export class ClickHouseTenantCharges implements TenantCharges {
     return hours;
   }
 
-  waiting(tenant_id: string, range: Range, limit: number): Promise<WaitingHour[]> {
+  waiting(tenant_id: string, range: HourRange, limit: number): Promise<WaitingHour[]> {
     return this.#ask("pricing_waiting_hours", { tenant_id, ...range, limit });
   }
 
@@ -73,8 +78,10 @@ function byHour(records: readonly ChargeRecord[]): ChargedHour[] {
 }
 
 function toCharge(record: ChargeRecord): Charge {
-  const terms = Object.fromEntries(TERMS.map((name) => [name, decimal(record[name])])) as {
-    [name in keyof Terms]: bigint;
+  const terms = Object.fromEntries(
+    CHARGE_FACTORS.map((name) => [name, parseStoredDecimal(record[name])]),
+  ) as {
+    [name in keyof ChargeFactors]: bigint;
   };
   const { payer, billed_to, currency, formula, apportionments } = record;
   return {
@@ -88,10 +95,4 @@ function toCharge(record: ChargeRecord): Charge {
     gpu_time_ns: BigInt(record.gpu_time_ns),
     ...terms,
   };
-}
-
-function decimal(text: string): bigint {
-  const parsed = parseDecimal(text);
-  if (!parsed.ok) throw new RangeError(`ClickHouse sent "${text}" where a decimal was expected`);
-  return parsed.value;
 }

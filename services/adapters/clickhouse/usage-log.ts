@@ -2,13 +2,15 @@
 //
 // The guard's three questions are asked by the server inside the insert itself: is there a newer owner, does the log end
 // where the block begins, is the lease over. One `no` and no row of the block is written.
+
 import type { Block } from "../../domain/block/block.ts";
 import { COLUMN_NAMES, COLUMNS } from "../../domain/block/columns.ts";
 import { closingRows } from "../../domain/block/other-rows.ts";
 import { ID_SPACES, type IdSpace } from "../../domain/dedupe/memory.ts";
 import { HOUR_MS, ID_BYTES, idTimeMs } from "../../domain/event/id.ts";
+import type { Clock } from "../../domain/ports/clock.ts";
 import type { AppendResult, Guard, KnownId, Ownership, UsageLog } from "../../domain/ports/usage-log.ts";
-import type { Clock } from "../clock/clock.ts";
+
 import { type ClickHouse, loadQuery } from "./client.ts";
 import { ClickHouseFailure } from "./failure.ts";
 import { encodeNative, sqlType } from "./native.ts";

@@ -1,15 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
+import type { Clock } from "../../domain/ports/clock.ts";
 
-/** Time as the rest of the house sees it. Only this folder asks the machine. */
-export interface Clock {
-  /** Milliseconds since 1970, UTC. May jump. */
-  nowMs(): number;
-  /** Milliseconds since some moment; never runs back. For durations. */
-  monotonicMs(): number;
-  /** Resolves after `ms` milliseconds; rejects with the signal's reason as soon as it is aborted. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
-}
-
+/** The machine's clock. Only this folder asks the machine for the time. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),

@@ -1,13 +1,16 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import Type from "typebox";
-import type { Clock } from "../clock/clock.ts";
-import type { Log } from "../log/log.ts";
+import type { Caller } from "../../domain/access/caller.ts";
+import { isRefusal, type RefusalFault } from "../../domain/access/refusal.ts";
+import type { Clock } from "../../domain/ports/clock.ts";
+import type { Log } from "../../domain/ports/log.ts";
+
 import { begun } from "./begun.ts";
 import { formatAsked } from "./format.ts";
 import { IDEMPOTENCY_KEY } from "./openapi.ts";
-import { type Fault, isProblem, type Problem, problem, problemBody } from "./problem.ts";
+import { type Problem, problem, problemBody } from "./problem.ts";
 import { createRateLimit, type Rate } from "./rate-limit.ts";
-import { type Asked, type Caller, type FileReply, MEDIA_TYPES, type Reply, type Route } from "./route.ts";
+import { type Asked, type FileReply, MEDIA_TYPES, type Reply, type Route } from "./route.ts";
 
 export interface ApiOptions {
   readonly routes: readonly Route[];
@@ -68,7 +71,7 @@ function register(app: Api, route: Route, admit: Admission): void {
     },
     onRequest: async (request, reply) => {
       const admitted = await admit(request, reply, route);
-      if (isProblem(admitted)) return answerProblem(admitted, request, reply);
+      if (isRefusal(admitted)) return answerProblem(admitted, request, reply);
       callers.set(request, admitted);
     },
     handler: async (request, reply) => {
@@ -81,7 +84,7 @@ function register(app: Api, route: Route, admit: Admission): void {
         format: formatAsked(route.formats, request.query, request.headers.accept ?? ""),
       };
       const answer = await route.handle(asked);
-      if (isProblem(answer)) return answerProblem(answer, request, reply);
+      if (isRefusal(answer)) return answerProblem(answer, request, reply);
       return answerReply(answer, route, request, reply);
     },
   });
@@ -186,7 +189,7 @@ function problemOf(error: unknown): Problem | null {
   const { code, message, statusCode = 500, validation, validationContext } = error as HttpError;
   if (validation !== undefined) {
     const faults = validation.map(
-      (it): Fault => ({
+      (it): RefusalFault => ({
         path: `${validationContext ?? ""}${it.instancePath}`,
         code: it.keyword,
         message: it.message ?? "is not valid",

@@ -1,5 +1,4 @@
-import type { Clock } from "../clock/clock.ts";
-
+import type { Clock } from "../../domain/ports/clock.ts";
 export interface Rate {
   /** Requests a second that one caller may go on with. */
   readonly perSecond: number;

@@ -1,16 +1,6 @@
 import Type, { type Static, type TSchema } from "typebox";
+import type { Caller, Scope } from "../../domain/access/caller.ts";
 import type { Problem } from "./problem.ts";
-
-/** What an API key may do. An operator may do what a tenant may, for every tenant; an admin all of it, and keys. */
-export const SCOPES = ["tenant", "operator", "admin"] as const;
-export type Scope = (typeof SCOPES)[number];
-
-/** Whose request it is. `tenant_id` is empty unless the scope is tenant. */
-export interface Caller {
-  readonly key_id: string;
-  readonly scope: Scope;
-  readonly tenant_id: string;
-}
 
 /** What a route may answer in. JSON is the one that every route has, but for those that answer files only. */
 export const MEDIA_TYPES = {

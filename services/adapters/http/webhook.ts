@@ -1,30 +1,14 @@
 // Sends webhooks, signed as Standard Webhooks 1.0 says. Whoever made up the URL is not trusted.
+
 import { lookup } from "node:dns";
 import { request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import { isIP, type LookupFunction } from "node:net";
-import type { Clock } from "../clock/clock.ts";
+import type { Clock } from "../../domain/ports/clock.ts";
+import type { Webhooks } from "../../domain/ports/webhooks.ts";
 import type { Secret } from "../config/secret.ts";
 import { hmacSha256 } from "../crypto/crypto.ts";
 import { addressFault, hostOf, urlFault, type WebhookRules } from "./webhook-address.ts";
-
-export interface Webhook {
-  /** The same whenever it is sent again, so that a receiver can tell. */
-  readonly id: string;
-  readonly url: string;
-  /** JSON. */
-  readonly body: string;
-}
-
-/** `said` is the status that came back, or why none did. */
-export interface WebhookAnswer {
-  readonly isAccepted: boolean;
-  readonly said: string;
-}
-
-export interface WebhookSender {
-  readonly send: (webhook: Webhook, signal?: AbortSignal) => Promise<WebhookAnswer>;
-}
 
 export interface WebhookOptions extends WebhookRules {
   /** One or, while it is being replaced, several separated by blanks; undefined: nothing can be sent. */
@@ -42,14 +26,14 @@ const SECRET = /^whsec_[A-Za-z0-9+/]+=*$/;
 const SECRET_BYTES_MIN = 24;
 const SECRET_BYTES_MAX = 64;
 
-export function createWebhookSender(options: WebhookOptions): WebhookSender {
+export function createWebhookSender(options: WebhookOptions): Webhooks {
   const { secret, clock, timeoutMs = TIMEOUT_MS } = options;
   const keys = keysIn(secret);
   return {
     async send({ id, url, body }, signal) {
-      if (keys.length === 0) return { isAccepted: false, said: NOT_SIGNED };
+      if (keys.length === 0) return { isAccepted: false, detail: NOT_SIGNED };
       const wrong = urlFault(url, options);
-      if (wrong !== null) return { isAccepted: false, said: `the URL ${wrong}` };
+      if (wrong !== null) return { isAccepted: false, detail: `the URL ${wrong}` };
       const timestamp = String(Math.floor(clock.nowMs() / 1000));
       const signatures = keys.map((key) => `v1,${hmacSha256(key, `${id}.${timestamp}.${body}`)}`);
       const headers = {
@@ -63,10 +47,10 @@ export function createWebhookSender(options: WebhookOptions): WebhookSender {
       const limits = [AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])];
       try {
         const status = await post(new URL(url), headers, body, options, AbortSignal.any(limits));
-        return { isAccepted: status >= 200 && status < 300, said: `status ${status}` };
+        return { isAccepted: status >= 200 && status < 300, detail: `status ${status}` };
       } catch (error) {
         signal?.throwIfAborted();
-        return { isAccepted: false, said: reasonOf(error, timeoutMs) };
+        return { isAccepted: false, detail: reasonOf(error, timeoutMs) };
       }
     },
   };

@@ -1,8 +1,9 @@
 // One kafkajs client for a process, its log lines among ours: an outage is told once, and so is its end.
+
 import { promisify } from "node:util";
 import { zstdCompress, zstdDecompress } from "node:zlib";
 import kafkajs, { Kafka, logLevel } from "kafkajs";
-import type { Log } from "../log/log.ts";
+import type { Log } from "../../domain/ports/log.ts";
 
 // kafkajs brings gzip only; Node brings zstd, which producers of much traffic want
 kafkajs.CompressionCodecs[kafkajs.CompressionTypes.ZSTD] = () => ({

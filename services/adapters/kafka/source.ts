@@ -3,11 +3,13 @@
 // committed offsets; a position outside the log, which kafkajs answers by jumping to the default offset, ends the process;
 // heartbeats go on while the caller waits; the records of an assignment that is gone are not handed on; an error of the
 // caller's, which kafkajs would retry for ever, ends the process; an outage of Kafka never does.
+
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import type { RecordRun } from "../../domain/block/record-run.ts";
-import type { Clock } from "../clock/clock.ts";
-import type { Log } from "../log/log.ts";
+import type { Clock } from "../../domain/ports/clock.ts";
+import type { Log } from "../../domain/ports/log.ts";
+
 import { BatchRun, firstOffset } from "./batch-run.ts";
 import { ALIVE } from "./client.ts";
 import { isOfKafka, isOutage, isUnknownTopic } from "./outage.ts";

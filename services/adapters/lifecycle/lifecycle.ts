@@ -1,5 +1,6 @@
-import { type Clock, systemClock } from "../clock/clock.ts";
-import type { Log } from "../log/log.ts";
+import type { Clock } from "../../domain/ports/clock.ts";
+import type { Log } from "../../domain/ports/log.ts";
+import { systemClock } from "../clock/clock.ts";
 
 export type StopSignal = "SIGTERM" | "SIGINT";
 type HostEvent = StopSignal | "uncaughtException" | "unhandledRejection";

@@ -1,19 +1,8 @@
 import { type DestinationStream, destination, pino, stdTimeFunctions } from "pino";
+import type { Log } from "../../domain/ports/log.ts";
 
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
-
-type Write = (fields: object, message: string) => void;
-
-/** What the house may do with a log: fields first, then a sentence that stays the same from call to call. */
-export interface Log {
-  readonly trace: Write;
-  readonly debug: Write;
-  readonly info: Write;
-  readonly warn: Write;
-  readonly error: Write;
-  child(fields: object): Log;
-}
 
 /** Names that hold secrets wherever they turn up, at the top or one or two levels down. */
 const SECRET_NAMES = ["password", "secret", "token", "authorization", "api_key", "apiKey", "passphrase"];

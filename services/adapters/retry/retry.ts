@@ -1,5 +1,6 @@
-import { type Clock, systemRandom } from "../clock/clock.ts";
-import type { Log } from "../log/log.ts";
+import type { Clock } from "../../domain/ports/clock.ts";
+import type { Log } from "../../domain/ports/log.ts";
+import { systemRandom } from "../clock/clock.ts";
 
 export interface RetryOptions {
   /** Whether waiting can help. Any other error is thrown at once. */

@@ -1,6 +1,5 @@
 // Invoices and credit notes as the API shows them: hours as texts.
 
-import type { RevisionRun } from "../../billing/invoices/basis.ts";
 import {
   creditNoteSummaryOf,
   type InvoiceSummary,
@@ -11,7 +10,8 @@ import {
 import type { TenantSettlement } from "../../billing/invoices/settle-tenant.ts";
 import { type InvoiceLineDocument, lineDocument } from "../../domain/billing/invoice-document.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";
-import type { WaitingHour } from "../../domain/ports/pricing.ts";
+import type { RevisionRun, WaitingHour } from "../../domain/ports/charges.ts";
+
 import { formatHour } from "../../domain/time/hour.ts";
 
 export function shownInvoice({ invoice, basis, voided, ...stored }: StoredInvoice) {

@@ -1,8 +1,9 @@
-import { isProblem } from "../../adapters/http/problem.ts";
 import { route } from "../../adapters/http/route.ts";
-import { EVERYBODY, OPERATORS, tenantFor } from "../../billing/access/visibility.ts";
+import { audienceOf } from "../../billing/access/visibility.ts";
+import { OPERATORS, SCOPES } from "../../domain/access/caller.ts";
+import { isRefusal } from "../../domain/access/refusal.ts";
 import { REJECT_CODES, type RejectCode } from "../../domain/event/codes.ts";
-import type { Pricing } from "../app.ts";
+import type { RecordLedger } from "../../domain/ports/records.ts";
 import { pageOf, rangeIn } from "../paging.ts";
 import {
   AccountingRow,
@@ -14,6 +15,11 @@ import {
   RejectedQuery,
   RejectedShape,
 } from "../schemas.ts";
+
+interface Deps {
+  readonly ledger: Pick<RecordLedger, "accounting" | "rejected">;
+  readonly topic: string;
+}
 
 const HOURS_MAX = 31 * 24 + 28;
 const ACCOUNT_PLACE = [/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:00:00Z$/, /^[^\0]{0,128}$/];
@@ -28,34 +34,35 @@ const WORTH_SENDING_AGAIN: ReadonlySet<string> = new Set<RejectCode>([
 ]);
 
 /** P1: what became of every record, and the ones that were rejected. */
-export function accountRoutes(pricing: Pricing) {
-  return [accounting(pricing), listRejectedEvents(pricing)];
+export function accountRoutes(deps: Deps) {
+  return [accounting(deps), listRejectedEvents(deps)];
 }
 
-const accounting = ({ ledger }: Pricing) =>
+const accounting = ({ ledger }: Deps) =>
   route({
     method: "GET",
     path: "/v1/accounting",
     operation: "accounting",
     summary: "Received = counted + duplicates + conflicts + rejected, by tenant and hour",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     query: query({ ...RANGE, ...OPTIONAL_TENANT, ...PAGE }),
     reply: page(AccountingRow),
     async handle({ query: asked, caller }) {
       const range = rangeIn(asked, HOURS_MAX);
-      if (isProblem(range)) return range;
-      const tenant = tenantFor(caller, asked.tenant_id);
-      if (typeof tenant !== "string") return tenant;
+      if (isRefusal(range)) return range;
+      const audience = audienceOf(caller, asked.tenant_id);
+      if (isRefusal(audience)) return audience;
       return pageOf(
         asked,
         ACCOUNT_PLACE,
-        ([hour = "", tenant_id = ""], limit) => ledger.accounting(range, tenant, { hour, tenant_id }, limit),
+        ([hour = "", tenant_id = ""], limit) =>
+          ledger.accounting(range, audience, { hour, tenant_id }, limit),
         ({ hour, tenant_id }) => [hour, tenant_id],
       );
     },
   });
 
-const listRejectedEvents = ({ ledger, topic }: Pricing) =>
+const listRejectedEvents = ({ ledger, topic }: Deps) =>
   route({
     method: "GET",
     path: "/v1/rejected-events",
@@ -64,13 +71,15 @@ const listRejectedEvents = ({ ledger, topic }: Pricing) =>
     scopes: OPERATORS,
     query: RejectedQuery,
     reply: page(RejectedShape),
-    handle: ({ query: { code = "", tenant_id = "", ...asked } }) =>
-      pageOf(
+    async handle({ query: { code = null, tenant_id, ...asked }, caller }) {
+      const audience = audienceOf(caller, tenant_id);
+      if (isRefusal(audience)) return audience;
+      return pageOf(
         asked,
         REJECTED_PLACE,
         async ([partition = "0", offset = "-1"], limit) => {
           const after = { partition: Number(partition), offset };
-          const rows = await ledger.rejected({ code, tenant_id }, after, limit);
+          const rows = await ledger.rejected({ code, audience }, after, limit);
           return rows.map((row) => ({
             ...row,
             advice: REJECT_CODES[row.reject_code as RejectCode] ?? "",
@@ -79,5 +88,6 @@ const listRejectedEvents = ({ ledger, topic }: Pricing) =>
           }));
         },
         ({ kafka_partition, kafka_offset }) => [String(kafka_partition), kafka_offset],
-      ),
+      );
+    },
   });

@@ -1,34 +1,41 @@
 import { route } from "../../adapters/http/route.ts";
-import { EVERYBODY, tenantFor } from "../../billing/access/visibility.ts";
+import { audienceOf } from "../../billing/access/visibility.ts";
 import type { Alert } from "../../billing/budgets/alerts.ts";
 import type { Delivery } from "../../billing/budgets/deliveries.ts";
 import { everyDocument } from "../../billing/documents/every-document.ts";
-import type { Pricing } from "../app.ts";
+import { includes } from "../../domain/access/audience.ts";
+import { SCOPES } from "../../domain/access/caller.ts";
+import { isRefusal } from "../../domain/access/refusal.ts";
+import type { Documents } from "../../domain/ports/documents.ts";
 import { pageOf } from "../paging.ts";
 import { page } from "../schemas.ts";
 import { AlertQuery, AlertShape } from "./budget-schemas.ts";
 
+interface Deps {
+  readonly documents: Documents;
+}
+
 const PLACE = [/^[0-9TZ:-]{20}-[0-9a-f]{32}$/];
 
 /** Alerts that were raised, and what became of their webhooks. */
-export function alertRoutes(pricing: Pricing) {
-  return [listAlerts(pricing)];
+export function alertRoutes(deps: Deps) {
+  return [listAlerts(deps)];
 }
 
-const listAlerts = ({ documents }: Pricing) =>
+const listAlerts = ({ documents }: Deps) =>
   route({
     method: "GET",
     path: "/v1/alerts",
     operation: "listAlerts",
     summary: "Alerts by their period, with the state of their delivery",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     query: AlertQuery,
     reply: page(AlertShape),
     async handle({ query: asked, caller }) {
-      const tenant_id = tenantFor(caller, asked.tenant_id);
-      if (typeof tenant_id !== "string") return tenant_id;
+      const audience = audienceOf(caller, asked.tenant_id);
+      if (isRefusal(audience)) return audience;
       const isWanted = (alert: Alert) =>
-        (tenant_id === "" || alert.tenant_id === tenant_id) &&
+        includes(audience, alert.tenant_id) &&
         (asked.budget_id === undefined || alert.budget_id === asked.budget_id);
       return pageOf(
         asked,
@@ -44,7 +51,11 @@ const listAlerts = ({ documents }: Pricing) =>
               const delivery = (await documents.newest("alert_delivery", id))?.content as
                 | Delivery
                 | undefined;
-              return { alert_id: id, ...alert, delivery: delivery === undefined ? null : shown(delivery) };
+              return {
+                alert_id: id,
+                ...alert,
+                delivery: delivery === undefined ? null : toResponse(delivery),
+              };
             }),
           );
         },
@@ -53,7 +64,7 @@ const listAlerts = ({ documents }: Pricing) =>
     },
   });
 
-function shown({ state, attempts, next_at, said }: Delivery) {
+function toResponse({ state, attempts, next_at, said }: Delivery) {
   const next = state === "waiting" ? new Date(next_at).toISOString() : null;
   return { state, attempts, next_at: next, said };
 }

@@ -1,13 +1,13 @@
 import { problem } from "../../adapters/http/problem.ts";
 import { route } from "../../adapters/http/route.ts";
-import { once } from "../../billing/access/idempotency.ts";
-import { EVERYBODY, OPERATORS } from "../../billing/access/visibility.ts";
+import { withIdempotencyKey } from "../../billing/access/idempotency.ts";
+import type { BookShelf as Deps } from "../../billing/books/books.ts";
 import { bookOf, bookPlace, findBook, type KnownBook, knownBooks } from "../../billing/books/books.ts";
 import { diffOf } from "../../billing/books/diff.ts";
+import { OPERATORS, SCOPES } from "../../domain/access/caller.ts";
 import { readPriceBook } from "../../domain/books/price-book.ts";
 import { compareText } from "../../domain/closing/usage.ts";
 import { formatHour } from "../../domain/time/hour.ts";
-import type { Pricing } from "../app.ts";
 import { pageOf } from "../paging.ts";
 import {
   BookCheck,
@@ -25,18 +25,18 @@ import {
 const PLACE = [/^[0-9TZ:-]{20}$/, /^[0-9a-f]{64}$/];
 
 /** Price books: written as drafts, published once, never changed. */
-export function bookRoutes(pricing: Pricing) {
+export function bookRoutes(deps: Deps) {
   return [
-    validatePriceBook(pricing),
-    draftPriceBook(pricing),
-    listPriceBooks(pricing),
-    getPriceBook(pricing),
-    diffPriceBooks(pricing),
-    publishPriceBook(pricing),
+    validatePriceBook(deps),
+    draftPriceBook(deps),
+    listPriceBooks(deps),
+    getPriceBook(deps),
+    diffPriceBooks(deps),
+    publishPriceBook(deps),
   ];
 }
 
-const validatePriceBook = (pricing: Pricing) =>
+const validatePriceBook = (deps: Deps) =>
   route({
     method: "POST",
     path: "/v1/price-books/validate",
@@ -48,12 +48,12 @@ const validatePriceBook = (pricing: Pricing) =>
     async handle({ body }) {
       const read = readPriceBook(body);
       if (!read.ok) return { body: { is_valid: false, price_book: null, faults: [...read.faults] } };
-      const { hash } = bookOf(read.book, "draft", pricing);
+      const { hash } = bookOf(read.book, "draft", deps);
       return { body: { is_valid: true, price_book: hash, faults: [] } };
     },
   });
 
-const draftPriceBook = (pricing: Pricing) =>
+const draftPriceBook = (deps: Deps) =>
   route({
     method: "POST",
     path: "/v1/price-books",
@@ -65,25 +65,25 @@ const draftPriceBook = (pricing: Pricing) =>
     status: 201,
     idempotent: true,
     handle: (asked) =>
-      once(pricing, "draftPriceBook", asked, async () => {
+      withIdempotencyKey(deps, "draftPriceBook", asked, async () => {
         const read = readPriceBook(asked.body);
         if (!read.ok) return problem("BOOK_INVALID", "", read.faults);
-        const book = bookOf(read.book, "draft", pricing);
-        const same = await findBook(pricing, book.hash, asked.caller);
+        const book = bookOf(read.book, "draft", deps);
+        const same = await findBook(deps, book.hash, asked.caller);
         const written_by = asked.caller.key_id;
         const draft = { kind: "price_book" as const, id: book.hash, version: 1, content: book.content };
         const documents = same === undefined ? [{ ...draft, written_by, reason: "drafted" }] : [];
-        return { documents, reply: { body: shown(same ?? book) } };
+        return { documents, reply: { body: toResponse(same ?? book) } };
       }),
   });
 
-const listPriceBooks = (pricing: Pricing) =>
+const listPriceBooks = (deps: Deps) =>
   route({
     method: "GET",
     path: "/v1/price-books",
     operation: "listPriceBooks",
     summary: "Price books in the order in which they take effect; drafts for operators only",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     query: query(PAGE),
     reply: page(BookSummary),
     handle: ({ query: asked, caller }) =>
@@ -91,51 +91,51 @@ const listPriceBooks = (pricing: Pricing) =>
         asked,
         PLACE,
         async (after, limit) => {
-          const all = await knownBooks(pricing, caller);
+          const all = await knownBooks(deps, caller);
           const rest = all.filter((book) => compareText(bookPlace(book).join(), after.join()) > 0);
-          return rest.slice(0, limit).map(shown);
+          return rest.slice(0, limit).map(toResponse);
         },
         ({ effective_from, price_book }) => [effective_from, price_book],
       ),
   });
 
-const getPriceBook = (pricing: Pricing) =>
+const getPriceBook = (deps: Deps) =>
   route({
     method: "GET",
     path: "/v1/price-books/{price_book}",
     operation: "getPriceBook",
     summary: "A price book with all of its contents",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     params: BookHash,
     reply: BookShape,
     async handle({ params: { price_book }, caller }) {
-      const book = await findBook(pricing, price_book, caller);
+      const book = await findBook(deps, price_book, caller);
       if (book === undefined) return problem("API_NOT_FOUND");
-      const body = { ...shown(book), content: JSON.parse(book.content) as unknown };
+      const body = { ...toResponse(book), content: JSON.parse(book.content) as unknown };
       return book.status === "draft" ? { body } : { body, etag: book.hash };
     },
   });
 
-const diffPriceBooks = (pricing: Pricing) =>
+const diffPriceBooks = (deps: Deps) =>
   route({
     method: "GET",
     path: "/v1/price-books/{price_book}/diff",
     operation: "diffPriceBooks",
     summary: "What changes from another book to this one",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     params: BookHash,
     query: DiffQuery,
     reply: BookDiff,
     async handle({ params: { price_book }, query: { against }, caller }) {
-      const after = await findBook(pricing, price_book, caller);
-      const before = await findBook(pricing, against, caller);
+      const after = await findBook(deps, price_book, caller);
+      const before = await findBook(deps, against, caller);
       if (after === undefined || before === undefined) return problem("API_NOT_FOUND");
       const changes = diffOf(JSON.parse(before.content), JSON.parse(after.content));
       return { body: { before: before.hash, after: after.hash, changes } };
     },
   });
 
-const publishPriceBook = (pricing: Pricing) =>
+const publishPriceBook = (deps: Deps) =>
   route({
     method: "POST",
     path: "/v1/price-books/{price_book}/publish",
@@ -146,16 +146,16 @@ const publishPriceBook = (pricing: Pricing) =>
     reply: BookSummary,
     idempotent: true,
     handle: (asked) =>
-      once(pricing, "publishPriceBook", asked, async () => {
-        const book = await findBook(pricing, asked.params.price_book, asked.caller);
+      withIdempotencyKey(deps, "publishPriceBook", asked, async () => {
+        const book = await findBook(deps, asked.params.price_book, asked.caller);
         if (book === undefined) return problem("API_NOT_FOUND");
-        const answer = book.status === "published" ? "published" : await pricing.books.publish(book);
+        const answer = book.status === "published" ? "published" : await deps.books.publish(book);
         if (answer === "overlaps") return problem("BOOK_OVERLAPS");
         if (answer === "too_late") return problem("BOOK_TOO_LATE");
-        return { documents: [], reply: { body: shown({ ...book, status: "published" }) } };
+        return { documents: [], reply: { body: toResponse({ ...book, status: "published" }) } };
       }),
   });
 
-function shown({ hash, name, effective_from, currency, status }: KnownBook) {
+function toResponse({ hash, name, effective_from, currency, status }: KnownBook) {
   return { price_book: hash, name, effective_from: formatHour(effective_from), currency, status };
 }

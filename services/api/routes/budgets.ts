@@ -1,7 +1,7 @@
-import { isProblem, type Problem, problem } from "../../adapters/http/problem.ts";
-import { type Caller, route } from "../../adapters/http/route.ts";
-import { once } from "../../billing/access/idempotency.ts";
-import { EVERYBODY, OPERATORS, tenantFor } from "../../billing/access/visibility.ts";
+import { type Problem, problem } from "../../adapters/http/problem.ts";
+import { route } from "../../adapters/http/route.ts";
+import { withIdempotencyKey } from "../../billing/access/idempotency.ts";
+import { audienceOf, canSee } from "../../billing/access/visibility.ts";
 import { publishedBooks } from "../../billing/books/books.ts";
 import {
   budgetContent,
@@ -10,15 +10,20 @@ import {
   standOf,
   type TenantBudget,
 } from "../../billing/budgets/budgets.ts";
+import type { SpendSource } from "../../billing/budgets/spend.ts";
 import { createSpending } from "../../billing/budgets/spend.ts";
 import { createCache } from "../../billing/cache/cache.ts";
+import type { ContractDeps } from "../../billing/contracts/contracts.ts";
 import { findTenant } from "../../billing/contracts/contracts.ts";
 import { everyDocument } from "../../billing/documents/every-document.ts";
+import type { Caller } from "../../domain/access/caller.ts";
+import { OPERATORS, SCOPES } from "../../domain/access/caller.ts";
+import { isRefusal } from "../../domain/access/refusal.ts";
 import { monthOf } from "../../domain/billing/periods.ts";
 import { formatDecimal, parseDecimal } from "../../domain/money/decimal.ts";
-import type { WrittenDocument } from "../../domain/ports/pricing.ts";
+import type { WrittenDocument } from "../../domain/ports/documents.ts";
+
 import { formatHour, hourOf } from "../../domain/time/hour.ts";
-import type { Pricing } from "../app.ts";
 import { pageOf } from "../paging.ts";
 import { page } from "../schemas.ts";
 import {
@@ -31,22 +36,23 @@ import {
   StatusQuery,
 } from "./budget-schemas.ts";
 
+interface Deps extends Omit<ContractDeps, "ledger"> {
+  readonly ledger: ContractDeps["ledger"] & SpendSource["ledger"];
+  /** What is wrong with the URL of a webhook, or null. */
+  readonly webhookFault: (url: string) => string | null;
+  readonly newId: () => string;
+}
+
 const PLACE = [/^[0-9a-f]{16}-[A-Za-z0-9-]{1,40}$/];
 const PREFIX_LENGTH = 16;
 const AGE_S_DEFAULT = 5;
 
 /** Budgets, and how they stand. */
-export function budgetRoutes(pricing: Pricing) {
-  return [
-    createBudget(pricing),
-    listBudgets(pricing),
-    getBudget(pricing),
-    endBudget(pricing),
-    budgetStanding(pricing),
-  ];
+export function budgetRoutes(deps: Deps) {
+  return [createBudget(deps), listBudgets(deps), getBudget(deps), endBudget(deps), budgetStanding(deps)];
 }
 
-const createBudget = (pricing: Pricing) =>
+const createBudget = (deps: Deps) =>
   route({
     method: "POST",
     path: "/v1/budgets",
@@ -59,45 +65,45 @@ const createBudget = (pricing: Pricing) =>
     status: 201,
     idempotent: true,
     handle: (asked) =>
-      once(pricing, "createBudget", asked, async () => {
+      withIdempotencyKey(deps, "createBudget", asked, async () => {
         const { reason, amount: text, project_id = null, webhook_url = null, ...named } = asked.body;
         const amount = amountIn(text);
         if (typeof amount !== "bigint") return amount;
-        const fault = webhook_url === null ? null : pricing.webhookFault(webhook_url);
+        const fault = webhook_url === null ? null : deps.webhookFault(webhook_url);
         if (fault !== null) return problem("BUDGET_WEBHOOK", `webhook_url ${fault}`);
-        const known = await findTenant(pricing, named.tenant_id, await publishedBooks(pricing));
+        const known = await findTenant(deps, named.tenant_id, await publishedBooks(deps));
         if (known === null) return problem("API_NOT_FOUND");
-        const budget_id = `${prefixOf(pricing, named.tenant_id)}${pricing.newId()}`;
+        const budget_id = `${prefixOf(deps, named.tenant_id)}${deps.newId()}`;
         const { currency } = known.tenant;
         const budget = { ...named, budget_id, amount, project_id, webhook_url, currency, is_ended: false };
         const written = documentOf(budget, 1, asked.caller, reason);
-        const body = shown({ ...written, written_at: pricing.clock.nowMs() });
+        const body = toResponse({ ...written, written_at: deps.clock.nowMs() });
         return { documents: [{ kind: "budget" as const, ...written }], reply: { body } };
       }),
   });
 
-const listBudgets = (pricing: Pricing) =>
+const listBudgets = (deps: Deps) =>
   route({
     method: "GET",
     path: "/v1/budgets",
     operation: "listBudgets",
     summary: "Budgets of a tenant or of all, ended ones too",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     query: BudgetQuery,
     reply: page(BudgetShape),
     async handle({ query: asked, caller }) {
-      const tenant_id = tenantFor(caller, asked.tenant_id);
-      if (typeof tenant_id !== "string") return tenant_id;
-      const prefix = tenant_id === "" ? "" : prefixOf(pricing, tenant_id);
+      const audience = audienceOf(caller, asked.tenant_id);
+      if (isRefusal(audience)) return audience;
+      const prefix = audience.kind === "all" ? "" : prefixOf(deps, audience.tenant_id);
       return pageOf(
         asked,
         PLACE,
         async ([after = prefix], limit) => {
-          const found: ReturnType<typeof shown>[] = [];
+          const found: ReturnType<typeof toResponse>[] = [];
           const from = after > prefix ? after : prefix;
-          for await (const written of everyDocument(pricing.documents, "budget", from)) {
+          for await (const written of everyDocument(deps.documents, "budget", from)) {
             if (!written.id.startsWith(prefix) || found.length === limit) break;
-            found.push(shown(written));
+            found.push(toResponse(written));
           }
           return found;
         },
@@ -106,23 +112,23 @@ const listBudgets = (pricing: Pricing) =>
     },
   });
 
-const getBudget = (pricing: Pricing) =>
+const getBudget = (deps: Deps) =>
   route({
     method: "GET",
     path: "/v1/budgets/{budget_id}",
     operation: "getBudget",
     summary: "A budget",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     params: BudgetParams,
     reply: BudgetShape,
     async handle({ params: { budget_id }, caller }) {
-      const written = await pricing.documents.newest("budget", budget_id);
+      const written = await deps.documents.newest("budget", budget_id);
       if (!isOwn(written, caller)) return problem("API_NOT_FOUND");
-      return { body: shown(written) };
+      return { body: toResponse(written) };
     },
   });
 
-const endBudget = (pricing: Pricing) =>
+const endBudget = (deps: Deps) =>
   route({
     method: "POST",
     path: "/v1/budgets/{budget_id}/end",
@@ -134,33 +140,33 @@ const endBudget = (pricing: Pricing) =>
     reply: BudgetShape,
     idempotent: true,
     handle: (asked) =>
-      once(pricing, "endBudget", asked, async () => {
-        const before = await pricing.documents.newest("budget", asked.params.budget_id);
+      withIdempotencyKey(deps, "endBudget", asked, async () => {
+        const before = await deps.documents.newest("budget", asked.params.budget_id);
         if (before === null) return problem("API_NOT_FOUND");
         const budget = budgetFrom(before);
-        if (budget.is_ended) return { documents: [], reply: { body: shown(before) } };
+        if (budget.is_ended) return { documents: [], reply: { body: toResponse(before) } };
         const ended = { ...budget, is_ended: true };
         const written = documentOf(ended, before.version + 1, asked.caller, asked.body.reason);
-        const body = shown({ ...written, written_at: pricing.clock.nowMs() });
+        const body = toResponse({ ...written, written_at: deps.clock.nowMs() });
         return { documents: [{ kind: "budget" as const, ...written }], reply: { body } };
       }),
   });
 
-const budgetStanding = (pricing: Pricing) => {
-  const spending = createSpending(pricing);
-  const budgets = createCache<WrittenDocument | null>(pricing.clock);
+const budgetStanding = (deps: Deps) => {
+  const spending = createSpending(deps);
+  const budgets = createCache<WrittenDocument | null>(deps.clock);
   return route({
     method: "GET",
     path: "/v1/budgets/{budget_id}/status",
     operation: "budgetStatus",
     summary:
       "What is left of a budget in the running day or month, for a gateway to ask before every request",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     params: BudgetParams,
     query: StatusQuery,
     reply: BudgetStatusShape,
     async handle({ params: { budget_id }, query: { max_age_s }, caller }) {
-      const { documents, clock } = pricing;
+      const { documents, clock } = deps;
       const maxAgeMs = Number(max_age_s ?? AGE_S_DEFAULT) * 1000;
       const written = await budgets(budget_id, maxAgeMs, () => documents.newest("budget", budget_id));
       if (!isOwn(written, caller)) return problem("API_NOT_FOUND");
@@ -194,12 +200,12 @@ const budgetStanding = (pricing: Pricing) => {
 };
 
 /** Each tenant's stand together. */
-function prefixOf({ hash }: Pricing, tenant_id: string): string {
+function prefixOf({ hash }: Deps, tenant_id: string): string {
   return `${hash(tenant_id).slice(0, PREFIX_LENGTH)}-`;
 }
 
 function isOwn(written: WrittenDocument | null, caller: Caller): written is WrittenDocument {
-  return written !== null && !isProblem(Object(tenantFor(caller, budgetFrom(written).tenant_id)));
+  return written !== null && canSee(caller, budgetFrom(written).tenant_id);
 }
 
 function amountIn(text: string): bigint | Problem {
@@ -214,7 +220,7 @@ function documentOf(budget: TenantBudget, version: number, { key_id: written_by 
   return { id: budget.budget_id, version, content: budgetContent(budget), written_by, reason };
 }
 
-function shown(written: Pick<WrittenDocument, "id" | "content" | "version" | "written_at">) {
+function toResponse(written: Pick<WrittenDocument, "id" | "content" | "version" | "written_at">) {
   const { amount, thresholds_percent, webhook_url, ...budget } = budgetFrom(written);
   return {
     ...budget,

@@ -1,9 +1,12 @@
-import { isProblem, problem } from "../../adapters/http/problem.ts";
-import { type Caller, route } from "../../adapters/http/route.ts";
-import { EVERYBODY, tenantFor } from "../../billing/access/visibility.ts";
-import type { ChargeDetail } from "../../domain/ports/pricing.ts";
+import { problem } from "../../adapters/http/problem.ts";
+import { route } from "../../adapters/http/route.ts";
+import { audienceOf } from "../../billing/access/visibility.ts";
+import type { Caller } from "../../domain/access/caller.ts";
+import { SCOPES } from "../../domain/access/caller.ts";
+import { isRefusal } from "../../domain/access/refusal.ts";
+import type { ChargeDetail, ChargeLedger } from "../../domain/ports/charges.ts";
+
 import { explain } from "../../domain/rating/explain.ts";
-import type { Pricing } from "../app.ts";
 import { pageOf, rangeIn } from "../paging.ts";
 import {
   ChargedEvent,
@@ -19,6 +22,10 @@ import {
   SessionShape,
 } from "../schemas.ts";
 
+interface Deps {
+  readonly ledger: Pick<ChargeLedger, "charges" | "charge" | "sessions" | "events">;
+}
+
 /** A month of 31 days and the hours that a time zone adds to it. */
 const HOURS_MAX = 31 * 24 + 28;
 const CHARGE_PLACE = [/^[0-9]{10}-[0-9]{1,9}-[0-9]{1,9}-[0-9a-f]{24}$/];
@@ -26,49 +33,44 @@ const SESSION_PLACE = [/^[^\0]{1,128}$/];
 const EVENT_PLACE = [/^[0-9a-f]{32}$/];
 
 /** Charges, each of which opens into its terms, sessions and events. */
-export function chargeRoutes(pricing: Pricing) {
-  return [
-    listCharges(pricing),
-    explainCharge(pricing),
-    listChargeSessions(pricing),
-    listChargeEvents(pricing),
-  ];
+export function chargeRoutes(deps: Deps) {
+  return [listCharges(deps), explainCharge(deps), listChargeSessions(deps), listChargeEvents(deps)];
 }
 
-const listCharges = ({ ledger }: Pricing) =>
+const listCharges = ({ ledger }: Deps) =>
   route({
     method: "GET",
     path: "/v1/charges",
     operation: "listCharges",
     summary: "Current charges of closed hours, by hour",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     query: query({ ...RANGE, ...OPTIONAL_TENANT, ...PAGE }),
     reply: page(ChargeShape),
     async handle({ query: asked, caller }) {
       const range = rangeIn(asked, HOURS_MAX);
-      if (isProblem(range)) return range;
-      const tenant = tenantFor(caller, asked.tenant_id);
-      if (typeof tenant !== "string") return tenant;
+      if (isRefusal(range)) return range;
+      const audience = audienceOf(caller, asked.tenant_id);
+      if (isRefusal(audience)) return audience;
       return pageOf(
         asked,
         CHARGE_PLACE,
-        ([after = ""], limit) => ledger.charges(range, tenant, after, limit),
+        ([after = ""], limit) => ledger.charges(range, audience, after, limit),
         ({ charge_id }) => [charge_id],
       );
     },
   });
 
-const explainCharge = (pricing: Pricing) =>
+const explainCharge = (deps: Deps) =>
   route({
     method: "GET",
     path: "/v1/charges/{charge_id}",
     operation: "explainCharge",
     summary: "One charge with every term, how it was computed, and the revision of its hour",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     params: ChargeParams,
     reply: Explanation,
     async handle({ params: { charge_id }, caller }) {
-      const charge = await ownCharge(pricing, charge_id, caller);
+      const charge = await ownCharge(deps, charge_id, caller);
       if (charge === null) return problem("API_NOT_FOUND");
       const body = { charge, steps: explain(charge) };
       // A charge never changes; whether it is still the current one may.
@@ -76,57 +78,53 @@ const explainCharge = (pricing: Pricing) =>
     },
   });
 
-const listChargeSessions = (pricing: Pricing) =>
+const listChargeSessions = (deps: Deps) =>
   route({
     method: "GET",
     path: "/v1/charges/{charge_id}/sessions",
     operation: "listChargeSessions",
     summary: "The sessions that a charge is made of",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     params: ChargeParams,
     query: query(PAGE),
     reply: page(SessionShape),
     async handle({ params: { charge_id }, query: asked, caller }) {
-      const charge = await ownCharge(pricing, charge_id, caller);
+      const charge = await ownCharge(deps, charge_id, caller);
       if (charge === null) return problem("API_NOT_FOUND");
       return pageOf(
         asked,
         SESSION_PLACE,
-        ([after = ""], limit) => pricing.ledger.sessions(charge, after, limit),
+        ([after = ""], limit) => deps.ledger.sessions(charge, after, limit),
         ({ session_id }) => [session_id],
       );
     },
   });
 
-const listChargeEvents = (pricing: Pricing) =>
+const listChargeEvents = (deps: Deps) =>
   route({
     method: "GET",
     path: "/v1/charges/{charge_id}/events",
     operation: "listChargeEvents",
     summary: "The events that a charge is made of, as they count in its hour",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     params: ChargeParams,
     query: SessionQuery,
     reply: page(ChargedEvent),
     async handle({ params: { charge_id }, query: asked, caller }) {
-      const charge = await ownCharge(pricing, charge_id, caller);
+      const charge = await ownCharge(deps, charge_id, caller);
       if (charge === null) return problem("API_NOT_FOUND");
       return pageOf(
         asked,
         EVENT_PLACE,
-        ([after = ""], limit) => pricing.ledger.events(charge, asked.session_id ?? "", after, limit),
+        ([after = ""], limit) => deps.ledger.events(charge, asked.session_id ?? null, after, limit),
         ({ event_id }) => [event_id],
       );
     },
   });
 
 /** A charge that the caller may see, or null. */
-async function ownCharge(
-  { ledger }: Pricing,
-  charge_id: string,
-  { scope, tenant_id }: Caller,
-): Promise<ChargeDetail | null> {
+async function ownCharge({ ledger }: Deps, charge_id: string, caller: Caller): Promise<ChargeDetail | null> {
   const charge = await ledger.charge(charge_id);
-  const isOwn = scope !== "tenant" || (charge?.payer === "tenant" && charge.billed_to === tenant_id);
-  return isOwn ? charge : null;
+  if (charge === null || caller.scope !== "tenant") return charge;
+  return charge.payer === "tenant" && charge.billed_to === caller.tenant_id ? charge : null;
 }

@@ -1,18 +1,27 @@
-import { isProblem, problem } from "../../adapters/http/problem.ts";
+import { problem } from "../../adapters/http/problem.ts";
 import { route } from "../../adapters/http/route.ts";
-import { once } from "../../billing/access/idempotency.ts";
-import { EVERYBODY, OPERATORS } from "../../billing/access/visibility.ts";
+import { withIdempotencyKey } from "../../billing/access/idempotency.ts";
+import { canSee } from "../../billing/access/visibility.ts";
+import type { Corrected, CorrectionDeps } from "../../billing/corrections/corrections.ts";
 import { correct, countedEvent, historyOf } from "../../billing/corrections/corrections.ts";
 import { successorOf } from "../../billing/corrections/successor.ts";
-import type { Pricing } from "../app.ts";
+import { OPERATORS, SCOPES } from "../../domain/access/caller.ts";
+import { isRefusal } from "../../domain/access/refusal.ts";
+import type { NewDocument } from "../../domain/ports/documents.ts";
 import { AmendBody, CorrectionReply, EventHistory, EventParams, VoidBody } from "../schemas.ts";
 
-/** Corrections of events, and their history. */
-export function correctionRoutes(pricing: Pricing) {
-  return [voidEvent(pricing), amendEvent(pricing), eventHistory(pricing)];
+interface Deps extends CorrectionDeps {
+  readonly hash: (text: string) => string;
+  /** Older events than this are not accepted any more, so neither are their successors. */
+  readonly eventAgeMsMax: number;
 }
 
-const voidEvent = (pricing: Pricing) =>
+/** Corrections of events, and their history. */
+export function correctionRoutes(deps: Deps) {
+  return [voidEvent(deps), amendEvent(deps), eventHistory(deps)];
+}
+
+const voidEvent = (deps: Deps) =>
   route({
     method: "POST",
     path: "/v1/events/{event_id}/void",
@@ -25,15 +34,15 @@ const voidEvent = (pricing: Pricing) =>
     status: 202,
     idempotent: true,
     handle: (asked) =>
-      once(pricing, "voidEvent", asked, async () => {
+      withIdempotencyKey(deps, "voidEvent", asked, async () => {
         const order = { ...asked.body, caller: asked.caller };
-        const event = await countedEvent(pricing, asked.params.event_id, order);
-        if (isProblem(event)) return event;
-        return correct(pricing, event, order, null);
+        const event = await countedEvent(deps, asked.params.event_id, order);
+        if (isRefusal(event)) return event;
+        return toEffect(await correct(deps, event, order, null));
       }),
   });
 
-const amendEvent = (pricing: Pricing) =>
+const amendEvent = (deps: Deps) =>
   route({
     method: "POST",
     path: "/v1/events/{event_id}/amend",
@@ -46,32 +55,35 @@ const amendEvent = (pricing: Pricing) =>
     status: 202,
     idempotent: true,
     handle: (asked) =>
-      once(pricing, "amendEvent", asked, async () => {
-        const { clock, hash, eventAgeMsMax } = pricing;
+      withIdempotencyKey(deps, "amendEvent", asked, async () => {
+        const { clock, eventAgeMsMax } = deps;
         const { reason, changes } = asked.body;
         const order = { reason, caller: asked.caller };
-        const event = await countedEvent(pricing, asked.params.event_id, order);
-        if (isProblem(event)) return event;
+        const event = await countedEvent(deps, asked.params.event_id, order);
+        if (isRefusal(event)) return event;
         const age = { nowMs: clock.nowMs(), ageMsMax: eventAgeMsMax };
-        const successor = successorOf(event, changes, hash, age);
+        const successor = successorOf(event, changes, deps, age);
         if (!successor.ok) return problem("EVENT_SUCCESSOR_INVALID", successor.problem);
-        return correct(pricing, event, order, successor);
+        return toEffect(await correct(deps, event, order, successor));
       }),
   });
 
-const eventHistory = (pricing: Pricing) =>
+const eventHistory = (deps: Deps) =>
   route({
     method: "GET",
     path: "/v1/events/{event_id}",
     operation: "eventHistory",
     summary: "An event, who corrected it, when and why, and the revisions of its hours",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     params: EventParams,
     reply: EventHistory,
     async handle({ params: { event_id }, caller }) {
-      const event = await pricing.ledger.event(event_id);
-      const isOwn = caller.scope !== "tenant" || event?.tenant_id === caller.tenant_id;
-      if (event === null || !isOwn) return problem("API_NOT_FOUND");
-      return { body: await historyOf(pricing, event) };
+      const event = await deps.ledger.event(event_id);
+      if (event === null || !canSee(caller, event.tenant_id)) return problem("API_NOT_FOUND");
+      return { body: await historyOf(deps, event) };
     },
   });
+
+function toEffect({ documents, corrected }: { documents: readonly NewDocument[]; corrected: Corrected }) {
+  return { documents, reply: { body: corrected } };
+}

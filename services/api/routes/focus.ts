@@ -1,11 +1,16 @@
 import Type from "typebox";
-import { isProblem } from "../../adapters/http/problem.ts";
 import { route } from "../../adapters/http/route.ts";
-import { EVERYBODY, tenantFor } from "../../billing/access/visibility.ts";
+import { audienceOf } from "../../billing/access/visibility.ts";
+import { SCOPES } from "../../domain/access/caller.ts";
+import { isRefusal } from "../../domain/access/refusal.ts";
+import type { FocusExport } from "../../domain/ports/focus.ts";
 import { formatHour } from "../../domain/time/hour.ts";
-import type { Pricing } from "../app.ts";
 import { rangeIn } from "../paging.ts";
 import { OPTIONAL_TENANT, query, RANGE } from "../schemas.ts";
+
+interface Deps {
+  readonly focus: FocusExport;
+}
 
 const YEAR_HOURS = 366 * 24;
 const FORMATS = ["csv", "parquet"] as const;
@@ -14,7 +19,7 @@ const RowsName = Type.Union(ROWS.map((name) => Type.Literal(name)));
 const FormatName = Type.Union(FORMATS.map((name) => Type.Literal(name)));
 
 /** Charges for the tools of those who pay: docs/FOCUS.md. */
-export function focusRoutes({ focus }: Pricing) {
+export function focusRoutes({ focus }: Deps) {
   return [
     route({
       method: "GET",
@@ -22,7 +27,7 @@ export function focusRoutes({ focus }: Pricing) {
       operation: "exportFocus",
       summary:
         "Current charges of closed hours, or lines of invoices, in the columns of FOCUS 1.2, as a file",
-      scopes: EVERYBODY,
+      scopes: SCOPES,
       query: query({
         ...RANGE,
         ...OPTIONAL_TENANT,
@@ -34,14 +39,14 @@ export function focusRoutes({ focus }: Pricing) {
       isFile: true,
       async handle({ query: asked, caller, format }) {
         const range = rangeIn(asked, YEAR_HOURS);
-        if (isProblem(range)) return range;
-        const tenant = tenantFor(caller, asked.tenant_id);
-        if (typeof tenant !== "string") return tenant;
+        if (isRefusal(range)) return range;
+        const audience = audienceOf(caller, asked.tenant_id);
+        if (isRefusal(audience)) return audience;
         const { rows = "charges" } = asked;
         const kind = format === "parquet" ? "parquet" : "csv";
         const [from, to] = [range.from, range.to].map((hour) => formatHour(hour).slice(0, 13));
         return {
-          content: focus.file(range, tenant, { format: kind, rows }),
+          content: focus.file(range, audience, { format: kind, rows }),
           format: kind,
           file_name: `focus-${rows}-${from}-${to}.${kind}`,
         };

@@ -1,21 +1,29 @@
-import { isProblem, problem } from "../../adapters/http/problem.ts";
+import { problem } from "../../adapters/http/problem.ts";
 import { route } from "../../adapters/http/route.ts";
-import { EVERYBODY, OPERATORS } from "../../billing/access/visibility.ts";
+import { fullAudienceOf } from "../../billing/access/visibility.ts";
+import type { HourVerifier } from "../../billing/verification/verify-hour.ts";
+import { OPERATORS, SCOPES } from "../../domain/access/caller.ts";
+import { isRefusal } from "../../domain/access/refusal.ts";
 import { verificationJson } from "../../domain/closing/verification.ts";
-import type { Pricing } from "../app.ts";
+import type { HourRevisions } from "../../domain/ports/closed-hours.ts";
 import { hourIn, pageOf, rangeIn } from "../paging.ts";
 import { HourParams, HourRow, PAGE, page, query, RANGE, RevisionQuery } from "../schemas.ts";
 import { VerificationShape } from "./verification-schemas.ts";
+
+interface Deps {
+  readonly ledger: HourRevisions;
+  readonly verifier: HourVerifier;
+}
 
 const HOURS_MAX = 366 * 24;
 const PLACE = [/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:00:00Z$/, /^[0-9]{1,9}$/];
 
 /** Closed hours and their verification. */
-export function hourRoutes(pricing: Pricing) {
-  return [listHours(pricing), verifyHour(pricing)];
+export function hourRoutes(deps: Deps) {
+  return [listHours(deps), verifyHour(deps)];
 }
 
-const listHours = ({ ledger }: Pricing) =>
+const listHours = ({ ledger }: Deps) =>
   route({
     method: "GET",
     path: "/v1/hours",
@@ -26,7 +34,7 @@ const listHours = ({ ledger }: Pricing) =>
     reply: page(HourRow),
     async handle({ query: asked }) {
       const range = rangeIn(asked, HOURS_MAX);
-      if (isProblem(range)) return range;
+      if (isRefusal(range)) return range;
       return pageOf(
         asked,
         PLACE,
@@ -37,22 +45,22 @@ const listHours = ({ ledger }: Pricing) =>
     },
   });
 
-const verifyHour = ({ ledger }: Pricing) =>
+const verifyHour = ({ verifier }: Deps) =>
   route({
     method: "GET",
     path: "/v1/hours/{hour}/verify",
     operation: "verifyHour",
     summary:
       "Adds a closed hour up again from its events, compares the hashes, and names what is not as it was counted",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     params: HourParams,
     query: RevisionQuery,
     reply: VerificationShape,
     async handle({ params, query: { revision = "0" }, caller }) {
       const hour = hourIn("hour", params.hour);
       if (typeof hour !== "number") return hour;
-      if (hour <= (await ledger.logFloor())) return problem("HOUR_DROPPED");
-      const verified = await ledger.verify(hour, Number(revision), caller.tenant_id);
+      if (hour <= (await verifier.logFloor())) return problem("HOUR_DROPPED");
+      const verified = await verifier.verify(hour, Number(revision), fullAudienceOf(caller));
       return verified === null ? problem("API_NOT_FOUND") : { body: verificationJson(hour, verified) };
     },
   });

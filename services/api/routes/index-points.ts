@@ -1,7 +1,6 @@
 import type { Static } from "typebox";
-import { isProblem, type Problem, problem } from "../../adapters/http/problem.ts";
-import { type Caller, route } from "../../adapters/http/route.ts";
-import { EVERYBODY } from "../../billing/access/visibility.ts";
+import { type Problem, problem } from "../../adapters/http/problem.ts";
+import { route } from "../../adapters/http/route.ts";
 import {
   type IndexPeriod,
   idBefore,
@@ -10,11 +9,18 @@ import {
   publishedPoints,
   type SeriesKey,
 } from "../../billing/index/index-points.ts";
+import type { Caller } from "../../domain/access/caller.ts";
+import { SCOPES } from "../../domain/access/caller.ts";
+import { isRefusal } from "../../domain/access/refusal.ts";
+import type { Documents } from "../../domain/ports/documents.ts";
 import { formatHour } from "../../domain/time/hour.ts";
-import type { Pricing } from "../app.ts";
 import { hourIn, pageOf, rangeIn } from "../paging.ts";
 import { page } from "../schemas.ts";
 import { IndexQuery, PointParams, PointQuery, PointShape, PointVersions } from "./index-schemas.ts";
+
+interface Deps {
+  readonly documents: Documents;
+}
 
 /** A month of hours with what a time zone adds to it, or ten years of days. */
 const HOURS_MAX: Readonly<Record<IndexPeriod, number>> = { hour: 31 * 24 + 28, day: 3_660 * 24 };
@@ -22,46 +28,46 @@ const VERSIONS_MAX = 100;
 const PLACE = [/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:00:00Z$/];
 
 /** The unit-quality compute price. */
-export function indexRoutes(pricing: Pricing) {
-  return [listIndexPoints(pricing), indexPointVersions(pricing)];
+export function indexRoutes(deps: Deps) {
+  return [listIndexPoints(deps), indexPointVersions(deps)];
 }
 
-const listIndexPoints = (pricing: Pricing) =>
+const listIndexPoints = (deps: Deps) =>
   route({
     method: "GET",
     path: "/v1/index",
     operation: "listIndexPoints",
     summary:
       "The price of a GPU-hour of unit quality over all models and cards: a chained Fisher index, base 100 at its first point, from committed charges",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     query: IndexQuery,
     reply: page(PointShape),
     async handle({ query: asked, caller }) {
       const range = rangeIn(asked, HOURS_MAX[asked.period]);
-      if (isProblem(range)) return range;
+      if (isRefusal(range)) return range;
       const key = seriesFor(asked, caller);
-      if (isProblem(key)) return key;
+      if (isRefusal(key)) return key;
       const end = pointId(key, formatHour(range.to));
       return pageOf(
         asked,
         PLACE,
         async ([place], limit) => {
           const after = place === undefined ? idBefore(key, range.from) : pointId(key, place);
-          const found = await publishedPoints(pricing, key, after, limit);
-          return found.filter(({ id }) => id < end).map((point) => shown(key, point));
+          const found = await publishedPoints(deps, key, after, limit);
+          return found.filter(({ id }) => id < end).map((point) => toResponse(key, point));
         },
         ({ from }) => [from],
       );
     },
   });
 
-const indexPointVersions = (pricing: Pricing) =>
+const indexPointVersions = (deps: Deps) =>
   route({
     method: "GET",
     path: "/v1/index/{from}",
     operation: "indexPointVersions",
     summary: "All versions of a point of the index, newest first, with why each was published",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     params: PointParams,
     query: PointQuery,
     reply: PointVersions,
@@ -69,11 +75,11 @@ const indexPointVersions = (pricing: Pricing) =>
       const from = hourIn("from", params.from);
       if (typeof from !== "number") return from;
       const key = seriesFor(asked, caller);
-      if (isProblem(key)) return key;
+      if (isRefusal(key)) return key;
       const id = pointId(key, formatHour(from));
-      const versions = await pricing.documents.versions("index_point", id, VERSIONS_MAX);
+      const versions = await deps.documents.versions("index_point", id, VERSIONS_MAX);
       if (versions.length === 0) return problem("API_NOT_FOUND");
-      return { body: { items: versions.map((it) => shown(key, it as PublishedPoint)) } };
+      return { body: { items: versions.map((it) => toResponse(key, it as PublishedPoint)) } };
     },
   });
 
@@ -86,7 +92,7 @@ function seriesFor(
   return { currency, period, series: series ?? (scope === "tenant" ? "shared" : "all") };
 }
 
-function shown(key: SeriesKey, { content, version, reason, written_at }: PublishedPoint) {
+function toResponse(key: SeriesKey, { content, version, reason, written_at }: PublishedPoint) {
   const { components, rests_on, ...point } = content;
   return {
     ...key,

@@ -1,12 +1,13 @@
 import { problem } from "../../adapters/http/problem.ts";
 import { route } from "../../adapters/http/route.ts";
-import { EVERYBODY } from "../../billing/access/visibility.ts";
 import { type Part, partsOf } from "../../billing/invoices/parts.ts";
+import type { Invoicing as Deps } from "../../billing/invoices/settle-tenant.ts";
+import { SCOPES } from "../../domain/access/caller.ts";
 import { splitByProject } from "../../domain/billing/split-cents.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";
-import { TERMS } from "../../domain/rating/charges.ts";
+import { CHARGE_FACTORS } from "../../domain/rating/charges.ts";
+
 import { formatHour } from "../../domain/time/hour.ts";
-import type { Pricing } from "../app.ts";
 import { pageOf } from "../paging.ts";
 import { PAGE, page, query } from "../schemas.ts";
 import { InvoiceParams, LineParams, PartShape, ProjectsShape } from "./invoice-schemas.ts";
@@ -15,17 +16,17 @@ import { ownInvoice } from "./invoices.ts";
 const PLACE = [/^[0-9]{1,9}$/];
 
 /** An invoice looked at more closely: by project, and line by line down to its hours. */
-export function invoiceLineRoutes(pricing: Pricing) {
-  return [invoiceProjects(pricing), invoiceLineHours(pricing)];
+export function invoiceLineRoutes(deps: Deps) {
+  return [invoiceProjects(deps), invoiceLineHours(deps)];
 }
 
-const invoiceProjects = ({ documents }: Pricing) =>
+const invoiceProjects = ({ documents }: Deps) =>
   route({
     method: "GET",
     path: "/v1/invoices/{invoice_id}/projects",
     operation: "invoiceProjects",
     summary: "One invoice split over the tenant's projects",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     params: InvoiceParams,
     reply: ProjectsShape,
     async handle({ params: { invoice_id }, caller }) {
@@ -40,24 +41,24 @@ const invoiceProjects = ({ documents }: Pricing) =>
     },
   });
 
-const invoiceLineHours = (pricing: Pricing) =>
+const invoiceLineHours = (deps: Deps) =>
   route({
     method: "GET",
     path: "/v1/invoices/{invoice_id}/lines/{line_id}/hours",
     operation: "invoiceLineHours",
     summary: "The hours that a line adds up from, with every factor; of an adjustment what was and what is",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     params: LineParams,
     query: query(PAGE),
     reply: page(PartShape),
     async handle({ params: { invoice_id, line_id }, query: asked, caller }) {
-      const stored = await ownInvoice(pricing.documents, invoice_id, caller);
+      const stored = await ownInvoice(deps.documents, invoice_id, caller);
       const line = stored?.invoice.lines.find((it) => it.line_id === line_id);
       if (stored === null || line === undefined) return problem("API_NOT_FOUND");
-      const parts = await partsOf(pricing, stored, line);
+      const parts = await partsOf(deps, stored, line);
       if (parts === null) return problem("INVOICE_LINE_CHANGED");
       const places = new Map(parts.map((part, index) => [part, index + 1]));
-      const shownParts = parts.map((part) => ({ ...shown(part), place: places.get(part) ?? 0 }));
+      const shownParts = parts.map((part) => ({ ...toResponse(part), place: places.get(part) ?? 0 }));
       const answer = await pageOf(
         asked,
         PLACE,
@@ -70,10 +71,10 @@ const invoiceLineHours = (pricing: Pricing) =>
     },
   });
 
-function shown({ charge, side, charge_id, hour, revision, ...part }: Part) {
+function toResponse({ charge, side, charge_id, hour, revision, ...part }: Part) {
   const { model_version, sharing, phase, outcome, formula, apportionments } = charge;
-  const terms = Object.fromEntries(TERMS.map((name) => [name, formatDecimal(charge[name])])) as {
-    [name in (typeof TERMS)[number]]: string;
+  const terms = Object.fromEntries(CHARGE_FACTORS.map((name) => [name, formatDecimal(charge[name])])) as {
+    [name in (typeof CHARGE_FACTORS)[number]]: string;
   };
   return {
     side,

@@ -1,8 +1,10 @@
 // The shapes of invoices and credit notes.
+
 import Type from "typebox";
-import { API_CODES, type ApiCode } from "../../adapters/http/problem.ts";
+import { PROBLEM_CODES } from "../../adapters/http/problem.ts";
 import { LINE_KINDS } from "../../domain/billing/lines.ts";
-import { TERMS } from "../../domain/rating/charges.ts";
+import { CHARGE_FACTORS } from "../../domain/rating/charges.ts";
+
 import {
   Count,
   closed,
@@ -125,7 +127,7 @@ export const FinaliseReply = closed({
       /** The new invoice, or the newest one of the period. */
       invoice: nullable(InvoiceSummaryShape),
       /** Why it was refused. */
-      code: nullable(oneOf(Object.keys(API_CODES) as ApiCode[])),
+      code: nullable(oneOf(PROBLEM_CODES)),
       detail: Text,
     }),
   ),
@@ -159,8 +161,8 @@ export const PartShape = closed({
   amount: Decimal,
   formula: Text,
   /** Of the whole charge, of which this is a part where a package or tier ended in it. */
-  ...(Object.fromEntries(TERMS.map((name) => [name, Decimal])) as {
-    [name in (typeof TERMS)[number]]: typeof Decimal;
+  ...(Object.fromEntries(CHARGE_FACTORS.map((name) => [name, Decimal])) as {
+    [name in (typeof CHARGE_FACTORS)[number]]: typeof Decimal;
   }),
   apportionments: Type.Array(Text),
 });

@@ -1,8 +1,8 @@
 import type { Static } from "typebox";
-import { isProblem, problem } from "../../adapters/http/problem.ts";
-import { type Caller, type Format, route } from "../../adapters/http/route.ts";
-import { once } from "../../billing/access/idempotency.ts";
-import { EVERYBODY, OPERATORS, tenantFor } from "../../billing/access/visibility.ts";
+import { problem } from "../../adapters/http/problem.ts";
+import { type Format, route } from "../../adapters/http/route.ts";
+import { withIdempotencyKey } from "../../billing/access/idempotency.ts";
+import { canSee } from "../../billing/access/visibility.ts";
 import { Batches } from "../../billing/cache/batches.ts";
 import { KeptAnswers } from "../../billing/cache/kept.ts";
 import { finalisePeriod, type Outcome } from "../../billing/invoices/finalise.ts";
@@ -13,12 +13,17 @@ import {
   summaryOf,
   voidedAmong,
 } from "../../billing/invoices/invoices.ts";
+import type { Invoicing } from "../../billing/invoices/settle-tenant.ts";
 import { periodFrom, settleTenant } from "../../billing/invoices/settle-tenant.ts";
 import { everyTenant } from "../../billing/invoices/tenants.ts";
+import type { VerificationDeps } from "../../billing/invoices/verify.ts";
 import { verifyInvoice } from "../../billing/invoices/verify.ts";
 import { voidByCreditNote } from "../../billing/invoices/void.ts";
+import type { Caller } from "../../domain/access/caller.ts";
+import { OPERATORS, SCOPES } from "../../domain/access/caller.ts";
+import { isRefusal } from "../../domain/access/refusal.ts";
+import type { Documents } from "../../domain/ports/documents.ts";
 import { formatHour } from "../../domain/time/hour.ts";
-import type { Pricing } from "../app.ts";
 import { invoiceCsv } from "../invoices/csv.ts";
 import { invoicePage } from "../invoices/page.ts";
 import { shownCreditNote, shownDraft, shownInvoice, shownSummary } from "../invoices/responses.ts";
@@ -41,42 +46,44 @@ import {
 import { numberedPage } from "./numbered-page.ts";
 import { DepthQuery, InvoiceVerificationShape } from "./verification-schemas.ts";
 
+type Deps = Invoicing & VerificationDeps;
+
 const WAITING_MAX = 100;
 
 /** Invoices: computed as drafts, finalised with a number, voided by a credit note. */
-export function invoiceRoutes(pricing: Pricing) {
+export function invoiceRoutes(deps: Deps) {
   return [
-    draftInvoice(pricing),
-    finaliseInvoices(pricing),
-    listInvoices(pricing),
-    getInvoice(pricing),
-    verifyStoredInvoice(pricing),
-    voidInvoice(pricing),
+    draftInvoice(deps),
+    finaliseInvoices(deps),
+    listInvoices(deps),
+    getInvoice(deps),
+    verifyStoredInvoice(deps),
+    voidInvoice(deps),
   ];
 }
 
-const draftInvoice = (pricing: Pricing) =>
+const draftInvoice = (deps: Deps) =>
   route({
     method: "POST",
     path: "/v1/invoices/draft",
     operation: "draftInvoice",
     summary: "What a tenant's invoice of a period comes to so far; keeps nothing",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     body: DraftBody,
     reply: DraftShape,
     async handle({ body, caller }) {
-      const tenant_id = tenantFor(caller, body.tenant_id);
-      if (typeof tenant_id !== "string") return tenant_id;
+      const tenant_id = caller.scope === "tenant" ? caller.tenant_id : body.tenant_id;
+      if (!canSee(caller, body.tenant_id)) return problem("API_NOT_FOUND");
       const period = periodIn(body);
-      if (isProblem(period)) return period;
-      const settled = await settleTenant(pricing, tenant_id, period);
-      if (isProblem(settled)) return settled;
-      const waiting = await pricing.charges.waiting(tenant_id, period, WAITING_MAX);
+      if (isRefusal(period)) return period;
+      const settled = await settleTenant(deps, tenant_id, period);
+      if (isRefusal(settled)) return settled;
+      const waiting = await deps.charges.waiting(tenant_id, period, WAITING_MAX);
       return { body: shownDraft(settled, waiting) };
     },
   });
 
-const finaliseInvoices = (pricing: Pricing) =>
+const finaliseInvoices = (deps: Deps) =>
   route({
     method: "POST",
     path: "/v1/invoices",
@@ -87,15 +94,15 @@ const finaliseInvoices = (pricing: Pricing) =>
     reply: FinaliseReply,
     idempotent: true,
     handle: (asked) =>
-      once(pricing, "finaliseInvoices", asked, async () => {
+      withIdempotencyKey(deps, "finaliseInvoices", asked, async () => {
         const period = periodIn(asked.body);
-        if (isProblem(period)) return period;
+        if (isRefusal(period)) return period;
         const { tenant_id } = asked.body;
-        const tenants = tenant_id === undefined ? await everyTenant(pricing) : [tenant_id];
-        const outcomes = await finalisePeriod(pricing, tenants, period, asked.caller.key_id);
+        const tenants = tenant_id === undefined ? await everyTenant(deps) : [tenant_id];
+        const outcomes = await finalisePeriod(deps, tenants, period, asked.caller.key_id);
         const [first] = outcomes;
-        if (tenant_id !== undefined && first?.status === "refused") return first.problem;
-        const voided = await voidedOf(pricing, outcomes);
+        if (tenant_id !== undefined && first?.status === "refused") return first.refusal;
+        const voided = await voidedOf(deps, outcomes);
         const results = outcomes
           .filter((it) => tenant_id !== undefined || !isNothing(it))
           .map((it) => shownOutcome(it, voided));
@@ -105,24 +112,24 @@ const finaliseInvoices = (pricing: Pricing) =>
       }),
   });
 
-const listInvoices = (pricing: Pricing) =>
+const listInvoices = (deps: Deps) =>
   route({
     method: "GET",
     path: "/v1/invoices",
     operation: "listInvoices",
     summary: "Finalised invoices, voided ones too, the newest number first",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     query: ListQuery,
     reply: page(InvoiceSummaryShape),
     handle: (asked) =>
-      numberedPage(pricing, "invoice", asked, async (found: readonly InvoiceSummary[]) => {
+      numberedPage(deps, "invoice", asked, async (found: readonly InvoiceSummary[]) => {
         const ids = found.map(({ invoice_id }) => invoice_id);
-        const voided = await voidedAmong(pricing.documents, ids);
+        const voided = await voidedAmong(deps.documents, ids);
         return found.map((summary) => shownSummary(summary, voided.has(summary.invoice_id)));
       }),
   });
 
-const getInvoice = ({ documents }: Pricing) => {
+const getInvoice = ({ documents }: Deps) => {
   const kept = new KeptAnswers<KeptInvoice>(KEPT_BYTES_MAX);
   const voids = new Batches((ids) => voidedAmong(documents, ids));
   return route({
@@ -130,7 +137,7 @@ const getInvoice = ({ documents }: Pricing) => {
     path: "/v1/invoices/{invoice_id}",
     operation: "getInvoice",
     summary: "An invoice with its lines and what it rests on; as CSV its lines, as HTML a page to print",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     params: InvoiceParams,
     query: FormatQuery,
     reply: InvoiceShape,
@@ -140,7 +147,7 @@ const getInvoice = ({ documents }: Pricing) => {
       const voided = await voids.has(invoice_id);
       const key = `${invoice_id}-${voided ? "voided" : "finalised"}-${format}`;
       const known = kept.get(key) ?? (await writtenInvoice(documents, invoice_id, format));
-      if (known === null || (caller.scope === "tenant" && caller.tenant_id !== known.tenant_id)) {
+      if (known === null || !canSee(caller, known.tenant_id)) {
         return problem("API_NOT_FOUND");
       }
       if (known.state === (voided ? "voided" : "finalised")) kept.keep(key, known);
@@ -162,7 +169,7 @@ interface KeptInvoice {
 const KEPT_BYTES_MAX = 64 * 1024 * 1024;
 
 async function writtenInvoice(
-  documents: Pricing["documents"],
+  documents: Documents,
   invoice_id: string,
   format: Format,
 ): Promise<KeptInvoice | null> {
@@ -177,30 +184,30 @@ async function writtenInvoice(
 function written(stored: StoredInvoice, format: Format): string {
   if (format === "csv") return invoiceCsv(stored);
   if (format === "html") return invoicePage(stored);
-  const shown: Static<typeof InvoiceShape> = shownInvoice(stored);
-  return JSON.stringify(shown);
+  const response: Static<typeof InvoiceShape> = shownInvoice(stored);
+  return JSON.stringify(response);
 }
 
-const verifyStoredInvoice = (pricing: Pricing) =>
+const verifyStoredInvoice = (deps: Deps) =>
   route({
     method: "GET",
     path: "/v1/invoices/{invoice_id}/verify",
     operation: "verifyInvoice",
     summary:
       "Computes an invoice again from its events, and says what differs: lines, charges, hours, keys, events",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     params: InvoiceParams,
     query: DepthQuery,
     reply: InvoiceVerificationShape,
     async handle({ params: { invoice_id }, query: { depth = "events" }, caller }) {
-      const stored = await ownInvoice(pricing.documents, invoice_id, caller);
+      const stored = await ownInvoice(deps.documents, invoice_id, caller);
       if (stored === null) return problem("API_NOT_FOUND");
-      const verified = await verifyInvoice(pricing, stored, depth);
+      const verified = await verifyInvoice(deps, stored, depth);
       return { body: shownVerification(stored, depth, verified) };
     },
   });
 
-const voidInvoice = (pricing: Pricing) =>
+const voidInvoice = (deps: Deps) =>
   route({
     method: "POST",
     path: "/v1/invoices/{invoice_id}/void",
@@ -213,23 +220,23 @@ const voidInvoice = (pricing: Pricing) =>
     status: 201,
     idempotent: true,
     handle: (asked) =>
-      once(pricing, "voidInvoice", asked, async () => {
+      withIdempotencyKey(deps, "voidInvoice", asked, async () => {
         const { reason } = asked.body;
         const order = { reason, caller: asked.caller };
-        const note = await voidByCreditNote(pricing, asked.params.invoice_id, order);
-        if (isProblem(note)) return note;
+        const note = await voidByCreditNote(deps, asked.params.invoice_id, order);
+        if (isRefusal(note)) return note;
         return { documents: [], reply: { body: shownCreditNote(note) } };
       }),
   });
 
 /** An invoice that the caller may see, or null. */
 export async function ownInvoice(
-  documents: Pricing["documents"],
+  documents: Documents,
   invoice_id: string,
-  { scope, tenant_id }: Caller,
+  caller: Caller,
 ): Promise<StoredInvoice | null> {
   const stored = await findInvoice(documents, invoice_id);
-  return scope !== "tenant" || stored?.invoice.tenant_id === tenant_id ? stored : null;
+  return stored !== null && canSee(caller, stored.invoice.tenant_id) ? stored : null;
 }
 
 function periodIn(body: { readonly period_from: string; readonly period_to?: string }) {
@@ -243,7 +250,7 @@ function isNothing(outcome: Outcome): boolean {
   return outcome.status === "nothing_new" && outcome.stored === null;
 }
 
-function voidedOf({ documents }: Pricing, outcomes: readonly Outcome[]): Promise<Set<string>> {
+function voidedOf({ documents }: Deps, outcomes: readonly Outcome[]): Promise<Set<string>> {
   const ids = outcomes.flatMap((it) =>
     it.status === "nothing_new" && it.stored !== null ? [it.stored] : [],
   );
@@ -256,7 +263,7 @@ function voidedOf({ documents }: Pricing, outcomes: readonly Outcome[]): Promise
 function shownOutcome(outcome: Outcome, voided: ReadonlySet<string>) {
   const { tenant_id, status } = outcome;
   if (outcome.status === "refused") {
-    const { problem: code, detail, faults } = outcome.problem;
+    const { refusal: code, detail, faults } = outcome.refusal;
     const about = [detail, ...faults.map(({ path, message }) => `${path} ${message}`)].filter(
       (it) => it !== "",
     );

@@ -1,20 +1,24 @@
 import { problem } from "../../adapters/http/problem.ts";
 import { route } from "../../adapters/http/route.ts";
 import type { StoredKey } from "../../billing/access/keys.ts";
-import type { WrittenDocument } from "../../domain/ports/pricing.ts";
-import type { Pricing } from "../app.ts";
+import type { Documents, WrittenDocument } from "../../domain/ports/documents.ts";
+
 import { pageOf } from "../paging.ts";
 import { KeyParams, KeyShape, PAGE, page, query } from "../schemas.ts";
+
+interface Deps {
+  readonly documents: Documents;
+}
 
 const PLACE = [/^[0-9a-f]{12}$/];
 const ADMINS = ["admin"] as const;
 
 /** API keys as far as they may be shown. They are made on the command line, where nothing repeats a secret. */
-export function keyRoutes(pricing: Pricing) {
-  return [listKeys(pricing), revokeKey(pricing)];
+export function keyRoutes(deps: Deps) {
+  return [listKeys(deps), revokeKey(deps)];
 }
 
-const listKeys = ({ documents }: Pricing) =>
+const listKeys = ({ documents }: Deps) =>
   route({
     method: "GET",
     path: "/v1/keys",
@@ -27,12 +31,12 @@ const listKeys = ({ documents }: Pricing) =>
       pageOf(
         asked,
         PLACE,
-        async ([after = ""], limit) => (await documents.list("api_key", after, limit)).map(shown),
+        async ([after = ""], limit) => (await documents.list("api_key", after, limit)).map(toResponse),
         ({ key_id }) => [key_id],
       ),
   });
 
-const revokeKey = ({ documents }: Pricing) =>
+const revokeKey = ({ documents }: Deps) =>
   route({
     method: "DELETE",
     path: "/v1/keys/{key_id}",
@@ -45,17 +49,17 @@ const revokeKey = ({ documents }: Pricing) =>
       const before = await documents.newest("api_key", key_id);
       if (before === null) return problem("API_NOT_FOUND");
       const stored = before.content as StoredKey;
-      if (stored.is_revoked) return { body: shown(before) };
+      if (stored.is_revoked) return { body: toResponse(before) };
       const content: StoredKey = { ...stored, is_revoked: true };
       const version = before.version + 1;
       const document = { id: key_id, version, content, written_by: caller.key_id, reason: "revoked" };
       const result = await documents.append([{ kind: "api_key", ...document }]);
       if (result === "version_taken") return problem("API_VERSION_STALE");
-      return { body: shown((await documents.newest("api_key", key_id)) ?? before) };
+      return { body: toResponse((await documents.newest("api_key", key_id)) ?? before) };
     },
   });
 
-function shown({ id, content, written_at, written_by }: WrittenDocument) {
+function toResponse({ id, content, written_at, written_by }: WrittenDocument) {
   const { scope, tenant_id, name, is_revoked } = content as StoredKey;
   const when = new Date(written_at).toISOString();
   return { key_id: id, scope, tenant_id, name, is_revoked, written_at: when, written_by };

@@ -1,13 +1,15 @@
-import { isProblem, type Problem } from "../../adapters/http/problem.ts";
-import type { Caller, Reply } from "../../adapters/http/route.ts";
-import { tenantFor } from "../../billing/access/visibility.ts";
+import type { Problem } from "../../adapters/http/problem.ts";
+import type { Reply } from "../../adapters/http/route.ts";
+import { audienceOf } from "../../billing/access/visibility.ts";
 import {
   type CreditNoteSummary,
   type InvoiceSummary,
   numbered,
   type Series,
 } from "../../billing/invoices/invoices.ts";
-import type { Pricing } from "../app.ts";
+import type { Caller } from "../../domain/access/caller.ts";
+import { isRefusal } from "../../domain/access/refusal.ts";
+import type { Documents } from "../../domain/ports/documents.ts";
 import { pageOf } from "../paging.ts";
 
 /** A number of a series, or a place in a tenant's history. */
@@ -20,13 +22,13 @@ interface ListAsked {
 
 /** A page of a series that the caller may see, the newest number first; `show` makes items of its summaries. */
 export async function numberedPage<Summary extends InvoiceSummary | CreditNoteSummary, Item>(
-  { documents }: Pick<Pricing, "documents">,
+  { documents }: { readonly documents: Documents },
   series: Series,
   { query, caller }: ListAsked,
   show: (summaries: readonly Summary[]) => Promise<Item[]>,
 ): Promise<Reply<{ items: Item[]; next_cursor: string | null }> | Problem> {
-  const tenant_id = tenantFor(caller, query.tenant_id);
-  if (typeof tenant_id !== "string") return tenant_id;
+  const audience = audienceOf(caller, query.tenant_id);
+  if (isRefusal(audience)) return audience;
   const answer = await pageOf(
     query,
     PLACE,
@@ -34,13 +36,13 @@ export async function numberedPage<Summary extends InvoiceSummary | CreditNoteSu
       numbered<Summary>(
         documents,
         series,
-        tenant_id,
+        audience,
         before === undefined ? undefined : Number(before),
         limit,
       ),
     ({ place }) => [String(place)],
   );
-  if (isProblem(answer)) return answer;
+  if (isRefusal(answer)) return answer;
   const { items, next_cursor } = answer.body;
   return { body: { items: await show(items.map(({ summary }) => summary)), next_cursor } };
 }

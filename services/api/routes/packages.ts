@@ -1,15 +1,16 @@
-import { isProblem, type Problem, problem } from "../../adapters/http/problem.ts";
+import { type Problem, problem } from "../../adapters/http/problem.ts";
 import { route } from "../../adapters/http/route.ts";
-import { EVERYBODY, OPERATORS } from "../../billing/access/visibility.ts";
 import { publishedBooks } from "../../billing/books/books.ts";
 import { changeTenant } from "../../billing/contracts/change-tenant.ts";
 import { buy, refund } from "../../billing/contracts/contract-changes.ts";
 import { contractFrom } from "../../billing/contracts/contracts.ts";
 import { prepaidLeft } from "../../billing/invoices/prepaid-left.ts";
+import type { Invoicing } from "../../billing/invoices/settle-tenant.ts";
+import { OPERATORS, SCOPES } from "../../domain/access/caller.ts";
+import { isRefusal } from "../../domain/access/refusal.ts";
 import { inOrderOfExpiry, type Prepaid } from "../../domain/billing/prepaid.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";
 import { formatHour } from "../../domain/time/hour.ts";
-import type { Pricing } from "../app.ts";
 import { hourIn, pageOf } from "../paging.ts";
 import { PAGE, page, query } from "../schemas.ts";
 import {
@@ -22,14 +23,18 @@ import {
 } from "./contract-schemas.ts";
 import { ownTenant } from "./tenants.ts";
 
+interface Deps extends Omit<Invoicing, "seller"> {
+  readonly newId: () => string;
+}
+
 const PLACE = [/^[A-Za-z0-9-]{1,64}$/];
 
 /** Packages (prepaid units) and credits (prepaid money). */
-export function packageRoutes(pricing: Pricing) {
-  return [buyPackage(pricing), refundPackage(pricing), listPackages(pricing)];
+export function packageRoutes(deps: Deps) {
+  return [buyPackage(deps), refundPackage(deps), listPackages(deps)];
 }
 
-const buyPackage = (pricing: Pricing) =>
+const buyPackage = (deps: Deps) =>
   route({
     method: "POST",
     path: "/v1/tenants/{tenant_id}/packages",
@@ -44,20 +49,20 @@ const buyPackage = (pricing: Pricing) =>
     async handle(asked) {
       const starts_at = hourIn("body/starts_at", asked.body.starts_at);
       if (typeof starts_at !== "number") return starts_at;
-      const offer = offerIn(asked.body);
-      if (typeof offer === "object" && isProblem(offer)) return offer;
-      const purchase = { prepaid_id: pricing.newId(), starts_at, offer };
+      const chosen = offerIn(asked.body);
+      if (isRefusal(chosen)) return chosen;
+      const purchase = { prepaid_id: deps.newId(), starts_at, offer: chosen.offer };
       return changeTenant(
-        pricing,
+        deps,
         "buyPackage",
         asked,
-        (tenant, terms) => buy(tenant, purchase, terms),
-        purchaseShown,
+        (tenant, context) => buy(tenant, purchase, context),
+        (part) => ({ body: toPurchase(part) }),
       );
     },
   });
 
-const refundPackage = (pricing: Pricing) =>
+const refundPackage = (deps: Deps) =>
   route({
     method: "POST",
     path: "/v1/tenants/{tenant_id}/packages/{prepaid_id}/refund",
@@ -73,38 +78,38 @@ const refundPackage = (pricing: Pricing) =>
       if (typeof at !== "number") return at;
       const { prepaid_id } = asked.params;
       return changeTenant(
-        pricing,
+        deps,
         "refundPackage",
         asked,
-        (tenant, terms) => refund(tenant, prepaid_id, at, terms),
-        purchaseShown,
+        (tenant, context) => refund(tenant, prepaid_id, at, context),
+        (part) => ({ body: toPurchase(part) }),
       );
     },
   });
 
-const listPackages = (pricing: Pricing) =>
+const listPackages = (deps: Deps) =>
   route({
     method: "GET",
     path: "/v1/tenants/{tenant_id}/packages",
     operation: "listPackages",
     summary:
       "Packages and credits with what is left, earliest expiry first: the order in which they are used",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     params: TenantParams,
     query: query(PAGE),
     reply: page(PackageShape),
     async handle({ params: { tenant_id }, query: asked, caller }) {
-      const known = await ownTenant(pricing, tenant_id, caller);
+      const known = await ownTenant(deps, tenant_id, caller);
       if (known === null) return problem("API_NOT_FOUND");
       const inOrder = inOrderOfExpiry(known.tenant.prepaid);
-      const left = await prepaidLeft(pricing, contractFrom(known.tenant, await publishedBooks(pricing)));
+      const left = await prepaidLeft(deps, contractFrom(known.tenant, await publishedBooks(deps)));
       return pageOf(
         asked,
         PLACE,
         async ([after], limit) => {
           const start = inOrder.findIndex(({ prepaid_id }) => prepaid_id === after) + 1;
           return inOrder.slice(start, start + limit).map((it) => ({
-            ...purchaseShown(it),
+            ...toPurchase(it),
             left: left.rated === null ? null : formatDecimal(left.rated(it)),
             left_invoiced: formatDecimal(left.invoiced(it)),
           }));
@@ -115,14 +120,14 @@ const listPackages = (pricing: Pricing) =>
   });
 
 /** The name of an offer or terms; one of them and not both. */
-function offerIn({ offer, terms }: { offer?: string; terms?: object }): string | object | Problem {
-  if (offer !== undefined && terms === undefined) return offer;
-  if (terms !== undefined && offer === undefined) return terms;
+function offerIn({ offer, terms }: { offer?: string; terms?: object }): { offer: string | object } | Problem {
+  if (offer !== undefined && terms === undefined) return { offer };
+  if (terms !== undefined && offer === undefined) return { offer: terms };
   const message = "must have either an offer of the price book or terms";
   return problem("API_REQUEST_INVALID", `body ${message}`, [{ path: "body", code: "offer", message }]);
 }
 
-function purchaseShown(prepaid: Prepaid) {
+function toPurchase(prepaid: Prepaid) {
   const { prepaid_id, name, unit, gpu_models, currency, quantity, price } = prepaid;
   const { starts_at, expires_at, refunded_at } = prepaid;
   return {

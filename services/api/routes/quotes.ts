@@ -1,10 +1,12 @@
 import type { Static } from "typebox";
-import { isProblem, type Problem, problem } from "../../adapters/http/problem.ts";
-import { type Caller, route } from "../../adapters/http/route.ts";
-import { EVERYBODY, tenantFor } from "../../billing/access/visibility.ts";
+import { type Problem, problem } from "../../adapters/http/problem.ts";
+import { route } from "../../adapters/http/route.ts";
+import { tenantOf } from "../../billing/access/visibility.ts";
 import { publishedBooks } from "../../billing/books/books.ts";
 import { remember } from "../../billing/cache/stale-while-revalidate.ts";
+import type { ContractDeps } from "../../billing/contracts/contracts.ts";
 import { contractFrom, findTenant } from "../../billing/contracts/contracts.ts";
+import type { MeasuredDeps } from "../../billing/quotes/measured.ts";
 import { createFindMeasured, type FindMeasured, SEARCHED_DAYS } from "../../billing/quotes/measured.ts";
 import {
   type FoundQuote,
@@ -12,13 +14,18 @@ import {
   POOL_TENANTS_MIN,
   type QuoteRequest,
 } from "../../billing/quotes/quotes.ts";
+import type { Caller } from "../../domain/access/caller.ts";
+import { SCOPES } from "../../domain/access/caller.ts";
+import { isRefusal } from "../../domain/access/refusal.ts";
 import { type PublishedBook, planOf, type Subscription, subscriptionAt } from "../../domain/billing/terms.ts";
 import { bookInForce, priceOf } from "../../domain/books/price-book.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";
+import type { Clock } from "../../domain/ports/clock.ts";
 import { formatHour, HOUR_S, hourOf } from "../../domain/time/hour.ts";
-import type { Pricing } from "../app.ts";
 import { hourIn } from "../paging.ts";
 import { QuoteBody, QuoteShape } from "./quote-schemas.ts";
+
+type Deps = ContractDeps & MeasuredDeps;
 
 const DAY_S = 24 * HOUR_S;
 /** A quote may be so far behind a new book or subscription; the first after a while may be so much further. */
@@ -27,31 +34,32 @@ const STALE_MS = 30_000;
 const TENANTS_MAX = 10_000;
 
 interface Quoting {
-  readonly clock: Pricing["clock"];
+  readonly clock: Clock;
   readonly books: () => Promise<readonly PublishedBook[]>;
-  readonly subscriptions: (tenant_id: string) => Promise<readonly Subscription[]>;
+  readonly subscriptions: (tenant_id: string | null) => Promise<readonly Subscription[]>;
   readonly find: FindMeasured;
 }
 
 /** What a workload is going to cost. */
-export function quoteRoutes(pricing: Pricing) {
-  const failed = (err: unknown) => pricing.log.warn({ err }, "prices could not be looked up anew");
+export function quoteRoutes(deps: Deps) {
+  const failed = (err: unknown) => deps.log.warn({ err }, "prices could not be looked up anew");
   const terms = { freshMs: FRESH_MS, staleMs: STALE_MS, entriesMax: TENANTS_MAX, failed };
-  const findBooks = remember(() => publishedBooks(pricing), terms, pricing.clock);
+  const findBooks = remember(() => publishedBooks(deps), terms, deps.clock);
   const books = async () => (await findBooks("")).value;
   const findSubscriptions = remember(
     async (tenant_id) => {
-      const known = await findTenant(pricing, tenant_id, await books());
+      const known = await findTenant(deps, tenant_id, await books());
       return known === null ? [] : contractFrom(known.tenant, []).subscriptions;
     },
     terms,
-    pricing.clock,
+    deps.clock,
   );
   const quoting: Quoting = {
-    clock: pricing.clock,
+    clock: deps.clock,
     books,
-    subscriptions: async (tenant_id) => (tenant_id === "" ? [] : (await findSubscriptions(tenant_id)).value),
-    find: createFindMeasured(pricing),
+    subscriptions: async (tenant_id) =>
+      tenant_id === null ? [] : (await findSubscriptions(tenant_id)).value,
+    find: createFindMeasured(deps),
   };
   return [
     route({
@@ -60,13 +68,13 @@ export function quoteRoutes(pricing: Pricing) {
       operation: "quote",
       summary:
         "What a workload is expected to cost, from measured sessions of that model on that card; keeps nothing",
-      scopes: EVERYBODY,
+      scopes: SCOPES,
       body: QuoteBody,
       reply: QuoteShape,
       async handle({ body, caller }) {
         const request = await requestOf(quoting, body, caller);
-        if (isProblem(request)) return request;
-        return { body: answerOf(request, await findQuote(quoting.find, request), pricing.clock.nowMs()) };
+        if (isRefusal(request)) return request;
+        return { body: answerOf(request, await findQuote(quoting.find, request), deps.clock.nowMs()) };
       },
     }),
   ];
@@ -77,11 +85,11 @@ async function requestOf(
   body: Static<typeof QuoteBody>,
   caller: Caller,
 ): Promise<QuoteRequest | Problem> {
-  const tenant_id = tenantFor(caller, body.tenant_id);
-  if (typeof tenant_id !== "string") return tenant_id;
+  const tenant_id = tenantOf(caller, body.tenant_id);
+  if (tenant_id !== null && typeof tenant_id === "object") return tenant_id;
   const hour = body.from === undefined ? hourOf(clock.nowMs()) : hourIn("from", body.from);
   if (typeof hour !== "number") return hour;
-  const { model, gpu_model, mig_profile = "", project_id = "" } = body;
+  const { model, gpu_model, mig_profile = "", project_id = null } = body;
   const book = bookInForce(await books(), hour);
   if (book === null) return problem("QUOTE_NO_PRICE", `no price book is in force at ${formatHour(hour)}`);
   if (priceOf(book, { gpu_model, mig_profile }) === null) {
@@ -91,7 +99,8 @@ async function requestOf(
   const plan = subscription === null ? null : planOf(book, subscription.plan);
   return {
     served: { model, gpu_model, mig_profile },
-    whose: { tenant_id, project_id },
+    tenant_id,
+    project_id,
     requests: BigInt(body.requests),
     tokens_in: body.tokens_in === undefined ? null : BigInt(body.tokens_in),
     tokens_out: body.tokens_out === undefined ? null : BigInt(body.tokens_out),
@@ -100,7 +109,7 @@ async function requestOf(
 }
 
 function answerOf(request: QuoteRequest, found: FoundQuote, nowMs: number): Static<typeof QuoteShape> {
-  const { served, whose, requests, tokens_in, tokens_out, prices } = request;
+  const { served, tenant_id, project_id, requests, tokens_in, tokens_out, prices } = request;
   const { quoted, measured } = found;
   const isQuoted = quoted.kind === "quoted";
   return {
@@ -109,7 +118,8 @@ function answerOf(request: QuoteRequest, found: FoundQuote, nowMs: number): Stat
     requests: String(requests),
     tokens_in: tokens_in === null ? null : Number(tokens_in),
     tokens_out: tokens_out === null ? null : Number(tokens_out),
-    ...whose,
+    tenant_id: tenant_id ?? "",
+    project_id: project_id ?? "",
     from: formatHour(prices.hour),
     price_book: prices.book.hash,
     plan: prices.plan?.name ?? "",

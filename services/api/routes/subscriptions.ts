@@ -1,12 +1,12 @@
 import { problem } from "../../adapters/http/problem.ts";
 import { route } from "../../adapters/http/route.ts";
-import { EVERYBODY, OPERATORS } from "../../billing/access/visibility.ts";
 import { changeTenant } from "../../billing/contracts/change-tenant.ts";
 import { endSubscription, subscribe } from "../../billing/contracts/contract-changes.ts";
+import type { ContractDeps } from "../../billing/contracts/contracts.ts";
+import { OPERATORS, SCOPES } from "../../domain/access/caller.ts";
 import type { Subscription } from "../../domain/billing/terms.ts";
 import { compareText } from "../../domain/closing/usage.ts";
 import { formatHour } from "../../domain/time/hour.ts";
-import type { Pricing } from "../app.ts";
 import { hourIn, pageOf } from "../paging.ts";
 import { PAGE, page, query } from "../schemas.ts";
 import {
@@ -18,14 +18,18 @@ import {
 } from "./contract-schemas.ts";
 import { ownTenant } from "./tenants.ts";
 
+interface Deps extends ContractDeps {
+  readonly newId: () => string;
+}
+
 const PLACE = [/^[0-9TZ:-]{20}$/, /^[A-Za-z0-9-]{1,64}$/];
 
 /** Which plan a tenant has, and when. */
-export function subscriptionRoutes(pricing: Pricing) {
-  return [createSubscription(pricing), endOneSubscription(pricing), listSubscriptions(pricing)];
+export function subscriptionRoutes(deps: Deps) {
+  return [createSubscription(deps), endOneSubscription(deps), listSubscriptions(deps)];
 }
 
-const createSubscription = (pricing: Pricing) =>
+const createSubscription = (deps: Deps) =>
   route({
     method: "POST",
     path: "/v1/tenants/{tenant_id}/subscriptions",
@@ -43,18 +47,18 @@ const createSubscription = (pricing: Pricing) =>
       const to = end === null ? null : hourIn("body/to", end);
       if (typeof from !== "number") return from;
       if (to !== null && typeof to !== "number") return to;
-      const subscription = { subscription_id: pricing.newId(), plan, from, to };
+      const subscription = { subscription_id: deps.newId(), plan, from, to };
       return changeTenant(
-        pricing,
+        deps,
         "createSubscription",
         asked,
-        (tenant, terms) => subscribe(tenant, subscription, terms),
-        shown,
+        (tenant, context) => subscribe(tenant, subscription, context),
+        (part) => ({ body: toResponse(part) }),
       );
     },
   });
 
-const endOneSubscription = (pricing: Pricing) =>
+const endOneSubscription = (deps: Deps) =>
   route({
     method: "POST",
     path: "/v1/tenants/{tenant_id}/subscriptions/{subscription_id}/end",
@@ -70,29 +74,29 @@ const endOneSubscription = (pricing: Pricing) =>
       if (typeof at !== "number") return at;
       const { subscription_id } = asked.params;
       return changeTenant(
-        pricing,
+        deps,
         "endSubscription",
         asked,
-        (tenant, terms) => endSubscription(tenant, subscription_id, at, terms),
-        shown,
+        (tenant, context) => endSubscription(tenant, subscription_id, at, context),
+        (part) => ({ body: toResponse(part) }),
       );
     },
   });
 
-const listSubscriptions = (pricing: Pricing) =>
+const listSubscriptions = (deps: Deps) =>
   route({
     method: "GET",
     path: "/v1/tenants/{tenant_id}/subscriptions",
     operation: "listSubscriptions",
     summary: "A tenant's subscriptions by their start, ended and cancelled ones too",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     params: TenantParams,
     query: query(PAGE),
     reply: page(SubscriptionShape),
     async handle({ params: { tenant_id }, query: asked, caller }) {
-      const known = await ownTenant(pricing, tenant_id, caller);
+      const known = await ownTenant(deps, tenant_id, caller);
       if (known === null) return problem("API_NOT_FOUND");
-      const all = known.tenant.subscriptions.map(shown);
+      const all = known.tenant.subscriptions.map(toResponse);
       const inOrder = all.toSorted((a, b) => compareText(placeOf(a).join(), placeOf(b).join()));
       return pageOf(
         asked,
@@ -108,7 +112,7 @@ function placeOf({ from, subscription_id }: { from: string; subscription_id: str
   return [from, subscription_id];
 }
 
-function shown({ subscription_id, plan, from, to }: Subscription) {
+function toResponse({ subscription_id, plan, from, to }: Subscription) {
   return {
     subscription_id,
     plan,

@@ -1,8 +1,9 @@
 import { problem } from "../../adapters/http/problem.ts";
-import { type Caller, route } from "../../adapters/http/route.ts";
-import { once } from "../../billing/access/idempotency.ts";
-import { EVERYBODY, OPERATORS, tenantFor } from "../../billing/access/visibility.ts";
+import { route } from "../../adapters/http/route.ts";
+import { withIdempotencyKey } from "../../billing/access/idempotency.ts";
+import { canSee } from "../../billing/access/visibility.ts";
 import { publishedBooks } from "../../billing/books/books.ts";
+import type { ContractDeps as Deps } from "../../billing/contracts/contracts.ts";
 import {
   findTenant,
   type KnownTenant,
@@ -11,7 +12,8 @@ import {
   tenantContent,
 } from "../../billing/contracts/contracts.ts";
 import { invoicesOf } from "../../billing/invoices/invoices.ts";
-import type { Pricing } from "../app.ts";
+import type { Caller } from "../../domain/access/caller.ts";
+import { OPERATORS, SCOPES } from "../../domain/access/caller.ts";
 import { pageOf } from "../paging.ts";
 import { PAGE, page, query } from "../schemas.ts";
 import { TenantBody, TenantChange, TenantParams, TenantShape } from "./contract-schemas.ts";
@@ -21,11 +23,11 @@ const VERSION_PLACE = [/^[0-9]{1,9}$/];
 const VERSIONS_MAX = 10_000;
 
 /** Tenants: written down once, and every change of what they have agreed to stays. */
-export function tenantRoutes(pricing: Pricing) {
-  return [createTenant(pricing), listAllTenants(pricing), getTenant(pricing), tenantHistory(pricing)];
+export function tenantRoutes(deps: Deps) {
+  return [createTenant(deps), listAllTenants(deps), getTenant(deps), tenantHistory(deps)];
 }
 
-const createTenant = (pricing: Pricing) =>
+const createTenant = (deps: Deps) =>
   route({
     method: "POST",
     path: "/v1/tenants",
@@ -37,11 +39,11 @@ const createTenant = (pricing: Pricing) =>
     status: 201,
     idempotent: true,
     handle: (asked) =>
-      once(pricing, "createTenant", asked, async () => {
+      withIdempotencyKey(deps, "createTenant", asked, async () => {
         const { reason, ...named } = asked.body;
-        const { documents, clock } = pricing;
+        const { documents, clock } = deps;
         if ((await documents.newest("tenant", named.tenant_id)) !== null) return problem("TENANT_EXISTS");
-        const books = await publishedBooks(pricing);
+        const books = await publishedBooks(deps);
         if (!books.some(({ currency }) => currency === named.currency)) {
           return problem("CONTRACT_CURRENCY", `no published price book is in ${named.currency}`);
         }
@@ -62,18 +64,18 @@ const createTenant = (pricing: Pricing) =>
         };
         return {
           documents: [document],
-          reply: { body: shown({ tenant, version: 1, written_at: clock.nowMs() }) },
+          reply: { body: toResponse({ tenant, version: 1, written_at: clock.nowMs() }) },
         };
       }),
   });
 
-const listAllTenants = (pricing: Pricing) =>
+const listAllTenants = (deps: Deps) =>
   route({
     method: "GET",
     path: "/v1/tenants",
     operation: "listTenants",
     summary: "Tenants that were written down or have charges; a tenant sees itself",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     query: query(PAGE),
     reply: page(TenantShape),
     handle: ({ query: asked, caller }) =>
@@ -81,30 +83,30 @@ const listAllTenants = (pricing: Pricing) =>
         asked,
         TENANT_PLACE,
         async ([after = ""], limit) => {
-          if (caller.scope !== "tenant") return (await listTenants(pricing, after, limit)).map(shown);
-          const own = after < caller.tenant_id ? await ownTenant(pricing, caller.tenant_id, caller) : null;
-          return own === null ? [] : [shown(own)];
+          if (caller.scope !== "tenant") return (await listTenants(deps, after, limit)).map(toResponse);
+          const own = after < caller.tenant_id ? await ownTenant(deps, caller.tenant_id, caller) : null;
+          return own === null ? [] : [toResponse(own)];
         },
         ({ tenant_id }) => [tenant_id],
       ),
   });
 
-const getTenant = (pricing: Pricing) =>
+const getTenant = (deps: Deps) =>
   route({
     method: "GET",
     path: "/v1/tenants/{tenant_id}",
     operation: "getTenant",
     summary: "A tenant",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     params: TenantParams,
     reply: TenantShape,
     async handle({ params: { tenant_id }, caller }) {
-      const tenant = await ownTenant(pricing, tenant_id, caller);
-      return tenant === null ? problem("API_NOT_FOUND") : { body: shown(tenant) };
+      const tenant = await ownTenant(deps, tenant_id, caller);
+      return tenant === null ? problem("API_NOT_FOUND") : { body: toResponse(tenant) };
     },
   });
 
-const tenantHistory = ({ documents }: Pricing) =>
+const tenantHistory = ({ documents }: Deps) =>
   route({
     method: "GET",
     path: "/v1/tenants/{tenant_id}/history",
@@ -132,17 +134,12 @@ const tenantHistory = ({ documents }: Pricing) =>
   });
 
 /** A tenant that the caller may see, or null. */
-export async function ownTenant(
-  pricing: Pricing,
-  tenant_id: string,
-  caller: Caller,
-): Promise<KnownTenant | null> {
-  const asked = tenantFor(caller, tenant_id);
-  if (typeof asked !== "string") return null;
-  return findTenant(pricing, tenant_id, await publishedBooks(pricing));
+export async function ownTenant(deps: Deps, tenant_id: string, caller: Caller): Promise<KnownTenant | null> {
+  if (!canSee(caller, tenant_id)) return null;
+  return findTenant(deps, tenant_id, await publishedBooks(deps));
 }
 
-function shown({ tenant: { tenant_id, name, currency }, version, written_at }: KnownTenant) {
+function toResponse({ tenant: { tenant_id, name, currency }, version, written_at }: KnownTenant) {
   return {
     tenant_id,
     name,

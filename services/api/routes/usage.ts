@@ -1,9 +1,17 @@
 import { problem } from "../../adapters/http/problem.ts";
 import { route } from "../../adapters/http/route.ts";
-import { EVERYBODY, tenantFor } from "../../billing/access/visibility.ts";
+import { audienceOf } from "../../billing/access/visibility.ts";
+import { SCOPES } from "../../domain/access/caller.ts";
+import { isRefusal } from "../../domain/access/refusal.ts";
+import type { Clock } from "../../domain/ports/clock.ts";
+import type { UsageTotals } from "../../domain/ports/usage-totals.ts";
 import { formatHour, HOUR_S, type Hour } from "../../domain/time/hour.ts";
-import type { Pricing } from "../app.ts";
 import { LiveUsage, OPTIONAL_TENANT, query } from "../schemas.ts";
+
+interface Deps {
+  readonly ledger: Pick<UsageTotals, "usage" | "countedUntil">;
+  readonly clock: Clock;
+}
 
 /** Records are looked for so far back to tell how old the answer is. */
 const FRESH_S = 7 * 24 * HOUR_S;
@@ -11,7 +19,7 @@ const FRESH_S = 7 * 24 * HOUR_S;
 const AHEAD_S = 24 * HOUR_S;
 
 /** Usage of the running month, before its hours are closed. */
-export function usageRoutes({ ledger, clock }: Pricing) {
+export function usageRoutes({ ledger, clock }: Deps) {
   return [
     route({
       method: "GET",
@@ -19,18 +27,19 @@ export function usageRoutes({ ledger, clock }: Pricing) {
       operation: "liveUsage",
       summary:
         "Usage of the running month (UTC) as counted so far, with the age of the answer; not yet audited",
-      scopes: EVERYBODY,
+      scopes: SCOPES,
       query: query(OPTIONAL_TENANT),
       reply: LiveUsage,
       async handle({ query: asked, caller }) {
-        const tenant_id = tenantFor(caller, asked.tenant_id);
-        if (typeof tenant_id !== "string") return tenant_id;
-        if (tenant_id === "") {
+        const audience = audienceOf(caller, asked.tenant_id);
+        if (isRefusal(audience)) return audience;
+        if (audience.kind === "all") {
           const message = "is needed: usage is told for one tenant";
           return problem("API_REQUEST_INVALID", `tenant_id ${message}`, [
             { path: "querystring/tenant_id", code: "required", message },
           ]);
         }
+        const { tenant_id } = audience;
         const now = clock.nowMs();
         const from = monthStart(now);
         const to = Math.floor(now / 1000) + AHEAD_S;
@@ -45,7 +54,7 @@ export function usageRoutes({ ledger, clock }: Pricing) {
             counted_until: counted === null ? null : new Date(counted).toISOString(),
             age_ms: counted === null ? null : Math.max(0, now - counted),
             gpu_time_ns: String(lines.reduce((sum, line) => sum + BigInt(line.gpu_time_ns), 0n)),
-            lines,
+            lines: [...lines],
           },
         };
       },

@@ -1,19 +1,24 @@
 import type { Static } from "typebox";
-import { isProblem, type Problem, problem } from "../../adapters/http/problem.ts";
-import { type Answer, type Caller, route } from "../../adapters/http/route.ts";
-import { EVERYBODY, OPERATORS, tenantFor } from "../../billing/access/visibility.ts";
-import { bookOf, findBook, publishedBooks } from "../../billing/books/books.ts";
+import { type Problem, problem } from "../../adapters/http/problem.ts";
+import { type Answer, route } from "../../adapters/http/route.ts";
+import { audienceOf } from "../../billing/access/visibility.ts";
+import { type BookShelf, bookOf, findBook, publishedBooks } from "../../billing/books/books.ts";
 import { findTenant } from "../../billing/contracts/contracts.ts";
+import type { WhatIfDeps } from "../../billing/quotes/what-if.ts";
 import { createTurns, type TenantWhatIf, whatIfOf } from "../../billing/quotes/what-if.ts";
+import type { Caller } from "../../domain/access/caller.ts";
+import { OPERATORS, SCOPES } from "../../domain/access/caller.ts";
+import { isRefusal } from "../../domain/access/refusal.ts";
 import type { PublishedBook } from "../../domain/billing/terms.ts";
 import { readPriceBook } from "../../domain/books/price-book.ts";
 import { type Comparison, largestDifferences, sumOfComparisons } from "../../domain/insight/what-if.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";
 import { formatHour } from "../../domain/time/hour.ts";
-import type { Pricing } from "../app.ts";
 import { pageOf, rangeIn } from "../paging.ts";
 import { BookHash, PAGE, query } from "../schemas.ts";
 import { SimulateBody, WhatIfBody, WhatIfShape } from "./what-if-schemas.ts";
+
+type Deps = WhatIfDeps & Pick<BookShelf, "documents">;
 
 type Reply = Static<typeof WhatIfShape>;
 type Page = { readonly cursor?: string; readonly limit?: string };
@@ -30,12 +35,12 @@ const ASSUMES = [
 ];
 
 /** What another price book would have made of usage that there is. */
-export function whatIfRoutes(pricing: Pricing) {
+export function whatIfRoutes(deps: Deps) {
   const turns = createTurns();
-  return [simulatePriceBook(pricing, turns), whatIfRoute(pricing, turns)];
+  return [simulatePriceBook(deps, turns), whatIfRoute(deps, turns)];
 }
 
-const simulatePriceBook = (pricing: Pricing, turns: Turns) =>
+const simulatePriceBook = (deps: Deps, turns: Turns) =>
   route({
     method: "POST",
     path: "/v1/price-books/{price_book}/simulate",
@@ -48,30 +53,30 @@ const simulatePriceBook = (pricing: Pricing, turns: Turns) =>
     body: SimulateBody,
     reply: WhatIfShape,
     async handle({ params: { price_book }, query: page, body, caller }) {
-      const candidate = await bookNamed(pricing, price_book, caller);
-      return isProblem(candidate) ? candidate : turns(() => answerOf(pricing, candidate, body, page, caller));
+      const candidate = await bookNamed(deps, price_book, caller);
+      return isRefusal(candidate) ? candidate : turns(() => answerOf(deps, candidate, body, page, caller));
     },
   });
 
-const whatIfRoute = (pricing: Pricing, turns: Turns) =>
+const whatIfRoute = (deps: Deps, turns: Turns) =>
   route({
     method: "POST",
     path: "/v1/what-if",
     operation: "whatIf",
     summary:
       "What a candidate book would have made of stored hours; tenants ask for themselves, about published books; keeps nothing",
-    scopes: EVERYBODY,
+    scopes: SCOPES,
     query: query(PAGE),
     body: WhatIfBody,
     reply: WhatIfShape,
     async handle({ query: page, body, caller }) {
-      const candidate = await candidateOf(pricing, body, caller);
-      return isProblem(candidate) ? candidate : turns(() => answerOf(pricing, candidate, body, page, caller));
+      const candidate = await candidateOf(deps, body, caller);
+      return isRefusal(candidate) ? candidate : turns(() => answerOf(deps, candidate, body, page, caller));
     },
   });
 
 async function candidateOf(
-  pricing: Pricing,
+  deps: Deps,
   { price_book, candidate }: Static<typeof WhatIfBody>,
   caller: Caller,
 ): Promise<PublishedBook | Problem> {
@@ -79,19 +84,15 @@ async function candidateOf(
     const message = "needs either price_book or candidate";
     return problem("API_REQUEST_INVALID", `the body ${message}`, [{ path: "body", code: "oneOf", message }]);
   }
-  if (price_book !== undefined) return bookNamed(pricing, price_book, caller);
+  if (price_book !== undefined) return bookNamed(deps, price_book, caller);
   if (caller.scope === "tenant") return problem("API_SCOPE_MISSING", "tenants ask about published books");
   const read = readPriceBook(candidate);
   if (!read.ok) return problem("BOOK_INVALID", "", read.faults);
-  return { ...read.book, hash: bookOf(read.book, "draft", pricing).hash };
+  return { ...read.book, hash: bookOf(read.book, "draft", deps).hash };
 }
 
-async function bookNamed(
-  pricing: Pricing,
-  price_book: string,
-  caller: Caller,
-): Promise<PublishedBook | Problem> {
-  const found = await findBook(pricing, price_book, caller);
+async function bookNamed(deps: Deps, price_book: string, caller: Caller): Promise<PublishedBook | Problem> {
+  const found = await findBook(deps, price_book, caller);
   if (found === undefined) return problem("API_NOT_FOUND");
   const read = readPriceBook(JSON.parse(found.content));
   if (!read.ok) throw new Error(`The price book ${price_book} has faults: it was changed.`);
@@ -99,32 +100,34 @@ async function bookNamed(
 }
 
 async function answerOf(
-  pricing: Pricing,
+  deps: Deps,
   candidate: PublishedBook,
   asked: Static<typeof SimulateBody>,
   page: Page,
   caller: Caller,
 ): Promise<Answer<Reply>> {
   const range = rangeIn(asked, HOURS_MAX);
-  if (isProblem(range)) return range;
-  const tenant_id = tenantFor(caller, asked.tenant_id);
-  if (typeof tenant_id !== "string") return tenant_id;
+  if (isRefusal(range)) return range;
+  const audience = audienceOf(caller, asked.tenant_id);
+  if (isRefusal(audience)) return audience;
   const sizes = await pageOf(
     page,
     PLACE,
     // The tenant that is named is the only one there is.
     ([after = ""], limit) =>
-      tenant_id !== "" && after !== ""
+      audience.kind === "tenant" && after !== ""
         ? Promise.resolve([])
-        : pricing.history.usageSizes(range, tenant_id, after, limit),
+        : deps.history.usageSizes(range, audience, after, limit),
     (it) => [it.tenant_id],
   );
-  if (isProblem(sizes)) return sizes;
-  const books = await publishedBooks(pricing);
-  const isNamed = tenant_id !== "" && caller.scope !== "tenant" && sizes.body.items.length === 0;
-  if (isNamed && (await findTenant(pricing, tenant_id, books)) === null) return problem("API_NOT_FOUND");
-  const compared = await whatIfOf(pricing, sizes.body.items, { range, candidate, books });
-  if (isProblem(compared)) return compared;
+  if (isRefusal(sizes)) return sizes;
+  const books = await publishedBooks(deps);
+  const isMissing = audience.kind === "tenant" && caller.scope !== "tenant" && sizes.body.items.length === 0;
+  if (isMissing && (await findTenant(deps, audience.tenant_id, books)) === null) {
+    return problem("API_NOT_FOUND");
+  }
+  const compared = await whatIfOf(deps, sizes.body.items, { range, candidate, books });
+  if (isRefusal(compared)) return compared;
   const totals = compared.flatMap(({ result }) => (result.ok ? [result.total] : []));
   return {
     body: {
@@ -133,7 +136,7 @@ async function answerOf(
       currency: candidate.currency,
       from: formatHour(range.from),
       to: formatHour(range.to),
-      items: compared.map(shown),
+      items: compared.map(toResponse),
       next_cursor: sizes.body.next_cursor,
       page_total: texts(sumOfComparisons(totals)),
       assumes: ASSUMES,
@@ -141,7 +144,7 @@ async function answerOf(
   };
 }
 
-function shown({ tenant_id, currency, result }: TenantWhatIf): Reply["items"][number] {
+function toResponse({ tenant_id, currency, result }: TenantWhatIf): Reply["items"][number] {
   if (!result.ok) {
     const nothing = { count: 0, ...texts(sumOfComparisons([])) };
     const faults = result.faults.map(({ about, code, message }) => ({ path: about, code, message }));

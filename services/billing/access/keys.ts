@@ -1,6 +1,6 @@
-import type { Clock } from "../../adapters/clock/clock.ts";
-import type { Caller, Scope } from "../../adapters/http/route.ts";
-import type { Documents, NewDocument } from "../../domain/ports/pricing.ts";
+import type { Caller, Scope } from "../../domain/access/caller.ts";
+import type { Clock } from "../../domain/ports/clock.ts";
+import type { Documents, NewDocument } from "../../domain/ports/documents.ts";
 import { remember } from "../cache/stale-while-revalidate.ts";
 
 /** What is stored of an API key. The key itself is not: only its hash, which nobody can turn back. */

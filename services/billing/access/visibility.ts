@@ -1,14 +1,35 @@
-import { type Problem, problem } from "../../adapters/http/problem.ts";
-import { type Caller, SCOPES } from "../../adapters/http/route.ts";
-
-export const EVERYBODY = SCOPES;
-export const OPERATORS = ["operator", "admin"] as const;
+import { ALL, type Audience, oneTenant } from "../../domain/access/audience.ts";
+import type { Caller } from "../../domain/access/caller.ts";
+import { type Refusal, refuse } from "../../domain/access/refusal.ts";
 
 /**
- * Whose things a caller may see: a tenant its own, whatever it asks for; others the tenant that they name, or everybody's
- * ("") if they name none. Another tenant's things are not there, rather than forbidden: that they exist is nobody's business.
+ * Whose things a caller may see: a tenant its own; an operator those of the tenant that the request names, or everybody's if it
+ * names none. Another tenant's things are refused as missing rather than forbidden: that they exist is nobody's business.
  */
-export function tenantFor(caller: Caller, asked: string | undefined): string | Problem {
-  if (caller.scope !== "tenant") return asked ?? "";
-  return asked === undefined || asked === caller.tenant_id ? caller.tenant_id : problem("API_NOT_FOUND");
+export function audienceOf(
+  caller: Caller,
+  requested: string | undefined,
+): Audience | Refusal<"API_NOT_FOUND"> {
+  if (caller.scope !== "tenant") return requested === undefined ? ALL : oneTenant(requested);
+  const isOwn = requested === undefined || requested === caller.tenant_id;
+  return isOwn ? oneTenant(caller.tenant_id) : refuse("API_NOT_FOUND");
+}
+
+/** Everything that a caller may see. */
+export function fullAudienceOf(caller: Caller): Audience {
+  return caller.scope === "tenant" ? oneTenant(caller.tenant_id) : ALL;
+}
+
+export function canSee(caller: Caller, tenant_id: string): boolean {
+  return caller.scope !== "tenant" || caller.tenant_id === tenant_id;
+}
+
+/** The one tenant that a request is about: of a tenant's key always its own; null where an operator names none. */
+export function tenantOf(
+  caller: Caller,
+  requested: string | undefined,
+): string | null | Refusal<"API_NOT_FOUND"> {
+  const audience = audienceOf(caller, requested);
+  if ("refusal" in audience) return audience;
+  return audience.kind === "tenant" ? audience.tenant_id : null;
 }

@@ -1,17 +1,19 @@
-import type { Caller } from "../../adapters/http/route.ts";
+import type { Caller } from "../../domain/access/caller.ts";
 import type { PublishedBook } from "../../domain/billing/terms.ts";
 import { canonicalPriceBook, type PriceBook, readPriceBook } from "../../domain/books/price-book.ts";
 import { compareText } from "../../domain/closing/usage.ts";
-import type { Books, Documents, NewBook } from "../../domain/ports/pricing.ts";
+import type { Documents } from "../../domain/ports/documents.ts";
+import type { NewPriceBook, PriceBooks } from "../../domain/ports/price-books.ts";
+
 import { formatHour } from "../../domain/time/hour.ts";
 
-export interface KnownBook extends NewBook {
+export interface KnownBook extends NewPriceBook {
   readonly status: "draft" | "published";
 }
 
-interface Shelf {
+export interface BookShelf {
   readonly documents: Documents;
-  readonly books: Books;
+  readonly books: PriceBooks;
   readonly hash: (text: string) => string;
 }
 
@@ -21,7 +23,7 @@ const DRAFTS_MAX = 10_000;
 export function bookOf(
   book: PriceBook,
   status: KnownBook["status"],
-  { hash }: Pick<Shelf, "hash">,
+  { hash }: Pick<BookShelf, "hash">,
 ): KnownBook {
   const { name, effective_from, currency } = book;
   const content = canonicalPriceBook(book);
@@ -29,7 +31,7 @@ export function bookOf(
 }
 
 /** The books that a caller may see, in the order in which they take effect. Drafts are the operators' business. */
-export async function knownBooks(shelf: Shelf, { scope }: Pick<Caller, "scope">): Promise<KnownBook[]> {
+export async function knownBooks(shelf: BookShelf, { scope }: Pick<Caller, "scope">): Promise<KnownBook[]> {
   const published = (await shelf.books.published()).map(({ content }) => opened(content, "published", shelf));
   if (scope === "tenant") return published;
   const hashes = new Set(published.map((book) => book.hash));
@@ -40,7 +42,7 @@ export async function knownBooks(shelf: Shelf, { scope }: Pick<Caller, "scope">)
 }
 
 export async function findBook(
-  shelf: Shelf,
+  shelf: BookShelf,
   price_book: string,
   caller: Pick<Caller, "scope">,
 ): Promise<KnownBook | undefined> {
@@ -48,7 +50,7 @@ export async function findBook(
 }
 
 /** Every published book with its hash, as settlement takes them. */
-export async function publishedBooks(shelf: Pick<Shelf, "books" | "hash">): Promise<PublishedBook[]> {
+export async function publishedBooks(shelf: Pick<BookShelf, "books" | "hash">): Promise<PublishedBook[]> {
   const stored = await shelf.books.published();
   return stored.map(({ hash, content }) => {
     const read = readPriceBook(JSON.parse(content));
@@ -63,7 +65,7 @@ export function bookPlace({ effective_from, hash }: Pick<KnownBook, "effective_f
   return [formatHour(effective_from), hash];
 }
 
-function opened(content: string, status: KnownBook["status"], shelf: Shelf): KnownBook {
+function opened(content: string, status: KnownBook["status"], shelf: BookShelf): KnownBook {
   const read = readPriceBook(JSON.parse(content));
   if (!read.ok) throw new Error("a stored price book has faults: it was changed");
   return { ...bookOf(read.book, status, shelf), hash: shelf.hash(content), content };

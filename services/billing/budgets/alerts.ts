@@ -1,20 +1,23 @@
+import type { Documents } from "../../domain/ports/documents.ts";
+import type { Log } from "../../domain/ports/log.ts";
 // Alerts: once for each threshold of a budget and period. Run by the clock, again and again; a run that broke off, or two at once,
 // raise nothing twice, because an alert's id is made of what it is about.
 
-import type { Pricing } from "../../api/app.ts";
 import { monthOf } from "../../domain/billing/periods.ts";
 import type { Period } from "../../domain/billing/terms.ts";
 import { crossedThresholds } from "../../domain/insight/budget.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";
-import type { Ledger, NewDocument, Webhooks } from "../../domain/ports/pricing.ts";
+import type { NewDocument } from "../../domain/ports/documents.ts";
+import type { Webhooks } from "../../domain/ports/webhooks.ts";
 import { formatHour, HOUR_S, type Hour, hourOf } from "../../domain/time/hour.ts";
 import { everyDocument } from "../documents/every-document.ts";
 import { budgetFrom, periodAt, standOf, type TenantBudget } from "./budgets.ts";
 import { type Delivery, deliverAlerts } from "./deliveries.ts";
-import { createSpending, type TenantSpend } from "./spend.ts";
+import { createSpending, type SpendSource, type TenantSpend } from "./spend.ts";
 
-export interface AlertDeps extends Pick<Pricing, "documents" | "books" | "clock" | "hash" | "log"> {
-  readonly ledger: Pick<Ledger, "spend">;
+export interface AlertDeps extends SpendSource {
+  readonly documents: Documents;
+  readonly log: Log;
   readonly webhooks: Webhooks;
   /** How long the delivery of an alert is tried. */
   readonly webhookAgeMsMax: number;

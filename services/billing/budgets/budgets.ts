@@ -5,8 +5,9 @@ import type { Period } from "../../domain/billing/terms.ts";
 import { type Budget, type BudgetStatus, budgetStatus } from "../../domain/insight/budget.ts";
 import { type Spent, spentIn } from "../../domain/insight/spend.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";
-import { storedDecimal } from "../../domain/money/stored-decimal.ts";
-import type { WrittenDocument } from "../../domain/ports/pricing.ts";
+import { parseStoredDecimal } from "../../domain/money/stored-decimal.ts";
+import type { WrittenDocument } from "../../domain/ports/documents.ts";
+
 import { HOUR_S, hourOf } from "../../domain/time/hour.ts";
 import type { TenantSpend } from "./spend.ts";
 
@@ -57,5 +58,5 @@ export function budgetContent({ budget_id: _id, amount, ...budget }: TenantBudge
 
 export function budgetFrom({ id, content }: Pick<WrittenDocument, "id" | "content">): TenantBudget {
   const { amount, ...stored } = content as StoredBudget;
-  return { ...stored, budget_id: id, amount: storedDecimal(amount) };
+  return { ...stored, budget_id: id, amount: parseStoredDecimal(amount) };
 }

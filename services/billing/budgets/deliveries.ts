@@ -1,7 +1,7 @@
 // Deliveries of alerts: at least once, under an id that stays the same. Each attempt is noted after it was made, so that a restart
 // loses none and repeats at most the one that was under way.
 
-import type { WrittenDocument } from "../../domain/ports/pricing.ts";
+import type { WrittenDocument } from "../../domain/ports/documents.ts";
 import { formatHour, hourOf } from "../../domain/time/hour.ts";
 import { everyDocument } from "../documents/every-document.ts";
 import type { Alert, AlertDeps, AlertReport } from "./alerts.ts";
@@ -61,7 +61,10 @@ async function attempt(
   const found = await documents.newest("alert", id);
   if (found === null) throw new Error(`the alert of delivery ${id} is gone`);
   const alert = found.content as Alert;
-  const { isAccepted, said } = await webhooks.send({ id, url: before.url, body: bodyOf(id, alert) }, signal);
+  const { isAccepted, detail: said } = await webhooks.send(
+    { id, url: before.url, body: bodyOf(id, alert) },
+    signal,
+  );
   const now = clock.nowMs();
   const attempts = before.attempts + 1;
   const next_at = now + Math.min(PAUSE_MS * 2 ** before.attempts, PAUSE_MS_MAX);

@@ -1,10 +1,10 @@
 // What tenants are spending, asked of ClickHouse once for every budget of a tenant and kept for a moment.
-import type { Clock } from "../../adapters/clock/clock.ts";
+
 import type { PriceBook } from "../../domain/books/price-book.ts";
-import { USAGE_SUMS, usageSums } from "../../domain/closing/usage.ts";
 import { estimateOf, type SpentPart } from "../../domain/insight/spend.ts";
-import { storedDecimal } from "../../domain/money/stored-decimal.ts";
-import type { Books, Ledger, SpendRecord } from "../../domain/ports/pricing.ts";
+import type { Clock } from "../../domain/ports/clock.ts";
+import type { PriceBooks } from "../../domain/ports/price-books.ts";
+import type { SpendRecords, UsageTotals } from "../../domain/ports/usage-totals.ts";
 import { HOUR_S, type Hour } from "../../domain/time/hour.ts";
 import { publishedBooks } from "../books/books.ts";
 import { createCache } from "../cache/cache.ts";
@@ -19,9 +19,9 @@ export interface TenantSpend {
 
 export type Spending = (tenant_id: string, since: Hour, maxAgeMs: number) => Promise<TenantSpend>;
 
-interface Source {
-  readonly ledger: Pick<Ledger, "spend">;
-  readonly books: Books;
+export interface SpendSource {
+  readonly ledger: Pick<UsageTotals, "spend">;
+  readonly books: PriceBooks;
   readonly hash: (text: string) => string;
   readonly clock: Clock;
 }
@@ -33,7 +33,7 @@ const FRESH_S = 7 * 24 * HOUR_S;
 const AHEAD_S = 24 * HOUR_S;
 
 /** Reads spending through a cache: whoever asks meanwhile gets the same answer, if it is young enough for them. */
-export function createSpending(source: Source): Spending {
+export function createSpending(source: SpendSource): Spending {
   const { clock } = source;
   const spends = createCache<TenantSpend>(clock);
   const books = createCache<readonly PriceBook[]>(clock);
@@ -48,22 +48,11 @@ export function createSpending(source: Source): Spending {
     });
 }
 
-function spendFrom(records: readonly SpendRecord[], books: readonly PriceBook[]) {
-  const parts = records.flatMap((record): SpentPart[] => {
-    const { part, at, project_id, currency, amount } = record;
-    if (part === "rated")
-      return [{ at, project_id, currency, amount: storedDecimal(amount), is_estimate: false }];
-    const estimate = part === "waiting" ? estimateOf({ ...waitingOf(record), hour: at }, books) : null;
+function spendFrom({ rated, waiting, counted_until }: SpendRecords, books: readonly PriceBook[]) {
+  const charged = rated.map(({ day, ...charge }): SpentPart => ({ ...charge, at: day, is_estimate: false }));
+  const estimated = waiting.flatMap((usage) => {
+    const estimate = estimateOf({ ...usage, tenant_id: "", apportionments: [] }, books);
     return estimate === null ? [] : [estimate];
   });
-  const counted = records.find(({ part }) => part === "counted")?.numbers[0];
-  return { parts, counted_until: Number(counted ?? 0) || null };
-}
-
-/** The sums of a window row: its second to fifth number are about records that were not counted. */
-function waitingOf({ numbers, project_id, model, gpu_model, sharing, phase, outcome }: SpendRecord) {
-  const [events = "0", , , , , ...rest] = numbers;
-  const sums = [events, ...rest];
-  const key = { tenant_id: "", project_id, model, gpu_model, sharing, phase, outcome };
-  return { ...key, ...usageSums((name) => BigInt(sums[USAGE_SUMS.indexOf(name)] ?? 0)), apportionments: [] };
+  return { parts: [...charged, ...estimated], counted_until };
 }

@@ -1,4 +1,4 @@
-import type { Clock } from "../../adapters/clock/clock.ts";
+import type { Clock } from "../../domain/ports/clock.ts";
 
 const KEPT_MAX = 10_000;
 

@@ -1,5 +1,4 @@
-import type { Clock } from "../../adapters/clock/clock.ts";
-
+import type { Clock } from "../../domain/ports/clock.ts";
 export interface Remembered<Value> {
   readonly value: Value;
   /** Milliseconds since 1970. */

@@ -1,37 +1,35 @@
-import { isProblem, type Problem, problem } from "../../adapters/http/problem.ts";
-import type { Answer, Asked } from "../../adapters/http/route.ts";
-import type { Pricing } from "../../api/app.ts";
-import { once } from "../access/idempotency.ts";
-import { publishedBooks } from "../books/books.ts";
+import { isRefusal, type Refusal, refuse } from "../../domain/access/refusal.ts";
+import type { Documents } from "../../domain/ports/documents.ts";
+import { type KeyedRequest, withIdempotencyKey } from "../access/idempotency.ts";
+import { type BookShelf, publishedBooks } from "../books/books.ts";
 import { invoicedUntil } from "../invoices/invoices.ts";
-import type { Changed, Terms } from "./contract-changes.ts";
+import type { ChangeContext, Changed } from "./contract-changes.ts";
 import { knownFrom, type Tenant, tenantContent } from "./contracts.ts";
 
-type ChangeRequest = Asked<
-  { readonly tenant_id: string },
-  unknown,
-  { readonly reason: string; readonly version?: number }
->;
+export interface ChangeRequest extends KeyedRequest {
+  readonly params: { readonly tenant_id: string };
+  readonly body: { readonly reason: string; readonly version?: number };
+}
 
-/** Writes the next version of a tenant, once for the request, unless somebody else has changed it meanwhile. */
-export function changeTenant<Part, Body>(
-  pricing: Pricing,
+/** Writes the next version of a tenant, once per idempotency key, unless somebody else has changed it meanwhile. */
+export function changeTenant<Part, Reply extends object>(
+  deps: Pick<BookShelf, "books" | "hash"> & { readonly documents: Documents },
   operation: string,
-  asked: ChangeRequest,
-  change: (tenant: Tenant, terms: Terms) => Changed<Part> | Problem,
-  shown: (part: Part) => Body,
-): Promise<Answer<Body>> {
-  return once(pricing, operation, asked, async () => {
-    const { params, body, caller } = asked;
-    const written = await pricing.documents.newest("tenant", params.tenant_id);
-    if (written === null) return problem("API_NOT_FOUND");
-    if (body.version !== undefined && body.version !== written.version) return problem("API_VERSION_STALE");
-    const terms = {
-      books: await publishedBooks(pricing),
-      invoicedUntil: await invoicedUntil(pricing.documents, params.tenant_id),
+  request: ChangeRequest,
+  change: (tenant: Tenant, context: ChangeContext) => Changed<Part> | Refusal,
+  toReply: (part: Part) => Reply,
+): Promise<Reply | Refusal> {
+  return withIdempotencyKey(deps, operation, request, async () => {
+    const { params, body, caller } = request;
+    const written = await deps.documents.newest("tenant", params.tenant_id);
+    if (written === null) return refuse("API_NOT_FOUND");
+    if (body.version !== undefined && body.version !== written.version) return refuse("API_VERSION_STALE");
+    const context = {
+      books: await publishedBooks(deps),
+      invoicedUntil: await invoicedUntil(deps.documents, params.tenant_id),
     };
-    const changed = change(knownFrom(written).tenant, terms);
-    if (isProblem(changed)) return changed;
+    const changed = change(knownFrom(written).tenant, context);
+    if (isRefusal(changed)) return changed as Refusal;
     const document = {
       kind: "tenant" as const,
       id: params.tenant_id,
@@ -40,6 +38,6 @@ export function changeTenant<Part, Body>(
       written_by: caller.key_id,
       reason: body.reason,
     };
-    return { documents: [document], reply: { body: shown(changed.part) } };
+    return { documents: [document], reply: toReply(changed.part) };
   });
 }

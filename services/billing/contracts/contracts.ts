@@ -1,14 +1,18 @@
 // What tenants have agreed to. Everything of a tenant is one document, so that two changes at once cannot both pass the checks
 // of what was there before, and every version of it says who changed what, when and why.
 
-import type { Pricing } from "../../api/app.ts";
+import { ALL, oneTenant } from "../../domain/access/audience.ts";
 import type { Prepaid } from "../../domain/billing/prepaid.ts";
 import type { Contract } from "../../domain/billing/statement.ts";
 import type { PublishedBook, Subscription } from "../../domain/billing/terms.ts";
 import { bookInForce } from "../../domain/books/price-book.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";
-import { storedDecimal } from "../../domain/money/stored-decimal.ts";
-import type { WrittenDocument } from "../../domain/ports/pricing.ts";
+import { parseStoredDecimal } from "../../domain/money/stored-decimal.ts";
+import type { ChargeLedger } from "../../domain/ports/charges.ts";
+import type { Clock } from "../../domain/ports/clock.ts";
+import type { Documents, WrittenDocument } from "../../domain/ports/documents.ts";
+import type { PriceBooks } from "../../domain/ports/price-books.ts";
+
 import { hourOf } from "../../domain/time/hour.ts";
 import { publishedBooks } from "../books/books.ts";
 
@@ -34,12 +38,18 @@ export interface KnownTenant {
   readonly written_at: number | null;
 }
 
-type Store = Pick<Pricing, "documents" | "books" | "ledger" | "clock" | "hash">;
+export interface ContractDeps {
+  readonly documents: Documents;
+  readonly books: PriceBooks;
+  readonly ledger: Pick<ChargeLedger, "billedTenants">;
+  readonly clock: Clock;
+  readonly hash: (text: string) => string;
+}
 
 /** What settlement takes of a tenant; null where neither a tenant of that id was written down nor has it any charges. */
-export async function contractOf(pricing: Store, tenant_id: string): Promise<Contract | null> {
-  const books = await publishedBooks(pricing);
-  const known = await findTenant(pricing, tenant_id, books);
+export async function contractOf(deps: ContractDeps, tenant_id: string): Promise<Contract | null> {
+  const books = await publishedBooks(deps);
+  const known = await findTenant(deps, tenant_id, books);
   return known === null ? null : contractFrom(known.tenant, books);
 }
 
@@ -51,34 +61,38 @@ export function contractFrom(tenant: Tenant, books: readonly PublishedBook[]): C
 }
 
 export async function findTenant(
-  pricing: Store,
+  deps: ContractDeps,
   tenant_id: string,
   books: readonly PublishedBook[],
 ): Promise<KnownTenant | null> {
-  const written = await pricing.documents.newest("tenant", tenant_id);
+  const written = await deps.documents.newest("tenant", tenant_id);
   if (written !== null) return knownFrom(written);
-  const [billed] = tenant_id === "" ? [] : await pricing.ledger.billedTenants(tenant_id, "", 1);
-  return billed === undefined ? null : onDemand(pricing, billed, books);
+  const [billed] = await deps.ledger.billedTenants(oneTenant(tenant_id), "", 1);
+  return billed === undefined ? null : onDemand(deps, billed, books);
 }
 
 /** Tenants in the order of their ids, after one: those that were written down, and those that merely have charges. */
-export async function listTenants(pricing: Store, after: string, limit: number): Promise<KnownTenant[]> {
-  const books = await publishedBooks(pricing);
+export async function listTenants(deps: ContractDeps, after: string, limit: number): Promise<KnownTenant[]> {
+  const books = await publishedBooks(deps);
   const [written, billed] = await Promise.all([
-    pricing.documents.list("tenant", after, limit),
-    pricing.ledger.billedTenants("", after, limit),
+    deps.documents.list("tenant", after, limit),
+    deps.ledger.billedTenants(ALL, after, limit),
   ]);
   const known = new Map(written.map((it) => [it.id, knownFrom(it)]));
   for (const tenant_id of billed) {
     // What has no document in this page may still have one: both lists end at their own place.
-    const found = known.has(tenant_id) ? null : await findTenant(pricing, tenant_id, books);
+    const found = known.has(tenant_id) ? null : await findTenant(deps, tenant_id, books);
     if (found !== null) known.set(tenant_id, found);
   }
   const inOrder = [...known].toSorted(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   return inOrder.slice(0, limit).map(([, tenant]) => tenant);
 }
 
-function onDemand({ clock }: Store, tenant_id: string, books: readonly PublishedBook[]): KnownTenant | null {
+function onDemand(
+  { clock }: ContractDeps,
+  tenant_id: string,
+  books: readonly PublishedBook[],
+): KnownTenant | null {
   const currency = bookInForce(books, hourOf(clock.nowMs()))?.currency;
   if (currency === undefined) return null;
   const nothing = { action: "created", about: "", subscriptions: [], prepaid: [] } as const;
@@ -105,8 +119,8 @@ export function knownFrom({ id, version, content, written_at }: WrittenDocument)
   const { prepaid, ...stored } = content as StoredTenant;
   const opened = prepaid.map((it) => ({
     ...it,
-    quantity: storedDecimal(it.quantity),
-    price: storedDecimal(it.price),
+    quantity: parseStoredDecimal(it.quantity),
+    price: parseStoredDecimal(it.price),
   }));
   return { tenant: { ...stored, tenant_id: id, prepaid: opened }, version, written_at };
 }

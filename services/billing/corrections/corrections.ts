@@ -1,11 +1,25 @@
+import type { Clock } from "../../domain/ports/clock.ts";
+import type { ClosedHours, HourRevisions } from "../../domain/ports/closed-hours.ts";
+import type { Documents } from "../../domain/ports/documents.ts";
+import type { CorrectionLog, RecordCodec, RecordLedger } from "../../domain/ports/records.ts";
 // Taking an event out, putting another in its place, and who did so, when and why.
-import { type Problem, problem } from "../../adapters/http/problem.ts";
-import type { Caller } from "../../adapters/http/route.ts";
-import type { Pricing } from "../../api/app.ts";
-import type { NewDocument, StoredEvent, WrittenDocument } from "../../domain/ports/pricing.ts";
+
+import type { Caller } from "../../domain/access/caller.ts";
+import { type Refusal, refuse } from "../../domain/access/refusal.ts";
+import type { NewDocument, WrittenDocument } from "../../domain/ports/documents.ts";
+import type { StoredEvent } from "../../domain/ports/records.ts";
+
 import { HOUR_S, parseHour } from "../../domain/time/hour.ts";
-import type { Effect } from "../access/idempotency.ts";
 import { type Successor, voidOrder } from "./successor.ts";
+
+export interface CorrectionDeps {
+  readonly documents: Documents;
+  readonly ledger: Pick<RecordLedger, "event" | "voidsOf"> & HourRevisions;
+  readonly closed_hours: Pick<ClosedHours, "logFloor">;
+  readonly corrections: CorrectionLog;
+  readonly codec: RecordCodec;
+  readonly clock: Clock;
+}
 
 interface Correction {
   readonly action: "void" | "amend" | "successor";
@@ -13,7 +27,7 @@ interface Correction {
   readonly other_event_id: string | null;
 }
 
-interface Corrected {
+export interface Corrected {
   readonly event_id: string;
   readonly action: "void" | "amend";
   readonly successor_id: string | null;
@@ -30,20 +44,20 @@ interface Order {
 
 /** The event, if it is there and still counts. An order that looks like this one is its own, from a try that broke off. */
 export async function countedEvent(
-  { ledger, documents }: Pricing,
+  { ledger, closed_hours, documents }: CorrectionDeps,
   event_id: string,
   { reason, caller }: Order,
-): Promise<StoredEvent | Problem> {
+): Promise<StoredEvent | Refusal> {
   const event = await ledger.event(event_id);
-  if (event === null) return problem("API_NOT_FOUND");
-  const floor = await ledger.logFloor();
-  if (event.hours.some((hour) => (parseHour(hour) ?? 0) <= floor)) return problem("HOUR_DROPPED");
+  if (event === null) return refuse("API_NOT_FOUND");
+  const floor = await closed_hours.logFloor();
+  if (event.hours.some((hour) => (parseHour(hour) ?? 0) <= floor)) return refuse("HOUR_DROPPED");
   const last = (await documents.newest("correction", event_id))?.content as Correction | undefined;
-  if (last?.action === "amend") return problem("EVENT_AMENDED_ALREADY", last.other_event_id ?? "");
-  if (last?.action === "void") return problem("EVENT_NOT_COUNTED");
+  if (last?.action === "amend") return refuse("EVENT_AMENDED_ALREADY", last.other_event_id ?? "");
+  if (last?.action === "void") return refuse("EVENT_NOT_COUNTED");
   const orders = await ledger.voidsOf(event_id);
   return orders.some((order) => order.issued_by !== caller.key_id || order.reason !== reason)
-    ? problem("EVENT_NOT_COUNTED")
+    ? refuse("EVENT_NOT_COUNTED")
     : event;
 }
 
@@ -52,14 +66,14 @@ export async function countedEvent(
  * between, the same request is done again, and what it sends twice counts once.
  */
 export async function correct(
-  { documents, corrections, clock }: Pricing,
+  { documents, corrections, codec, clock }: CorrectionDeps,
   event: StoredEvent,
   { reason, caller }: Order,
   successor: Extract<Successor, { ok: true }> | null,
-): Promise<Effect<Corrected>> {
+): Promise<{ readonly documents: readonly NewDocument[]; readonly corrected: Corrected }> {
   const event_id = event.id;
   const written_by = caller.key_id;
-  const order = voidOrder({ event_id, reason, issued_by: written_by, issuedAtMs: clock.nowMs() });
+  const order = voidOrder(codec, { event_id, reason, issued_by: written_by, issuedAtMs: clock.nowMs() });
   await corrections.send(successor === null ? [order] : [order, successor.record]);
 
   const action = successor === null ? "void" : "amend";
@@ -72,11 +86,11 @@ export async function correct(
   if (successor_id !== null) {
     notes.push(note(successor_id, 1, { action: "successor", other_event_id: event_id }));
   }
-  return { documents: notes, reply: { body: { event_id, action, successor_id, hours: event.hours } } };
+  return { documents: notes, corrected: { event_id, action, successor_id, hours: event.hours } };
 }
 
 /** What happened to an event: in the log, by this API, and to its hours. */
-export async function historyOf({ ledger, documents }: Pricing, event: StoredEvent) {
+export async function historyOf({ ledger, documents }: CorrectionDeps, event: StoredEvent) {
   const written = await documents.versions("correction", event.id, VERSIONS_MAX);
   const closes = await Promise.all(
     event.hours.map((text) => {

@@ -1,26 +1,10 @@
 // The corrected event that stands for a voided one.
-import type { Static } from "typebox";
-import { recordWriter } from "../../adapters/avro/codec.ts";
-import { createRecordReader } from "../../adapters/avro/reader.ts";
-import { loadSchemas } from "../../adapters/avro/schemas.ts";
-import type { Changes } from "../../api/schemas.ts";
-import { EventRecord } from "../../domain/event/record.ts";
-import { validateEvent } from "../../domain/event/validate.ts";
-import type { StoredEvent } from "../../domain/ports/pricing.ts";
-
-export interface EncodedEvent {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
-}
+import type { EventChanges } from "../../domain/event/changes.ts";
+import type { EncodedRecord, RecordCodec, StoredEvent } from "../../domain/ports/records.ts";
 
 export type Successor =
-  | { readonly ok: true; readonly event_id: string; readonly record: EncodedEvent }
+  | { readonly ok: true; readonly event_id: string; readonly record: EncodedRecord }
   | { readonly ok: false; readonly problem: string };
-
-const schemas = loadSchemas();
-const encodeEvent = recordWriter(schemas, "gpu_time_event");
-const encodeVoid = recordWriter(schemas, "event_void");
-const reader = createRecordReader({ schemas });
 
 const QUANTITIES = [
   "started_at",
@@ -41,8 +25,8 @@ const QUANTITIES = [
  */
 export function successorOf(
   event: StoredEvent,
-  changes: Static<typeof Changes>,
-  hash: (text: string) => string,
+  changes: EventChanges,
+  { codec, hash }: { readonly codec: RecordCodec; readonly hash: (text: string) => string },
   age: { readonly nowMs: number; readonly ageMsMax: number },
 ): Successor {
   const seed = hash(JSON.stringify(["meterhouse-successor/1", event.id, Object.entries(changes).sort()]));
@@ -53,38 +37,23 @@ export function successorOf(
   }
   // The log keeps an absent text as an empty one.
   for (const name of ["user_id", "container_id", "mig_profile"]) merged[name] ||= null;
-  const record = encodeEvent(merged);
-  const problem = rejection(record.value, age);
+  const record = codec.encodeEvent(merged);
+  const problem = codec.rejection(record.value, age);
   return problem === null ? { ok: true, event_id, record } : { ok: false, problem };
 }
 
 /** The order that takes an event out. */
-export function voidOrder(order: {
-  event_id: string;
-  reason: string;
-  issued_by: string;
-  issuedAtMs: number;
-}): EncodedEvent {
-  const { reason, issued_by, issuedAtMs } = order;
-  return encodeVoid({
-    event_id: Buffer.from(order.event_id, "hex"),
+export function voidOrder(
+  codec: RecordCodec,
+  order: { event_id: string; reason: string; issued_by: string; issuedAtMs: number },
+): EncodedRecord {
+  const { event_id, reason, issued_by, issuedAtMs } = order;
+  return codec.encodeVoid({
+    event_id: Buffer.from(event_id, "hex"),
     reason,
     issued_by,
     issued_at: issuedAtMs * 1000,
   });
-}
-
-/** Why the processor would reject it; null if it would not. */
-function rejection(
-  value: Uint8Array,
-  { nowMs, ageMsMax }: { nowMs: number; ageMsMax: number },
-): string | null {
-  const event = new EventRecord();
-  const bytes = Uint8Array.from(value);
-  const read = reader.read(bytes, new DataView(bytes.buffer), 0, bytes.length, event);
-  if (read.type === "unreadable") return `${read.code}: ${read.detail}`;
-  const fault = validateEvent(event, nowMs, { age_max_ms: ageMsMax });
-  return fault === undefined ? null : `${fault.code}: ${fault.detail}`;
 }
 
 /** The id's time with other bits: a UUIDv7 that belongs to the same hour. */

@@ -1,4 +1,4 @@
-import type { DocumentKind, Documents, WrittenDocument } from "../../domain/ports/pricing.ts";
+import type { DocumentKind, Documents, WrittenDocument } from "../../domain/ports/documents.ts";
 
 const PAGE = 1_000;
 

@@ -1,7 +1,6 @@
 // The points of the index as they are published: computed from the newest ratings, each kept as a document whose versions say why
 // it changed. A point stands until a rating that it rests on, or a point before it, is another one.
 
-import type { Pricing } from "../../api/app.ts";
 import {
   computeIndex,
   type IndexPoint,
@@ -16,8 +15,13 @@ import {
   type SeriesSales,
   seriesSales,
 } from "../../domain/insight/index-sales.ts";
-import { type Decimal, formatDecimal, parseDecimal } from "../../domain/money/decimal.ts";
-import type { NewDocument, WrittenDocument } from "../../domain/ports/pricing.ts";
+import { formatDecimal } from "../../domain/money/decimal.ts";
+import { parseStoredDecimal } from "../../domain/money/stored-decimal.ts";
+import type { Clock } from "../../domain/ports/clock.ts";
+import type { Documents, NewDocument, WrittenDocument } from "../../domain/ports/documents.ts";
+import type { History } from "../../domain/ports/history.ts";
+import type { PriceBooks } from "../../domain/ports/price-books.ts";
+
 import { formatHour, HOUR_S, type Hour, hourOf } from "../../domain/time/hour.ts";
 import { publishedBooks } from "../books/books.ts";
 
@@ -67,7 +71,13 @@ export interface IndexRun {
   readonly is_outrun: boolean;
 }
 
-type Deps = Pick<Pricing, "documents" | "history" | "books" | "clock" | "hash">;
+export interface IndexDeps {
+  readonly documents: Documents;
+  readonly history: Pick<History, "sales" | "firstRatedSince">;
+  readonly books: PriceBooks;
+  readonly clock: Clock;
+  readonly hash: (text: string) => string;
+}
 
 /** A period is published so long after its end: most late events are in by then, and later ones make a version. */
 const DELAY_S = 2 * HOUR_S;
@@ -81,7 +91,7 @@ const REASON_LENGTH_MAX = 256;
 const WRITTEN_BY = "index";
 
 /** Publishes what is due and revises what is not as it was. Run again, it writes nothing. */
-export async function computeIndexPoints(deps: Deps): Promise<IndexRun> {
+export async function computeIndexPoints(deps: IndexDeps): Promise<IndexRun> {
   const currencies = [...new Set((await publishedBooks(deps)).map(({ currency }) => currency))].toSorted();
   let written = 0;
   for (const currency of currencies) {
@@ -96,7 +106,7 @@ export async function computeIndexPoints(deps: Deps): Promise<IndexRun> {
   return { written, is_outrun: false };
 }
 
-async function publishSeries(deps: Deps, key: SeriesKey): Promise<IndexRun> {
+async function publishSeries(deps: IndexDeps, key: SeriesKey): Promise<IndexRun> {
   const rules = INDEX_RULES[key.period];
   const length = rules.period_hours * HOUR_S;
   const until = periodOf(hourOf(deps.clock.nowMs()) - DELAY_S, rules);
@@ -106,7 +116,10 @@ async function publishSeries(deps: Deps, key: SeriesKey): Promise<IndexRun> {
   const isBefore = ({ content }: PublishedPoint) => !content.is_withdrawn && hourIn(content.from) < start;
   const known = newest.some(isBefore) ? newest : await pointsFrom(deps, key, 0);
   const anchor = known.findLast(isBefore);
-  const standing = anchor && { from: hourIn(anchor.content.from), level: decimal(anchor.content.level) };
+  const standing = anchor && {
+    from: hourIn(anchor.content.from),
+    level: parseStoredDecimal(anchor.content.level),
+  };
   const from = Math.max(0, (standing?.from ?? start) - rules.carry_periods * length);
   const rows = await deps.history.sales(key.currency, { from, to: Math.max(from, until) });
   const own = seriesSales(rows, key.series, rules);
@@ -117,7 +130,7 @@ async function publishSeries(deps: Deps, key: SeriesKey): Promise<IndexRun> {
 
 /** The first period with a rating that is newer than the last point, or the one after that point. */
 async function firstToCompute(
-  deps: Deps,
+  deps: IndexDeps,
   { currency, period }: SeriesKey,
   last: PublishedPoint | undefined,
 ): Promise<Hour> {
@@ -161,7 +174,7 @@ function reasonOf(before: StoredPoint, after: StoredPoint): string {
 }
 
 /** In the order of time, so that a run that breaks off leaves the last point old and the next run begins there again. */
-async function write({ documents }: Deps, points: readonly NewDocument[]): Promise<IndexRun> {
+async function write({ documents }: IndexDeps, points: readonly NewDocument[]): Promise<IndexRun> {
   for (let at = 0; at < points.length; at += POINTS_AT_ONCE) {
     const answer = await documents.append(points.slice(at, at + POINTS_AT_ONCE));
     if (answer === "version_taken") return { written: at, is_outrun: true };
@@ -170,7 +183,7 @@ async function write({ documents }: Deps, points: readonly NewDocument[]): Promi
 }
 
 /** The newest versions of all points from an hour on, withdrawn ones too. */
-async function pointsFrom(deps: Deps, key: SeriesKey, from: Hour): Promise<PublishedPoint[]> {
+async function pointsFrom(deps: IndexDeps, key: SeriesKey, from: Hour): Promise<PublishedPoint[]> {
   const points: PublishedPoint[] = [];
   let after = idBefore(key, from);
   for (;;) {
@@ -183,7 +196,7 @@ async function pointsFrom(deps: Deps, key: SeriesKey, from: Hour): Promise<Publi
 
 /** Of one series, in the order of time, after an id. */
 export async function publishedPoints(
-  { documents }: Pick<Deps, "documents">,
+  { documents }: Pick<IndexDeps, "documents">,
   key: SeriesKey,
   after: string,
   limit: number,
@@ -229,9 +242,3 @@ const opened = ({ hour, ...it }: StoredPoint["rests_on"][number]): RatedRevision
 });
 
 const hourIn = (text: string): Hour => Date.parse(text) / 1_000;
-
-function decimal(text: string): Decimal {
-  const parsed = parseDecimal(text);
-  if (!parsed.ok) throw new Error(`"${text}" was stored as a decimal: it was changed`);
-  return parsed.value;
-}

@@ -6,7 +6,8 @@ import type { HourRevision } from "../../domain/billing/settle.ts";
 import type { Contract } from "../../domain/billing/statement.ts";
 import type { Period, PublishedBook, Subscription } from "../../domain/billing/terms.ts";
 import { bookInForce } from "../../domain/books/price-book.ts";
-import { formatDecimal, parseDecimal } from "../../domain/money/decimal.ts";
+import { formatDecimal } from "../../domain/money/decimal.ts";
+import { parseStoredDecimal } from "../../domain/money/stored-decimal.ts";
 import { HOUR_S, type Hour } from "../../domain/time/hour.ts";
 
 /** Hours one after the other with the same revision, rated by the same book. */
@@ -127,11 +128,9 @@ function storedPrepaid(prepaid: Prepaid): StoredPrepaid {
 }
 
 function readPrepaid(stored: StoredPrepaid): Prepaid {
-  return { ...stored, quantity: decimal(stored.quantity), price: decimal(stored.price) };
-}
-
-function decimal(text: string): bigint {
-  const read = parseDecimal(text);
-  if (!read.ok) throw new RangeError(`"${text}" is no amount of a contract`);
-  return read.value;
+  return {
+    ...stored,
+    quantity: parseStoredDecimal(stored.quantity),
+    price: parseStoredDecimal(stored.price),
+  };
 }

@@ -1,5 +1,6 @@
 // Invoice runs: each tenant of a period is settled, and what has not been invoiced yet gets a number and is final.
-import { isProblem, type Problem, problem } from "../../adapters/http/problem.ts";
+
+import { isRefusal, type Refusal, refuse } from "../../domain/access/refusal.ts";
 import { finalise, invoiceText } from "../../domain/billing/invoice.ts";
 import { arePeriodsSame } from "../../domain/billing/periods.ts";
 import type { Period } from "../../domain/billing/terms.ts";
@@ -12,7 +13,7 @@ export type Outcome = { readonly tenant_id: string; readonly period: Period } & 
   | { readonly status: "finalised"; readonly stored: StoredInvoice }
   /** Everything was invoiced before; with the period's newest invoice, if it has one. */
   | { readonly status: "nothing_new"; readonly stored: StoredInvoice | null }
-  | { readonly status: "refused"; readonly problem: Problem }
+  | { readonly status: "refused"; readonly refusal: Refusal }
 );
 
 /** Tenants whose invoices are written together. */
@@ -57,8 +58,8 @@ async function finaliseSome(
       });
     }
     if (tries === TRIES) {
-      const refused = problem("API_VERSION_STALE");
-      return tenants.map((tenant_id) => ({ tenant_id, period, status: "refused", problem: refused }));
+      const refused = refuse("API_VERSION_STALE");
+      return tenants.map((tenant_id) => ({ tenant_id, period, status: "refused", refusal: refused }));
     }
   }
 }
@@ -68,12 +69,12 @@ async function prepare(
   tenant_id: string,
   period: Period,
 ): Promise<Outcome | { readonly draft: TenantSettlement }> {
-  const refused = (it: Problem): Outcome => ({ tenant_id, period, status: "refused", problem: it });
-  if (period.to * 1000 > pricing.clock.nowMs()) return refused(problem("INVOICE_PERIOD_RUNNING"));
+  const refused = (it: Refusal): Outcome => ({ tenant_id, period, status: "refused", refusal: it });
+  if (period.to * 1000 > pricing.clock.nowMs()) return refused(refuse("INVOICE_PERIOD_RUNNING"));
   const waiting = await waitingHours(pricing, tenant_id, period);
   if (waiting !== null) return refused(waiting);
   const settled = await settleTenant(pricing, tenant_id, period);
-  if (isProblem(settled)) return refused(settled);
+  if (isRefusal(settled)) return refused(settled);
   if (settled.invoice !== null) return { draft: settled };
   const stored = settled.before.invoices.findLast(({ invoice }) =>
     arePeriodsSame({ from: invoice.period_from, to: invoice.period_to }, period),
@@ -85,11 +86,11 @@ async function waitingHours(
   { charges }: Invoicing,
   tenant_id: string,
   period: Period,
-): Promise<Problem | null> {
+): Promise<Refusal | null> {
   const waiting = await charges.waiting(tenant_id, period, NAMED_MAX);
   if (waiting.length === 0) return null;
   const faults = waiting.map(({ hour, why }) => ({ path: formatHour(hour), code: why, message: WHY[why] }));
-  return problem("INVOICE_HOURS_WAITING", "", faults);
+  return refuse("INVOICE_HOURS_WAITING", "", faults);
 }
 
 const WHY = {

@@ -2,6 +2,7 @@
 // own. Each tenant's are listed in one history, whose next version guards against two writers for the same tenant; a number is
 // a version of its series, so that numbers have no gaps.
 
+import type { Audience } from "../../domain/access/audience.ts";
 import type { CreditNote, Invoice } from "../../domain/billing/invoice.ts";
 import {
   type CreditNoteDocument,
@@ -13,7 +14,8 @@ import {
 } from "../../domain/billing/invoice-document.ts";
 import type { Period } from "../../domain/billing/terms.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";
-import type { DocumentKind, Documents, NewDocument, WrittenDocument } from "../../domain/ports/pricing.ts";
+import type { DocumentKind, Documents, NewDocument, WrittenDocument } from "../../domain/ports/documents.ts";
+
 import type { Hour } from "../../domain/time/hour.ts";
 import type { InvoiceBasis } from "./basis.ts";
 
@@ -188,21 +190,21 @@ export function creditNoteDocuments(
   ];
 }
 
-/** A page of a series, newest number first; of one tenant, or of all if it is empty. */
+/** A page of a series, newest number first. */
 export async function numbered<Summary extends InvoiceSummary | CreditNoteSummary>(
   documents: Documents,
   series: Series,
-  tenant_id: string,
+  audience: Audience,
   before: number | undefined,
   limit: number,
 ): Promise<{ readonly place: number; readonly summary: Summary }[]> {
-  if (tenant_id === "") {
+  if (audience.kind === "all") {
     const found = await documents.versions("invoice_number", series, limit, before);
     return found.map(({ version, content }) => ({ place: version, summary: content as Summary }));
   }
   const own: { place: number; summary: Summary }[] = [];
   for (let place = before; own.length < limit; ) {
-    const found = await documents.versions("tenant_invoice", tenant_id, limit, place);
+    const found = await documents.versions("tenant_invoice", audience.tenant_id, limit, place);
     for (const { version, content } of found) {
       const { kind, summary } = content as HistoryEntry;
       if (kind === series) own.push({ place: version, summary: summary as Summary });

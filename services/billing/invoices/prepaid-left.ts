@@ -1,6 +1,5 @@
 // What is left of packages and credits: once by what was invoiced, and once by what has been rated since.
 
-import type { Pricing } from "../../api/app.ts";
 import { monthOf, periodsOf } from "../../domain/billing/periods.ts";
 import { Balances, type Drawn, type Prepaid } from "../../domain/billing/prepaid.ts";
 import { drawnBefore, settle } from "../../domain/billing/settle.ts";
@@ -9,6 +8,7 @@ import type { Decimal } from "../../domain/money/decimal.ts";
 import { hourOf } from "../../domain/time/hour.ts";
 import { runsOf } from "./basis.ts";
 import { invoicesOf } from "./invoices.ts";
+import type { Invoicing } from "./settle-tenant.ts";
 
 export interface PrepaidLeft {
   readonly invoiced: (prepaid: Prepaid) => Decimal;
@@ -20,7 +20,10 @@ export interface PrepaidLeft {
  * The hours since the last invoice are stated as the next ones will be, up to now. Late revisions of invoiced hours are not in
  * it: they come with the next invoice.
  */
-export async function prepaidLeft(pricing: Pricing, contract: Contract): Promise<PrepaidLeft> {
+export async function prepaidLeft(
+  pricing: Pick<Invoicing, "documents" | "charges" | "clock" | "hash">,
+  contract: Contract,
+): Promise<PrepaidLeft> {
   const { documents, charges, clock, hash } = pricing;
   const { tenant_id, prepaid } = contract;
   const issued = (await invoicesOf(documents, tenant_id)).invoices.map(({ invoice }) => invoice);

@@ -2,7 +2,8 @@ import type { Invoice } from "../../domain/billing/invoice.ts";
 import { drawnBefore, type Settled, settle } from "../../domain/billing/settle.ts";
 import type { TenantHour } from "../../domain/billing/statement.ts";
 import type { PublishedBook } from "../../domain/billing/terms.ts";
-import type { ChargedHour } from "../../domain/ports/pricing.ts";
+import type { ChargedHour } from "../../domain/ports/charges.ts";
+
 import { publishedBooks } from "../books/books.ts";
 import { contractIn, type InvoiceBasis } from "./basis.ts";
 import { invoicesOf, type StoredInvoice } from "./invoices.ts";

@@ -1,21 +1,23 @@
 // Settles a tenant for a period: finds out which earlier periods have to be stated anew, and what everything rests on.
-import { type Problem, problem } from "../../adapters/http/problem.ts";
-import type { Pricing } from "../../api/app.ts";
+
+import { type Refusal, refuse } from "../../domain/access/refusal.ts";
 import type { Invoice } from "../../domain/billing/invoice.ts";
 import { arePeriodsSame, monthOf, periodAt, periodsOf } from "../../domain/billing/periods.ts";
 import { drawnBefore, type HourRevision, settle } from "../../domain/billing/settle.ts";
 import type { Contract } from "../../domain/billing/statement.ts";
 import type { Period } from "../../domain/billing/terms.ts";
+import type { TenantCharges } from "../../domain/ports/charges.ts";
 import { formatHour, HOUR_S, type Hour } from "../../domain/time/hour.ts";
-import { contractOf } from "../contracts/contracts.ts";
+import { type ContractDeps, contractOf } from "../contracts/contracts.ts";
 import { basisOf, type InvoiceBasis, runsOf, type StatedPeriod, termsHash } from "./basis.ts";
 import { invoicesOf, type StoredInvoice, type TenantInvoices } from "./invoices.ts";
 
-/** What of the pricing service invoices need. */
-export type Invoicing = Pick<
-  Pricing,
-  "documents" | "books" | "ledger" | "charges" | "clock" | "hash" | "seller"
->;
+/** What invoices are computed from and written to. */
+export interface Invoicing extends ContractDeps {
+  readonly charges: TenantCharges;
+  /** Who issues the invoices, as it is printed on them. */
+  readonly seller: string;
+}
 
 /** What a tenant's next invoice would be, if it has to pay or get back anything. */
 export interface TenantSettlement {
@@ -40,9 +42,9 @@ export async function settleTenant(
   pricing: Invoicing,
   tenant_id: string,
   period: Period,
-): Promise<TenantSettlement | Problem> {
+): Promise<TenantSettlement | Refusal> {
   const contract = await contractOf(pricing, tenant_id);
-  if (contract === null) return problem("API_NOT_FOUND");
+  if (contract === null) return refuse("API_NOT_FOUND");
   const before = await invoicesOf(pricing.documents, tenant_id);
   const invoices = before.invoices.map(({ invoice }) => invoice);
   const fault = periodFault(period, invoices);
@@ -50,7 +52,7 @@ export async function settleTenant(
   const to = Math.max(period.to, ...invoices.map(({ period_to }) => period_to));
   const oldest = Math.min(period.from, ...invoices.map(({ period_from }) => period_from));
   const from = Math.max(oldest, periodAt(period, to - RESTATED_S).from);
-  if (period.from < from) return problem("INVOICE_PERIOD_INVALID", "it is over for more than 13 months");
+  if (period.from < from) return refuse("INVOICE_PERIOD_INVALID", "it is over for more than 13 months");
 
   const current = await pricing.charges.revisions(tenant_id, { from, to });
   const stated = statedPeriods(before.invoices);
@@ -72,28 +74,28 @@ export async function settleTenant(
   });
   if (!settled.ok) {
     const faults = settled.faults.map(({ about, code, message }) => ({ path: about, code, message }));
-    return problem("INVOICE_NOT_SETTLED", "", faults);
+    return refuse("INVOICE_NOT_SETTLED", "", faults);
   }
   const basis = basisOf(contract, periods, settled.rests_on, invoices, pricing.hash);
   return { tenant_id, currency: contract.currency, invoice: settled.invoice, basis, before };
 }
 
 /** The tenant's first invoice decides how long its periods are. */
-function periodFault(period: Period, invoices: readonly Invoice[]): Problem | null {
+function periodFault(period: Period, invoices: readonly Invoice[]): Refusal | null {
   const [first] = invoices;
   const rhythm = first === undefined ? period : { from: first.period_from, to: first.period_to };
   const expected = periodAt(rhythm, period.from);
   if (period.from < period.to && arePeriodsSame(expected, period)) return null;
   const shown = `${formatHour(expected.from)} to ${formatHour(expected.to)}`;
-  return problem("INVOICE_PERIOD_INVALID", `the tenant's period there is ${shown}`);
+  return refuse("INVOICE_PERIOD_INVALID", `the tenant's period there is ${shown}`);
 }
 
 /** The calendar month (UTC) that begins with the hour, or the period up to `to` where that is given. */
-export function periodFrom(from: Hour, to: Hour | undefined): Period | Problem {
-  if (to !== undefined) return from < to ? { from, to } : problem("API_TIMES_REVERSED");
+export function periodFrom(from: Hour, to: Hour | undefined): Period | Refusal {
+  if (to !== undefined) return from < to ? { from, to } : refuse("API_TIMES_REVERSED");
   const month = monthOf(from);
   if (month.from === from) return month;
-  return problem("INVOICE_PERIOD_INVALID", "without period_to, period_from is the first hour of a month");
+  return refuse("INVOICE_PERIOD_INVALID", "without period_to, period_from is the first hour of a month");
 }
 
 /** What a period was last stated from, or that this no longer holds. */
@@ -134,7 +136,7 @@ function isChanged(
   now: {
     readonly contract: Contract;
     readonly current: readonly HourRevision[];
-    readonly hash: Pricing["hash"];
+    readonly hash: Invoicing["hash"];
   },
 ): boolean {
   const own = now.current.filter(({ hour }) => hour >= period.from && hour < period.to);

@@ -1,6 +1,8 @@
+import type { TenantCharges } from "../../domain/ports/charges.ts";
+import type { BookShelf } from "../books/books.ts";
+import type { HourVerifier } from "../verification/verify-hour.ts";
 // Computes an invoice again from what it rests on: events to usage, usage to charges, charges to lines.
 
-import type { Pricing } from "../../api/app.ts";
 import { invoiceText } from "../../domain/billing/invoice.ts";
 import { type InvoiceDifference, invoiceDifferences } from "../../domain/billing/invoice-differences.ts";
 import type { HourRevision } from "../../domain/billing/settle.ts";
@@ -8,7 +10,8 @@ import type { TenantHour } from "../../domain/billing/statement.ts";
 import type { PublishedBook } from "../../domain/billing/terms.ts";
 import { readPriceBook } from "../../domain/books/price-book.ts";
 import type { TenantHourCheck } from "../../domain/closing/verification.ts";
-import type { ChargedHour } from "../../domain/ports/pricing.ts";
+import type { ChargedHour } from "../../domain/ports/charges.ts";
+
 import { type ChargeDifference, chargeDifferences } from "../../domain/rating/charge-differences.ts";
 import { rateHour } from "../../domain/rating/charges.ts";
 import type { Hour } from "../../domain/time/hour.ts";
@@ -53,8 +56,13 @@ interface CheckedHour extends HourRevision {
   readonly check: TenantHourCheck | null;
 }
 
+export interface VerificationDeps extends BookShelf {
+  readonly charges: TenantCharges;
+  readonly verifier: HourVerifier;
+}
+
 export async function verifyInvoice(
-  pricing: Pricing,
+  pricing: VerificationDeps,
   stored: StoredInvoice,
   depth: Depth,
 ): Promise<InvoiceVerification> {
@@ -82,7 +90,7 @@ export async function verifyInvoice(
 }
 
 /** The published books that are what their hashes say. */
-async function soundBooks({ books, hash }: Pricing): Promise<Map<string, PublishedBook>> {
+async function soundBooks({ books, hash }: VerificationDeps): Promise<Map<string, PublishedBook>> {
   const sound = new Map<string, PublishedBook>();
   for (const stored of await books.published()) {
     if (hash(stored.content) !== stored.hash) continue;
@@ -93,17 +101,17 @@ async function soundBooks({ books, hash }: Pricing): Promise<Map<string, Publish
 }
 
 async function checkHours(
-  { ledger }: Pricing,
+  { verifier }: VerificationDeps,
   tenant_id: string,
   revisions: readonly HourRevision[],
   depth: Depth,
 ): Promise<CheckedHour[]> {
-  const floor = await ledger.logFloor();
+  const floor = await verifier.logFloor();
   return inTurns(revisions, HOURS_AT_ONCE, async (it) => {
     const hasEvents = it.hour > floor;
     const from = depth === "events" && hasEvents ? "events" : "rows";
     const { hour, revision } = it;
-    return { ...it, hasEvents, check: await ledger.verifyTenantHour({ hour, revision, tenant_id }, from) };
+    return { ...it, hasEvents, check: await verifier.verifyTenantHour({ hour, revision, tenant_id }, from) };
   });
 }
 
@@ -137,7 +145,7 @@ function differingCharges(
 
 /** Hours that are not sound; in the first of them the events that are not what was counted are looked for. */
 async function findings(
-  { ledger }: Pricing,
+  { verifier }: VerificationDeps,
   tenant_id: string,
   checked: readonly CheckedHour[],
 ): Promise<HourFinding[]> {
@@ -149,14 +157,14 @@ async function findings(
     found.push({
       hour,
       revision,
-      check: isSearched ? await ledger.verifyTenantHour(asked, "findings") : check,
+      check: isSearched ? await verifier.verifyTenantHour(asked, "findings") : check,
     });
   }
   return found;
 }
 
 function changedInvoices(
-  { hash }: Pricing,
+  { hash }: VerificationDeps,
   { basis }: StoredInvoice,
   issued: readonly StoredInvoice[],
 ): string[] {

@@ -1,5 +1,6 @@
-import { type Problem, problem } from "../../adapters/http/problem.ts";
-import type { Caller } from "../../adapters/http/route.ts";
+import type { Caller } from "../../domain/access/caller.ts";
+import { type Refusal, refuse } from "../../domain/access/refusal.ts";
+
 import { voidInvoice } from "../../domain/billing/invoice.ts";
 import {
   creditNoteDocuments,
@@ -19,20 +20,20 @@ export async function voidByCreditNote(
   pricing: Invoicing,
   invoice_id: string,
   { reason, caller }: { readonly reason: string; readonly caller: Caller },
-): Promise<StoredCreditNote | Problem> {
+): Promise<StoredCreditNote | Refusal> {
   for (let tries = 0; tries < TRIES; tries += 1) {
     const stored = await findInvoice(pricing.documents, invoice_id);
-    if (stored === null) return problem("API_NOT_FOUND");
+    if (stored === null) return refuse("API_NOT_FOUND");
     const { voided } = stored;
     if (voided !== null) {
       const isSame = voided.reason === reason && voided.voided_by === caller.key_id;
       const note = isSame ? await findCreditNote(pricing.documents, voided.credit_note_id) : null;
-      return note ?? problem("INVOICE_NOT_FINALISED", `credit note ${voided.number}`);
+      return note ?? refuse("INVOICE_NOT_FINALISED", `credit note ${voided.number}`);
     }
     const note = await issueCreditNote(pricing, stored, reason, caller);
     if (note !== null) return note;
   }
-  return problem("API_VERSION_STALE");
+  return refuse("API_VERSION_STALE");
 }
 
 async function issueCreditNote(

@@ -1,9 +1,10 @@
 // Measured sessions for quotes. There is no table of them: closed hours say in which tenant and hour a model ran on a card, and
 // the log is read there by its primary key. README.md says what that costs, and why the answer is remembered for a while.
 
-import type { MeasuredHour, Served, Whose } from "../../adapters/clickhouse/history.ts";
-import type { Pricing } from "../../api/app.ts";
 import { type MeasuredSession, wholeSessions } from "../../domain/insight/measured-sessions.ts";
+import type { Clock } from "../../domain/ports/clock.ts";
+import type { History, MeasuredHour, ModelOnGpu, SessionFilter } from "../../domain/ports/history.ts";
+import type { Log } from "../../domain/ports/log.ts";
 import { HOUR_S, type Hour, hourOf } from "../../domain/time/hour.ts";
 import { type Remembered, remember } from "../cache/stale-while-revalidate.ts";
 
@@ -32,18 +33,24 @@ const STALE_MS = 3_600_000;
 const ENTRIES_MAX = 500;
 const EVERYTHING = 2n ** 64n - 1n;
 
-export type FindMeasured = (served: Served, whose: Whose) => Promise<Remembered<Measured>>;
+export type FindMeasured = (served: ModelOnGpu, filter: SessionFilter) => Promise<Remembered<Measured>>;
+
+export interface MeasuredDeps {
+  readonly history: Pick<History, "measuredHours" | "sessions">;
+  readonly clock: Clock;
+  readonly log: Log;
+}
 
 /** At most some hundred whole sessions of the newest closed hours, remembered for five minutes. */
-export function createFindMeasured({ history, clock, log }: Pricing): FindMeasured {
+export function createFindMeasured({ history, clock, log }: MeasuredDeps): FindMeasured {
   const lookUp = async (key: string): Promise<Measured> => {
-    const [served, whose] = JSON.parse(key) as [Served, Whose];
+    const [served, filter] = JSON.parse(key) as [ModelOnGpu, SessionFilter];
     const searched_to = hourOf(clock.nowMs()) + HOUR_S;
     const range = { from: Math.max(0, searched_to - SEARCHED_S), to: searched_to };
-    const most = { read_max: EVENTS_READ_MAX, limit: FOUND_MAX };
-    const found = await history.measuredHours(served, whose, range, most);
-    const hours = chosen(found, whose.tenant_id === "" ? HOURS_EACH : HOURS_MAX);
-    const parts = await history.sessions(served, whose.project_id, hours, shares(hours), ROWS_MAX);
+    const limits = { read_max: EVENTS_READ_MAX, limit: FOUND_MAX };
+    const found = await history.measuredHours(served, filter, range, limits);
+    const hours = chosen(found, filter.audience.kind === "all" ? HOURS_EACH : HOURS_MAX);
+    const parts = await history.sessions(served, filter.project_id, hours, shares(hours), ROWS_MAX);
     // What was cut off at the limit lacks a part of its last session.
     const sessions = wholeSessions(parts, hours);
     const starts = hours.map(({ hour }) => hour);
@@ -58,11 +65,11 @@ export function createFindMeasured({ history, clock, log }: Pricing): FindMeasur
   const failed = (err: unknown) => log.warn({ err }, "measured sessions could not be looked up anew");
   const terms = { freshMs: FRESH_MS, staleMs: STALE_MS, entriesMax: ENTRIES_MAX, failed };
   const find = remember(lookUp, terms, clock);
-  return ({ model, gpu_model, mig_profile }, { tenant_id, project_id }) =>
+  return ({ model, gpu_model, mig_profile }, { audience, project_id }) =>
     find(
       JSON.stringify([
         { model, gpu_model, mig_profile },
-        { tenant_id, project_id },
+        { audience, project_id },
       ]),
     );
 }

@@ -1,4 +1,4 @@
-import type { Served, Whose } from "../../adapters/clickhouse/history.ts";
+import { ALL, oneTenant } from "../../domain/access/audience.ts";
 import type { PublishedBook } from "../../domain/billing/terms.ts";
 import type { Plan } from "../../domain/books/plan.ts";
 import {
@@ -8,20 +8,23 @@ import {
   type TenantSample,
 } from "../../domain/insight/measured-sessions.ts";
 import { pooledQuote, type Quote, quote, SOUND_SAMPLES, type Workload } from "../../domain/insight/quote.ts";
+import type { ModelOnGpu, SessionFilter } from "../../domain/ports/history.ts";
 import type { Hour } from "../../domain/time/hour.ts";
 import type { Remembered } from "../cache/stale-while-revalidate.ts";
 import type { FindMeasured, Measured } from "./measured.ts";
 
-/** Whose sessions a quote rests on. */
+/** SessionFilter sessions a quote rests on. */
 export type Source = "project" | "tenant" | "pool" | "everybody" | "none";
 
 /** Fewer tenants than this, the one who asks not counted, are never pooled: a quantile of few is somebody's own. */
 export const POOL_TENANTS_MIN = 5;
 
 export interface QuoteRequest extends Workload {
-  readonly served: Served;
-  /** Empty for a quote that is for nobody in particular, which operators may ask for. */
-  readonly whose: Whose;
+  readonly served: ModelOnGpu;
+  /** Null for a quote that is for nobody in particular, which operators may ask for. */
+  readonly tenant_id: string | null;
+  /** Null for all projects. */
+  readonly project_id: string | null;
   readonly tokens_in: bigint | null;
   readonly prices: { readonly book: PublishedBook; readonly plan: Plan | null; readonly hour: Hour };
 }
@@ -40,16 +43,17 @@ export interface FoundQuote {
  * says nothing of any one of them; then whatever there is of its own.
  */
 export async function findQuote(find: FindMeasured, request: QuoteRequest): Promise<FoundQuote> {
-  const { served, whose } = request;
-  const { tenant_id, project_id } = whose;
+  const { served, tenant_id, project_id } = request;
   const found: FoundQuote[] = [];
-  const places: readonly (readonly [Source, Whose])[] =
-    tenant_id === ""
-      ? [["everybody", whose]]
+  const places: readonly (readonly [Source, SessionFilter])[] =
+    tenant_id === null
+      ? [["everybody", { audience: ALL, project_id }]]
       : [
-          ...(project_id === "" ? [] : [["project", whose] as const]),
-          ["tenant", { tenant_id, project_id: "" }],
-          ["pool", { tenant_id: "", project_id: "" }],
+          ...(project_id === null
+            ? []
+            : [["project", { audience: oneTenant(tenant_id), project_id }] as const]),
+          ["tenant", { audience: oneTenant(tenant_id), project_id: null }],
+          ["pool", { audience: ALL, project_id: null }],
         ];
   for (const [source, place] of places) {
     const measured = await find(served, place);
@@ -63,11 +67,11 @@ export async function findQuote(find: FindMeasured, request: QuoteRequest): Prom
 }
 
 function quoteFrom(source: Source, measured: Remembered<Measured>, request: QuoteRequest): FoundQuote {
-  const { requests, tokens_in, tokens_out, whose, prices } = request;
+  const { requests, tokens_in, tokens_out, tenant_id, prices } = request;
   const rated = ratedOnce(measured.value, prices);
   // Choosing among the sessions of others would tell something of single ones.
   if (source === "pool") {
-    const pool = poolOf(rated, whose.tenant_id, POOL_TENANTS_MIN);
+    const pool = poolOf(rated, tenant_id ?? "", POOL_TENANTS_MIN);
     const quoted = pooledQuote(pool, { requests, tokens_out });
     return { quoted, source, measured, are_prompts_comparable: tokens_in === null ? null : false };
   }

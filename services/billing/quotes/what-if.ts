@@ -1,14 +1,14 @@
-import type { StoredUsage } from "../../adapters/clickhouse/history.ts";
-import { type Problem, problem } from "../../adapters/http/problem.ts";
-import type { Pricing } from "../../api/app.ts";
+import { type Refusal, refuse } from "../../domain/access/refusal.ts";
 import type { Drawn } from "../../domain/billing/prepaid.ts";
 import { drawnBefore } from "../../domain/billing/settle.ts";
 import type { PublishedBook } from "../../domain/billing/terms.ts";
 import type { UsageHour, WhatIf } from "../../domain/insight/what-if.ts";
 import { whatIf } from "../../domain/insight/what-if.ts";
-import type { Range } from "../../domain/ports/pricing.ts";
+import type { HourRange } from "../../domain/ports/charges.ts";
+import type { History, StoredUsage } from "../../domain/ports/history.ts";
+
 import type { Hour } from "../../domain/time/hour.ts";
-import { contractFrom, findTenant } from "../contracts/contracts.ts";
+import { type ContractDeps, contractFrom, findTenant } from "../contracts/contracts.ts";
 import { invoicesOf } from "../invoices/invoices.ts";
 
 export interface TenantWhatIf {
@@ -21,18 +21,26 @@ export interface TenantWhatIf {
 const ROWS_AT_ONCE_MAX = 20_000;
 const WAITING_MAX = 8;
 
+export interface WhatIfDeps extends ContractDeps {
+  readonly history: Pick<History, "usage" | "usageSizes">;
+}
+
 type Sizes = readonly { readonly tenant_id: string; readonly rows: number }[];
 
 /** Compares for tenants, one after the other, so that other requests have their turn in between. */
 export async function whatIfOf(
-  pricing: Pricing,
+  pricing: WhatIfDeps,
   tenants: Sizes,
-  { range, candidate, books }: { range: Range; candidate: PublishedBook; books: readonly PublishedBook[] },
-): Promise<TenantWhatIf[] | Problem> {
+  {
+    range,
+    candidate,
+    books,
+  }: { range: HourRange; candidate: PublishedBook; books: readonly PublishedBook[] },
+): Promise<TenantWhatIf[] | Refusal> {
   const rows = tenants.reduce((sum, it) => sum + it.rows, 0);
   if (rows > ROWS_AT_ONCE_MAX) {
     const there = `${tenants.length} tenants have ${rows} rows of usage in these hours`;
-    return problem("WHAT_IF_TOO_MUCH", `${there}; at most ${ROWS_AT_ONCE_MAX} are rated at once`);
+    return refuse("WHAT_IF_TOO_MUCH", `${there}; at most ${ROWS_AT_ONCE_MAX} are rated at once`);
   }
   const names = tenants.map(({ tenant_id }) => tenant_id);
   const usage = names.length === 0 ? [] : await pricing.history.usage(range, names);
@@ -57,7 +65,7 @@ export async function whatIfOf(
 }
 
 /** What invoices of earlier periods drew from packages and credits. */
-async function drawnUntil({ documents }: Pricing, tenant_id: string, hour: Hour): Promise<Drawn> {
+async function drawnUntil({ documents }: WhatIfDeps, tenant_id: string, hour: Hour): Promise<Drawn> {
   const { invoices } = await invoicesOf(documents, tenant_id);
   return drawnBefore(
     invoices.map(({ invoice }) => invoice),
@@ -73,11 +81,11 @@ function hoursOf(usage: readonly StoredUsage[]): UsageHour[] {
 }
 
 /** One what-if at a time: each holds thousands of rows. Who would wait behind too many others is sent away instead. */
-export function createTurns(): <Body>(work: () => Promise<Body>) => Promise<Body | Problem> {
+export function createTurns(): <Body>(work: () => Promise<Body>) => Promise<Body | Refusal> {
   let last: Promise<unknown> = Promise.resolve();
   let waiting = 0;
   return async (work) => {
-    if (waiting >= WAITING_MAX) return problem("API_UNAVAILABLE", "too many comparisons are waiting");
+    if (waiting >= WAITING_MAX) return refuse("API_UNAVAILABLE", "too many comparisons are waiting");
     waiting += 1;
     const turn = last.then(work).finally(() => {
       waiting -= 1;

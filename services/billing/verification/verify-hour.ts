@@ -1,9 +1,6 @@
-import type { HourAudit } from "../../domain/closing/audit.ts";
-import type { Cut } from "../../domain/closing/cut.ts";
+import { ALL, type Audience, includes, oneTenant } from "../../domain/access/audience.ts";
 import type { HourClose } from "../../domain/closing/revision.ts";
-import type { UsageRow } from "../../domain/closing/usage.ts";
 import {
-  type EventFindings,
   type HourVerification,
   keyDifferences,
   NO_FINDINGS,
@@ -12,22 +9,34 @@ import {
   verifyClose,
   verifyRevision,
 } from "../../domain/closing/verification.ts";
+import type { ClosedHours } from "../../domain/ports/closed-hours.ts";
 import type { Hour } from "../../domain/time/hour.ts";
 
-/** What a closed hour is checked with. */
-export interface ClosedHours {
-  hourClose(hour: Hour, revision?: number): Promise<HourClose | null>;
-  hourAudit(hour: Hour, cut: Cut): Promise<HourAudit>;
-  /** Of one tenant if it is named. */
-  hourUsage(hour: Hour, cut: Cut, areIdsUnique: boolean, tenant_id?: string): Promise<readonly UsageRow[]>;
-  usageOf(close: { hour: Hour; attempt_id: string }): Promise<readonly UsageRow[]>;
-  eventFindings(close: HourClose, tenants: readonly string[]): Promise<EventFindings>;
-}
+type Store = Omit<ClosedHours, "logFloor">;
 
 interface Verifier {
-  readonly store: ClosedHours;
+  readonly store: Store;
   /** SHA-256 in hexadecimal. */
   readonly hash: (text: string) => string;
+}
+
+/** How far down a tenant's hour is checked: its rows, its events, or also which events are not what was counted. */
+export type HourDepth = "rows" | "events" | "findings";
+
+/** Checks closed hours against the log that they were added up from. Writes nothing. */
+export interface HourVerifier {
+  /** Of hours up to this one, rows may have been exported and dropped; 0 if nothing was. */
+  logFloor(): Promise<Hour>;
+  verify(hour: Hour, revision: number, audience: Audience): Promise<HourVerification | null>;
+  verifyTenantHour(request: TenantHour, depth: HourDepth): Promise<TenantHourCheck | null>;
+}
+
+export function createHourVerifier(store: ClosedHours, hash: (text: string) => string): HourVerifier {
+  return {
+    logFloor: () => store.logFloor(),
+    verify: (hour, revision, audience) => verifyHour({ store, hash }, hour, revision, audience),
+    verifyTenantHour: (request, depth) => verifyTenantHour({ store, hash }, request, depth),
+  };
 }
 
 /**
@@ -39,7 +48,7 @@ export async function verifyHour(
   { store, hash }: Verifier,
   hour: Hour,
   revision: number,
-  tenant_id = "",
+  audience: Audience = ALL,
 ): Promise<HourVerification | null> {
   const close = await store.hourClose(hour, revision);
   if (close === null) return null;
@@ -47,8 +56,8 @@ export async function verifyHour(
   const from_events = await store.hourUsage(hour, close.cut, areIdsUnique(close));
   const from_rows = await store.usageOf(close);
   const verified = verifyRevision(close, { audit, from_events, from_rows }, hash);
-  const keys = verified.keys.filter((key) => tenant_id === "" || key.tenant_id === tenant_id);
-  const isOwnSound = tenant_id !== "" && keys.length === 0;
+  const keys = verified.keys.filter((key) => includes(audience, key.tenant_id));
+  const isOwnSound = audience.kind === "tenant" && keys.length === 0;
   const findings =
     verified.events_match || isOwnSound
       ? NO_FINDINGS
@@ -70,7 +79,7 @@ export interface TenantHour {
 export async function verifyTenantHour(
   verifier: Verifier,
   { hour, revision, tenant_id }: TenantHour,
-  depth: "rows" | "events" | "findings",
+  depth: HourDepth,
 ): Promise<TenantHourCheck | null> {
   const { store, hash } = verifier;
   const close = await store.hourClose(hour, revision);
@@ -82,10 +91,10 @@ export async function verifyTenantHour(
     const checked = { rows_match, chain_matches, keys: [], ...NO_FINDINGS };
     return { usage: own, is_sound: rows_match && chain_matches, ...checked };
   }
-  const usage = await store.hourUsage(hour, close.cut, areIdsUnique(close), tenant_id);
+  const usage = await store.hourUsage(hour, close.cut, areIdsUnique(close), oneTenant(tenant_id));
   const keys = keyDifferences(own, usage);
   const isVouched =
-    rows_match || ((await verifyHour(verifier, hour, revision, tenant_id))?.events_match ?? false);
+    rows_match || ((await verifyHour(verifier, hour, revision, oneTenant(tenant_id)))?.events_match ?? false);
   const is_sound = chain_matches && isVouched && keys.length === 0;
   const findings =
     keys.length > 0 && depth === "findings" ? await store.eventFindings(close, [tenant_id]) : NO_FINDINGS;

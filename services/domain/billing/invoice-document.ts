@@ -1,4 +1,5 @@
-import { type Decimal, formatDecimal, parseDecimal } from "../money/decimal.ts";
+import { formatDecimal } from "../money/decimal.ts";
+import { parseStoredDecimal } from "../money/stored-decimal.ts";
 import type { CreditNote, Invoice, InvoiceLine } from "./invoice.ts";
 
 // Invoices and credit notes as plain JSON values, money and big integers as texts, and back: what is stored and what is served.
@@ -61,8 +62,8 @@ export function readInvoice(document: InvoiceDocument): Invoice {
   return {
     ...document,
     number: document.number === null ? null : BigInt(document.number),
-    amount: decimal(document.amount),
-    total: decimal(document.total),
+    amount: parseStoredDecimal(document.amount),
+    total: parseStoredDecimal(document.total),
     lines: document.lines.map(readLine),
   };
 }
@@ -72,8 +73,8 @@ export function readCreditNote(document: CreditNoteDocument): CreditNote {
   return {
     ...document,
     number: BigInt(document.number),
-    amount: decimal(document.amount),
-    total: decimal(document.total),
+    amount: parseStoredDecimal(document.amount),
+    total: parseStoredDecimal(document.total),
     lines: document.lines.map(readLine),
   };
 }
@@ -81,17 +82,11 @@ export function readCreditNote(document: CreditNoteDocument): CreditNote {
 function readLine(line: InvoiceLineDocument): InvoiceLine {
   return {
     ...line,
-    factor: decimal(line.factor),
-    quantity: decimal(line.quantity),
-    unit_price: decimal(line.unit_price),
-    amount: decimal(line.amount),
-    rounded_amount: decimal(line.rounded_amount),
+    factor: parseStoredDecimal(line.factor),
+    quantity: parseStoredDecimal(line.quantity),
+    unit_price: parseStoredDecimal(line.unit_price),
+    amount: parseStoredDecimal(line.amount),
+    rounded_amount: parseStoredDecimal(line.rounded_amount),
     gpu_time_ns: BigInt(line.gpu_time_ns),
   };
-}
-
-function decimal(text: string): Decimal {
-  const parsed = parseDecimal(text);
-  if (!parsed.ok) throw new RangeError(`"${text}" is no amount of an invoice`);
-  return parsed.value;
 }

@@ -1,8 +1,8 @@
 import { type Decimal, parseDecimal } from "./decimal.ts";
 
-/** A decimal as it was written by this service. */
-export function storedDecimal(text: string): Decimal {
+/** Reads a decimal that Meterhouse wrote. Anything else was changed since then, so this throws. */
+export function parseStoredDecimal(text: string): Decimal {
   const parsed = parseDecimal(text);
-  if (!parsed.ok) throw new Error(`"${text}" was stored as a decimal: it was changed`);
+  if (!parsed.ok) throw new Error(`${JSON.stringify(text)} was stored as a decimal: it was changed`);
   return parsed.value;
 }

@@ -1,6 +1,7 @@
 import { compareText, usageKeyText } from "../closing/usage.ts";
 import { formatDecimal } from "../money/decimal.ts";
-import { TERMS } from "./charges.ts";
+import { CHARGE_FACTORS } from "./charges.ts";
+
 import type { Charge } from "./rate.ts";
 
 /** Where a stored charge differs from what its usage comes to. */
@@ -48,7 +49,7 @@ function fieldsOf(charge: Charge): Readonly<Record<string, string>> {
     currency,
     events: String(events),
     gpu_time_ns: String(gpu_time_ns),
-    ...Object.fromEntries(TERMS.map((name) => [name, formatDecimal(charge[name])])),
+    ...Object.fromEntries(CHARGE_FACTORS.map((name) => [name, formatDecimal(charge[name])])),
     apportionments: apportionments.join(),
   };
 }

@@ -2,7 +2,7 @@ import type { PriceBook } from "../books/price-book.ts";
 import { compareText, USAGE_KEYS, type UsageRow, usageKeyText } from "../closing/usage.ts";
 import { type Decimal, formatDecimal } from "../money/decimal.ts";
 import type { Hour } from "../time/hour.ts";
-import { type Charge, rate, type Terms } from "./rate.ts";
+import { type Charge, type ChargeFactors, rate } from "./rate.ts";
 
 /** A committed rating of one revision of an hour. */
 export interface HourRating {
@@ -27,7 +27,7 @@ export interface HourRating {
   readonly epoch: bigint;
 }
 
-export const TERMS = [
+export const CHARGE_FACTORS = [
   "gpu_hours",
   "rate_per_gpu_hour",
   "memory_ratio",
@@ -47,7 +47,8 @@ export const TERMS = [
   "quality_generation",
   "quality",
   "charge",
-] as const satisfies readonly (keyof Terms)[];
+] as const satisfies readonly (keyof ChargeFactors)[];
+export type ChargeFactor = (typeof CHARGE_FACTORS)[number];
 
 export type RatedHour = Pick<
   HourRating,
@@ -94,7 +95,7 @@ export function chargesText(priceBookHash: string, charges: readonly Charge[]): 
         charge.currency,
         String(charge.events),
         String(charge.gpu_time_ns),
-        ...TERMS.map((name) => formatDecimal(charge[name])),
+        ...CHARGE_FACTORS.map((name) => formatDecimal(charge[name])),
         charge.apportionments,
       ]),
     );

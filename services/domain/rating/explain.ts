@@ -1,5 +1,4 @@
-import type { ChargeDetail } from "../ports/pricing.ts";
-
+import type { ChargeDetail } from "../ports/charges.ts";
 export interface Step {
   readonly what: string;
   readonly how: string;

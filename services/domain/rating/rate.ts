@@ -9,7 +9,7 @@ const NS_PER_S = 1_000_000_000n;
 const MW_NS_PER_UJ = 1_000_000n;
 
 /** Every term of a charge. The shown terms, multiplied as the formula says, give the shown charge. */
-export interface Terms {
+export interface ChargeFactors {
   readonly gpu_hours: Decimal;
   readonly rate_per_gpu_hour: Decimal;
   readonly memory_ratio: Decimal;
@@ -33,7 +33,7 @@ export interface Terms {
 
 /** A usage row with its price. `billed_to` is the tenant, or the operator's own account. */
 export type Charge = UsageKey &
-  Terms & {
+  ChargeFactors & {
     readonly payer: Payer;
     readonly billed_to: string;
     readonly currency: string;

@@ -1,16 +1,19 @@
 // The demo, told in order: a recorded workload through probe, Kafka, processor, settlement, to a bill per tenant.
+
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadSchemas } from "../../adapters/avro/schemas.ts";
 import { type ClickHouse, openClickHouse } from "../../adapters/clickhouse/client.ts";
 import { migrate, openForMigration } from "../../adapters/clickhouse/migrate.ts";
-import { type Clock, systemClock } from "../../adapters/clock/clock.ts";
+import { systemClock } from "../../adapters/clock/clock.ts";
 import { ensureTopic, logBounds } from "../../adapters/kafka/admin.ts";
 import { openKafka } from "../../adapters/kafka/client.ts";
 import { openProducer } from "../../adapters/kafka/producer.ts";
 import { readTopic } from "../../adapters/kafka/read-topic.ts";
-import type { Log } from "../../adapters/log/log.ts";
+import type { Clock } from "../../domain/ports/clock.ts";
+import type { Log } from "../../domain/ports/log.ts";
+
 import { formatHour } from "../../domain/time/hour.ts";
 import { PROBE_FOLDER, PROJECT_ROOT } from "../paths.ts";
 import type { Stack } from "../stack.ts";

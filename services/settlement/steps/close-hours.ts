@@ -1,7 +1,8 @@
 import type { Cut } from "../../domain/closing/cut.ts";
 import type { HourClose } from "../../domain/closing/revision.ts";
 import { type TilingFault, tilingFaults } from "../../domain/closing/tiling.ts";
-import type { Lease } from "../../domain/ports/settlement-store.ts";
+import type { Lease } from "../../domain/ports/leases.ts";
+
 import type { Hour } from "../../domain/time/hour.ts";
 import type { PassRequest, Settlement } from "../pipeline.ts";
 import { closeHour } from "./close-hour.ts";

@@ -1,5 +1,6 @@
 import { canonicalPriceBook, type PriceBook } from "../../domain/books/price-book.ts";
-import type { Lease } from "../../domain/ports/settlement-store.ts";
+import type { Lease } from "../../domain/ports/leases.ts";
+
 import type { Settlement } from "../pipeline.ts";
 
 const REFUSALS = {

@@ -1,5 +1,7 @@
 import { bookInForce, type PriceBook, readPriceBook } from "../../domain/books/price-book.ts";
-import type { HourToRate, Lease, StoredPriceBook } from "../../domain/ports/settlement-store.ts";
+import type { Lease } from "../../domain/ports/leases.ts";
+import type { StoredPriceBook } from "../../domain/ports/price-books.ts";
+import type { HourToRate } from "../../domain/ports/settlement-store.ts";
 import { chargesText, type HourRating, rateHour } from "../../domain/rating/charges.ts";
 import { formatHour, type Hour } from "../../domain/time/hour.ts";
 import type { Settlement } from "../pipeline.ts";

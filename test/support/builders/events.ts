@@ -1,7 +1,8 @@
 // Events for tests: valid unless told otherwise, and the same for the same arguments.
 import { createHash } from "node:crypto";
-import { type EncodedRecord, recordWriter } from "../../../services/adapters/avro/codec.ts";
+import { recordWriter } from "../../../services/adapters/avro/codec.ts";
 import { loadSchemas } from "../../../services/adapters/avro/schemas.ts";
+import type { EncodedRecord } from "../../../services/domain/ports/records.ts";
 
 export type EventFields = Record<string, unknown> & {
   event_id: Uint8Array;

@@ -1,4 +1,4 @@
-import type { Clock } from "../../../services/adapters/clock/clock.ts";
+import type { Clock } from "../../../services/domain/ports/clock.ts";
 
 interface Sleeper {
   readonly wakeAtMs: number;

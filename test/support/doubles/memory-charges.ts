@@ -2,10 +2,10 @@ import { revisionsOf } from "../../../services/billing/invoices/basis.ts";
 import type { TenantHour } from "../../../services/domain/billing/statement.ts";
 import type {
   ChargedHour,
-  Range,
+  HourRange,
   TenantCharges,
   WaitingHour,
-} from "../../../services/domain/ports/pricing.ts";
+} from "../../../services/domain/ports/charges.ts";
 
 /** Charges of tenants without a server: every revision that was rated, and the hours that wait. */
 export class MemoryTenantCharges implements TenantCharges {
@@ -21,7 +21,7 @@ export class MemoryTenantCharges implements TenantCharges {
     return [...new Set(this.#rated.map(({ tenant_id }) => tenant_id))].toSorted();
   }
 
-  async revisions(tenant_id: string, { from, to }: Range) {
+  async revisions(tenant_id: string, { from, to }: HourRange) {
     const newest = new Map(this.#of(tenant_id).map((hour) => [hour.hour, hour]));
     return [...newest.values()]
       .filter(({ hour, charges }) => from <= hour && hour < to && charges.length > 0)
@@ -40,7 +40,7 @@ export class MemoryTenantCharges implements TenantCharges {
     });
   }
 
-  async waiting(_tenant_id: string, { from, to }: Range, limit: number): Promise<WaitingHour[]> {
+  async waiting(_tenant_id: string, { from, to }: HourRange, limit: number): Promise<WaitingHour[]> {
     return this.waitingHours.filter(({ hour }) => from <= hour && hour < to).slice(0, limit);
   }
 

@@ -1,11 +1,11 @@
-import type { Clock } from "../../../services/adapters/clock/clock.ts";
 import { compareText } from "../../../services/domain/closing/usage.ts";
+import type { Clock } from "../../../services/domain/ports/clock.ts";
 import type {
   DocumentKind,
   Documents,
   NewDocument,
   WrittenDocument,
-} from "../../../services/domain/ports/pricing.ts";
+} from "../../../services/domain/ports/documents.ts";
 
 /** The pricing service's documents without a server. The contract suite holds it to the same answers as ClickHouse. */
 export class MemoryDocuments implements Documents {

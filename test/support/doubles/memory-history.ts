@@ -1,7 +1,8 @@
-import type { History, StoredUsage } from "../../../services/adapters/clickhouse/history.ts";
+import { includes } from "../../../services/domain/access/audience.ts";
 import { compareText, type UsageRow } from "../../../services/domain/closing/usage.ts";
 import type { HourSales } from "../../../services/domain/insight/index-sales.ts";
 import type { SessionPart } from "../../../services/domain/insight/measured-sessions.ts";
+import type { History, StoredUsage } from "../../../services/domain/ports/history.ts";
 import { usageRow } from "../builders/price-books.ts";
 
 export interface HistoryRows {
@@ -22,13 +23,13 @@ export function memoryHistory({ sessions, usage, sales }: HistoryRows): History 
   const isServed = (it: UsageRow, served: object) =>
     Object.entries(served).every(([name, value]) => it[name as "model"] === value);
   return {
-    async measuredHours({ model, gpu_model, mig_profile }, { tenant_id, project_id }, range, most) {
+    async measuredHours({ model, gpu_model, mig_profile }, { audience, project_id }, range, limits) {
       const own = sessions.filter(
         (it) =>
           isServed(it, { model, gpu_model, mig_profile }) &&
           isInside(hourOf(it), range) &&
-          (tenant_id === "" || it.tenant_id === tenant_id) &&
-          (project_id === "" || it.project_id === project_id),
+          includes(audience, it.tenant_id) &&
+          (project_id === null || it.project_id === project_id),
       );
       const hours = Map.groupBy(own, (it) => `${hourOf(it)} ${it.tenant_id}`);
       return [...hours.values()]
@@ -38,19 +39,20 @@ export function memoryHistory({ sessions, usage, sales }: HistoryRows): History 
           return { tenant_id: first.tenant_id, hour: hourOf(first), measured, read: measured };
         })
         .toSorted((a, b) => b.hour - a.hour || compareText(a.tenant_id, b.tenant_id))
-        .slice(0, most.limit);
+        .slice(0, limits.limit);
     },
     async sessions({ model, gpu_model, mig_profile }, project_id, hours, _keep, limit) {
       return sessions
         .filter((it) => isServed(it, { model, gpu_model, mig_profile }))
-        .filter((it) => project_id === "" || it.project_id === project_id)
+        .filter((it) => project_id === null || it.project_id === project_id)
         .filter((it) => hours.some((own) => own.tenant_id === it.tenant_id && own.hour === hourOf(it)))
         .slice(0, limit);
     },
-    async usageSizes(range, tenant_id, after, limit) {
+    async usageSizes(range, audience, after, limit) {
       const own = usage.filter(
         ({ hour, row }) =>
-          isInside(hour, range) && (tenant_id === "" ? row.tenant_id > after : row.tenant_id === tenant_id),
+          isInside(hour, range) &&
+          (audience.kind === "all" ? row.tenant_id > after : row.tenant_id === audience.tenant_id),
       );
       return [...Map.groupBy(own, ({ row }) => row.tenant_id)]
         .map(([name, rows]) => ({ tenant_id: name, rows: rows.length }))

@@ -1,8 +1,15 @@
+import type { HourVerifier } from "../../../services/billing/verification/verify-hour.ts";
+import { includes } from "../../../services/domain/access/audience.ts";
 import { NO_FINDINGS } from "../../../services/domain/closing/verification.ts";
-import type { Ledger } from "../../../services/domain/ports/pricing.ts";
+import type { ChargeLedger } from "../../../services/domain/ports/charges.ts";
+import type { HourRevisions } from "../../../services/domain/ports/closed-hours.ts";
+import type { RecordLedger } from "../../../services/domain/ports/records.ts";
+import type { UsageTotals } from "../../../services/domain/ports/usage-totals.ts";
 import { formatHour, parseHour } from "../../../services/domain/time/hour.ts";
 
-type Rows<Name extends keyof Ledger> = Awaited<ReturnType<Ledger[Name]>>;
+export type MemoryLedger = ChargeLedger & RecordLedger & UsageTotals & HourRevisions & HourVerifier;
+
+type Rows<Name extends keyof MemoryLedger> = Awaited<ReturnType<MemoryLedger[Name]>>;
 
 /** What a ledger of a few rows holds. */
 export interface LedgerRows {
@@ -21,42 +28,44 @@ export interface LedgerRows {
 }
 
 /** A ledger that answers from rows, as ClickHouse would: filtered, sorted and cut. */
-export function memoryLedger(rows: LedgerRows): Ledger {
+export function memoryLedger(rows: LedgerRows): MemoryLedger {
   const inside = (hour: string, { from, to }: { from: number; to: number }) => {
     const at = parseHour(hour) ?? -1;
     return at >= from && at < to;
   };
   return {
-    charges: async (range, billed_to, after, limit) =>
+    charges: async (range, audience, after, limit) =>
       rows.charges
         .filter((it) => it.is_current && inside(it.hour, range) && it.charge_id > after)
-        .filter((it) => billed_to === "" || (it.payer === "tenant" && it.billed_to === billed_to))
+        .filter(
+          (it) => audience.kind === "all" || (it.payer === "tenant" && includes(audience, it.billed_to)),
+        )
         .slice(0, limit)
         .map(line),
     charge: async (charge_id) => rows.charges.find((it) => it.charge_id === charge_id) ?? null,
-    billedTenants: async (tenant_id, after, limit) =>
+    billedTenants: async (audience, after, limit) =>
       [...new Set(rows.charges.filter(({ payer }) => payer === "tenant").map((it) => it.billed_to))]
-        .filter((it) => (tenant_id === "" ? it > after : it === tenant_id))
+        .filter((it) => (audience.kind === "all" ? it > after : it === audience.tenant_id))
         .toSorted()
         .slice(0, limit),
     sessions: async (_charge, after, limit) =>
       rows.sessions.filter(({ session_id }) => session_id > after).slice(0, limit),
     events: async (_charge, session_id, after, limit) =>
       rows.events
-        .filter((it) => it.event_id > after && (session_id === "" || it.session_id === session_id))
+        .filter((it) => it.event_id > after && (session_id === null || it.session_id === session_id))
         .slice(0, limit),
     usage: async (tenant_id) => rows.usage.get(tenant_id) ?? [],
-    spend: async (tenant_id) => rows.spend?.get(tenant_id) ?? [],
+    spend: async (tenant_id) => rows.spend?.get(tenant_id) ?? { rated: [], waiting: [], counted_until: null },
     countedUntil: async () => rows.counted_until,
-    accounting: async (range, tenant_id, after, limit) =>
+    accounting: async (range, audience, after, limit) =>
       rows.accounting
-        .filter((it) => inside(it.hour, range) && (tenant_id === "" || it.tenant_id === tenant_id))
+        .filter((it) => inside(it.hour, range) && includes(audience, it.tenant_id))
         .filter((it) => `${it.hour} ${it.tenant_id}` > `${after.hour} ${after.tenant_id}`)
         .slice(0, limit),
-    rejected: async ({ code, tenant_id }, after, limit) =>
+    rejected: async ({ code, audience }, after, limit) =>
       rows.rejected
-        .filter((it) => code === "" || it.reject_code === code)
-        .filter((it) => tenant_id === "" || it.tenant_id === tenant_id)
+        .filter((it) => code === null || it.reject_code === code)
+        .filter((it) => includes(audience, it.tenant_id))
         .filter(
           (it) =>
             it.kafka_partition > after.partition ||

@@ -1,5 +1,4 @@
 import { StaleLeaderError } from "../../../services/adapters/clickhouse/leader.ts";
-import type { Clock } from "../../../services/adapters/clock/clock.ts";
 import type { BillLine } from "../../../services/domain/billing/bill.ts";
 import type { HourAudit } from "../../../services/domain/closing/audit.ts";
 import { type Cut, covers } from "../../../services/domain/closing/cut.ts";
@@ -14,13 +13,12 @@ import {
   usageKeyText,
 } from "../../../services/domain/closing/usage.ts";
 import { type EventFindings, NO_FINDINGS } from "../../../services/domain/closing/verification.ts";
+import type { Clock } from "../../../services/domain/ports/clock.ts";
+import type { Lease, LeaseAnswer } from "../../../services/domain/ports/leases.ts";
+import type { NewPriceBook, PublishAnswer } from "../../../services/domain/ports/price-books.ts";
 import type {
   DirtyHour,
   HourToRate,
-  Lease,
-  LeaseAnswer,
-  NewPriceBook,
-  PublishAnswer,
   SettlementStore,
 } from "../../../services/domain/ports/settlement-store.ts";
 import type { HourRating } from "../../../services/domain/rating/charges.ts";

@@ -1,11 +1,11 @@
 // usage_log without a server, for tests of the processor: the same guard, the same answers, and on demand the answers that a
 // server gives when the network between is bad. The contract suite holds it to what ClickHouse does.
 
-import type { Clock } from "../../../services/adapters/clock/clock.ts";
 import type { Block } from "../../../services/domain/block/block.ts";
 import { closingRows } from "../../../services/domain/block/other-rows.ts";
 import type { IdSpace } from "../../../services/domain/dedupe/memory.ts";
 import { HOUR_MS, idTimeMs } from "../../../services/domain/event/id.ts";
+import type { Clock } from "../../../services/domain/ports/clock.ts";
 import type {
   AppendResult,
   Guard,

@@ -1,13 +1,14 @@
 // What raising alerts needs, over a test's own documents and ledger.
-import type { Clock } from "../../../services/adapters/clock/clock.ts";
+
 import { Secret } from "../../../services/adapters/config/secret.ts";
 import { createWebhookSender } from "../../../services/adapters/http/webhook.ts";
-import type { Pricing } from "../../../services/api/app.ts";
 import type { AlertDeps } from "../../../services/billing/budgets/alerts.ts";
+import type { Clock } from "../../../services/domain/ports/clock.ts";
+import type { TestDeps } from "./pricing-api.ts";
 
 export const WEBHOOK_KEY = "the secret of every alert";
 
-export function alertDeps(pricing: Pricing, clock: Clock = pricing.clock): AlertDeps {
+export function alertDeps(pricing: TestDeps, clock: Clock = pricing.clock): AlertDeps {
   const secret = new Secret(`whsec_${Buffer.from(WEBHOOK_KEY).toString("base64")}`);
   return {
     ...pricing,

@@ -1,10 +1,10 @@
 // A tenant with something to agree on: the demo's book with plans and offers, published from the start of 2026.
 
-import type { Pricing } from "../../../services/api/app.ts";
 import { bookOf } from "../../../services/billing/books/books.ts";
 import { readPriceBook } from "../../../services/domain/books/price-book.ts";
 import { FULL_PLAN } from "../builders/plans.ts";
 import { bookDocument } from "../builders/price-books.ts";
+import type { TestDeps } from "./pricing-api.ts";
 import { type TestApi, testApi } from "./pricing-api.ts";
 
 const OFFERS = [
@@ -27,7 +27,7 @@ export async function publishBook(api: TestApi, parts: Readonly<Record<string, u
   return book.hash;
 }
 
-export async function contractApi(changes: Partial<Pricing> = {}): Promise<TestApi> {
+export async function contractApi(changes: Partial<TestDeps> = {}): Promise<TestApi> {
   const api = await testApi(changes);
   await publishBook(api, { plans: [FULL_PLAN, { name: "second" }], prepaid: OFFERS });
   await post(api, "/v1/tenants", { tenant_id: "initech", name: "Initech", currency: "USD" });

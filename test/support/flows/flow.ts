@@ -1,6 +1,5 @@
 // Records into a topic of their own, the processor's settings for it, and what is then in usage_log of a database.
 import { randomUUID } from "node:crypto";
-import type { EncodedRecord } from "../../../services/adapters/avro/codec.ts";
 import type { ClickHouse } from "../../../services/adapters/clickhouse/client.ts";
 import { ensureTopic } from "../../../services/adapters/kafka/admin.ts";
 import { openKafka } from "../../../services/adapters/kafka/client.ts";
@@ -10,6 +9,7 @@ import {
   type RecordProducer,
 } from "../../../services/adapters/kafka/producer.ts";
 import { createLog } from "../../../services/adapters/log/log.ts";
+import type { EncodedRecord } from "../../../services/domain/ports/records.ts";
 import type { Users } from "../../../services/local/roles.ts";
 import { eventually } from "../checks/eventually.ts";
 import { type Environment, ProcessorProcess } from "../stack/processor-process.ts";

@@ -1,16 +1,14 @@
 // The pricing API with a book in force, and tenants whose hours are rated as a test says.
 
-import type { Pricing } from "../../../services/api/app.ts";
 import { canonicalPriceBook, type PriceBook } from "../../../services/domain/books/price-book.ts";
 import type { UsageRow } from "../../../services/domain/closing/usage.ts";
 import { NO_FINDINGS } from "../../../services/domain/closing/verification.ts";
-import type { Ledger } from "../../../services/domain/ports/pricing.ts";
 import { parseHour } from "../../../services/domain/time/hour.ts";
 import { demoBook } from "../builders/price-books.ts";
 import { publish, secondsOfUsage, tenantHour } from "../builders/tenant-hours.ts";
 import { MemoryTenantCharges } from "../doubles/memory-charges.ts";
-import { memoryLedger } from "../doubles/memory-ledger.ts";
-import { ROWS, type TestApi, testApi } from "./pricing-api.ts";
+import { type MemoryLedger, memoryLedger } from "../doubles/memory-ledger.ts";
+import { ROWS, type TestApi, type TestDeps, testApi } from "./pricing-api.ts";
 
 export const JANUARY = (parseHour("2027-01-02T00:00:00Z") ?? 0) * 1000;
 export const NOVEMBER_FROM = "2026-11-01T00:00:00Z";
@@ -26,26 +24,26 @@ export interface InvoicingApi extends TestApi {
 }
 
 export async function invoicingApi(
-  changes: Partial<Pricing> = {},
+  changes: Partial<TestDeps> = {},
   book: PriceBook = demoBook(),
 ): Promise<InvoicingApi> {
   const charges = new MemoryTenantCharges();
   const usage = new Map<string, readonly UsageRow[]>();
   const place = (tenant_id: string, hour: number, revision: number) => `${tenant_id} ${hour} ${revision}`;
-  const ledger: Ledger = {
+  const ledger: MemoryLedger = {
     ...memoryLedger(ROWS),
     verifyTenantHour: async ({ tenant_id, hour, revision }) => {
       const rows = usage.get(place(tenant_id, hour, revision));
       if (rows === undefined) return null;
       return { usage: rows, is_sound: true, rows_match: true, chain_matches: true, keys: [], ...NO_FINDINGS };
     },
-    billedTenants: async (tenant_id, after, limit) =>
+    billedTenants: async (audience, after, limit) =>
       charges
         .tenants()
-        .filter((it) => (tenant_id === "" ? it > after : it === tenant_id))
+        .filter((it) => (audience.kind === "all" ? it > after : it === audience.tenant_id))
         .slice(0, limit),
   };
-  const api = await testApi({ charges, ledger, ...changes });
+  const api = await testApi({ charges, ledger, verifier: ledger, ...changes });
   const { name, effective_from, currency } = book;
   const published = publish(book);
   const content = canonicalPriceBook(book);

@@ -1,13 +1,18 @@
 // The pricing API over rows in memory, with a key for each scope.
+
 import { randomBytes } from "node:crypto";
 import type { InjectOptions } from "fastify";
+import type { History } from "../../../services/domain/ports/history.ts";
+import { createRecordCodec } from "../../../services/adapters/avro/record-codec.ts";
 import type { Api } from "../../../services/adapters/http/api.ts";
 import { urlFault } from "../../../services/adapters/http/webhook-address.ts";
 import { createLog } from "../../../services/adapters/log/log.ts";
-import { type Pricing, pricingApi } from "../../../services/api/app.ts";
+import { type PricingDeps, pricingApi, type ServerDeps } from "../../../services/api/app.ts";
 import { newKey } from "../../../services/billing/access/keys.ts";
-import type { Books, NewBook, StoredEvent } from "../../../services/domain/ports/pricing.ts";
-import { TERMS } from "../../../services/domain/rating/charges.ts";
+import type { NewPriceBook, PriceBooks } from "../../../services/domain/ports/price-books.ts";
+import type { StoredEvent } from "../../../services/domain/ports/records.ts";
+import { CHARGE_FACTORS } from "../../../services/domain/rating/charges.ts";
+
 import { H100 } from "../builders/price-books.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
 import { MemoryTenantCharges } from "../doubles/memory-charges.ts";
@@ -25,7 +30,7 @@ const random = (bytes: number) => randomBytes(bytes).toString("hex");
 type Charge = LedgerRows["charges"][number];
 
 function chargeRow(tenant_id: string, number: number, changes: Partial<Charge> = {}): Charge {
-  const terms = Object.fromEntries(TERMS.map((name) => [name, "1.000000000000"]));
+  const terms = Object.fromEntries(CHARGE_FACTORS.map((name) => [name, "1.000000000000"]));
   return {
     charge_id: `2026112310-1-1-${String(number).padStart(24, "0")}`,
     hour: "2026-11-23T10:00:00Z",
@@ -48,7 +53,7 @@ function chargeRow(tenant_id: string, number: number, changes: Partial<Charge> =
     is_current: true,
     price_book: HASH,
     formula: "composite@1",
-    ...(terms as { [name in (typeof TERMS)[number]]: string }),
+    ...(terms as { [name in (typeof CHARGE_FACTORS)[number]]: string }),
     apportionments: ["equal@1"],
     hour_content_hash: HASH,
     hour_chain_hash: HASH,
@@ -197,8 +202,8 @@ export const ROWS: LedgerRows = {
   })),
 };
 
-function memoryBooks(): Books {
-  const books: NewBook[] = [];
+function memoryBooks(): PriceBooks {
+  const books: NewPriceBook[] = [];
   return {
     published: async () => books,
     async publish(book) {
@@ -209,9 +214,11 @@ function memoryBooks(): Books {
   };
 }
 
+export type TestDeps = PricingDeps & ServerDeps & { readonly history: History };
+
 export interface TestApi {
   readonly api: Api;
-  readonly pricing: Pricing;
+  readonly pricing: TestDeps;
   readonly clock: ManualClock;
   readonly keys: Readonly<Record<"acme" | "operator" | "admin", string>>;
   /** What was sent to the log. */
@@ -227,20 +234,25 @@ export interface TestApi {
   }>;
 }
 
-export async function testApi(changes: Partial<Pricing> = {}): Promise<TestApi> {
+export async function testApi(changes: Partial<TestDeps> = {}): Promise<TestApi> {
   const clock = new ManualClock(NOW);
   const documents = new MemoryDocuments(clock);
   const sent: TestApi["sent"] = [];
   let ids = 0;
-  const pricing: Pricing = {
+  const ledger = memoryLedger(ROWS);
+  const pricing: TestDeps = {
     documents,
     books: memoryBooks(),
-    ledger: memoryLedger(ROWS),
+    ledger,
+    closed_hours: ledger,
+    verifier: ledger,
+    codec: createRecordCodec(),
     history: memoryHistory({ sessions: [], usage: [], sales: [] }),
     charges: new MemoryTenantCharges(),
     focus: {
-      async *file(_range, billed_to, { format }) {
-        yield new TextEncoder().encode(`${format} of ${billed_to || "everybody"}`);
+      async *file(_range, audience, { format }) {
+        const whose = audience.kind === "all" ? "everybody" : audience.tenant_id;
+        yield new TextEncoder().encode(`${format} of ${whose}`);
       },
     },
     corrections: { send: async (records) => void sent.push(...records) },

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ClickHouse } from "../../../services/adapters/clickhouse/client.ts";
 import { Leader, whileRenewing } from "../../../services/adapters/clickhouse/leader.ts";
-import { ClickHouseRetention } from "../../../services/adapters/clickhouse/retention.ts";
+import { ClickHouseLogDays } from "../../../services/adapters/clickhouse/log-days.ts";
 import { ClickHouseSettlementStore } from "../../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../../services/adapters/clock/clock.ts";
 import { createLog } from "../../../services/adapters/log/log.ts";
@@ -28,7 +28,7 @@ export class RetentionBench {
   readonly processor: ClickHouse;
   readonly admin: ClickHouse;
   readonly store: ClickHouseSettlementStore;
-  readonly days: ClickHouseRetention;
+  readonly days: ClickHouseLogDays;
   readonly #leader: Leader;
 
   private constructor(database: TestDatabase, folder: string) {
@@ -39,7 +39,7 @@ export class RetentionBench {
     this.store = new ClickHouseSettlementStore(database.open("settlement"), database.name);
     const jobs = database.open("jobs");
     this.#leader = new Leader(jobs, "jobs", database.name);
-    this.days = new ClickHouseRetention(jobs, database.open("retention"), this.#leader, database.name);
+    this.days = new ClickHouseLogDays(jobs, database.open("retention"), this.#leader, database.name);
   }
 
   static async open(): Promise<RetentionBench> {

@@ -2,7 +2,9 @@
 import { createHmac } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { raiseAlerts } from "../../../services/billing/budgets/alerts.ts";
-import type { SpendRecord } from "../../../services/domain/ports/pricing.ts";
+import { usageSums } from "../../../services/domain/closing/usage.ts";
+import { parseStoredDecimal } from "../../../services/domain/money/stored-decimal.ts";
+import type { SpendRecords } from "../../../services/domain/ports/usage-totals.ts";
 import { parseHour } from "../../../services/domain/time/hour.ts";
 import { bookDocument, H100 } from "../../support/builders/price-books.ts";
 import { alertDeps, WEBHOOK_KEY } from "../../support/flows/alerts.ts";
@@ -12,33 +14,46 @@ import { type Receiver, startReceiver } from "../../support/stack/webhook-receiv
 const BUDGET = { tenant_id: "acme", name: "Acme in all", period: "month", amount: "10" };
 const THRESHOLDS = [50, 80, 100];
 const DAY = parseHour("2026-11-23T00:00:00Z") ?? 0;
-const COUNTED = "1795437294789";
+const COUNTED = 1_795_437_294_789;
 const DIGITS = ".000000000000";
 
-const NOTHING = { model: "", gpu_model: "", sharing: "", phase: "", outcome: "", numbers: [], currency: "" };
-const rated = (amount: string, changes: Partial<SpendRecord> = {}): SpendRecord => {
-  return { ...NOTHING, part: "rated", at: DAY, project_id: "p1", currency: "USD", amount, ...changes };
+/** A part of what the ledger says of spending. */
+type Part =
+  | { readonly rated: SpendRecords["rated"][number] }
+  | { readonly waiting: SpendRecords["waiting"][number] }
+  | { readonly counted_until: number };
+
+const rated = (amount: string, changes: Partial<SpendRecords["rated"][number]> = {}): Part => {
+  const decimal = parseStoredDecimal(amount);
+  return { rated: { day: DAY, project_id: "p1", currency: "USD", amount: decimal, ...changes } };
 };
-const counted: SpendRecord = { ...rated("0"), part: "counted", numbers: [COUNTED] };
+const counted: Part = { counted_until: COUNTED };
 /** So many hours of an H100 with nothing but time to pay for: 0.6 x 2.50 an hour. */
-const waiting = (hours: bigint, changes: Partial<SpendRecord> = {}): SpendRecord => ({
-  ...rated("0"),
-  part: "waiting",
-  at: DAY + 12 * 3600,
-  currency: "",
-  ...{ model: "m", gpu_model: H100, sharing: "exclusive", phase: "inference", outcome: "ok" },
-  numbers: ["1", "0", "0", "0", "0", String(hours * 3_600_000_000_000n), ...Array(13).fill("0")],
-  ...changes,
-});
+const waiting = (hours: bigint, hour = DAY + 12 * 3600): Part => {
+  const key = { project_id: "p1", model: "m", gpu_model: H100, sharing: "exclusive", phase: "inference" };
+  const sums = usageSums((name) => {
+    if (name === "events") return 1n;
+    return name === "gpu_time_ns" ? hours * 3_600_000_000_000n : 0n;
+  });
+  return { waiting: { ...key, outcome: "ok", ...sums, hour } };
+};
+
+function recordsOf(parts: readonly Part[]): SpendRecords {
+  return {
+    rated: parts.flatMap((part) => ("rated" in part ? [part.rated] : [])),
+    waiting: parts.flatMap((part) => ("waiting" in part ? [part.waiting] : [])),
+    counted_until: parts.flatMap((part) => ("counted_until" in part ? [part.counted_until] : []))[0] ?? null,
+  };
+}
 
 /** An API over spending that a test changes. */
 async function open(...budgets: readonly object[]) {
   const api = await contractApi();
-  const state = { spend: [counted] as SpendRecord[], asked: 0 };
+  const state = { spend: [counted] as Part[], asked: 0 };
   Object.assign(api.pricing.ledger, {
     spend: async () => {
       state.asked += 1;
-      return state.spend;
+      return recordsOf(state.spend);
     },
   });
   const ids: string[] = [];
@@ -128,7 +143,7 @@ describe("what is left", () => {
       counted,
       rated("1"),
       rated("20", { project_id: "p2" }),
-      rated("300", { at: DAY - 86_400 }),
+      rated("300", { day: DAY - 86_400 }),
       rated("4000", { currency: "EUR" }),
     ];
     const project = await open({ project_id: "p2" });
@@ -191,14 +206,14 @@ describe("alerts", () => {
       [80, `12${DIGITS}`],
     ]);
     await clock.advance(9 * 86_400_000);
-    state.spend = [counted, rated("12", { at: DAY + 9 * 86_400 })];
+    state.spend = [counted, rated("12", { day: DAY + 9 * 86_400 })];
     expect((await raise()).raised).toBe(3);
     expect(await alerts()).toHaveLength(6);
   });
 
   it("come for a period that has just ended, and not for one before the budget or after its end", async () => {
     const { state, raise, clock, ids, ...api } = await open({ period: "day" });
-    state.spend = [counted, rated("9", { at: DAY - 86_400 })];
+    state.spend = [counted, rated("9", { day: DAY - 86_400 })];
     expect((await raise()).raised).toBe(0);
     await clock.advance(86_400_000);
     state.spend = [counted, rated("9")];
@@ -320,7 +335,7 @@ describe("a webhook", () => {
 
 it("a new book counts in the estimate of its own hours within a minute", async () => {
   const { state, status, clock, ...api } = await open({ period: "day" });
-  const later = waiting(2n, { at: DAY + 20 * 3600 });
+  const later = waiting(2n, DAY + 20 * 3600);
   state.spend = [counted, later];
   expect(await status()).toMatchObject({ estimated: `3${DIGITS}` });
   const [card] = bookDocument()["gpus"] as object[];

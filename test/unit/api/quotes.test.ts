@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { History } from "../../../services/adapters/clickhouse/history.ts";
 import type { SessionPart } from "../../../services/domain/insight/measured-sessions.ts";
+import type { History } from "../../../services/domain/ports/history.ts";
 import { bookDocument, H100 } from "../../support/builders/price-books.ts";
 import { secondsOfUsage } from "../../support/builders/tenant-hours.ts";
 import { memoryHistory, sessionPart } from "../../support/doubles/memory-history.ts";

@@ -1,14 +1,17 @@
 // An invoice against what it rests on: each kind of thing that somebody may have changed is told apart.
+
 import { expect, it } from "vitest";
-import type { Pricing } from "../../../services/api/app.ts";
+import type { HourVerifier } from "../../../services/billing/verification/verify-hour.ts";
 import type { InvoiceDocument } from "../../../services/domain/billing/invoice-document.ts";
-import type { Documents, Ledger, TenantCharges } from "../../../services/domain/ports/pricing.ts";
+import type { TenantCharges } from "../../../services/domain/ports/charges.ts";
+import type { Documents } from "../../../services/domain/ports/documents.ts";
 import {
   DECEMBER_FROM,
   type InvoicingApi,
   invoicingApi,
   NOVEMBER_FROM,
 } from "../../support/flows/invoicing.ts";
+import type { TestDeps } from "../../support/flows/pricing-api.ts";
 
 /** An invoice of two hours, and the API over what was changed since. */
 async function invoiced(): Promise<{ own: InvoicingApi; invoice_id: string }> {
@@ -21,7 +24,7 @@ async function invoiced(): Promise<{ own: InvoicingApi; invoice_id: string }> {
 
 async function verified(
   { own, invoice_id }: Awaited<ReturnType<typeof invoiced>>,
-  changes: Partial<Pricing>,
+  changes: Partial<TestDeps>,
   depth = "events",
 ) {
   const pricing = { ...own.pricing, ...changes };
@@ -92,13 +95,13 @@ it("a changed charge is told from a changed invoice: the usage still comes to th
 
 it("an hour that is gone is named, and the rest is computed without it", async () => {
   const it = await invoiced();
-  const plain = it.own.pricing.ledger;
-  const ledger: Ledger = {
+  const plain = it.own.pricing.verifier;
+  const verifier: HourVerifier = {
     ...plain,
-    verifyTenantHour: async (asked, depth) =>
-      asked.hour % 7200 === 0 ? null : plain.verifyTenantHour(asked, depth),
+    verifyTenantHour: async (request, depth) =>
+      request.hour % 7200 === 0 ? null : plain.verifyTenantHour(request, depth),
   };
-  const body = await verified(it, { ledger });
+  const body = await verified(it, { verifier });
   expect(body).toMatchObject({ matches: false, hours_checked: 2 });
   expect(body["hours"]).toMatchObject([{ hour: "2026-11-01T10:00:00Z", is_there: false }]);
   expect(body["lines"]).not.toEqual([]);
@@ -107,16 +110,16 @@ it("an hour that is gone is named, and the rest is computed without it", async (
 it("hours whose rows left the log are checked from their usage, and counted", async () => {
   const it = await invoiced();
   const depths: string[] = [];
-  const plain = it.own.pricing.ledger;
-  const ledger: Ledger = {
+  const plain = it.own.pricing.verifier;
+  const verifier: HourVerifier = {
     ...plain,
     logFloor: async () => Date.parse("2026-11-01T10:00:00Z") / 1000,
-    verifyTenantHour: (asked, depth) => {
+    verifyTenantHour: (request, depth) => {
       depths.push(depth);
-      return plain.verifyTenantHour(asked, depth);
+      return plain.verifyTenantHour(request, depth);
     },
   };
-  expect(await verified(it, { ledger })).toMatchObject({ matches: true, hours_without_events: 1 });
+  expect(await verified(it, { verifier })).toMatchObject({ matches: true, hours_without_events: 1 });
   expect(depths).toEqual(["rows", "events"]);
 });
 

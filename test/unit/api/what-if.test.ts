@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { StoredUsage } from "../../../services/adapters/clickhouse/history.ts";
 import { problem } from "../../../services/adapters/http/problem.ts";
 import { createTurns } from "../../../services/billing/quotes/what-if.ts";
+import type { StoredUsage } from "../../../services/domain/ports/history.ts";
 import { bookWith } from "../../support/builders/plans.ts";
 import { bookDocument } from "../../support/builders/price-books.ts";
 import { secondsOfUsage } from "../../support/builders/tenant-hours.ts";

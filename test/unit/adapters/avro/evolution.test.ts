@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import avro from "avsc";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type EncodedRecord, recordDecoder, recordWriter } from "../../../../services/adapters/avro/codec.ts";
+import { recordDecoder, recordWriter } from "../../../../services/adapters/avro/codec.ts";
 import { compileEvent } from "../../../../services/adapters/avro/compile.ts";
 import { createRecordReader } from "../../../../services/adapters/avro/reader.ts";
 import {
@@ -16,6 +16,7 @@ import {
 } from "../../../../services/adapters/avro/schemas.ts";
 import type { Read, RecordReader } from "../../../../services/domain/event/reader.ts";
 import { EventRecord } from "../../../../services/domain/event/record.ts";
+import type { EncodedRecord } from "../../../../services/domain/ports/records.ts";
 import { makeEvent, makeTotals, makeVoid } from "../../../support/builders/events.ts";
 
 interface Field {

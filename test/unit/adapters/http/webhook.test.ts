@@ -55,9 +55,9 @@ describe("a webhook's URL", () => {
     ["https://[2002:a00:1::]/", "not public"],
     ["https://[2001:db8::1]/", "not public"],
   ])("%s: %s", (url, fault) => {
-    const said = urlFault(url, { allowsPrivate: false });
-    if (fault === null) expect(said).toBeNull();
-    else expect(said).toContain(fault);
+    const detail = urlFault(url, { allowsPrivate: false });
+    if (fault === null) expect(detail).toBeNull();
+    else expect(detail).toContain(fault);
   });
 
   it("may be private where a setting allows it, and plain HTTP goes to this machine itself only", () => {
@@ -72,7 +72,7 @@ describe("a webhook's URL", () => {
     const url = "https://localhost:1/";
     expect(urlFault(url, { allowsPrivate: false })).toBeNull();
     const answer = await sender({ allowsPrivate: false }).send({ ...HOOK, url });
-    expect(answer).toEqual({ isAccepted: false, said: "leads to an address that is not public" });
+    expect(answer).toEqual({ isAccepted: false, detail: "leads to an address that is not public" });
   });
 });
 
@@ -90,7 +90,7 @@ describe("a webhook", () => {
   it("is signed with its id, the time and the body, by each of the secrets", async () => {
     const receiver = await startReceiver(204);
     const answer = await sender({ secret: secretOf("a", "b") }).send({ ...HOOK, url: receiver.url });
-    expect(answer).toEqual({ isAccepted: true, said: "status 204" });
+    expect(answer).toEqual({ isAccepted: true, detail: "status 204" });
     const [{ headers, body } = { headers: {}, body: "" }] = receiver.received;
     expect(body).toBe(HOOK.body);
     const text = `alert-1.1795000000.${HOOK.body}`;
@@ -105,7 +105,7 @@ describe("a webhook", () => {
   it("without a secret goes nowhere", async () => {
     const receiver = await startReceiver(200);
     const answer = await sender({ secret: undefined }).send({ ...HOOK, url: receiver.url });
-    expect(answer).toMatchObject({ isAccepted: false, said: expect.stringContaining("WEBHOOK_SECRET") });
+    expect(answer).toMatchObject({ isAccepted: false, detail: expect.stringContaining("WEBHOOK_SECRET") });
     expect(receiver.received).toEqual([]);
   });
 
@@ -113,14 +113,14 @@ describe("a webhook", () => {
     const inside = await startReceiver(200);
     const receiver = await startReceiver((reply) => reply.writeHead(307, { location: inside.url }).end());
     const answer = await sender().send({ ...HOOK, url: receiver.url });
-    expect(answer).toEqual({ isAccepted: false, said: "status 307" });
+    expect(answer).toEqual({ isAccepted: false, detail: "status 307" });
     expect(inside.received).toEqual([]);
   });
 
   it("waits for an answer no longer than it should, and for its end not beyond a size", async () => {
     const silent = await startReceiver(() => undefined);
     const late = await sender({ timeoutMs: 50 }).send({ ...HOOK, url: silent.url });
-    expect(late).toEqual({ isAccepted: false, said: "no answer within 50 ms" });
+    expect(late).toEqual({ isAccepted: false, detail: "no answer within 50 ms" });
     const chatty = await startReceiver((reply) => {
       const more = () => {
         while (!reply.destroyed && reply.write("x".repeat(65_536)));
@@ -128,12 +128,12 @@ describe("a webhook", () => {
       };
       more();
     });
-    expect(await sender().send({ ...HOOK, url: chatty.url })).toMatchObject({ said: "status 200" });
+    expect(await sender().send({ ...HOOK, url: chatty.url })).toMatchObject({ detail: "status 200" });
   });
 
   it("that finds nobody says so", async () => {
     const answer = await sender().send({ ...HOOK, url: "http://127.0.0.1:1/" });
     expect(answer.isAccepted).toBe(false);
-    expect(answer.said).toContain("ECONNREFUSED");
+    expect(answer.detail).toContain("ECONNREFUSED");
   });
 });

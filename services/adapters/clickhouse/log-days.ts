@@ -1,25 +1,16 @@
 import type { Cut } from "../../domain/closing/cut.ts";
 import type { IngestDay, LogStanding } from "../../domain/closing/retention.ts";
+import type { Lease } from "../../domain/ports/leases.ts";
+import type { ExportedDay, LogDays } from "../../domain/ports/log-days.ts";
 import type { Hour } from "../../domain/time/hour.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";
-import { isRefusal, type Leader, type Lease } from "./leader.ts";
+import { isRefusedBy, type Leader } from "./leader.ts";
 import { ClickHouseSettlementStore } from "./settlement-store.ts";
-
-/** The file that an ingest day was exported to. */
-export interface ExportedDay {
-  readonly ingest_day: string;
-  readonly day_rows: bigint;
-  readonly fingerprint: bigint;
-  readonly file: string;
-  /** In hexadecimal. */
-  readonly sha256: string;
-  readonly bytes: number;
-}
 
 type DayRows = Pick<IngestDay, "day_rows" | "fingerprint">;
 
 /** The ingest days of usage_log: what stands in their way out, their export, and their end. */
-export class ClickHouseRetention {
+export class ClickHouseLogDays implements LogDays {
   readonly #clickhouse: ClickHouse;
   readonly #dropper: ClickHouse;
   readonly #leader: Leader;
@@ -87,7 +78,7 @@ export class ClickHouseRetention {
       );
       return "recorded";
     } catch (error) {
-      if (isRefusal(error, "METERHOUSE_DAY_CHANGED")) return "changed";
+      if (isRefusedBy(error, "METERHOUSE_DAY_CHANGED")) return "changed";
       throw error;
     }
   }

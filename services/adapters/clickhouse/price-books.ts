@@ -1,5 +1,11 @@
-import type { Hour } from "../../domain/time/hour.ts";
-import type { Clock } from "../clock/clock.ts";
+import type { Clock } from "../../domain/ports/clock.ts";
+import type {
+  NewPriceBook,
+  PriceBooks,
+  PublishAnswer,
+  StoredPriceBook,
+} from "../../domain/ports/price-books.ts";
+
 import type { ClickHouse } from "./client.ts";
 import { Leader, whileLeading } from "./leader.ts";
 import { ClickHouseSettlementStore } from "./settlement-store.ts";
@@ -12,7 +18,7 @@ const WAIT_MS_MAX = 10_000;
  * Published price books. Publishing takes settlement's own lease for a moment, so that no hour is rated by the books before
  * while a new one comes in.
  */
-export class ClickHousePricingBooks {
+export class ClickHousePriceBooks implements PriceBooks {
   readonly #store: ClickHouseSettlementStore;
   readonly #leader: Leader;
   readonly #lead: Parameters<typeof whileLeading>[1];
@@ -23,17 +29,11 @@ export class ClickHousePricingBooks {
     this.#lead = { owner, clock, ttlMs: LEASE_MS, waitMsMax: WAIT_MS_MAX };
   }
 
-  published(): Promise<{ hash: string; content: string }[]> {
+  published(): Promise<StoredPriceBook[]> {
     return this.#store.priceBooks();
   }
 
-  publish(book: {
-    hash: string;
-    name: string;
-    effective_from: Hour;
-    currency: string;
-    content: string;
-  }): Promise<"published" | "overlaps" | "too_late"> {
+  publish(book: NewPriceBook): Promise<PublishAnswer> {
     return whileLeading(this.#leader, this.#lead, (lease) => this.#store.publishBook(book, lease));
   }
 }
