@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import { CONFIG_KEYS } from "../services/adapters/config/keys.ts";
 import { API_CODES } from "../services/adapters/http/problem.ts";
 import { METRICS } from "../services/adapters/metrics/names.ts";
+import { REFUSAL_CODES } from "../services/domain/access/refusal.ts";
 import { SETTLEMENT_FAULTS } from "../services/domain/billing/faults.ts";
 import { PRICE_BOOK_FAULTS } from "../services/domain/books/price-book-faults.ts";
-import { REFUSAL_CODES } from "../services/domain/access/refusal.ts";
 import { REJECT_CODES } from "../services/domain/event/codes.ts";
 import * as checks from "./tidy/checks.ts";
 import { repositoryFiles } from "./tidy/source.ts";
@@ -49,7 +49,10 @@ describe("the documents say what the code says", () => {
 
   it("every error code, with the same words", () => {
     const documented = Object.fromEntries(documentedNames(textOf("docs/ERRORS.md")));
-    const titles = Object.entries({ ...API_CODES, ...REFUSAL_CODES }).map(([code, { title }]) => [code, title]);
+    const titles = Object.entries({ ...API_CODES, ...REFUSAL_CODES }).map(([code, { title }]) => [
+      code,
+      title,
+    ]);
     expect(documented).toEqual({
       ...REJECT_CODES,
       ...PRICE_BOOK_FAULTS,

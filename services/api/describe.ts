@@ -1,6 +1,7 @@
 // Writes what is made from the routes: docs/openapi.json, and the operations that the client knows. Run by `npm run api`.
 import { writeFileSync } from "node:fs";
 import type { OpenApiDocument, OpenApiOperation } from "../adapters/http/openapi.ts";
+import { PROBLEM_CODES } from "../adapters/http/problem.ts";
 import { pricingDocument } from "./app.ts";
 
 interface Schema {
@@ -38,6 +39,11 @@ function operationsText({ paths }: OpenApiDocument): string {
         `  ${operation.operationId}: { method: "${method.toUpperCase()}", path: "${path}" },`,
     ),
     "} as const;",
+    "",
+    "/** Every code that an error response may have. */",
+    "export const PROBLEM_CODES = [",
+    ...PROBLEM_CODES.map((code) => `  "${code}",`),
+    "] as const;",
     "",
   ].join("\n");
 }

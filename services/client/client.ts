@@ -1,6 +1,4 @@
-import { API_CODES, type ApiCode } from "../adapters/http/problem.ts";
-import type { RefusalFault } from "../domain/access/refusal.ts";
-import { PRICING_OPERATIONS, type PricingOperations } from "./pricing-operations.ts";
+import { PRICING_OPERATIONS, PROBLEM_CODES, type PricingOperations } from "./pricing-operations.ts";
 
 export type PricingOperation = keyof PricingOperations;
 export type PricingClient = <Name extends PricingOperation>(
@@ -8,17 +6,27 @@ export type PricingClient = <Name extends PricingOperation>(
   asked: PricingOperations[Name]["asked"],
 ) => Promise<PricingOperations[Name]["reply"]>;
 
-/** The API said no. */
+type ProblemCode = (typeof PROBLEM_CODES)[number];
+
+/** One of several faults of a request: where it is, and a sentence. */
+interface Fault {
+  readonly path: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** The API refused the request. */
 export class ApiFailure extends Error {
   override readonly name = "ApiFailure";
   readonly status: number;
-  readonly code: ApiCode | "";
-  readonly faults: readonly RefusalFault[];
+  /** "" for an error that is not the API's own. */
+  readonly code: ProblemCode | "";
+  readonly faults: readonly Fault[];
 
   constructor(status: number, { code, title, detail, faults = [] }: ProblemAnswer) {
     super([title ?? `the API answered ${status}`, detail].filter(Boolean).join(" "));
     this.status = status;
-    this.code = code !== undefined && Object.hasOwn(API_CODES, code) ? (code as ApiCode) : "";
+    this.code = PROBLEM_CODES.find((known) => known === code) ?? "";
     this.faults = faults;
   }
 }
@@ -27,7 +35,7 @@ interface ProblemAnswer {
   readonly code?: string;
   readonly title?: string;
   readonly detail?: string;
-  readonly faults?: readonly RefusalFault[];
+  readonly faults?: readonly Fault[];
 }
 
 interface AnyAsked {

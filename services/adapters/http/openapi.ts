@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { API_CODES } from "./problem.ts";
+import { PROBLEM_CODES } from "./problem.ts";
 import { MEDIA_TYPES, type Route } from "./route.ts";
 
 interface ObjectSchema {
@@ -12,7 +12,7 @@ const PROBLEM = Type.Object(
     type: Type.String(),
     title: Type.String(),
     status: Type.Integer(),
-    code: Type.Union(Object.keys(API_CODES).map((code) => Type.Literal(code))),
+    code: Type.Union(PROBLEM_CODES.map((code) => Type.Literal(code))),
     detail: Type.Optional(Type.String()),
     instance: Type.String(),
     faults: Type.Optional(

@@ -2,13 +2,13 @@
 
 import { randomBytes } from "node:crypto";
 import type { InjectOptions } from "fastify";
-import type { History } from "../../../services/domain/ports/history.ts";
 import { createRecordCodec } from "../../../services/adapters/avro/record-codec.ts";
 import type { Api } from "../../../services/adapters/http/api.ts";
 import { urlFault } from "../../../services/adapters/http/webhook-address.ts";
 import { createLog } from "../../../services/adapters/log/log.ts";
 import { type PricingDeps, pricingApi, type ServerDeps } from "../../../services/api/app.ts";
 import { newKey } from "../../../services/billing/access/keys.ts";
+import type { History } from "../../../services/domain/ports/history.ts";
 import type { NewPriceBook, PriceBooks } from "../../../services/domain/ports/price-books.ts";
 import type { StoredEvent } from "../../../services/domain/ports/records.ts";
 import { CHARGE_FACTORS } from "../../../services/domain/rating/charges.ts";

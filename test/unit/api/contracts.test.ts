@@ -278,10 +278,10 @@ describe("a change", () => {
         terms,
       );
     for (const change of [ends, buys, subscribes]) {
-      expect(change(hour(DECEMBER) - 3600)).toMatchObject({ problem: "CONTRACT_INVOICED" });
+      expect(change(hour(DECEMBER) - 3600)).toMatchObject({ refusal: "CONTRACT_INVOICED" });
       expect(change(hour(DECEMBER))).toHaveProperty("part");
     }
-    expect(refunds(hour(DECEMBER))).toMatchObject({ problem: "CONTRACT_INVOICED" });
+    expect(refunds(hour(DECEMBER))).toMatchObject({ refusal: "CONTRACT_INVOICED" });
     expect(refunds(hour(DECEMBER) + 3600)).toHaveProperty("part");
   });
 

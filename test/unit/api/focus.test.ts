@@ -54,8 +54,11 @@ it("what cannot even begin is a problem and not an empty file", async () => {
 it("corrections and verification of hours whose rows were dropped are refused", async () => {
   const { ask, pricing } = await testApi();
   const hour = "2026-11-23T10:00:00Z";
-  const dropped = { ...pricing.ledger, logFloor: async () => Date.parse(hour) / 1000 };
-  const later = await testApi({ ledger: dropped });
+  const logFloor = async () => Date.parse(hour) / 1000;
+  const later = await testApi({
+    closed_hours: { logFloor },
+    verifier: { ...pricing.verifier, logFloor },
+  });
   expect((await ask("operator", { url: `/v1/hours/${hour}/verify` })).status).toBe(200);
   const verify = await later.ask("operator", { url: `/v1/hours/${hour}/verify` });
   expect([verify.status, verify.body["code"]]).toEqual([410, "HOUR_DROPPED"]);

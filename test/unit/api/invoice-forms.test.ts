@@ -270,7 +270,7 @@ describe("the clock's run", () => {
     use("acme", 10, ONE_HOUR);
     charges.waitingHours.push({ hour: hourAt(11), why: "open" });
     const run = () => invoicePeriods(pricing, { graceMs: 2 * DAY_MS, written_by: "jobs" });
-    expect(await run()).toMatchObject([{ status: "refused", problem: { problem: "INVOICE_HOURS_WAITING" } }]);
+    expect(await run()).toMatchObject([{ status: "refused", refusal: { refusal: "INVOICE_HOURS_WAITING" } }]);
     charges.waitingHours.pop();
     const [done] = await run();
     if (done?.status !== "finalised") throw new Error(JSON.stringify(done));
