@@ -12,6 +12,8 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/tidy.test.ts", "test/tidy/**/*.test.ts", "test/unit/**/*.test.ts"],
+          // Tests wait for events; a limit that only a hung test meets does not fail a busy machine.
+          testTimeout: 30_000,
         },
       },
       {
