@@ -1,11 +1,13 @@
 import { defineConfig } from "vitest/config";
 import { NODE_FLAGS } from "./services/adapters/lifecycle/node-flags.ts";
+import { LongestFirst } from "./test/longest-first.ts";
 
 /** `unit` needs nothing but Node; `stack` gets one Kafka broker and one ClickHouse engine for the whole run. */
 export default defineConfig({
   test: {
     maxWorkers: 2,
     execArgv: [...NODE_FLAGS],
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
@@ -22,8 +24,8 @@ export default defineConfig({
           name: "stack",
           include: ["test/{contract,integration,walkthrough}/**/*.test.ts"],
           globalSetup: ["test/support/stack/shared-stack.ts"],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
     ],
