@@ -1,16 +1,15 @@
 import { randomUUID } from "node:crypto";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { StaleLeaderError } from "../../services/adapters/clickhouse/leader.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
+import { sha256 } from "../../services/adapters/crypto/crypto.ts";
 import { canonicalPriceBook } from "../../services/domain/books/price-book.ts";
 import type { LeaseAnswer } from "../../services/domain/ports/settlement-store.ts";
 import { settle } from "../../services/settlement/pipeline.ts";
 import { demoBook, H100 } from "../support/builders/price-books.ts";
-import { ELEVEN, pass, settlementOver, sha256, TEN } from "../support/flows/settlement-pass.ts";
+import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
 import { batch } from "../support/stores/logged-batches.ts";
-import { dropStores, STORES } from "../support/stores/settlement-stores.ts";
-
-afterEach(dropStores);
+import { STORES } from "../support/stores/settlement-stores.ts";
 
 function held(answer: LeaseAnswer) {
   if (answer.kind !== "held") throw new Error(`${answer.owner} leads`);

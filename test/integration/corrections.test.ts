@@ -1,5 +1,6 @@
 // A bill that can be checked and put right, over HTTP, with the real processor and settlement: from a charge down to its
 // events, and from a void or an amendment to the next revision and its signed difference.
+
 import { expect, it, onTestFinished } from "vitest";
 import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
 import { openClickHouse } from "../../services/adapters/clickhouse/client.ts";
@@ -7,15 +8,16 @@ import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/d
 import { ClickHouseLedger } from "../../services/adapters/clickhouse/ledger.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
+import { sha256 } from "../../services/adapters/crypto/crypto.ts";
 import { openProducer } from "../../services/adapters/kafka/producer.ts";
 import { formatHour } from "../../services/domain/time/hour.ts";
 import { encodeEvent, makeEvent } from "../support/builders/events.ts";
 import { bookDocument, demoBook } from "../support/builders/price-books.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
 import type { Flow } from "../support/flows/flow.ts";
+import { sharedFlow } from "../support/flows/flow.ts";
 import { type TestApi, testApi } from "../support/flows/pricing-api.ts";
-import { pass, settlementOver, sha256 } from "../support/flows/settlement-pass.ts";
-import { sharedFlow } from "../support/flows/shared-flow.ts";
+import { pass, settlementOver } from "../support/flows/settlement-pass.ts";
 
 const HOUR_MS = 3_600_000;
 const hourMs = Math.floor(Date.now() / HOUR_MS) * HOUR_MS - 2 * HOUR_MS;

@@ -1,4 +1,5 @@
 // P10 over HTTP down to the server: what passes the description reaches ClickHouse as a value and never as a statement.
+
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
@@ -8,13 +9,14 @@ import { ClickHouseLedger } from "../../services/adapters/clickhouse/ledger.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { ClickHouseTenantCharges } from "../../services/adapters/clickhouse/tenant-charges.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
+import { sha256 } from "../../services/adapters/crypto/crypto.ts";
 import { createLog } from "../../services/adapters/log/log.ts";
 import { pricingDocument } from "../../services/api/app.ts";
 import { formatHour } from "../../services/domain/time/hour.ts";
 import { operationsOf, requestsOf } from "../support/builders/fuzz.ts";
 import { bookDocument } from "../support/builders/price-books.ts";
 import { type TestApi, testApi } from "../support/flows/pricing-api.ts";
-import { ELEVEN, pass, settlementOver, sha256, TEN } from "../support/flows/settlement-pass.ts";
+import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
 import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
 import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { clickHouseUsageLog } from "../../services/adapters/clickhouse/usage-log.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { encodeEvent, makeEvent } from "../support/builders/events.ts";
@@ -6,9 +6,9 @@ import { expectAccount } from "../support/checks/account.ts";
 import { eventually } from "../support/checks/eventually.ts";
 import { haltInserts } from "../support/doubles/halted-insert.ts";
 import type { Flow } from "../support/flows/flow.ts";
-import { sharedFlow } from "../support/flows/shared-flow.ts";
+import { sharedFlow } from "../support/flows/flow.ts";
 import { ClickHouseProxy, type Treatment } from "../support/stack/clickhouse-proxy.ts";
-import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
+import { databaseOfTest } from "../support/stack/stack.ts";
 import { blockOf, guardOf } from "../support/stores/usage-logs.ts";
 
 const events = (from: number, count: number) =>
@@ -98,14 +98,8 @@ describe("an insert without an answer is in the log once", () => {
 });
 
 describe("two inserts that were both allowed", () => {
-  const databases: TestDatabase[] = [];
-  afterEach(async () => {
-    await Promise.all(databases.splice(0).map((database) => database.drop()));
-  });
-
   async function open() {
-    const database = await freshDatabase();
-    databases.push(database);
+    const database = await databaseOfTest();
     const client = database.open("processor");
     const admin = database.open("migrate");
     const slow = haltInserts(client, admin);

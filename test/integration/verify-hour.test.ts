@@ -1,8 +1,10 @@
 // P5 down to the event: whatever somebody changes in the log of a closed hour is found, and the event is named.
+
 import { expect, it, onTestFinished } from "vitest";
 import { openClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { ClickHouseLedger } from "../../services/adapters/clickhouse/ledger.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
+import { sha256 } from "../../services/adapters/crypto/crypto.ts";
 import { formatHour } from "../../services/domain/time/hour.ts";
 import {
   encodeEvent,
@@ -13,9 +15,9 @@ import {
   makeVoid,
 } from "../support/builders/events.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
+import { sharedFlow } from "../support/flows/flow.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
-import { pass, settlementOver, sha256 } from "../support/flows/settlement-pass.ts";
-import { sharedFlow } from "../support/flows/shared-flow.ts";
+import { pass, settlementOver } from "../support/flows/settlement-pass.ts";
 
 const HOUR_MS = 3_600_000;
 const hourMs = Math.floor(Date.now() / HOUR_MS) * HOUR_MS - 2 * HOUR_MS;

@@ -1,4 +1,5 @@
 // From an invoice down to the event: whatever somebody changes below a finalised invoice is found where it was changed.
+
 import { expect, it, onTestFinished } from "vitest";
 import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
 import { openClickHouse } from "../../services/adapters/clickhouse/client.ts";
@@ -7,13 +8,14 @@ import { ClickHouseLedger } from "../../services/adapters/clickhouse/ledger.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { ClickHouseTenantCharges } from "../../services/adapters/clickhouse/tenant-charges.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
+import { sha256 } from "../../services/adapters/crypto/crypto.ts";
 import { formatHour } from "../../services/domain/time/hour.ts";
 import { encodeEvent, makeEvent } from "../support/builders/events.ts";
 import { demoBook } from "../support/builders/price-books.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
+import { sharedFlow } from "../support/flows/flow.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
-import { pass, settlementOver, sha256 } from "../support/flows/settlement-pass.ts";
-import { sharedFlow } from "../support/flows/shared-flow.ts";
+import { pass, settlementOver } from "../support/flows/settlement-pass.ts";
 
 const HOUR_MS = 3_600_000;
 const threeAgo = Math.floor(Date.now() / HOUR_MS) * HOUR_MS - 3 * HOUR_MS;

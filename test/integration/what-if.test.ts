@@ -1,23 +1,24 @@
 // What another book would have made of closed hours, on the real engine, from the current revision of each. Figures by hand.
-import { expect, it, onTestFinished } from "vitest";
+
+import { expect, it } from "vitest";
 import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
 import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/documents.ts";
 import { ClickHouseHistory } from "../../services/adapters/clickhouse/history.ts";
 import { ClickHouseLedger } from "../../services/adapters/clickhouse/ledger.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
+import { sha256 } from "../../services/adapters/crypto/crypto.ts";
 import { bookDocument } from "../support/builders/price-books.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
-import { ELEVEN, pass, settlementOver, sha256, TEN } from "../support/flows/settlement-pass.ts";
-import { freshDatabase } from "../support/stack/stack.ts";
+import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
+import { databaseOfTest } from "../support/stack/stack.ts";
 import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 
 const HOUR = { gpu_time_ns: 3_600_000_000_000n, energy_uj: 1_260_000_000_000n };
 const RANGE = { from: "2026-11-23T10:00Z", to: "2026-11-23T12:00Z" };
 
 async function open() {
-  const database = await freshDatabase();
-  onTestFinished(() => database.drop());
+  const database = await databaseOfTest();
   const clickhouse = database.open("pricing");
   const store = new ClickHouseSettlementStore(clickhouse, database.name);
   const api = await testApi({

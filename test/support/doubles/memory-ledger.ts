@@ -1,3 +1,4 @@
+// The ledger behind the API as a list of rows, without a server.
 import { NO_FINDINGS } from "../../../services/domain/closing/verification.ts";
 import type { Ledger } from "../../../services/domain/ports/pricing.ts";
 import { formatHour, parseHour } from "../../../services/domain/time/hour.ts";

@@ -1,3 +1,4 @@
+// Settlement's store without a server.
 import { StaleLeaderError } from "../../../services/adapters/clickhouse/leader.ts";
 import type { Clock } from "../../../services/adapters/clock/clock.ts";
 import type { BillLine } from "../../../services/domain/billing/bill.ts";

@@ -1,4 +1,5 @@
 // An invoice against what it rests on: each kind of thing that somebody may have changed is told apart.
+
 import { expect, it } from "vitest";
 import type { Pricing } from "../../../services/api/app.ts";
 import type { InvoiceDocument } from "../../../services/domain/billing/invoice-document.ts";
@@ -8,7 +9,7 @@ import {
   type InvoicingApi,
   invoicingApi,
   NOVEMBER_FROM,
-} from "../../support/flows/invoicing.ts";
+} from "../../support/flows/tenant-api.ts";
 
 /** An invoice of two hours, and the API over what was changed since. */
 async function invoiced(): Promise<{ own: InvoicingApi; invoice_id: string }> {
