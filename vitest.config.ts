@@ -1,17 +1,21 @@
 import { defineConfig } from "vitest/config";
 import { NODE_FLAGS } from "./services/adapters/lifecycle/node-flags.ts";
+import { LongestFirst } from "./test/longest-first.ts";
 
 /** `unit` needs nothing but Node; `stack` gets one Kafka broker and one ClickHouse engine for the whole run. */
 export default defineConfig({
   test: {
     maxWorkers: 2,
     execArgv: [...NODE_FLAGS],
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
         test: {
           name: "unit",
           include: ["test/tidy.test.ts", "test/tidy/**/*.test.ts", "test/unit/**/*.test.ts"],
+          // Tests wait for events; a limit that only a hung test meets does not fail a busy machine.
+          testTimeout: 30_000,
         },
       },
       {
@@ -20,8 +24,8 @@ export default defineConfig({
           name: "stack",
           include: ["test/{contract,integration,walkthrough}/**/*.test.ts"],
           globalSetup: ["test/support/stack/shared-stack.ts"],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
     ],

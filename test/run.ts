@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 
 interface Counts {
   readonly passed: number;
@@ -11,6 +11,20 @@ interface Counts {
 const folder = mkdtempSync(join(tmpdir(), "meterhouse-test-"));
 const vitestReport = join(folder, "vitest.json");
 const NONE: Counts = { passed: 0, failed: 0 };
+const SLOWEST = 10;
+
+/** What vitest's JSON says, as far as it is read here; times in milliseconds. */
+interface VitestReport {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly startTime: number;
+    readonly endTime: number;
+  }[];
+}
+
+// Where the time goes is printed too: the whole is meant to take less than ten minutes.
 
 /** Every check there is, the quick ones first; the first that fails ends the run. */
 const STEPS: readonly { name: string; command: readonly string[]; count: (output: string) => Counts }[] = [
@@ -20,7 +34,8 @@ const STEPS: readonly { name: string; command: readonly string[]; count: (output
     name: "vitest",
     command: ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${vitestReport}`],
     count: () => {
-      const report = JSON.parse(readFileSync(vitestReport, "utf8"));
+      const report: VitestReport = JSON.parse(readFileSync(vitestReport, "utf8"));
+      slowest = slowestFiles(report);
       return { passed: report.numPassedTests, failed: report.numFailedTests };
     },
   },
@@ -32,10 +47,14 @@ const STEPS: readonly { name: string; command: readonly string[]; count: (output
 ];
 
 let total = NONE;
+let slowest: readonly string[] = [];
+const durations: string[] = [];
 try {
   for (const { name, command, count } of STEPS) {
     process.stdout.write(`== ${name}\n`);
+    const startedMs = performance.now();
     const { code, output } = await run(command);
+    durations.push(line(performance.now() - startedMs, name));
     if (code !== 0) process.exitCode = 1;
     const { passed, failed } = countOrNone(() => count(output));
     total = { passed: total.passed + passed, failed: total.failed + failed };
@@ -47,7 +66,20 @@ try {
 } finally {
   rmSync(folder, { recursive: true });
 }
+process.stdout.write(["== time by step", ...durations, "== slowest test files", ...slowest, ""].join("\n"));
 process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`);
+
+function slowestFiles({ testResults }: VitestReport): string[] {
+  return testResults
+    .map(({ name, startTime, endTime }) => ({ name, ms: endTime - startTime }))
+    .toSorted((left, right) => right.ms - left.ms)
+    .slice(0, SLOWEST)
+    .map(({ name, ms }) => line(ms, relative(process.cwd(), name)));
+}
+
+function line(ms: number, name: string): string {
+  return `${(ms / 1000).toFixed(1).padStart(7)} s  ${name}`;
+}
 
 /** Runs a command with its output shown, and returns what it printed too. */
 function run([program = "", ...args]: readonly string[]): Promise<{ code: number; output: string }> {

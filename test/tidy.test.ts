@@ -6,7 +6,11 @@ import { REFUSAL_CODES } from "../services/domain/access/refusal.ts";
 import { SETTLEMENT_FAULTS } from "../services/domain/billing/faults.ts";
 import { PRICE_BOOK_FAULTS } from "../services/domain/books/price-book-faults.ts";
 import { REJECT_CODES } from "../services/domain/event/codes.ts";
+import { ROLES } from "../services/local/roles.ts";
+import { FIELDS } from "../services/processor/config.ts";
 import * as checks from "./tidy/checks.ts";
+import { longFunctions } from "./tidy/functions.ts";
+import * as imports from "./tidy/imports.ts";
 import { repositoryFiles } from "./tidy/source.ts";
 
 const files = repositoryFiles();
@@ -20,17 +24,18 @@ function textOf(path: string): string {
 
 /** The first two cells of the rows whose first cell is a name in backticks. */
 function documentedNames(markdown: string): [string, string][] {
-  return [...markdown.matchAll(/^\| `([A-Z0-9_]+)` \| (.+?) \|$/gm)].map(([, name = "", text = ""]) => [
-    name,
-    text,
-  ]);
+  return [...markdown.matchAll(/^\| `(\w+)` \| (.+?) \|$/gm)].map(([, name = "", text = ""]) => [name, text]);
 }
 
 describe("the source is tidy", () => {
   // Every export is looked for in every file, which a busy machine takes its time for.
-  it.each(Object.entries(checks))("%s", { timeout: 60_000 }, (_name, check) => {
-    expect(check(files)).toEqual([]);
-  });
+  it.each(Object.entries({ ...checks, ...imports, longFunctions }))(
+    "%s",
+    { timeout: 60_000 },
+    (_name, check) => {
+      expect(check(files)).toEqual([]);
+    },
+  );
 });
 
 it("every metric is kept by some process", () => {
@@ -66,6 +71,18 @@ describe("the documents say what the code says", () => {
       path.startsWith("services/") ? [...code.matchAll(/^export const (\w+_(?:CODES|FAULTS)) = \{/gm)] : [],
     );
     expect(tables.map(([, name]) => name).sort()).toEqual(Object.keys(CODE_TABLES));
+  });
+
+  it("every role of ClickHouse", () => {
+    const documented = documentedNames(textOf("services/local/README.md"));
+    expect(documented.map(([name]) => name)).toEqual([...ROLES]);
+  });
+
+  it("how a process uses its settings", () => {
+    const example = textOf("services/adapters/README.md");
+    const names = [...example.matchAll(/\bconfig\.(?!ts\b)(\w+)/g)].map(([, name]) => name);
+    expect(names).not.toEqual([]);
+    expect(Object.keys(FIELDS)).toEqual(expect.arrayContaining(names));
   });
 
   it("every dependency", () => {

@@ -1,20 +1,14 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { ClickHouseDocuments } from "../../services/adapters/clickhouse/documents.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import type { Documents, NewDocument } from "../../services/domain/ports/documents.ts";
 
 import { MemoryDocuments } from "../support/doubles/memory-documents.ts";
-import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
-
-const databases: TestDatabase[] = [];
-afterEach(async () => {
-  await Promise.all(databases.splice(0).map((database) => database.drop()));
-});
+import { databaseOfTest } from "../support/stack/stack.ts";
 
 /** Two processes over the same documents. */
 async function openReal(): Promise<[Documents, Documents]> {
-  const database = await freshDatabase();
-  databases.push(database);
+  const database = await databaseOfTest();
   const open = (owner: string) =>
     new ClickHouseDocuments(database.open("pricing"), database.name, owner, systemClock);
   return [open("one"), open("two")];

@@ -1,13 +1,12 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { sha256 } from "../../services/adapters/crypto/crypto.ts";
 import { verifyHour } from "../../services/billing/verification/verify-hour.ts";
 import { contentText } from "../../services/domain/closing/revision.ts";
 import { hourEndMs } from "../../services/domain/time/hour.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
-import { ELEVEN, GRACE_MS, pass, settlementOver, sha256, TEN } from "../support/flows/settlement-pass.ts";
+import { ELEVEN, GRACE_MS, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
 import { batch } from "../support/stores/logged-batches.ts";
-import { dropStores, STORES } from "../support/stores/settlement-stores.ts";
-
-afterEach(dropStores);
+import { STORES } from "../support/stores/settlement-stores.ts";
 
 describe.each(STORES)("settlement %s", (_name, open) => {
   it("closes a balanced hour once: revision 1, chained, charged", async () => {

@@ -1,48 +1,103 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { randomUUID } from "node:crypto";
+import { describe, expect, it } from "vitest";
 import { StaleLeaderError } from "../../services/adapters/clickhouse/leader.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
+import { sha256 } from "../../services/adapters/crypto/crypto.ts";
 import { canonicalPriceBook } from "../../services/domain/books/price-book.ts";
+import type { LeaseAnswer } from "../../services/domain/ports/leases.ts";
+
 import { settle } from "../../services/settlement/pipeline.ts";
 import { demoBook, H100 } from "../support/builders/price-books.ts";
-import { ELEVEN, pass, settlementOver, sha256, TEN } from "../support/flows/settlement-pass.ts";
+import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
 import { batch } from "../support/stores/logged-batches.ts";
-import { dropStores, STORES } from "../support/stores/settlement-stores.ts";
+import { STORES } from "../support/stores/settlement-stores.ts";
 
-afterEach(dropStores);
+function held(answer: LeaseAnswer) {
+  if (answer.kind !== "held") throw new Error(`${answer.owner} leads`);
+  return answer.lease;
+}
+
+const LATER_BOOK = { ...demoBook(), name: "later", effective_from: ELEVEN };
+const later = { ...LATER_BOOK, content: canonicalPriceBook(LATER_BOOK), hash: sha256("later") };
 
 describe.each(STORES)("leading, chaining and pricing %s", (_name, open) => {
   it("one leads: another owner waits, a stale one cannot write", async () => {
     const { store, append } = await open();
     await append(batch(0, 0, [{ id: "a", hour: TEN }]));
-    const first = await store.takeLease("first", 60_000);
-    if (first.kind !== "held") throw new Error("nobody else is there");
+    const first = held(await store.takeLease("first", 60_000));
     expect(await settle(settlementOver(store, { owner: "second" }))).toMatchObject({
       kind: "not_leader",
       owner: "first",
     });
-    await store.releaseLease(first.lease);
+    await store.releaseLease(first);
     const second = settlementOver(store, { owner: "second" });
     const { closed } = await pass(second);
     const [close] = closed;
     if (close === undefined) throw new Error("not closed");
     const stale = { ...close, sequence: 2n, revision: 2 };
-    await expect(store.commitClose(stale, first.lease)).rejects.toThrow(StaleLeaderError);
-    await expect(store.renewLease(first.lease, 1_000)).rejects.toThrow(StaleLeaderError);
+    await expect(store.commitClose(stale, first)).rejects.toThrow(StaleLeaderError);
+    await expect(store.renewLease(first, 1_000)).rejects.toThrow(StaleLeaderError);
   });
 
   it("a lease that is over writes nothing, and a place in the chain is taken once", async () => {
     const { store, append } = await open();
     await append(batch(0, 0, [{ id: "a", hour: TEN }]));
-    const { closed } = await pass(settlementOver(store));
-    const [close] = closed;
-    if (close === undefined) throw new Error("not closed");
-    const held = await store.takeLease("first", 60_000);
-    if (held.kind !== "held") throw new Error("nobody else is there");
-    await expect(store.commitClose(close, held.lease)).rejects.toThrow("METERHOUSE_SEQUENCE_TAKEN");
-    await store.releaseLease(held.lease);
+    const { closed, rated } = await pass(settlementOver(store));
+    const [close, rating] = [closed[0], rated[0]];
+    if (close === undefined || rating === undefined) throw new Error("not closed");
+    const lease = held(await store.takeLease("first", 60_000));
+    await expect(store.commitClose(close, lease)).rejects.toThrow("METERHOUSE_SEQUENCE_TAKEN");
+    await store.releaseLease(lease);
     await systemClock.sleep(2);
-    const next = { ...close, sequence: 2n, revision: 2 };
-    await expect(store.commitClose(next, held.lease)).rejects.toThrow("METERHOUSE_LEASE_OVER");
+    const writes = [
+      () => store.commitClose({ ...close, sequence: 2n, revision: 2 }, lease),
+      () => store.commitRating({ ...rating, rating: 2 }, lease),
+      () => store.publishBook(later, lease),
+    ];
+    for (const write of writes) await expect(write()).rejects.toThrow("METERHOUSE_LEASE_OVER");
+  });
+
+  it("who led before writes nothing while another leads, whatever it is", async () => {
+    const { store, append } = await open();
+    await append(batch(0, 0, [{ id: "a", hour: TEN }]));
+    const { closed, rated } = await pass(settlementOver(store));
+    const [close, rating] = [closed[0], rated[0]];
+    if (close === undefined || rating === undefined) throw new Error("not closed");
+    const before = held(await store.takeLease("second", 60_000));
+    await store.releaseLease(before);
+    const lease = held(await store.takeLease("first", 60_000));
+    // each would be in its place, and the lease that counts is not over: only who leads is left to refuse it
+    const nextClose = { ...close, sequence: 2n, revision: 2 };
+    const nextRating = { ...rating, rating: 2 };
+    for (const stale of [before, { ...lease, owner: "e" }, { ...lease, owner: "g" }]) {
+      const writes = [
+        () => store.commitClose(nextClose, stale),
+        () => store.commitRating(nextRating, stale),
+        () => store.publishBook(later, stale),
+      ];
+      for (const write of writes) await expect(write()).rejects.toThrow("METERHOUSE_STALE_LEADER");
+    }
+    expect((await store.latestClose())?.sequence).toBe(1n);
+    expect(await store.priceBooks()).toHaveLength(1);
+    await store.commitClose(nextClose, lease);
+    await store.commitRating(nextRating, lease);
+    expect(await store.publishBook(later, lease)).toBe("published");
+  });
+
+  it("each rating of a revision is the next one, and is made once", async () => {
+    const { store, append, total } = await open();
+    await append(batch(0, 0, [{ id: "a", hour: TEN }]));
+    const { rated } = await pass(settlementOver(store));
+    const [rating] = rated;
+    if (rating === undefined) throw new Error("not rated");
+    const lease = held(await store.takeLease("second", 60_000));
+    for (const number of [1, 3]) {
+      const taken = { ...rating, rating: number, attempt_id: randomUUID() };
+      await expect(store.commitRating(taken, lease)).rejects.toThrow("METERHOUSE_SEQUENCE_TAKEN");
+    }
+    expect(await total()).toBe("0.032291666667");
+    await store.commitRating({ ...rating, rating: 2, attempt_id: randomUUID() }, lease);
+    expect(await total()).toBe("0.000000000000");
   });
 
   it("the chain links each close to the one before", async () => {
@@ -104,12 +159,11 @@ describe.each(STORES)("leading, chaining and pricing %s", (_name, open) => {
     const { store, append } = await open();
     await append(batch(0, 0, [{ id: "a", hour: TEN }]));
     await pass(settlementOver(store));
-    const answer = await store.takeLease("publisher", 60_000);
-    if (answer.kind !== "held") throw new Error("somebody leads");
+    const lease = held(await store.takeLease("publisher", 60_000));
     const publish = (changes: { effective_from?: number; name?: string }) => {
       const book = { ...demoBook(), ...changes };
       const content = canonicalPriceBook(book);
-      return store.publishBook({ ...book, content, hash: sha256(content) }, answer.lease);
+      return store.publishBook({ ...book, content, hash: sha256(content) }, lease);
     };
     expect(await publish({ name: "other prices" })).toBe("overlaps");
     expect(await publish({ effective_from: TEN })).toBe("too_late");

@@ -1,7 +1,7 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { KnownId, UsageLog } from "../../services/domain/ports/usage-log.ts";
 import { encodeEvent, encodeVoid, makeEvent, uuidV7 } from "../support/builders/events.ts";
-import { blockOf, dropUsageLogs, guardOf, USAGE_LOGS } from "../support/stores/usage-logs.ts";
+import { blockOf, guardOf, USAGE_LOGS } from "../support/stores/usage-logs.ts";
 
 const HOUR_MS = 3_600_000;
 const HOUR = Math.floor(Date.now() / HOUR_MS) - 2;
@@ -25,9 +25,6 @@ async function recent(log: UsageLog, partition: number, fromHour: number): Promi
   }
   return found.sort();
 }
-
-afterEach(dropUsageLogs);
-
 describe.each(USAGE_LOGS)("usage_log %s", (_name, open) => {
   it("takes a block and moves the position with it", async () => {
     const { log } = await open();

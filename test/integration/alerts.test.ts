@@ -1,19 +1,18 @@
 // Spending rises through a budget's thresholds, on the real engine: first as an estimate from the processors' own sums, then as
 // charges; one alert each, whose webhook arrives at last although its receiver fails twice and the process starts anew in between.
+
 import { createHmac } from "node:crypto";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it } from "vitest";
 import { ClickHouseDocuments } from "../../services/adapters/clickhouse/documents.ts";
 import { ClickHousePriceBooks } from "../../services/adapters/clickhouse/price-books.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { raiseAlerts } from "../../services/billing/budgets/alerts.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
-import { alertDeps, WEBHOOK_KEY } from "../support/flows/alerts.ts";
-import { post } from "../support/flows/contracts.ts";
-import type { TestDeps } from "../support/flows/pricing-api.ts";
-import { testApi } from "../support/flows/pricing-api.ts";
+import { type TestDeps, testApi } from "../support/flows/pricing-api.ts";
 import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
-import { freshDatabase } from "../support/stack/stack.ts";
+import { alertDeps, post, WEBHOOK_KEY } from "../support/flows/tenant-api.ts";
+import { databaseOfTest } from "../support/stack/stack.ts";
 import { startReceiver } from "../support/stack/webhook-receiver.ts";
 import { ledgerOver } from "../support/stores/clickhouse-ledger.ts";
 import { appendBatch, batch } from "../support/stores/logged-batches.ts";
@@ -26,8 +25,7 @@ const event = (id: string, hour: number, changes: object = {}) => ({
 });
 
 it("one alert each, delivered at last", async () => {
-  const database = await freshDatabase();
-  onTestFinished(() => database.drop());
+  const database = await databaseOfTest();
   const clickhouse = database.open("pricing");
   const processor = database.open("processor");
   const store = new ClickHouseSettlementStore(database.open("settlement"), database.name);

@@ -1,5 +1,6 @@
 // P10 over HTTP, by somebody else's judgement: schemathesis makes requests from the served description, valid and not, and
 // holds the running service to it. Values that are there are given to it in a second run, as it would never guess them.
+
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -10,6 +11,7 @@ import { openClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { ClickHouseDocuments } from "../../services/adapters/clickhouse/documents.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
+import { sha256 } from "../../services/adapters/crypto/crypto.ts";
 import { pricingDocument } from "../../services/api/app.ts";
 import { newKey } from "../../services/billing/access/keys.ts";
 import { formatHour } from "../../services/domain/time/hour.ts";
@@ -18,8 +20,8 @@ import { encodeEvent, makeEvent } from "../support/builders/events.ts";
 import { operationsOf } from "../support/builders/fuzz.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
 import type { Flow } from "../support/flows/flow.ts";
-import { pass, settlementOver, sha256 } from "../support/flows/settlement-pass.ts";
-import { sharedFlow } from "../support/flows/shared-flow.ts";
+import { sharedFlow } from "../support/flows/flow.ts";
+import { pass, settlementOver } from "../support/flows/settlement-pass.ts";
 import { startPricing } from "../support/stack/pricing-process.ts";
 
 /** What a response must be, whatever the request was: described, of the described type and shape, and no 5xx. */

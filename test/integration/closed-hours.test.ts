@@ -1,12 +1,14 @@
 // P5: a closed hour is a numbered revision that anyone can recompute; half a close is no close.
+
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { ClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
+import { sha256 } from "../../services/adapters/crypto/crypto.ts";
 import { verifyHour } from "../../services/billing/verification/verify-hour.ts";
 import { billsOf, formatBill } from "../../services/domain/billing/bill.ts";
 import { formatDecimal } from "../../services/domain/money/decimal.ts";
 import { settle } from "../../services/settlement/pipeline.ts";
-import { ELEVEN, pass, settlementOver, sha256, TEN } from "../support/flows/settlement-pass.ts";
+import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
 import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
 import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 

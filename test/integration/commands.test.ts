@@ -1,4 +1,5 @@
 // The commands as they are typed, against the real broker and engine: each is a process of its own.
+
 import { once } from "node:events";
 import { expect, it, onTestFinished } from "vitest";
 import { formatHour, hourOf } from "../../services/domain/time/hour.ts";
@@ -6,7 +7,7 @@ import { freePort } from "../../services/local/ports.ts";
 import { encodeEvent, makeEvent } from "../support/builders/events.ts";
 import { eventually } from "../support/checks/eventually.ts";
 import type { Flow } from "../support/flows/flow.ts";
-import { sharedFlow } from "../support/flows/shared-flow.ts";
+import { sharedFlow } from "../support/flows/flow.ts";
 import { meterhouse, settingsOf, startMeterhouse } from "../support/stack/meterhouse.ts";
 
 const HOUR = hourOf(Date.now()) - 7200;

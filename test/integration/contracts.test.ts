@@ -1,14 +1,15 @@
 // What a tenant has agreed to, on the real engine: who has charges is a tenant, and documents guard one another.
+
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { ClickHouseDocuments } from "../../services/adapters/clickhouse/documents.ts";
 import { ClickHousePriceBooks } from "../../services/adapters/clickhouse/price-books.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { contractOf } from "../../services/billing/contracts/contracts.ts";
-import { bookWithPlan } from "../support/builders/plans.ts";
-import { post } from "../support/flows/contracts.ts";
+import { bookWithPlan } from "../support/builders/price-books.ts";
 import { type TestApi, testApi } from "../support/flows/pricing-api.ts";
 import { pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
+import { post } from "../support/flows/tenant-api.ts";
 import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
 import { ledgerOver } from "../support/stores/clickhouse-ledger.ts";
 import { appendBatch, batch } from "../support/stores/logged-batches.ts";

@@ -1,5 +1,6 @@
 // A bill that can be checked and put right, over HTTP, with the real processor and settlement: from a charge down to its
 // events, and from a void or an amendment to the next revision and its signed difference.
+
 import { expect, it, onTestFinished } from "vitest";
 import { openClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { ClickHouseDocuments } from "../../services/adapters/clickhouse/documents.ts";
@@ -12,9 +13,9 @@ import { encodeEvent, makeEvent } from "../support/builders/events.ts";
 import { bookDocument, demoBook } from "../support/builders/price-books.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
 import type { Flow } from "../support/flows/flow.ts";
+import { sharedFlow } from "../support/flows/flow.ts";
 import { type TestApi, testApi } from "../support/flows/pricing-api.ts";
 import { pass, settlementOver } from "../support/flows/settlement-pass.ts";
-import { sharedFlow } from "../support/flows/shared-flow.ts";
 import { ledgerOver } from "../support/stores/clickhouse-ledger.ts";
 
 const HOUR_MS = 3_600_000;

@@ -50,7 +50,7 @@ function expectInvoices(output: string): void {
 
 describe("the demo", () => {
   test("balances, bills every tenant, and comes out the same with the processor killed three times", {
-    timeout: 240_000,
+    timeout: 600_000,
   }, async () => {
     const { account, output } = await runDemo();
     const { events, gpu_time_ns: time } = account;

@@ -1,15 +1,17 @@
 // FOCUS 1.2 of invoices: their rows add up to what is payable, and what was paid beforehand is spread over what it covers.
+
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { ClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { ClickHouseDocuments } from "../../services/adapters/clickhouse/documents.ts";
 import { ClickHouseFocus } from "../../services/adapters/clickhouse/focus.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
+import { sha256 } from "../../services/adapters/crypto/crypto.ts";
 import { ALL, type Audience, oneTenant } from "../../services/domain/access/audience.ts";
 import { voidInvoice } from "../../services/domain/billing/invoice.ts";
 import { creditNoteDocument, invoiceDocument } from "../../services/domain/billing/invoice-document.ts";
 import { formatDecimal } from "../../services/domain/money/decimal.ts";
 import { goldenMonth } from "../support/builders/golden-month.ts";
-import { DECEMBER, finalised, NOVEMBER, sha256, TENANT } from "../support/builders/tenant-hours.ts";
+import { DECEMBER, invoiceOf, NOVEMBER, TENANT } from "../support/builders/tenant-hours.ts";
 import { expectFocus } from "../support/checks/focus.ts";
 import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
 
@@ -21,7 +23,7 @@ beforeAll(async () => {
   database = await freshDatabase();
   admin = database.open("migrate");
   const { first, second: draft } = goldenMonth();
-  const second = finalised(draft, 2n);
+  const second = invoiceOf(draft, 2n);
   const voided = voidInvoice(second, { number: 1n, last: 0n, reason: "because" }, sha256);
   if (!voided.ok) throw new Error(voided.refusal);
   const { credit_note } = voided;

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { encodeEvent, makeEvent } from "../support/builders/events.ts";
 import { expectAccount } from "../support/checks/account.ts";
-import { sharedFlow } from "../support/flows/shared-flow.ts";
+import { sharedFlow } from "../support/flows/flow.ts";
 
 const HOUR_MS = 3_600_000;
 const HOUR_S = 3_600;

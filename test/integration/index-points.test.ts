@@ -1,5 +1,5 @@
 // The index on the real engine: from committed charges to published points, and a late event to their next versions. By hand.
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it } from "vitest";
 import { ClickHouseDocuments } from "../../services/adapters/clickhouse/documents.ts";
 import { ClickHouseHistory } from "../../services/adapters/clickhouse/history.ts";
 import { ClickHousePriceBooks } from "../../services/adapters/clickhouse/price-books.ts";
@@ -9,7 +9,7 @@ import { computeIndexPoints } from "../../services/billing/index/index-points.ts
 import { ManualClock } from "../support/doubles/manual-clock.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
 import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
-import { freshDatabase } from "../support/stack/stack.ts";
+import { databaseOfTest } from "../support/stack/stack.ts";
 import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 
 /** An hour at half the card's memory: 1.9375 at half its power, 2.125 at all of it. */
@@ -20,8 +20,7 @@ const ROOMY = { ...HALF, memory_peak_bytes: 85_899_345_920n };
 const QUERY = "from=2026-11-23T00:00Z&to=2026-11-24T00:00Z&currency=USD&period=hour";
 
 it("points follow the charges, tell nothing of few tenants, and change only with a reason", async () => {
-  const database = await freshDatabase();
-  onTestFinished(() => database.drop());
+  const database = await databaseOfTest();
   const clickhouse = database.open("pricing");
   const api = await testApi({
     documents: new ClickHouseDocuments(clickhouse, database.name, "pricing", systemClock),

@@ -1,7 +1,8 @@
 // Invoices on the real engine: from events through settlement to an invoice, a late revision and its adjustment, a void, and
 // numbers without gaps while two processes finalise at once.
+
 import { randomUUID } from "node:crypto";
-import { afterEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { ClickHouseDocuments } from "../../services/adapters/clickhouse/documents.ts";
 import { LeaderBusyError, StaleLeaderError } from "../../services/adapters/clickhouse/leader.ts";
 import { ClickHousePriceBooks } from "../../services/adapters/clickhouse/price-books.ts";
@@ -11,21 +12,15 @@ import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { parseHour } from "../../services/domain/time/hour.ts";
 import { type TestApi, testApi } from "../support/flows/pricing-api.ts";
 import { pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
-import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
+import { databaseOfTest, type TestDatabase } from "../support/stack/stack.ts";
 import { ledgerOver } from "../support/stores/clickhouse-ledger.ts";
 import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 
 const NOVEMBER = "2026-11-01T00:00:00Z";
 const JANUARY_MS = (parseHour("2027-01-02T00:00:00Z") ?? 0) * 1000;
 
-const databases: TestDatabase[] = [];
-afterEach(async () => {
-  await Promise.all(databases.splice(0).map((database) => database.drop()));
-});
-
 async function open(): Promise<TestDatabase> {
-  const database = await freshDatabase();
-  databases.push(database);
+  const database = await databaseOfTest();
   return database;
 }
 

@@ -1,4 +1,5 @@
 // Alerts as they are raised in earnest: by the jobs' own process, with a secret from a file, at its first turn.
+
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
@@ -13,10 +14,10 @@ import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { NODE_FLAGS } from "../../services/adapters/lifecycle/node-flags.ts";
 import { HOUR_S, hourOf } from "../../services/domain/time/hour.ts";
 import { eventually } from "../support/checks/eventually.ts";
-import { post } from "../support/flows/contracts.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
 import { pass, settlementOver } from "../support/flows/settlement-pass.ts";
-import { freshDatabase, sharedStack, type TestDatabase } from "../support/stack/stack.ts";
+import { post } from "../support/flows/tenant-api.ts";
+import { databaseOfTest, sharedStack, type TestDatabase } from "../support/stack/stack.ts";
 import { startReceiver } from "../support/stack/webhook-receiver.ts";
 import { ledgerOver } from "../support/stores/clickhouse-ledger.ts";
 import { appendBatch, batch } from "../support/stores/logged-batches.ts";
@@ -46,8 +47,7 @@ function jobs(database: TestDatabase, more: Record<string, string>) {
 }
 
 async function open() {
-  const database = await freshDatabase();
-  onTestFinished(() => database.drop());
+  const database = await databaseOfTest();
   const clickhouse = database.open("pricing");
   await pass(settlementOver(new ClickHouseSettlementStore(database.open("settlement"), database.name)));
   const api = await testApi({

@@ -1,4 +1,5 @@
 // The jobs as they are run: two processes, of which one leads, do what fell due while neither ran, and end in order.
+
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
@@ -10,8 +11,8 @@ import { openClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { NODE_FLAGS } from "../../services/adapters/lifecycle/node-flags.ts";
 import type { Role } from "../../services/local/roles.ts";
+import { sharedFlow } from "../support/flows/flow.ts";
 import { pass, settlementOver } from "../support/flows/settlement-pass.ts";
-import { sharedFlow } from "../support/flows/shared-flow.ts";
 import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 
 const DAY_MS = 86_400_000;

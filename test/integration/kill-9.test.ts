@@ -39,7 +39,7 @@ async function flowInto(database: string, topic?: string): Promise<Flow> {
 }
 
 it("of processor, ClickHouse and broker in turn leaves the log as if nothing had happened", {
-  timeout: 180_000,
+  timeout: 600_000,
 }, async () => {
   const flow = await flowInto("killed");
   await flow.keepParts();

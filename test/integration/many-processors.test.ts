@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { expectAccount } from "../support/checks/account.ts";
 import { eventually } from "../support/checks/eventually.ts";
 import { Feed } from "../support/flows/feed.ts";
-import { sharedFlow } from "../support/flows/shared-flow.ts";
+import { sharedFlow } from "../support/flows/flow.ts";
 import type { ProcessorProcess } from "../support/stack/processor-process.ts";
 
 const PARTITIONS = 6;

@@ -3,7 +3,7 @@ import type { OutgoingRecord } from "../../services/adapters/kafka/producer.ts";
 import { encodeEvent, encodeTotals, encodeVoid, makeEvent, uuidV7 } from "../support/builders/events.ts";
 import { expectAccount } from "../support/checks/account.ts";
 import type { Flow } from "../support/flows/flow.ts";
-import { sharedFlow } from "../support/flows/shared-flow.ts";
+import { sharedFlow } from "../support/flows/flow.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;

@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { encodeEvent, makeEvent } from "../support/builders/events.ts";
 import { expectAccount } from "../support/checks/account.ts";
 import { eventually } from "../support/checks/eventually.ts";
-import { sharedFlow } from "../support/flows/shared-flow.ts";
+import { sharedFlow } from "../support/flows/flow.ts";
 import { ProcessorProcess } from "../support/stack/processor-process.ts";
 import { sharedStack } from "../support/stack/stack.ts";
 import { TcpProxy } from "../support/stack/tcp-proxy.ts";

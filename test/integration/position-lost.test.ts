@@ -3,7 +3,7 @@ import { ensureTopic } from "../../services/adapters/kafka/admin.ts";
 import { encodeEvent, makeEvent } from "../support/builders/events.ts";
 import { expectAccount } from "../support/checks/account.ts";
 import type { Flow } from "../support/flows/flow.ts";
-import { sharedFlow } from "../support/flows/shared-flow.ts";
+import { sharedFlow } from "../support/flows/flow.ts";
 import type { ProcessorProcess } from "../support/stack/processor-process.ts";
 
 const events = (from: number, count: number) =>

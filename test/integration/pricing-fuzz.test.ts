@@ -1,4 +1,5 @@
 // P10 over HTTP down to the server: what passes the description reaches ClickHouse as a value and never as a statement.
+
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { ClickHouseDocuments } from "../../services/adapters/clickhouse/documents.ts";

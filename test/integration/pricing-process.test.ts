@@ -2,36 +2,35 @@
 import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { promisify } from "node:util";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { pricingClient } from "../../services/client/client.ts";
 import { startPricing } from "../support/stack/pricing-process.ts";
-import { freshDatabase, sharedStack, type TestDatabase } from "../support/stack/stack.ts";
+import { databaseOfTest, sharedStack } from "../support/stack/stack.ts";
 
 const run = promisify(execFile);
 
-let database: TestDatabase;
-let env: Record<string, string>;
+let env = settings("meterhouse");
 
-beforeEach(async () => {
-  database = await freshDatabase();
+function settings(database: string): Record<string, string> {
   const { kafkaBrokers, clickhouseUrl, users } = sharedStack();
-  env = {
+  return {
     PATH: process.env["PATH"] ?? "",
     METERHOUSE_KAFKA_BROKERS: kafkaBrokers.join(),
     METERHOUSE_TOPIC: `events-${randomUUID()}`,
     METERHOUSE_CLICKHOUSE_URL: clickhouseUrl,
-    METERHOUSE_CLICKHOUSE_DATABASE: database.name,
+    METERHOUSE_CLICKHOUSE_DATABASE: database,
     METERHOUSE_CLICKHOUSE_USER: users.pricing.user,
     METERHOUSE_CLICKHOUSE_PASSWORD: users.pricing.password,
     METERHOUSE_API_PORT: "0",
     METERHOUSE_METRICS_PORT: "0",
   };
-});
-afterEach(() => database.drop());
+}
 
 const cli = (...args: string[]) => run(process.execPath, ["services/cli/main.ts", ...args], { env });
 
 it("makes a key, serves it, is asked on the command line, and ends in order", async () => {
+  const database = await databaseOfTest();
+  env = settings(database.name);
   const made = await cli("key", "create", "--scope", "operator", "--name", "finance", "--json");
   const { key, key_id } = JSON.parse(made.stdout);
   expect(

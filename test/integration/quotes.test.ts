@@ -1,6 +1,6 @@
 // A quote on the real engine: sessions of closed hours become samples by the log's primary key, with what is voided, cut off,
 // of other models, or in hours that are not closed left out. All figures by hand.
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it } from "vitest";
 import { ClickHouseHistory } from "../../services/adapters/clickhouse/history.ts";
 import { ClickHousePriceBooks } from "../../services/adapters/clickhouse/price-books.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
@@ -9,7 +9,7 @@ import { H100 } from "../support/builders/price-books.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
 import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
-import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
+import { databaseOfTest, type TestDatabase } from "../support/stack/stack.ts";
 import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 
 /** A minute of an H100 at half its memory and power: 1.9375 / 60. */
@@ -25,8 +25,7 @@ async function open(database: TestDatabase) {
 }
 
 async function fresh() {
-  const database = await freshDatabase();
-  onTestFinished(() => database.drop());
+  const database = await databaseOfTest();
   const append = (...logged: Parameters<typeof batch>) =>
     appendBatch(database.open("processor"), batch(...logged));
   const store = new ClickHouseSettlementStore(database.open("settlement"), database.name);

@@ -1,4 +1,5 @@
 // Retention beside a real processor: the position outlives the day, and what is too old to be found again is not accepted.
+
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,8 +16,8 @@ import { dropOldDays } from "../../services/jobs/retention.ts";
 import type { Role } from "../../services/local/roles.ts";
 import { encodeEvent, makeEvent } from "../support/builders/events.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
+import { sharedFlow } from "../support/flows/flow.ts";
 import { pass, settlementOver } from "../support/flows/settlement-pass.ts";
-import { sharedFlow } from "../support/flows/shared-flow.ts";
 
 const DAY_MS = 86_400_000;
 

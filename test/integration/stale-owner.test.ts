@@ -1,15 +1,14 @@
-import { Readable } from "node:stream";
-import { afterEach, describe, expect, it, onTestFinished } from "vitest";
-import type { Body, ClickHouse } from "../../services/adapters/clickhouse/client.ts";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { clickHouseUsageLog } from "../../services/adapters/clickhouse/usage-log.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { encodeEvent, makeEvent } from "../support/builders/events.ts";
 import { expectAccount } from "../support/checks/account.ts";
 import { eventually } from "../support/checks/eventually.ts";
+import { haltInserts } from "../support/doubles/halted-insert.ts";
 import type { Flow } from "../support/flows/flow.ts";
-import { sharedFlow } from "../support/flows/shared-flow.ts";
+import { sharedFlow } from "../support/flows/flow.ts";
 import { ClickHouseProxy, type Treatment } from "../support/stack/clickhouse-proxy.ts";
-import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
+import { databaseOfTest } from "../support/stack/stack.ts";
 import { blockOf, guardOf } from "../support/stores/usage-logs.ts";
 
 const events = (from: number, count: number) =>
@@ -99,69 +98,32 @@ describe("an insert without an answer is in the log once", () => {
 });
 
 describe("two inserts that were both allowed", () => {
-  const databases: TestDatabase[] = [];
-  afterEach(async () => {
-    await Promise.all(databases.splice(0).map((database) => database.drop()));
-  });
-
-  /** A log that sends half of a block, and the rest when told; the guard has said yes by then. */
-  function halting(client: ClickHouse): { client: ClickHouse; half: Promise<void>; goOn: () => void } {
-    const reached = gate();
-    const rest = gate();
-    async function* halves(body: Body): AsyncGenerator<Uint8Array> {
-      const whole = Buffer.concat(body as readonly Uint8Array[]);
-      yield whole.subarray(0, whole.length / 2);
-      reached.open();
-      await rest.opened;
-      yield whole.subarray(whole.length / 2);
-    }
-    const halted: ClickHouse = {
-      ...client,
-      execInsert: (sql, body, options) => client.execInsert(sql, Readable.from(halves(body)), options),
-    };
-    return { client: halted, half: reached.opened, goOn: rest.open };
-  }
-
   async function open() {
-    const database = await freshDatabase();
-    databases.push(database);
+    const database = await databaseOfTest();
     const client = database.open("processor");
     const admin = database.open("migrate");
-    const slow = halting(client);
+    const slow = haltInserts(client, admin);
     const stored = async () => {
       const [row] = await admin.query("SELECT count() AS n, uniqExact(event_id) AS ids FROM events");
       return row;
     };
-    const isRunning = (name: string) =>
-      eventually(`${name} runs`, async () => {
-        const sql = "SELECT 1 FROM system.processes WHERE query_id = {name:String}";
-        return (await admin.query(sql, { name }))[0];
-      });
-    const isEnding = (name: string) =>
-      eventually(`${name} is being ended`, async () => {
-        const sql = "SELECT 1 FROM system.processes WHERE query_id = {name:String} AND is_cancelled = 0";
-        return (await admin.query(sql, { name })).length === 0 || undefined;
-      });
     return {
       log: clickHouseUsageLog(client, systemClock),
       slowLog: clickHouseUsageLog(slow.client, systemClock),
       slow,
       stored,
-      isRunning,
-      isEnding,
     };
   }
 
   const block = () => blockOf({ partition: 0, first: 0, records: events(0, 5_000) });
 
   it("store one block when they are the same", async () => {
-    const { log, slowLog, slow, stored, isRunning } = await open();
+    const { log, slowLog, slow, stored } = await open();
     const owned = await log.takeOver([0], "a");
     const same = block();
     const guard = guardOf("a", owned);
     const first = slowLog.append(same, guard);
-    await slow.half;
-    await isRunning(guard.name);
+    await slow.isRunning(guard.name);
     expect(await log.append(same, guardOf("a", owned))).toEqual({ outcome: "applied" });
     slow.goOn();
     await first;
@@ -169,13 +131,12 @@ describe("two inserts that were both allowed", () => {
   });
 
   it("are none when the older owner's is ended by the takeover", async () => {
-    const { log, slowLog, slow, stored, isRunning, isEnding } = await open();
+    const { log, slowLog, slow, stored } = await open();
     const guard = guardOf("a", await log.takeOver([0, 1], "a"));
     const first = slowLog.append(block(), guard);
-    await slow.half;
-    await isRunning(guard.name);
+    await slow.isRunning(guard.name);
     const taken = log.takeOver([0], "b");
-    await isEnding(guard.name);
+    await slow.isEnding(guard.name);
     slow.goOn();
     const owned = await taken;
     const outcome = await first;
@@ -186,5 +147,30 @@ describe("two inserts that were both allowed", () => {
     if (position === undefined)
       expect(await log.append(next, guardOf("b", owned))).toEqual({ outcome: "applied" });
     expect(await stored()).toEqual({ n: "5000", ids: "5000" });
+  });
+
+  it("are none when the owner's own, unanswered, is ended before it is sent again", async () => {
+    const { log, slowLog, slow, stored } = await open();
+    const owned = await log.takeOver([0], "a");
+    const guard = guardOf("a", owned);
+    const first = slowLog.append(block(), guard);
+    await slow.isRunning(guard.name);
+    const ended = log.settle(guard.name);
+    await Promise.race([ended, slow.isEnding(guard.name)]);
+    // not before: an insert that is not ended here commits after the one that replaces it, and only then shows
+    const sentAgain = ended.then(async () => {
+      const position = (await log.positions([0])).get(0);
+      // cut otherwise than before, so that the server cannot tell that it is the same
+      const rest = blockOf({ partition: 0, first: position ?? 0, records: events(position ?? 0, 5_001) });
+      return position ?? (await log.append(rest, guardOf("a", owned))).outcome;
+    });
+    await Promise.race([sentAgain, slow.isEnding(guard.name)]);
+    slow.goOn();
+    const outcome = (await first).outcome;
+    expect([outcome, await sentAgain]).toEqual(
+      outcome === "applied" ? ["applied", 5_000] : ["unknown", "applied"],
+    );
+    const rows = outcome === "applied" ? "5000" : "5001";
+    expect(await stored()).toEqual({ n: rows, ids: rows });
   });
 });

@@ -1,16 +1,13 @@
 // One ClickHouse may serve several databases of Meterhouse. A takeover in one of them leaves the inserts of the others alone,
 // though their partitions have the same numbers.
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it } from "vitest";
 import { clickHouseUsageLog } from "../../services/adapters/clickhouse/usage-log.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { eventually } from "../support/checks/eventually.ts";
-import { freshDatabase } from "../support/stack/stack.ts";
+import { databaseOfTest } from "../support/stack/stack.ts";
 
 it("a takeover ends inserts of its own database only", async () => {
-  const [ours, theirs] = await Promise.all([freshDatabase(), freshDatabase()]);
-  onTestFinished(async () => {
-    await Promise.all([ours.drop(), theirs.drop()]);
-  });
+  const [ours, theirs] = await Promise.all([databaseOfTest(), databaseOfTest()]);
   const queryId = `usage_log/0/${theirs.name}`;
   const slow = theirs.open("processor").command("SELECT sleepEachRow(1) FROM numbers(2)", { queryId });
   const admin = ours.open("migrate");

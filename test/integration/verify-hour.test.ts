@@ -1,4 +1,5 @@
 // P5 down to the event: whatever somebody changes in the log of a closed hour is found, and the event is named.
+
 import { expect, it, onTestFinished } from "vitest";
 import { openClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
@@ -12,9 +13,9 @@ import {
   makeVoid,
 } from "../support/builders/events.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
+import { sharedFlow } from "../support/flows/flow.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
 import { pass, settlementOver } from "../support/flows/settlement-pass.ts";
-import { sharedFlow } from "../support/flows/shared-flow.ts";
 import { ledgerOver } from "../support/stores/clickhouse-ledger.ts";
 
 const HOUR_MS = 3_600_000;

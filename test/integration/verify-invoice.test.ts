@@ -1,4 +1,5 @@
 // From an invoice down to the event: whatever somebody changes below a finalised invoice is found where it was changed.
+
 import { expect, it, onTestFinished } from "vitest";
 import { openClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { ClickHouseDocuments } from "../../services/adapters/clickhouse/documents.ts";
@@ -10,9 +11,9 @@ import { formatHour } from "../../services/domain/time/hour.ts";
 import { encodeEvent, makeEvent } from "../support/builders/events.ts";
 import { demoBook } from "../support/builders/price-books.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
+import { sharedFlow } from "../support/flows/flow.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
 import { pass, settlementOver } from "../support/flows/settlement-pass.ts";
-import { sharedFlow } from "../support/flows/shared-flow.ts";
 import { ledgerOver } from "../support/stores/clickhouse-ledger.ts";
 
 const HOUR_MS = 3_600_000;

@@ -1,5 +1,5 @@
 // What another book would have made of closed hours, on the real engine, from the current revision of each. Figures by hand.
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it } from "vitest";
 import { ClickHouseDocuments } from "../../services/adapters/clickhouse/documents.ts";
 import { ClickHouseHistory } from "../../services/adapters/clickhouse/history.ts";
 import { ClickHousePriceBooks } from "../../services/adapters/clickhouse/price-books.ts";
@@ -8,7 +8,7 @@ import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { bookDocument } from "../support/builders/price-books.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
 import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
-import { freshDatabase } from "../support/stack/stack.ts";
+import { databaseOfTest } from "../support/stack/stack.ts";
 import { ledgerOver } from "../support/stores/clickhouse-ledger.ts";
 import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 
@@ -16,8 +16,7 @@ const HOUR = { gpu_time_ns: 3_600_000_000_000n, energy_uj: 1_260_000_000_000n };
 const RANGE = { from: "2026-11-23T10:00Z", to: "2026-11-23T12:00Z" };
 
 async function open() {
-  const database = await freshDatabase();
-  onTestFinished(() => database.drop());
+  const database = await databaseOfTest();
   const clickhouse = database.open("pricing");
   const api = await testApi({
     documents: new ClickHouseDocuments(clickhouse, database.name, "pricing", systemClock),

@@ -1,47 +1,7 @@
 import { describe, expect, it } from "vitest";
 import * as checks from "./checks.ts";
-import { importsOf, sourceFile } from "./source.ts";
-
-type Check = (typeof checks)[keyof typeof checks];
-
-function faults(check: Check, files: Record<string, string>): string[] {
-  return check(Object.entries(files).map(([path, text]) => sourceFile(path, text)));
-}
-
-describe("imports", () => {
-  it("are found however they are written", () => {
-    const text = `import a from "a";\nimport {\n  b,\n} from "b";\nimport type { C } from "c";\nimport "d";
-export { e } from "e";\nexport type * from "f";\nconst g = await import("g");\nconst said = 'nothing from "h"';`;
-    expect(importsOf(text)).toEqual(["a", "b", "c", "d", "e", "f", "g"]);
-  });
-
-  it.each([
-    ["services/domain/event/x.ts", "node:fs"],
-    ["services/domain/event/x.ts", "../../adapters/log/log.ts"],
-    ["services/adapters/kafka/x.ts", "../../processor/main.ts"],
-    ["services/processor/x.ts", "../settlement/main.ts"],
-    ["services/cli/main.ts", "../local/stack.ts"],
-  ])("%s must not import %s", (path, target) => {
-    expect(faults(checks.importDirection, { [path]: `import { x } from "${target}";` })).toHaveLength(1);
-  });
-
-  it.each([
-    ["services/domain/event/x.ts", "../window/y.ts"],
-    ["services/adapters/kafka/x.ts", "../../domain/event/y.ts"],
-    ["services/processor/x.ts", "./steps/y.ts"],
-    ["services/processor/x.ts", "node:fs"],
-    ["test/unit/x.test.ts", "../../services/processor/main.ts"],
-  ])("%s may import %s", (path, target) => {
-    expect(faults(checks.importDirection, { [path]: `import { x } from "${target}";` })).toEqual([]);
-  });
-
-  it("keep each library in its adapter", () => {
-    const text = 'import { Kafka } from "kafkajs";\nimport { x } from "fastify/types/x.js";';
-    expect(faults(checks.librariesAtHome, { "services/processor/x.ts": text })).toHaveLength(2);
-    const route = 'import type { FastifyInstance } from "fastify";';
-    expect(faults(checks.librariesAtHome, { "services/api/routes/quote.ts": route })).toEqual([]);
-  });
-});
+import { longFunctions } from "./functions.ts";
+import { faults } from "./source.ts";
 
 describe("banned calls", () => {
   it.each([
@@ -57,6 +17,12 @@ describe("banned calls", () => {
     ["services/domain/window/x.ts", "const part = Number(event.gpu_time_ns);"],
     ["services/domain/window/x.ts", "export async function split() {}"],
     ["services/domain/event/x.ts", 'const bytes = Buffer.from("x");'],
+    ["services/domain/insight/x.ts", "const half = 0.5;"],
+    ["services/billing/contracts/x.ts", 'return problem("CONTRACT_OVER");'],
+    ["services/billing/contracts/x.ts", "function end(): Changed | Problem {}"],
+    ["services/billing/access/x.ts", "if (isProblem(answer)) return answer;"],
+    ["services/billing/access/x.ts", "return { status: 404 };"],
+    ["services/domain/ports/x.ts", "readonly statusCode: number;"],
   ])("%s must not have: %s", (path, text) => {
     expect(faults(checks.bannedCalls, { [path]: text })).toHaveLength(1);
   });
@@ -68,6 +34,9 @@ describe("banned calls", () => {
     ["services/domain/dedupe/x.ts", "const FILL_MAX = 0.8;"],
     ["services/domain/closing/x.ts", "interface Port { read(): Promise<void> }"],
     ["services/domain/window/x.ts", "const slices = 1_000n; const last = list[1]; const range = x.y.z;"],
+    ["services/billing/contracts/x.ts", 'return { ok: false, problem: said, status: "open" };'],
+    ["services/billing/contracts/x.ts", "// A Problem with statusCode 404\nconst seats = 404;"],
+    ["services/api/routes/x.ts", 'return problem("API_NOT_FOUND");'],
     ["bench/x.ts", "const t = performance.now(); console.log(t);"],
   ])("%s may have: %s", (path, text) => {
     expect(faults(checks.bannedCalls, { [path]: text })).toEqual([]);
@@ -84,6 +53,43 @@ describe("banned calls", () => {
 it("files have at most 400 lines", () => {
   const files = { "a.ts": "x\n".repeat(401), "b.py": "x\n".repeat(400), "c.md": "x\n".repeat(500) };
   expect(faults(checks.longFiles, files)).toEqual([expect.stringContaining("a.ts has 401 lines")]);
+});
+
+describe("functions have at most 70 lines", () => {
+  const body = (lines: number, indent = "  ") => `${indent}work();\n`.repeat(lines);
+
+  it.each([
+    ["function", "services/x.ts", `export function a(): void {\n${body(68)}}\n`, 70],
+    ["parameters", "services/x.ts", `function a(\n  b: string,\n): void {\n${body(67)}}\n`, 71],
+    ["parameters in braces", "services/x.ts", `function a({\n  b,\n}: B): void {\n${body(67)}}\n`, 71],
+    ["blank lines and comments", "services/x.ts", `function a() {\n\n  // b\n${body(67)}}\n`, 71],
+    ["arrow", "services/x.ts", `const a = async () => {\n${body(69)}};\n`, 71],
+    ["arrow without braces", "services/x.ts", `const a = () =>\n  b(\n${body(68, "    ")}  );\n`, 71],
+    ["callback", "services/x.ts", `  a(\n    1,\n    (b) => {\n${body(69, "      ")}    },\n  );\n`, 71],
+    ["method", "services/x.ts", `class A {\n  async #b<C>(c: C) {\n${body(69, "    ")}  }\n}\n`, 71],
+    ["accessor", "services/x.ts", `class A {\n  get b() {\n${body(69, "    ")}  }\n}\n`, 71],
+    ["Python", "gpu-probe/gpu_probe/x.py", `def a(\n    b,\n):\n${body(68)}\n\nc = 1\n`, 71],
+    ["text", "gpu-probe/gpu_probe/x.py", `def a():\n    b = """\nc\n"""\n# d\n${body(66)}\ne = 1\n`, 71],
+    [
+      "method in Python",
+      "gpu-probe/gpu_probe/x.py",
+      `class A:\n    async def b(self):\n${body(70, "        ")}`,
+      71,
+    ],
+  ])("%s", (_what, path, text, lines) => {
+    const found = [expect.stringContaining(`has a function of ${lines} lines`)];
+    expect(faults(longFunctions, { [path]: text })).toEqual(lines > 70 ? found : []);
+  });
+
+  it.each([
+    ["a call", `describe(\n${body(80)});\n`],
+    ["a class", `class A {\n${body(80)}}\n`],
+    ["a branch", `if (a(b)) {\n${body(80)}}\n`],
+    ["a loop", `for (const a of b()) {\n${body(80)}} \n`],
+    ["functions below each other", `function a() {\n${body(50)}}\nfunction b() {\n${body(50)}}\n`],
+  ])("%s is none", (_what, text) => {
+    expect(faults(longFunctions, { "services/x.ts": text })).toEqual([]);
+  });
 });
 
 it("files and exports that nobody uses are dead", () => {
@@ -127,6 +133,16 @@ it("markdown has one title and links that lead somewhere", () => {
   };
   expect(faults(checks.markdownHeadings, files)).toEqual([expect.stringContaining("docs/b.md has 2")]);
   expect(faults(checks.markdownLinks, files)).toEqual(["README.md links to c.md, which is not there"]);
+});
+
+it("a table of folders has the folders that are there", () => {
+  const table = "# A\n\n| Folder | Owns |\n| --- | --- |\n| `a/` | a |\n| `gone/` | b |\n\n| `c/` |\n";
+  const files = { "s/README.md": table, "s/a/x.ts": "", "s/b/c/y.ts": "", "s/z.ts": "", "t/d/x.ts": "" };
+  expect(faults(checks.folderTables, files)).toEqual([
+    "s/README.md has no row for b/",
+    "s/README.md has a row for gone/, not there",
+  ]);
+  expect(faults(checks.folderTables, { "s/README.md": "# A\n", "s/a/x.ts": "" })).toEqual([]);
 });
 
 it("every folder of services has a README", () => {

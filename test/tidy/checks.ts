@@ -1,39 +1,11 @@
 import { posix } from "node:path";
-import { BANS, LIBRARY_HOMES } from "./rules.ts";
-import { importsOf, type SourceFile } from "./source.ts";
+import { BANS } from "./rules.ts";
+import { markdown, type SourceFile, services, typescript } from "./source.ts";
 
 // Each check returns sentences, one a fault; none means tidy.
 
 const LINES_MAX = 400;
 const MEASURED = /\.(ts|py|sql)$/;
-
-/** Domain imports itself, adapters import domain, processes import both and never each other. */
-export function importDirection(files: readonly SourceFile[]): string[] {
-  return services(files).flatMap(({ path, text }) => {
-    const own = layer(path);
-    return importsOf(text).flatMap((target) => {
-      if (!target.startsWith(".")) {
-        return own === "domain" ? [`${path} imports ${target}: domain imports nothing beyond itself`] : [];
-      }
-      const other = layer(posix.join(posix.dirname(path), target));
-      const isAllowed = other === own || other === "domain" || (other === "adapters" && own !== "domain");
-      return isAllowed ? [] : [`${path} imports ${target}: ${own} must not know ${other}`];
-    });
-  });
-}
-
-/** Each wrapped package is imported by its adapter alone. */
-export function librariesAtHome(files: readonly SourceFile[]): string[] {
-  return services(files).flatMap(({ path, text }) =>
-    importsOf(text).flatMap((target) => {
-      const name = Object.keys(LIBRARY_HOMES).find(
-        (known) => target === known || target.startsWith(`${known}/`),
-      );
-      const isAtHome = name === undefined || LIBRARY_HOMES[name]?.some((home) => home.test(path));
-      return isAtHome ? [] : [`${path} imports ${target}: use its adapter in services/adapters`];
-    }),
-  );
-}
 
 export function bannedCalls(files: readonly SourceFile[]): string[] {
   return services(files).flatMap(({ path, code }) =>
@@ -128,21 +100,29 @@ export function missingReadmes(files: readonly SourceFile[]): string[] {
     .map((folder) => `${folder} has no README.md`);
 }
 
+/** A README with a table of folders has a row for each of its own, and for no other. */
+export function folderTables(files: readonly SourceFile[]): string[] {
+  return markdown(files).flatMap(({ path, text }) => {
+    const [table] = /^\| Folder \|[^\n]*\n(?:\|.*\n?)+/m.exec(text) ?? [];
+    if (table === undefined) return [];
+    const rows = [...table.matchAll(/^\| `([^`]+)\/` \|/gm)].map(([, name = ""]) => name);
+    const here = posix.dirname(path);
+    const folders = new Set(
+      files.flatMap((file) => {
+        const [name, inside] = posix.relative(here, file.path).split("/");
+        return name === undefined || name === ".." || inside === undefined ? [] : [name];
+      }),
+    );
+    return [
+      ...[...folders].filter((name) => !rows.includes(name)).map((name) => `${path} has no row for ${name}/`),
+      ...rows.filter((name) => !folders.has(name)).map((name) => `${path} has a row for ${name}/, not there`),
+    ];
+  });
+}
+
 function isImportedWhole(path: string, sources: readonly SourceFile[]): boolean {
   const pattern = new RegExp(`\\* as \\w+ from "[^"]*/${escaped(posix.basename(path))}"`);
   return sources.some(({ text }) => pattern.test(text));
-}
-
-function services(files: readonly SourceFile[]): SourceFile[] {
-  return typescript(files).filter(({ path }) => path.startsWith("services/"));
-}
-
-function typescript(files: readonly SourceFile[]): SourceFile[] {
-  return files.filter(({ path }) => path.endsWith(".ts"));
-}
-
-function markdown(files: readonly SourceFile[]): SourceFile[] {
-  return files.filter(({ path }) => path.endsWith(".md"));
 }
 
 /** Written by people of this project, and not about these very checks. */
@@ -152,10 +132,6 @@ function authored(files: readonly SourceFile[]): SourceFile[] {
 
 function isSource(path: string): boolean {
   return !path.endsWith(".md") && path !== "package-lock.json";
-}
-
-function layer(path: string): string {
-  return path.split("/")[1] ?? "";
 }
 
 function prose(text: string): string {

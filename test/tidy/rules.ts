@@ -1,3 +1,22 @@
+/** What processes are made of. The folders in these layers are rooms, none of which leads back to itself. */
+export const ROOMS: readonly string[] = ["domain", "adapters", "billing"];
+
+/** What each layer may know beside itself. Processes, from the processor on, know no other process. */
+export const KNOWS: Readonly<Record<string, readonly string[]>> = {
+  domain: [],
+  adapters: ["domain"],
+  billing: ["domain"],
+  client: [],
+  processor: ROOMS,
+  settlement: ROOMS,
+  api: ROOMS,
+  jobs: ROOMS,
+  gateway: ROOMS,
+  cli: [...ROOMS, "client"],
+  console: [...ROOMS, "client"],
+  local: [...ROOMS, "client"],
+};
+
 /** Packages that only one place may import; everybody else goes through it. */
 export const LIBRARY_HOMES: Readonly<Record<string, readonly RegExp[]>> = {
   kafkajs: [/^services\/adapters\/kafka\//],
@@ -6,7 +25,7 @@ export const LIBRARY_HOMES: Readonly<Record<string, readonly RegExp[]>> = {
   pino: [/^services\/adapters\/log\//],
   "prom-client": [/^services\/adapters\/metrics\//],
   "node-cron": [/^services\/adapters\/schedule\//],
-  fastify: [/^services\/adapters\/http\//, /^services\/[a-z]+\/(app\.ts|routes\/)/],
+  fastify: [/^services\/adapters\/http\//, /^services\/(api|gateway)\/(app\.ts|routes\/)/],
   "ffi-rs": [/^services\/local\//],
 };
 
@@ -22,7 +41,9 @@ interface Ban {
 const SERVICES = /^services\//;
 const DOMAIN = /^services\/domain\//;
 /** Where time and money are counted; the fill of a hash table, say, may be a fraction. */
-const EXACT = /^services\/domain\/(event|block|window|ledger|pricing)\//;
+const EXACT = /^services\/domain\/(?!dedupe\/)/;
+/** What a route answers in HTTP is, below it, a value with a code. */
+const BELOW_ROUTES = /^services\/(domain|billing)\//;
 const CLOCK = /^services\/adapters\/clock\//;
 
 export const BANS: readonly Ban[] = [
@@ -52,5 +73,10 @@ export const BANS: readonly Ban[] = [
     call: /\b(Buffer|process|setTimeout|setImmediate|fetch|crypto)\b(?=[.(])/,
     instead: "a value that an adapter hands in",
     within: DOMAIN,
+  },
+  {
+    call: /\b(fastify|statusCode|\w*Problem|problem(?=\())\b|\bstatus: ?[45]\d\d\b/,
+    instead: "a value with an error code; adapters/http knows its status",
+    within: BELOW_ROUTES,
   },
 ];

@@ -24,8 +24,28 @@ export function repositoryFiles(): SourceFile[] {
   return listed.filter((path) => path !== "" && !BINARY.test(path)).flatMap(readIfThere);
 }
 
-export function sourceFile(path: string, text: string): SourceFile {
+/** What a check finds in files that are only named and written down. */
+export function faults(
+  check: (files: readonly SourceFile[]) => string[],
+  files: Readonly<Record<string, string>>,
+): string[] {
+  return check(Object.entries(files).map(([path, text]) => sourceFile(path, text)));
+}
+
+function sourceFile(path: string, text: string): SourceFile {
   return { path, text, code: path.endsWith(".ts") ? codeOf(text) : text };
+}
+
+export function services(files: readonly SourceFile[]): SourceFile[] {
+  return typescript(files).filter(({ path }) => path.startsWith("services/"));
+}
+
+export function typescript(files: readonly SourceFile[]): SourceFile[] {
+  return files.filter(({ path }) => path.endsWith(".ts"));
+}
+
+export function markdown(files: readonly SourceFile[]): SourceFile[] {
+  return files.filter(({ path }) => path.endsWith(".md"));
 }
 
 /** What a TypeScript file imports, as written. */

@@ -3,10 +3,11 @@
 // Now all of it at once, with the commands that you would type: events through a real Kafka and the processor into a real
 // ClickHouse, then `meterhouse close`, `meterhouse bill` and `meterhouse verify`. The last one adds a closed hour up again
 // from its events, and finds out if anybody has touched one since.
+
 import { expect, it } from "vitest";
 import { formatHour, hourOf } from "../../services/domain/time/hour.ts";
 import { encodeEvent, makeEvent } from "../support/builders/events.ts";
-import { sharedFlow } from "../support/flows/shared-flow.ts";
+import { sharedFlow } from "../support/flows/flow.ts";
 import { meterhouse, settingsOf } from "../support/stack/meterhouse.ts";
 
 /** Two hours ago: it is over, and so is the grace for what comes late. */

@@ -1,19 +1,20 @@
 // A month with every part of a plan, and the invoice that corrects it.
+
 import type { Invoice } from "../../../services/domain/billing/invoice.ts";
-import { bookWith, FULL_PLAN } from "./plans.ts";
+import { bookWith, FULL_PLAN } from "./price-books.ts";
 import {
   DECEMBER,
   decimal,
-  finalised,
   hourAt,
+  inputWithPlan,
+  invoiceOf,
   NOVEMBER,
   packageOf,
   publish,
   secondsOfUsage,
-  settled,
+  settlementOf,
   TENANT,
   tenantHour,
-  underPlan,
 } from "./tenant-hours.ts";
 
 const FIRST = publish(bookWith({ plans: [FULL_PLAN] }));
@@ -51,10 +52,10 @@ export function goldenMonth(): { readonly first: Invoice; readonly second: Invoi
       packageOf({ prepaid_id: "credit", unit: "currency", quantity: decimal("25"), price: decimal("25") }),
     ],
   };
-  const first = finalised(settled(underPlan(FIRST, { ...terms, hours })).invoice, 1n);
+  const first = invoiceOf(settlementOf(inputWithPlan(FIRST, { ...terms, hours })).invoice, 1n);
   const revised = [...hours, tenantHour(100, rows(1), FIRST, 2), tenantHour(501, [], SECOND, 2)];
-  const second = settled(
-    underPlan(FIRST, { ...terms, hours: revised, periods: [NOVEMBER, DECEMBER], invoices: [first] }),
+  const second = settlementOf(
+    inputWithPlan(FIRST, { ...terms, hours: revised, periods: [NOVEMBER, DECEMBER], invoices: [first] }),
   ).invoice;
   return { first, second };
 }

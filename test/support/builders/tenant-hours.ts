@@ -1,4 +1,5 @@
-import { createHash } from "node:crypto";
+// A tenant's rated hours, packages and subscription: what a settlement is made from, and the invoice that it makes.
+import { sha256 } from "../../../services/adapters/crypto/crypto.ts";
 import { finalise, type Invoice } from "../../../services/domain/billing/invoice.ts";
 import type { Prepaid } from "../../../services/domain/billing/prepaid.ts";
 import { type SettlementInput, settle } from "../../../services/domain/billing/settle.ts";
@@ -18,10 +19,6 @@ export const DECEMBER = month("2026-12", "2027-01");
 function month(from: string, to: string): Period {
   const start = (name: string) => parseHour(`${name}-01T00:00:00Z`) ?? 0;
   return { from: start(from), to: start(to) };
-}
-
-export function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }
 
 export function decimal(text: string): Decimal {
@@ -93,8 +90,8 @@ export function input(changes: Partial<SettlementInput>): SettlementInput {
   };
 }
 
-/** Settles under a book whose only plan, named "plan", the tenant has subscribed to. */
-export function underPlan(book: PublishedBook, changes: Partial<SettlementInput>): SettlementInput {
+/** What settles under a book whose only plan, named "plan", the tenant has subscribed to. */
+export function inputWithPlan(book: PublishedBook, changes: Partial<SettlementInput>): SettlementInput {
   const subscription = {
     subscription_id: "s1",
     tenant_id: TENANT,
@@ -105,22 +102,23 @@ export function underPlan(book: PublishedBook, changes: Partial<SettlementInput>
   return input({ books: [book], subscriptions: [subscription], ...changes });
 }
 
-export function settled(changes: SettlementInput) {
+/** The settlement of an input that has no faults. */
+export function settlementOf(changes: SettlementInput) {
   const result = settle(changes);
   if (!result.ok) throw new Error(JSON.stringify(result.faults));
   return result;
 }
 
-/** The draft of a settlement with its number. */
-export function finalised(draft: Invoice | null, number: bigint): Invoice {
+/** The invoice that a draft becomes with its number. */
+export function invoiceOf(draft: Invoice | null, number: bigint): Invoice {
   if (draft === null) throw new Error("there is nothing to invoice");
   const result = finalise(draft, number, number - 1n);
   if (!result.ok) throw new Error(result.refusal);
   return result.invoice;
 }
 
-/** What tells a reader of a test which lines there are: kind, name, quantity, amount. */
-export function brief(invoice: Pick<Invoice, "lines"> | null): string[] {
+/** Each line in a few words: kind, name, quantity, amount. */
+export function lineSummaries(invoice: Pick<Invoice, "lines"> | null): string[] {
   return (invoice?.lines ?? []).map(
     ({ kind, name, quantity, amount }) =>
       `${kind} ${name} ${formatDecimal(quantity)} ${formatDecimal(amount)}`,

@@ -1,3 +1,4 @@
+// Waiting for what happens in another process.
 import { setTimeout as pause } from "node:timers/promises";
 
 const POLL_MS = 25;

@@ -1,3 +1,4 @@
+// A clock that moves only when a test moves it.
 import type { Clock } from "../../../services/domain/ports/clock.ts";
 
 interface Sleeper {

@@ -1,3 +1,4 @@
+// Charges of tenants without a server: every revision that was rated, and the hours that wait.
 import { revisionsOf } from "../../../services/billing/invoices/basis.ts";
 import type { TenantHour } from "../../../services/domain/billing/statement.ts";
 import type {
@@ -7,7 +8,6 @@ import type {
   WaitingHour,
 } from "../../../services/domain/ports/charges.ts";
 
-/** Charges of tenants without a server: every revision that was rated, and the hours that wait. */
 export class MemoryTenantCharges implements TenantCharges {
   readonly #rated: { readonly tenant_id: string; readonly hour: TenantHour }[] = [];
   readonly waitingHours: WaitingHour[] = [];

@@ -1,3 +1,4 @@
+// The pricing service's documents without a server; the contract suite holds them to the same answers as ClickHouse.
 import { compareText } from "../../../services/domain/closing/usage.ts";
 import type { Clock } from "../../../services/domain/ports/clock.ts";
 import type {
@@ -7,7 +8,6 @@ import type {
   WrittenDocument,
 } from "../../../services/domain/ports/documents.ts";
 
-/** The pricing service's documents without a server. The contract suite holds it to the same answers as ClickHouse. */
 export class MemoryDocuments implements Documents {
   readonly #clock: Clock;
   readonly #written: (NewDocument & WrittenDocument)[] = [];

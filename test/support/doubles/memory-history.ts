@@ -1,3 +1,4 @@
+// Measured sessions, stored usage and sales without a server, for quotes, what-if and the index.
 import { includes } from "../../../services/domain/access/audience.ts";
 import { compareText, type UsageRow } from "../../../services/domain/closing/usage.ts";
 import type { HourSales } from "../../../services/domain/insight/index-sales.ts";

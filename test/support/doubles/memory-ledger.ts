@@ -1,3 +1,4 @@
+// The ledger behind the API as a list of rows, without a server.
 import type { HourVerifier } from "../../../services/billing/verification/verify-hour.ts";
 import { includes } from "../../../services/domain/access/audience.ts";
 import { NO_FINDINGS } from "../../../services/domain/closing/verification.ts";

@@ -1,17 +1,12 @@
+// Settlement's store without a server: a log of batches, and what settlement made of it.
+
 import { StaleLeaderError } from "../../../services/adapters/clickhouse/leader.ts";
 import type { BillLine } from "../../../services/domain/billing/bill.ts";
 import type { HourAudit } from "../../../services/domain/closing/audit.ts";
 import { type Cut, covers } from "../../../services/domain/closing/cut.ts";
 import type { HourClose } from "../../../services/domain/closing/revision.ts";
 import type { Run } from "../../../services/domain/closing/tiling.ts";
-import {
-  compareText,
-  USAGE_SUMS,
-  type UsageRow,
-  type UsageSums,
-  usageKey,
-  usageKeyText,
-} from "../../../services/domain/closing/usage.ts";
+import { USAGE_SUMS, type UsageRow } from "../../../services/domain/closing/usage.ts";
 import { type EventFindings, NO_FINDINGS } from "../../../services/domain/closing/verification.ts";
 import type { Clock } from "../../../services/domain/ports/clock.ts";
 import type { Lease, LeaseAnswer } from "../../../services/domain/ports/leases.ts";
@@ -24,12 +19,25 @@ import type {
 import type { HourRating } from "../../../services/domain/rating/charges.ts";
 import type { Charge } from "../../../services/domain/rating/rate.ts";
 import type { Hour } from "../../../services/domain/time/hour.ts";
-import { addSums, type LoggedBatch, type LoggedEvent, sumsOf, windowKey } from "../stores/logged-batches.ts";
+import type { LoggedBatch, LoggedEvent, LoggedWindow } from "../stores/logged-batches.ts";
+import { auditOf, firstCopies, joinRuns, usageOf } from "./hour-sums.ts";
 
-/** Settlement's store without a server. The contract suite holds it to the same answers as ClickHouse. */
+/** Where a row was read; a cut covers it or not. */
+interface Place {
+  readonly partition: number;
+  readonly offset: bigint;
+}
+
+type PlacedWindow = LoggedWindow & Place;
+
+/** The contract suite holds it to the same answers as ClickHouse. */
 export class MemorySettlementStore implements SettlementStore {
   readonly #clock: Clock;
-  readonly #batches: LoggedBatch[] = [];
+  readonly #runs: (Run & Place)[] = [];
+  readonly #events: { readonly event: LoggedEvent; readonly partition: number; readonly offset: bigint }[] =
+    [];
+  readonly #windows: PlacedWindow[] = [];
+  readonly #voids: (Place & { readonly id: string })[] = [];
   readonly #closes: HourClose[] = [];
   readonly #usage = new Map<string, readonly UsageRow[]>();
   readonly #books: NewPriceBook[] = [];
@@ -41,8 +49,12 @@ export class MemorySettlementStore implements SettlementStore {
     this.#clock = clock;
   }
 
-  append(batch: LoggedBatch): void {
-    this.#batches.push(batch);
+  append({ partition, first, last, events, windows, voids }: LoggedBatch): void {
+    const [first_offset, offset] = [BigInt(first), BigInt(last)];
+    this.#runs.push({ partition, first_offset, end_offset: offset + 1n, offset });
+    this.#events.push(...events.map((event) => ({ event, partition, offset: BigInt(event.offset) })));
+    this.#windows.push(...windows.map((window) => ({ ...window, partition, offset })));
+    this.#voids.push(...voids.map((it) => ({ id: it.id, partition, offset: BigInt(it.offset) })));
   }
 
   async takeLease(owner: string, ttlMs: number): Promise<LeaseAnswer> {
@@ -56,9 +68,7 @@ export class MemorySettlementStore implements SettlementStore {
   }
 
   async renewLease(lease: Lease, ttlMs: number): Promise<void> {
-    if (lease.epoch !== this.#lease.epoch || lease.owner !== this.#lease.owner) {
-      throw new StaleLeaderError("METERHOUSE_STALE_LEADER");
-    }
+    this.#requireLead(lease);
     this.#lease = { ...lease, expires_at: this.#clock.nowMs() + ttlMs };
   }
 
@@ -67,108 +77,52 @@ export class MemorySettlementStore implements SettlementStore {
   }
 
   async positions(): Promise<Cut> {
-    const cut = new Map<number, bigint>();
-    for (const { partition, last } of this.#batches) {
-      cut.set(partition, maxOf(cut.get(partition) ?? 0n, BigInt(last) + 1n));
-    }
-    return cut;
+    const ends = this.#runs.toSorted((left, right) => Number(left.offset - right.offset));
+    return new Map(ends.map(({ partition, end_offset }) => [partition, end_offset]));
   }
 
   async openHours(cut: Cut): Promise<Hour[]> {
-    const hours = this.#usedWindows()
-      .filter(({ partition, last, hour }) => covers(cut, partition, last) && !this.#newest(hour))
-      .map(({ hour }) => hour);
-    return [...new Set(hours)].sort((left, right) => left - right);
+    const hours = under(cut, this.#usedWindows()).map(({ hour }) => hour);
+    return ascending(hours).filter((hour) => this.#newest(hour) === null);
   }
 
   async dirtyHours(cut: Cut): Promise<DirtyHour[]> {
-    const late = new Map<Hour, { events: bigint; voids: bigint }>();
-    const add = (hour: Hour, events: bigint, voids: bigint) => {
-      const sofar = late.get(hour) ?? { events: 0n, voids: 0n };
-      late.set(hour, { events: sofar.events + events, voids: sofar.voids + voids });
-    };
-    for (const { partition, last, hour, sums } of this.#usedWindows()) {
+    const voids = this.#firstVoids(cut);
+    const late = [
+      ...under(cut, this.#usedWindows()).map((it) => ({
+        ...it,
+        late_events: it.sums.events,
+        late_voids: 0n,
+      })),
+      ...this.#events.flatMap(({ event: { id, hour } }) => {
+        const first = voids.get(id);
+        return first === undefined ? [] : [{ ...first, hour, late_events: 0n, late_voids: 1n }];
+      }),
+    ].filter(({ hour, partition, offset }) => {
       const close = this.#newest(hour);
-      if (close && covers(cut, partition, last) && !covers(close.cut, partition, last)) {
-        add(hour, sums.events, 0n);
-      }
-    }
-    for (const [id, { partition, offset }] of this.#firstVoids(cut)) {
-      for (const event of this.#events().filter((candidate) => candidate.id === id)) {
-        const close = this.#newest(event.hour);
-        if (close && !covers(close.cut, partition, offset)) add(event.hour, 0n, 1n);
-      }
-    }
-    return [...late]
-      .map(([hour, { events, voids }]) => ({ hour, late_events: events, late_voids: voids }))
-      .sort((left, right) => left.hour - right.hour);
+      return close !== null && !covers(close.cut, partition, offset);
+    });
+    return ascending(late.map(({ hour }) => hour)).map((hour) => {
+      const own = late.filter((it) => it.hour === hour);
+      const sum = (name: "late_events" | "late_voids") => own.reduce((total, it) => total + it[name], 0n);
+      return { hour, late_events: sum("late_events"), late_voids: sum("late_voids") };
+    });
   }
 
   async batchRuns(from: Cut, to: Cut): Promise<Run[]> {
-    const inside = this.#batches
-      .filter(({ partition, last }) => {
-        const offset = BigInt(last);
-        return covers(to, partition, offset) && !covers(from, partition, offset);
-      })
-      .sort((left, right) => left.partition - right.partition || left.first - right.first);
-    const runs: Run[] = [];
-    for (const { partition, first, last } of inside) {
-      const before = runs.at(-1);
-      const end_offset = BigInt(last) + 1n;
-      if (before?.partition === partition && before.end_offset === BigInt(first)) {
-        runs[runs.length - 1] = { ...before, end_offset };
-      } else {
-        runs.push({ partition, first_offset: BigInt(first), end_offset });
-      }
-    }
-    return runs;
+    const between = under(to, this.#runs).filter(({ partition, offset }) => !covers(from, partition, offset));
+    return joinRuns(between);
   }
 
   async hourAudit(hour: Hour, cut: Cut): Promise<HourAudit> {
-    const events = this.#covered(hour, cut);
-    const windows = this.#batches
-      .filter(({ partition, last }) => covers(cut, partition, BigInt(last)))
-      .flatMap((batch) => batch.windows.filter((window) => window.hour === hour));
-    const ids = new Set(events.map(({ id }) => id));
-    const voided = this.#firstVoids(cut);
-    const keys = new Map<string, [UsageSums[], UsageSums[]]>();
-    const side = (key: object) => {
-      const text = JSON.stringify(key);
-      const sides = keys.get(text) ?? [[], []];
-      keys.set(text, sides);
-      return sides;
-    };
-    for (const event of events) side(windowKey(event))[0].push(sumsOf(event));
-    for (const window of windows) side(window.key)[1].push(window.sums);
-    const differing = [...keys.values()].filter(([left, right]) => {
-      const [a, b] = [addSums(left), addSums(right)];
-      return USAGE_SUMS.some((name) => a[name] !== b[name]);
-    });
-    return {
-      slices: BigInt(events.length),
-      unique_ids: BigInt(ids.size),
-      voided: BigInt([...ids].filter((id) => voided.has(id)).length),
-      event_sums: addSums(events.map(sumsOf)),
-      window_sums: addSums(windows.map(({ sums }) => sums)),
-      differing_keys: BigInt(differing.length),
-      duplicates: windows.reduce((sum, { duplicates }) => sum + duplicates, 0n),
-      conflicts: 0n,
-      rejected: 0n,
-    };
+    const windows = under(cut, this.#windows).filter((window) => window.hour === hour);
+    return auditOf(this.#covered(hour, cut), windows, this.#firstVoids(cut));
   }
 
   async hourUsage(hour: Hour, cut: Cut, areIdsUnique: boolean): Promise<UsageRow[]> {
     const voided = this.#firstVoids(cut);
-    let events = this.#covered(hour, cut).filter(({ id }) => !voided.has(id));
-    if (!areIdsUnique) {
-      const ordered = events.toSorted((a, b) => a.offset - b.offset || a.partition - b.partition);
-      events = [...Map.groupBy(ordered, ({ id }) => id).values()].map(([first]) => first as LoggedEvent);
-    }
-    return [...Map.groupBy(events, usageKeyText).values()].map((own) => ({
-      ...usageKey(own[0] as LoggedEvent),
-      ...addSums(own.map(sumsOf)),
-      apportionments: [...new Set(own.map(({ apportionment }) => apportionment))].toSorted(compareText),
-    }));
+    const events = this.#covered(hour, cut).filter(({ id }) => !voided.has(id));
+    return usageOf(areIdsUnique ? events : firstCopies(events));
   }
 
   async latestClose(): Promise<HourClose | null> {
@@ -222,8 +176,7 @@ export class MemorySettlementStore implements SettlementStore {
   }
 
   async hoursToRate(): Promise<HourToRate[]> {
-    const hours = [...new Set(this.#closes.map(({ hour }) => hour))].sort((left, right) => left - right);
-    return hours.flatMap((hour) => {
+    return ascending(this.#closes.map(({ hour }) => hour)).flatMap((hour) => {
       const { revision, attempt_id } = this.#newest(hour) as HourClose;
       const last = this.#newestRating(hour);
       const isCurrent = last?.revision === revision;
@@ -251,16 +204,19 @@ export class MemorySettlementStore implements SettlementStore {
 
   /** Current charges, for tests. */
   charges(): Charge[] {
-    const hours = [...new Set(this.#ratings.map(({ hour }) => hour))];
-    return hours.flatMap((hour) => [
+    return ascending(this.#ratings.map(({ hour }) => hour)).flatMap((hour) => [
       ...(this.#charges.get(this.#newestRating(hour)?.attempt_id ?? "") ?? []),
     ]);
   }
 
-  #guard(lease: Lease): void {
-    if (lease.epoch !== this.#lease.epoch || lease.owner !== this.#lease.owner) {
+  #requireLead({ epoch, owner }: Lease): void {
+    if (epoch !== this.#lease.epoch || owner !== this.#lease.owner) {
       throw new StaleLeaderError("METERHOUSE_STALE_LEADER");
     }
+  }
+
+  #guard(lease: Lease): void {
+    this.#requireLead(lease);
     if (this.#lease.expires_at < this.#clock.nowMs()) throw new StaleLeaderError("METERHOUSE_LEASE_OVER");
   }
 
@@ -272,35 +228,27 @@ export class MemorySettlementStore implements SettlementStore {
     return this.#ratings.findLast((rating) => rating.hour === hour);
   }
 
-  #events(): LoggedEvent[] {
-    return this.#batches.flatMap(({ events }) => events);
-  }
-
   #covered(hour: Hour, cut: Cut): LoggedEvent[] {
-    return this.#events().filter((it) => it.hour === hour && covers(cut, it.partition, BigInt(it.offset)));
+    return under(cut, this.#events)
+      .map(({ event }) => event)
+      .filter((event) => event.hour === hour);
   }
 
-  #usedWindows() {
-    return this.#batches.flatMap(({ partition, last, windows }) =>
-      windows
-        .filter(({ sums }) => USAGE_SUMS.some((name) => sums[name] > 0n))
-        .map(({ hour, sums }) => ({ partition, last: BigInt(last), hour, sums })),
-    );
+  #usedWindows(): PlacedWindow[] {
+    return this.#windows.filter(({ sums }) => USAGE_SUMS.some((name) => sums[name] > 0n));
   }
 
-  #firstVoids(cut: Cut): Map<string, { partition: number; offset: bigint }> {
-    const first = new Map<string, { partition: number; offset: bigint }>();
-    for (const { partition, voids } of this.#batches) {
-      for (const { id, offset } of voids) {
-        const known = first.get(id);
-        if (!covers(cut, partition, BigInt(offset)) || (known && known.offset <= BigInt(offset))) continue;
-        first.set(id, { partition, offset: BigInt(offset) });
-      }
-    }
-    return first;
+  /** Of each voided event the first void, by offset. */
+  #firstVoids(cut: Cut): Map<string, Place> {
+    const lastToFirst = under(cut, this.#voids).toSorted((left, right) => Number(right.offset - left.offset));
+    return new Map(lastToFirst.map(({ id, partition, offset }) => [id, { partition, offset }]));
   }
 }
 
-function maxOf(left: bigint, right: bigint): bigint {
-  return left > right ? left : right;
+function under<Row extends Place>(cut: Cut, rows: readonly Row[]): Row[] {
+  return rows.filter(({ partition, offset }) => covers(cut, partition, offset));
+}
+
+function ascending(hours: readonly Hour[]): Hour[] {
+  return [...new Set(hours)].toSorted((left, right) => left - right);
 }

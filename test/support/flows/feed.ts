@@ -1,3 +1,4 @@
+// A stream of records for tests that disturb something while it flows: copies, conflicts, broken and late ones in it.
 import { setTimeout as pause } from "node:timers/promises";
 import { encodeEvent, makeEvent } from "../builders/events.ts";
 import type { Flow } from "./flow.ts";

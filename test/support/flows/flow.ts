@@ -1,5 +1,6 @@
 // Records into a topic of their own, the processor's settings for it, and what is then in usage_log of a database.
 import { randomUUID } from "node:crypto";
+import { onTestFinished } from "vitest";
 import type { ClickHouse } from "../../../services/adapters/clickhouse/client.ts";
 import { ensureTopic } from "../../../services/adapters/kafka/admin.ts";
 import { openKafka } from "../../../services/adapters/kafka/client.ts";
@@ -12,7 +13,8 @@ import { createLog } from "../../../services/adapters/log/log.ts";
 import type { EncodedRecord } from "../../../services/domain/ports/records.ts";
 import type { Users } from "../../../services/local/roles.ts";
 import { eventually } from "../checks/eventually.ts";
-import { type Environment, ProcessorProcess } from "../stack/processor-process.ts";
+import { type Environment, killProcessors, ProcessorProcess } from "../stack/processor-process.ts";
+import { databaseOfTest, sharedStack } from "../stack/stack.ts";
 
 const RECORD_BYTES_MAX = 4 << 20;
 const DAY_MS = 86_400_000;
@@ -143,4 +145,18 @@ export class Flow {
       "ALTER TABLE usage_log MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = 1, max_bytes_to_merge_at_min_space_in_pool = 1",
     );
   }
+}
+
+/** A topic and a database of the calling test's own on the shared stack; both gone, and no processor left, when it is over. */
+export async function sharedFlow(options: { partitions?: number } = {}): Promise<Flow> {
+  const database = await databaseOfTest();
+  const { kafkaBrokers, clickhouseUrl, users } = sharedStack();
+  const admin = database.open("migrate");
+  const target = { kafkaBrokers, clickhouseUrl, users, database: database.name, admin };
+  const flow = await Flow.open(target, options);
+  onTestFinished(async () => {
+    await killProcessors();
+    await flow.close();
+  });
+  return flow;
 }

@@ -1,4 +1,7 @@
-import { createHash, randomUUID } from "node:crypto";
+// A pass of settlement over any store, an hour after the hours that the tests use are over.
+
+import { randomUUID } from "node:crypto";
+import { sha256 } from "../../../services/adapters/crypto/crypto.ts";
 import { createLog } from "../../../services/adapters/log/log.ts";
 import { createMetrics } from "../../../services/adapters/metrics/metrics.ts";
 import type { SettlementStore } from "../../../services/domain/ports/settlement-store.ts";
@@ -11,8 +14,6 @@ import { ManualClock } from "../doubles/manual-clock.ts";
 export const TEN = parseHour("2026-11-23T10:00:00Z") ?? 0;
 export const ELEVEN = TEN + 3600;
 export const GRACE_MS = 600_000;
-
-export const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
 /** Settlement an hour after eleven is over, with every record that was ever sent in the log. */
 export function settlementOver(store: SettlementStore, changes: Partial<Settlement> = {}): Settlement {

@@ -1,3 +1,4 @@
+// Starts what the tests of the stack share, before the first of them.
 import type { TestProject } from "vitest/node";
 import { setUp } from "../../../services/local/setup.ts";
 import { startStack } from "../../../services/local/stack.ts";

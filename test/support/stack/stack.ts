@@ -1,5 +1,6 @@
+// The broker and the engine that all test files of a run share, and databases on it.
 import { fileURLToPath } from "node:url";
-import { inject } from "vitest";
+import { inject, onTestFinished } from "vitest";
 import {
   type ClickHouse,
   type ClickHouseOptions,
@@ -69,6 +70,13 @@ export async function freshDatabase({ migrated = true } = {}): Promise<TestDatab
       await Promise.all(clients.map((client) => client.close()));
     },
   };
+}
+
+/** A migrated database of the calling test's own, gone when the test is over. */
+export async function databaseOfTest(): Promise<TestDatabase> {
+  const database = await freshDatabase();
+  onTestFinished(() => database.drop());
+  return database;
 }
 
 /** Workers start at different names, so that they seldom try the same one. */

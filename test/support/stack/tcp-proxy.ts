@@ -1,3 +1,4 @@
+// A bad network between a process and a server: a TCP proxy that can be down.
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 

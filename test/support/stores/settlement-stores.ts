@@ -1,9 +1,10 @@
+// Settlement's stores that must give the same answers.
 import { ClickHouseSettlementStore } from "../../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../../services/adapters/clock/clock.ts";
 import { formatDecimal } from "../../../services/domain/money/decimal.ts";
 import type { SettlementStore } from "../../../services/domain/ports/settlement-store.ts";
 import { MemorySettlementStore } from "../doubles/memory-settlement-store.ts";
-import { freshDatabase, type TestDatabase } from "../stack/stack.ts";
+import { databaseOfTest } from "../stack/stack.ts";
 import { appendBatch, type LoggedBatch } from "./logged-batches.ts";
 
 interface Opened {
@@ -11,13 +12,6 @@ interface Opened {
   append(...batches: LoggedBatch[]): Promise<void>;
   /** Sum of the current charges of all tenants. */
   total(): Promise<string>;
-}
-
-const databases: TestDatabase[] = [];
-
-/** To be called after each test. */
-export async function dropStores(): Promise<void> {
-  await Promise.all(databases.splice(0).map((database) => database.drop()));
 }
 
 async function openMemory(): Promise<Opened> {
@@ -35,8 +29,7 @@ async function openMemory(): Promise<Opened> {
 }
 
 async function openReal(): Promise<Opened> {
-  const database = await freshDatabase();
-  databases.push(database);
+  const database = await databaseOfTest();
   const processor = database.open("processor");
   const reader = database.open("reader");
   return {

@@ -10,19 +10,12 @@ import { recordOf } from "../../../services/domain/block/record-run.ts";
 import { DedupeMemory } from "../../../services/domain/dedupe/memory.ts";
 import type { Guard, Ownership, UsageLog } from "../../../services/domain/ports/usage-log.ts";
 import { MemoryUsageLog } from "../doubles/memory-usage-log.ts";
-import { freshDatabase, type TestDatabase } from "../stack/stack.ts";
+import { databaseOfTest } from "../stack/stack.ts";
 
 interface Opened {
   readonly log: UsageLog;
   /** Rows of all kinds that are in the log. */
   rows(): Promise<number>;
-}
-
-const databases: TestDatabase[] = [];
-
-/** To be called after each test. */
-export async function dropUsageLogs(): Promise<void> {
-  await Promise.all(databases.splice(0).map((database) => database.drop()));
 }
 
 async function openMemory(): Promise<Opened> {
@@ -31,8 +24,7 @@ async function openMemory(): Promise<Opened> {
 }
 
 async function openReal(): Promise<Opened> {
-  const database = await freshDatabase();
-  databases.push(database);
+  const database = await databaseOfTest();
   const processor = database.open("processor");
   return {
     log: clickHouseUsageLog(processor, systemClock),

@@ -27,9 +27,12 @@ describe("splitStatements", () => {
   });
 
   it("gives back what was joined, whatever the quoted texts and comments hold", () => {
-    const text = fc.string({ unit: fc.constantFrom("a", ";", "'", "-", "*", "/", "\\", '"', "`", " ") });
+    const textOf = (...units: string[]) => fc.string({ unit: fc.constantFrom(...units) });
+    const symbols = ["a", ";", "'", "-", "\\", '"', "`", " "];
+    const text = textOf(...symbols, "*", "/");
     const quoted = text.map((it) => `'${it.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`);
-    const comment = text.map((it) => `/* ${it.replaceAll("*/", "")} */ 1`);
+    // One symbol of the comment's end at a time: to take the end out of a text can make a new one.
+    const comment = fc.oneof(textOf(...symbols, "*"), textOf(...symbols, "/")).map((it) => `/* ${it} */ 1`);
     const line = text.map((it) => `-- ${it}\n 1`);
     const statement = fc.array(fc.oneof(quoted, comment, line), { minLength: 1 }).map((it) => it.join(" + "));
     fc.assert(

@@ -1,4 +1,5 @@
 // Budgets on live spending: what is left, alerts once a threshold, and webhooks until they arrive or are too old.
+
 import { createHmac } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { raiseAlerts } from "../../../services/billing/budgets/alerts.ts";
@@ -7,8 +8,7 @@ import { parseStoredDecimal } from "../../../services/domain/money/stored-decima
 import type { SpendRecords } from "../../../services/domain/ports/usage-totals.ts";
 import { parseHour } from "../../../services/domain/time/hour.ts";
 import { bookDocument, H100 } from "../../support/builders/price-books.ts";
-import { alertDeps, WEBHOOK_KEY } from "../../support/flows/alerts.ts";
-import { contractApi, post, publishBook } from "../../support/flows/contracts.ts";
+import { alertDeps, contractApi, post, publishBook, WEBHOOK_KEY } from "../../support/flows/tenant-api.ts";
 import { type Receiver, startReceiver } from "../../support/stack/webhook-receiver.ts";
 
 const BUDGET = { tenant_id: "acme", name: "Acme in all", period: "month", amount: "10" };

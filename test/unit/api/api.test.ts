@@ -1,7 +1,9 @@
 // P9 over HTTP, and what every route has in common: keys, scopes, problems, pages, ETags, rates and idempotency.
+
 import { describe, expect, it } from "vitest";
+import { EVENT } from "../../support/builders/ledger-rows.ts";
 import { bookDocument } from "../../support/builders/price-books.ts";
-import { EVENT, testApi } from "../../support/flows/pricing-api.ts";
+import { testApi } from "../../support/flows/pricing-api.ts";
 
 const DAY = "from=2026-11-23T00:00Z&to=2026-11-24T00:00Z";
 const CHARGE = "/v1/charges/2026112310-1-1-000000000000000000000001";

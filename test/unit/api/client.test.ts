@@ -2,7 +2,8 @@ import { afterEach, expect, it } from "vitest";
 import { listen } from "../../../services/adapters/http/listen.ts";
 import { readApiCommand } from "../../../services/cli/api-command.ts";
 import { ApiFailure, pricingClient } from "../../../services/client/client.ts";
-import { EVENT, type TestApi, testApi } from "../../support/flows/pricing-api.ts";
+import { EVENT } from "../../support/builders/ledger-rows.ts";
+import { type TestApi, testApi } from "../../support/flows/pricing-api.ts";
 
 let served: TestApi | undefined;
 afterEach(async () => served?.api.close());

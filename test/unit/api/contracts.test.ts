@@ -1,5 +1,7 @@
 // What a tenant has agreed to: written by operators, seen by the tenant, taken by settlement, and never changed in place.
+
 import { describe, expect, it } from "vitest";
+import { sha256 } from "../../../services/adapters/crypto/crypto.ts";
 import {
   buy,
   subscribe as changeOf,
@@ -9,9 +11,8 @@ import {
 import { contractOf } from "../../../services/billing/contracts/contracts.ts";
 import { settle } from "../../../services/domain/billing/settle.ts";
 import { parseHour } from "../../../services/domain/time/hour.ts";
-import { contractApi, post, publishBook } from "../../support/flows/contracts.ts";
 import { type TestApi, testApi } from "../../support/flows/pricing-api.ts";
-import { sha256 } from "../../support/flows/settlement-pass.ts";
+import { contractApi, post, publishBook } from "../../support/flows/tenant-api.ts";
 
 const INITECH = "/v1/tenants/initech";
 const SUBSCRIPTIONS = `${INITECH}/subscriptions`;

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { recordDecoder } from "../../../services/adapters/avro/codec.ts";
 import { loadSchemas } from "../../../services/adapters/avro/schemas.ts";
+import { EVENT, ROWS } from "../../support/builders/ledger-rows.ts";
 import { memoryLedger } from "../../support/doubles/memory-ledger.ts";
-import { EVENT, ROWS, type TestApi, testApi } from "../../support/flows/pricing-api.ts";
+import { type TestApi, testApi } from "../../support/flows/pricing-api.ts";
 
 const schemas = loadSchemas();
 const readVoid = recordDecoder(schemas, "event_void");

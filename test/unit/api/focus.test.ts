@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { EVENT, testApi } from "../../support/flows/pricing-api.ts";
+import { EVENT } from "../../support/builders/ledger-rows.ts";
+import { testApi } from "../../support/flows/pricing-api.ts";
 
 const RANGE = "from=2026-11-01T00:00Z&to=2026-12-01T00:00Z";
 

@@ -1,4 +1,5 @@
 // P10 over HTTP: whatever is sent, every route answers as described, and never with a 500.
+
 import fc from "fast-check";
 import Schema from "typebox/schema";
 import { expect, it } from "vitest";
@@ -6,11 +7,11 @@ import { PROBLEM_CODES } from "../../../services/adapters/http/problem.ts";
 import { pricingDocument } from "../../../services/api/app.ts";
 import { publishedBooks } from "../../../services/billing/books/books.ts";
 import { operationsOf, requestsOf } from "../../support/builders/fuzz.ts";
+import { EVENT, ROWS } from "../../support/builders/ledger-rows.ts";
 import { bookDocument } from "../../support/builders/price-books.ts";
 import { secondsOfUsage, tenantHour } from "../../support/builders/tenant-hours.ts";
 import { MemoryTenantCharges } from "../../support/doubles/memory-charges.ts";
-import { contractApi } from "../../support/flows/contracts.ts";
-import { EVENT, ROWS } from "../../support/flows/pricing-api.ts";
+import { contractApi } from "../../support/flows/tenant-api.ts";
 
 const document = pricingDocument();
 const KNOWN = {

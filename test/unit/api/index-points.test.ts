@@ -7,8 +7,8 @@ import { formatDecimal } from "../../../services/domain/money/decimal.ts";
 import { formatHour } from "../../../services/domain/time/hour.ts";
 import { decimal } from "../../support/builders/tenant-hours.ts";
 import { memoryHistory } from "../../support/doubles/memory-history.ts";
-import { publishBook } from "../../support/flows/contracts.ts";
 import { type TestApi, testApi } from "../../support/flows/pricing-api.ts";
+import { publishBook } from "../../support/flows/tenant-api.ts";
 
 type Sales = HourSales & { readonly rated_at: number };
 

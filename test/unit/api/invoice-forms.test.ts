@@ -1,4 +1,5 @@
 // What can be done with an invoice: printed, read by a spreadsheet, split by project, opened line by line; and made by a clock.
+
 import { describe, expect, it } from "vitest";
 import { Batches } from "../../../services/billing/cache/batches.ts";
 import { KeptAnswers } from "../../../services/billing/cache/kept.ts";
@@ -10,7 +11,7 @@ import {
   type InvoicingApi,
   invoicingApi,
   NOVEMBER_FROM,
-} from "../../support/flows/invoicing.ts";
+} from "../../support/flows/tenant-api.ts";
 
 const ONE_HOUR = 3600;
 const DECEMBER_AT = 30 * 24;

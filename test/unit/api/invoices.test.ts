@@ -1,8 +1,9 @@
 // Invoices over HTTP: drafts, numbers, adjustments, what is refused, voids.
+
 import { describe, expect, it } from "vitest";
-import { bookWith } from "../../support/builders/plans.ts";
+import { bookWith } from "../../support/builders/price-books.ts";
 import { hourAt } from "../../support/builders/tenant-hours.ts";
-import { DECEMBER_FROM, invoicingApi, NOVEMBER_FROM } from "../../support/flows/invoicing.ts";
+import { DECEMBER_FROM, invoicingApi, NOVEMBER_FROM } from "../../support/flows/tenant-api.ts";
 
 type Line = Record<"quantity" | "amount" | "rounded_amount" | "kind" | "line_id" | "period_from", string> & {
   reference: { invoice_id: string; line_id: string } | null;

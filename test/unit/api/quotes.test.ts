@@ -4,8 +4,8 @@ import type { History } from "../../../services/domain/ports/history.ts";
 import { bookDocument, H100 } from "../../support/builders/price-books.ts";
 import { secondsOfUsage } from "../../support/builders/tenant-hours.ts";
 import { memoryHistory, sessionPart } from "../../support/doubles/memory-history.ts";
-import { post, publishBook } from "../../support/flows/contracts.ts";
 import { type TestApi, testApi } from "../../support/flows/pricing-api.ts";
+import { post, publishBook } from "../../support/flows/tenant-api.ts";
 
 const ENDED_MS = Date.parse("2026-11-23T10:20:00Z");
 const WORKLOAD = { model: "synthetic-7b", gpu_model: H100, requests: "1" };

@@ -5,13 +5,13 @@ import type { HourVerifier } from "../../../services/billing/verification/verify
 import type { InvoiceDocument } from "../../../services/domain/billing/invoice-document.ts";
 import type { TenantCharges } from "../../../services/domain/ports/charges.ts";
 import type { Documents } from "../../../services/domain/ports/documents.ts";
+import type { TestDeps } from "../../support/flows/pricing-api.ts";
 import {
   DECEMBER_FROM,
   type InvoicingApi,
   invoicingApi,
   NOVEMBER_FROM,
-} from "../../support/flows/invoicing.ts";
-import type { TestDeps } from "../../support/flows/pricing-api.ts";
+} from "../../support/flows/tenant-api.ts";
 
 /** An invoice of two hours, and the API over what was changed since. */
 async function invoiced(): Promise<{ own: InvoicingApi; invoice_id: string }> {

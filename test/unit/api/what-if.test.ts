@@ -2,13 +2,11 @@ import { describe, expect, it } from "vitest";
 import { problem } from "../../../services/adapters/http/problem.ts";
 import { createTurns } from "../../../services/billing/quotes/what-if.ts";
 import type { StoredUsage } from "../../../services/domain/ports/history.ts";
-import { bookWith } from "../../support/builders/plans.ts";
-import { bookDocument } from "../../support/builders/price-books.ts";
+import { bookDocument, bookWith } from "../../support/builders/price-books.ts";
 import { secondsOfUsage } from "../../support/builders/tenant-hours.ts";
 import { memoryHistory } from "../../support/doubles/memory-history.ts";
-import { post } from "../../support/flows/contracts.ts";
-import { DECEMBER_FROM, invoicingApi, NOVEMBER_FROM } from "../../support/flows/invoicing.ts";
 import { type TestApi, testApi } from "../../support/flows/pricing-api.ts";
+import { DECEMBER_FROM, invoicingApi, NOVEMBER_FROM, post } from "../../support/flows/tenant-api.ts";
 
 const HOUR = Date.parse("2026-11-23T10:00:00Z") / 1000;
 const DAY = { from: "2026-11-23T00:00Z", to: "2026-11-24T00:00Z" };

@@ -1,8 +1,14 @@
 // What is left of a package follows the hours as they are rated, and the invoices as they are finalised.
+
 import { expect, it } from "vitest";
-import { bookWithPlan } from "../../support/builders/plans.ts";
-import { post, publishBook } from "../../support/flows/contracts.ts";
-import { DECEMBER_FROM, invoicingApi, NOVEMBER_FROM } from "../../support/flows/invoicing.ts";
+import { bookWithPlan } from "../../support/builders/price-books.ts";
+import {
+  DECEMBER_FROM,
+  invoicingApi,
+  NOVEMBER_FROM,
+  post,
+  publishBook,
+} from "../../support/flows/tenant-api.ts";
 
 const PACKAGES = "/v1/tenants/acme/packages";
 const TERMS = { name: "own", unit: "composite_gpu_hour", quantity: "1", price: "2", valid_hours: 3_000 };

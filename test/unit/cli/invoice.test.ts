@@ -7,7 +7,7 @@ import {
   listText,
   runText,
 } from "../../../services/cli/invoice-text.ts";
-import { DECEMBER_FROM, invoicingApi, NOVEMBER_FROM } from "../../support/flows/invoicing.ts";
+import { DECEMBER_FROM, invoicingApi, NOVEMBER_FROM } from "../../support/flows/tenant-api.ts";
 
 describe("the command line", () => {
   const read = (line: string) => readInvoiceCommand(line.split(" "));

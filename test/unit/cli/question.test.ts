@@ -10,8 +10,8 @@ import { pricingClient } from "../../../services/client/client.ts";
 import { bookDocument, H100 } from "../../support/builders/price-books.ts";
 import { decimal, secondsOfUsage } from "../../support/builders/tenant-hours.ts";
 import { memoryHistory, sessionPart } from "../../support/doubles/memory-history.ts";
-import { publishBook } from "../../support/flows/contracts.ts";
 import { type TestApi, testApi } from "../../support/flows/pricing-api.ts";
+import { publishBook } from "../../support/flows/tenant-api.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "meterhouse-question-"));
 const file = join(folder, "book.json");

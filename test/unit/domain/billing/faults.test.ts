@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { draftInvoice } from "../../../../services/domain/billing/invoice.ts";
 import { type SettlementInput, settle } from "../../../../services/domain/billing/settle.ts";
-import { bookWithPlan } from "../../../support/builders/plans.ts";
+import { bookWithPlan } from "../../../support/builders/price-books.ts";
 import {
   DECEMBER,
   hourAt,

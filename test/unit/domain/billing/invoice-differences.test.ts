@@ -1,18 +1,18 @@
 import { describe, expect, it } from "vitest";
 import { invoiceDifferences } from "../../../../services/domain/billing/invoice-differences.ts";
 import {
-  finalised,
   input,
+  invoiceOf,
   secondsOfUsage,
-  settled,
+  settlementOf,
   tenantHour,
 } from "../../../support/builders/tenant-hours.ts";
 
 const given = (seconds: number) =>
-  settled(
+  settlementOf(
     input({ hours: [tenantHour(1, [secondsOfUsage(seconds), secondsOfUsage(60, { project_id: "other" })])] }),
   ).invoice;
-const issued = finalised(given(3600), 1n);
+const issued = invoiceOf(given(3600), 1n);
 const own = issued.lines.find(({ project_id }) => project_id === "project-1")?.line_id;
 
 describe("invoiceDifferences", () => {

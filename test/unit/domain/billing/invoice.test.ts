@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { sha256 } from "../../../../services/adapters/crypto/crypto.ts";
 import {
   draftInvoice,
   finalise,
@@ -14,15 +15,14 @@ import { drawnBefore } from "../../../../services/domain/billing/settle.ts";
 import { splitByProject } from "../../../../services/domain/billing/split-cents.ts";
 import { divideHalfEven } from "../../../../services/domain/money/rounding.ts";
 import {
-  brief,
   decimal,
-  finalised,
   input,
+  invoiceOf,
+  lineSummaries,
   NOVEMBER,
   packageOf,
   secondsOfUsage,
-  settled,
-  sha256,
+  settlementOf,
   tenantHour,
 } from "../../../support/builders/tenant-hours.ts";
 
@@ -88,14 +88,14 @@ describe("an invoice", () => {
 
   it("takes the next number and then stays as it is", () => {
     expect(finalise(draft, 3n, 1n)).toEqual({ ok: false, refusal: "NUMBER_NOT_NEXT" });
-    const issued = finalised(draft, 2n);
+    const issued = invoiceOf(draft, 2n);
     expect(issued).toEqual({ ...draft, state: "finalised", number: 2n });
     expect(finalise(issued, 3n, 2n)).toEqual({ ok: false, refusal: "NOT_A_DRAFT" });
     expect(invoiceText(issued)).toBe(invoiceText(draft));
   });
 
   it("is voided by a credit note with the opposite lines, once, with a reason", () => {
-    const issued = finalised(draft, 1n);
+    const issued = invoiceOf(draft, 1n);
     const note = { number: 1n, last: 0n, reason: "wrong tenant" };
     expect(voidInvoice(draft, note, sha256)).toEqual({ ok: false, refusal: "NOT_FINALISED" });
     expect(voidInvoice(issued, { ...note, reason: " " }, sha256)).toEqual({
@@ -118,14 +118,14 @@ describe("an invoice", () => {
 
   it("that was voided is invoiced anew in full, and gives its package back", () => {
     const given = { hours: [tenantHour(1, [secondsOfUsage(3600)])], prepaid: [packageOf()] };
-    const issued = finalised(settled(input(given)).invoice, 1n);
+    const issued = invoiceOf(settlementOf(input(given)).invoice, 1n);
     expect(drawnBefore([issued], NOVEMBER.to)).toEqual(new Map([["package-1", decimal("0.5")]]));
     const result = voidInvoice(issued, { number: 1n, last: 0n, reason: "wrong address" }, sha256);
     if (!result.ok) throw new Error(result.refusal);
     expect(drawnBefore([result.invoice], NOVEMBER.to)).toEqual(new Map());
-    const again = settled(input({ ...given, invoices: [result.invoice] })).invoice;
+    const again = settlementOf(input({ ...given, invoices: [result.invoice] })).invoice;
     expect(again?.invoice_id).not.toBe(issued.invoice_id);
-    expect(brief(again)).toEqual(brief(issued));
+    expect(lineSummaries(again)).toEqual(lineSummaries(issued));
   });
 
   it("has a text that every field changes", () => {
@@ -180,8 +180,8 @@ describe("splitByProject", () => {
 describe("an invoice as JSON", () => {
   it("comes back as it was", () => {
     const given = { hours: [tenantHour(1, [secondsOfUsage(3600)])], prepaid: [packageOf()] };
-    const draft = settled(input(given)).invoice;
-    for (const invoice of [finalised(draft, 7n), draftInvoice(HEAD, [])]) {
+    const draft = settlementOf(input(given)).invoice;
+    for (const invoice of [invoiceOf(draft, 7n), draftInvoice(HEAD, [])]) {
       const text = JSON.stringify(invoiceDocument(invoice));
       expect(readInvoice(JSON.parse(text))).toEqual(invoice);
     }

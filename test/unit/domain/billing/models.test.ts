@@ -1,21 +1,22 @@
 // Every model of price by itself. One row of usage here is a GPU-hour of composite 0.775 at quality 1 on a card of 2.50 USD.
+
 import { describe, expect, it } from "vitest";
 import { buyPrepaid } from "../../../../services/domain/billing/prepaid.ts";
-import { bookWith, bookWithPlan, FULL_PLAN } from "../../../support/builders/plans.ts";
+import { bookWith, bookWithPlan, FULL_PLAN } from "../../../support/builders/price-books.ts";
 import {
-  brief,
   DECEMBER,
   decimal,
   hourAt,
   input,
+  inputWithPlan,
+  lineSummaries,
   NOVEMBER,
   packageOf,
   publish,
   secondsOfUsage,
-  settled,
+  settlementOf,
   TENANT,
   tenantHour,
-  underPlan,
 } from "../../../support/builders/tenant-hours.ts";
 
 const HOUR = 3600;
@@ -28,7 +29,7 @@ function linesUnder(
 ) {
   const book = publish(bookWithPlan(plan));
   const rated = hours.map((at) => tenantHour(at, [secondsOfUsage(HOUR)], book));
-  return brief(settled(underPlan(book, { hours: rated, ...more })).invoice);
+  return lineSummaries(settlementOf(inputWithPlan(book, { hours: rated, ...more })).invoice);
 }
 
 const perHour = (parts: object) => ({ rates: [{ name: "r", unit: "gpu_hour", ...parts }] });
@@ -180,7 +181,7 @@ describe("terms", () => {
 describe("prepaid", () => {
   const hours = [1, 2].map((at) => tenantHour(at, [secondsOfUsage(HOUR)]));
   const invoiceWith = (prepaid: Parameters<typeof packageOf>[0][], periods = [NOVEMBER]) =>
-    settled(input({ hours, periods, prepaid: prepaid.map((own) => packageOf(own)) })).invoice;
+    settlementOf(input({ hours, periods, prepaid: prepaid.map((own) => packageOf(own)) })).invoice;
 
   it("packages are drawn from by earliest expiry, the rest is on demand", () => {
     const invoice = invoiceWith([
@@ -188,7 +189,7 @@ describe("prepaid", () => {
       { prepaid_id: "soon", expires_at: hourAt(2), quantity: decimal("1") },
     ]);
     // Of "soon", 0.225 expire unused before the second hour.
-    expect(brief(invoice)).toEqual([
+    expect(lineSummaries(invoice)).toEqual([
       "package late 0.775000000000 0.000000000000",
       "package soon 0.775000000000 0.000000000000",
       "prepaid_expiry late 0.025000000000 0.000000000000",
@@ -202,7 +203,7 @@ describe("prepaid", () => {
       { prepaid_id: "b", gpu_models: ["other"] },
       { prepaid_id: "c", unit: "gpu_hour" },
     ]);
-    expect(brief(invoice)).toEqual([
+    expect(lineSummaries(invoice)).toEqual([
       "usage on_demand 1.550000000000 3.875000000000",
       "prepaid_purchase a 0.500000000000 1.000000000000",
     ]);
@@ -210,7 +211,7 @@ describe("prepaid", () => {
 
   it("a refund gives back what is left at the price paid, and ends the package", () => {
     const invoice = invoiceWith([{ quantity: decimal("1"), price: decimal("2"), refunded_at: hourAt(2) }]);
-    expect(brief(invoice)).toEqual([
+    expect(lineSummaries(invoice)).toEqual([
       "usage on_demand 0.775000000000 1.937500000000",
       "package package-1 0.775000000000 0.000000000000",
       "prepaid_refund package-1 0.225000000000 -0.450000000000",
@@ -228,7 +229,7 @@ describe("prepaid", () => {
         expires_at: DECEMBER.to + 1,
       },
     ]);
-    expect(brief(invoice)).toEqual([
+    expect(lineSummaries(invoice)).toEqual([
       "usage on_demand 1.550000000000 3.875000000000",
       "prepaid_purchase new 3.000000000000 1.000000000000",
       "prepaid_credit credit 3.000000000000 -3.000000000000",
@@ -239,9 +240,11 @@ describe("prepaid", () => {
   it("what is left goes on into the next period", () => {
     const later = tenantHour(24 * 30 + 1, [secondsOfUsage(HOUR)]);
     const prepaid = [packageOf({ quantity: decimal("2") })];
-    const first = settled(input({ hours, prepaid }));
-    const second = settled(input({ hours: [later], prepaid, periods: [DECEMBER], opening: first.closing }));
-    expect(brief(second.invoice)).toEqual([
+    const first = settlementOf(input({ hours, prepaid }));
+    const second = settlementOf(
+      input({ hours: [later], prepaid, periods: [DECEMBER], opening: first.closing }),
+    );
+    expect(lineSummaries(second.invoice)).toEqual([
       "usage on_demand 0.325000000000 0.812500000000",
       "package package-1 0.450000000000 0.000000000000",
     ]);
@@ -274,8 +277,8 @@ describe("a book change in mid-month", () => {
 
   it("rates each hour by its own book; terms stay those of the book at the term's beginning", () => {
     const after = publish(bookWith({ ...parts, plans: [cheaper] }));
-    const invoice = settled(
-      underPlan(before, {
+    const invoice = settlementOf(
+      inputWithPlan(before, {
         books: [after, before],
         subscriptions: [
           { subscription_id: "s", tenant_id: TENANT, plan: "scale", from: NOVEMBER.from, to: null },

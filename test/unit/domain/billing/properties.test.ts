@@ -1,4 +1,5 @@
 // Promises that hold whatever a tenant used and agreed to.
+
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Invoice } from "../../../../services/domain/billing/invoice.ts";
@@ -7,17 +8,17 @@ import type { Prepaid } from "../../../../services/domain/billing/prepaid.ts";
 import { drawnBefore, type SettlementInput } from "../../../../services/domain/billing/settle.ts";
 import type { TenantHour } from "../../../../services/domain/billing/statement.ts";
 import type { PublishedBook } from "../../../../services/domain/billing/terms.ts";
-import { bookWith, FULL_PLAN } from "../../../support/builders/plans.ts";
+import { bookWith, FULL_PLAN } from "../../../support/builders/price-books.ts";
 import {
   DECEMBER,
-  finalised,
   hourAt,
   input,
+  invoiceOf,
   NOVEMBER,
   packageOf,
   publish,
   secondsOfUsage,
-  settled,
+  settlementOf,
   TENANT,
   tenantHour,
 } from "../../../support/builders/tenant-hours.ts";
@@ -160,19 +161,19 @@ describe("settlement", () => {
     fc.assert(
       fc.property(contract, usage, usage, usage, (agreed, early, middle, last) => {
         const given = { ...agreed, periods: BOTH };
-        const first = settled(input({ ...agreed, hours: hoursOf(early) })).invoice;
-        const issued = first === null ? [] : [finalised(first, 1n)];
+        const first = settlementOf(input({ ...agreed, hours: hoursOf(early) })).invoice;
+        const issued = first === null ? [] : [invoiceOf(first, 1n)];
         const inDecember = [...hoursOf(early), ...hoursOf(middle, 2)];
-        const second = settled(input({ ...given, hours: inDecember, invoices: issued })).invoice;
-        const all = second === null ? issued : [...issued, finalised(second, 2n)];
+        const second = settlementOf(input({ ...given, hours: inDecember, invoices: issued })).invoice;
+        const all = second === null ? issued : [...issued, invoiceOf(second, 2n)];
         const final = [...inDecember, ...hoursOf(last, 3)];
-        const third = settled(input({ ...given, hours: final, invoices: all }));
+        const third = settlementOf(input({ ...given, hours: final, invoices: all }));
 
-        const scratch = settled(input({ ...given, hours: final }));
+        const scratch = settlementOf(input({ ...given, hours: final }));
         expect(together([...all, third.invoice])).toEqual(together([scratch.invoice]));
         expect(third.closing).toEqual(scratch.closing);
-        const done = third.invoice === null ? all : [...all, finalised(third.invoice, 3n)];
-        expect(settled(input({ ...given, hours: final, invoices: done })).invoice).toBeNull();
+        const done = third.invoice === null ? all : [...all, invoiceOf(third.invoice, 3n)];
+        expect(settlementOf(input({ ...given, hours: final, invoices: done })).invoice).toBeNull();
       }),
       { numRuns: 100 },
     );
@@ -183,8 +184,8 @@ describe("settlement", () => {
       fc.property(contract, usage, (agreed, used) => {
         const hours = hoursOf(used);
         const turned = hours.map((hour) => ({ ...hour, charges: hour.charges.toReversed() })).toReversed();
-        const once = settled(input({ ...agreed, periods: BOTH, hours }));
-        expect(settled(input({ ...agreed, periods: BOTH, hours: turned }))).toEqual(once);
+        const once = settlementOf(input({ ...agreed, periods: BOTH, hours }));
+        expect(settlementOf(input({ ...agreed, periods: BOTH, hours: turned }))).toEqual(once);
       }),
       { numRuns: 60 },
     );
@@ -194,16 +195,16 @@ describe("settlement", () => {
     fc.assert(
       fc.property(contract, usage, (agreed, used) => {
         const hours = hoursOf(used);
-        const { closing, statements } = settled(input({ ...agreed, periods: BOTH, hours }));
+        const { closing, statements } = settlementOf(input({ ...agreed, periods: BOTH, hours }));
         for (const own of agreed.prepaid ?? []) {
           expect((closing.get(own.prepaid_id) ?? 0n) <= own.quantity).toBe(true);
         }
-        const november = settled(input({ ...agreed, hours }));
-        const issued = november.invoice === null ? [] : [finalised(november.invoice, 1n)];
+        const november = settlementOf(input({ ...agreed, hours }));
+        const issued = november.invoice === null ? [] : [invoiceOf(november.invoice, 1n)];
         const opening = drawnBefore(issued, DECEMBER.from);
-        const december = settled(input({ ...agreed, periods: [DECEMBER], hours, opening }));
+        const december = settlementOf(input({ ...agreed, periods: [DECEMBER], hours, opening }));
         expect(december.statements[0]).toEqual(statements[1]);
-        const all = december.invoice === null ? issued : [...issued, finalised(december.invoice, 2n)];
+        const all = december.invoice === null ? issued : [...issued, invoiceOf(december.invoice, 2n)];
         expect(drawnBefore(all, DECEMBER.from)).toEqual(opening);
         for (const own of agreed.prepaid ?? []) {
           expect(december.closing.get(own.prepaid_id) ?? 0n).toBe(closing.get(own.prepaid_id) ?? 0n);
@@ -217,7 +218,7 @@ describe("settlement", () => {
     fc.assert(
       fc.property(contract, usage, (agreed, used) => {
         const hours = hoursOf(used);
-        const { invoice, statements } = settled(input({ ...agreed, periods: BOTH, hours }));
+        const { invoice, statements } = settlementOf(input({ ...agreed, periods: BOTH, hours }));
         const lines = invoice?.lines ?? [];
         expect(sumOf(lines, "amount")).toBe(invoice?.amount ?? 0n);
         for (const statement of statements) {
@@ -239,7 +240,7 @@ describe("settlement", () => {
     fc.assert(
       fc.property(usage, (used) => {
         const hours = hoursOf(used);
-        const { invoice } = settled(input({ books: BOOKS, periods: BOTH, hours }));
+        const { invoice } = settlementOf(input({ books: BOOKS, periods: BOTH, hours }));
         const billable = hours.flatMap(({ charges }) => charges.filter(({ payer }) => payer === "tenant"));
         expect(invoice?.amount ?? 0n).toBe(billable.reduce((sum, { charge }) => sum + charge, 0n));
       }),

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { canonicalPriceBook, readPriceBook } from "../../../../services/domain/books/price-book.ts";
-import { bookWith, FULL_PLAN } from "../../../support/builders/plans.ts";
-import { bookDocument, demoBook } from "../../../support/builders/price-books.ts";
+import { bookDocument, bookWith, demoBook, FULL_PLAN } from "../../../support/builders/price-books.ts";
 
 const OFFER = {
   name: "100 hours",

@@ -7,8 +7,7 @@ import {
   wholeSessions,
 } from "../../../../services/domain/insight/measured-sessions.ts";
 import { formatDecimal } from "../../../../services/domain/money/decimal.ts";
-import { bookWith, bookWithPlan } from "../../../support/builders/plans.ts";
-import { demoBook } from "../../../support/builders/price-books.ts";
+import { bookWith, bookWithPlan, demoBook } from "../../../support/builders/price-books.ts";
 import { hourAt, secondsOfUsage, TENANT } from "../../../support/builders/tenant-hours.ts";
 import { sessionPart } from "../../../support/doubles/memory-history.ts";
 

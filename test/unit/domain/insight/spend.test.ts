@@ -3,8 +3,7 @@ import { estimateOf, spentIn } from "../../../../services/domain/insight/spend.t
 import { ONE } from "../../../../services/domain/money/decimal.ts";
 import { rate } from "../../../../services/domain/rating/rate.ts";
 import { parseHour } from "../../../../services/domain/time/hour.ts";
-import { bookWith } from "../../../support/builders/plans.ts";
-import { bookDocument, demoBook, H100, usageRow } from "../../../support/builders/price-books.ts";
+import { bookDocument, bookWith, demoBook, H100, usageRow } from "../../../support/builders/price-books.ts";
 
 const hour = parseHour("2026-11-23T10:00:00Z") ?? 0;
 const [card] = bookDocument()["gpus"] as object[];

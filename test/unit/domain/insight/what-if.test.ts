@@ -3,14 +3,13 @@ import { describe, expect, it } from "vitest";
 import type { PriceBook } from "../../../../services/domain/books/price-book.ts";
 import { largestDifferences, sumOfComparisons, whatIf } from "../../../../services/domain/insight/what-if.ts";
 import { formatDecimal } from "../../../../services/domain/money/decimal.ts";
-import { bookWith } from "../../../support/builders/plans.ts";
-import { bookDocument, H100 } from "../../../support/builders/price-books.ts";
+import { bookDocument, bookWith, H100 } from "../../../support/builders/price-books.ts";
 import {
   hourAt,
+  inputWithPlan,
   publish,
   secondsOfUsage,
   TENANT,
-  underPlan,
 } from "../../../support/builders/tenant-hours.ts";
 
 const [CARD] = bookDocument()["gpus"] as [Record<string, unknown>];
@@ -19,7 +18,7 @@ const withPlan = (plan: object, parts: object = {}) =>
 const BOOK = withPlan({});
 
 function compare(candidate: PriceBook, rows = [secondsOfUsage(3600)]) {
-  const { hours, invoices, ...input } = underPlan(publish(BOOK), {});
+  const { hours, invoices, ...input } = inputWithPlan(publish(BOOK), {});
   const usage = [{ hour: hourAt(5), revision: 1, rows }];
   return whatIf({ ...input, usage, candidate: publish(candidate) });
 }

@@ -1,14 +1,56 @@
-// The pricing API with a book in force, and tenants whose hours are rated as a test says.
+// The pricing API with tenants: with something to agree on, with hours that are rated as a test says, with alerts to raise.
 
-import { canonicalPriceBook, type PriceBook } from "../../../services/domain/books/price-book.ts";
+import { Secret } from "../../../services/adapters/config/secret.ts";
+import { createWebhookSender } from "../../../services/adapters/http/webhook.ts";
+import { bookOf } from "../../../services/billing/books/books.ts";
+import type { AlertDeps } from "../../../services/billing/budgets/alerts.ts";
+import type { PriceBook } from "../../../services/domain/books/price-book.ts";
 import type { UsageRow } from "../../../services/domain/closing/usage.ts";
 import { NO_FINDINGS } from "../../../services/domain/closing/verification.ts";
+import type { Clock } from "../../../services/domain/ports/clock.ts";
 import { parseHour } from "../../../services/domain/time/hour.ts";
-import { demoBook } from "../builders/price-books.ts";
+import { ROWS } from "../builders/ledger-rows.ts";
+import { bookWith, demoBook, FULL_PLAN } from "../builders/price-books.ts";
 import { publish, secondsOfUsage, tenantHour } from "../builders/tenant-hours.ts";
 import { MemoryTenantCharges } from "../doubles/memory-charges.ts";
 import { type MemoryLedger, memoryLedger } from "../doubles/memory-ledger.ts";
-import { ROWS, type TestApi, type TestDeps, testApi } from "./pricing-api.ts";
+import { type TestApi, type TestDeps, testApi } from "./pricing-api.ts";
+
+const OFFERS = [
+  {
+    name: "hundred",
+    unit: "composite_gpu_hour",
+    quantity: "100",
+    price: "200",
+    valid_hours: 720,
+    gpu_models: ["NVIDIA H100 80GB HBM3"],
+  },
+  { name: "prepay", unit: "currency", quantity: "50", price: "45", valid_hours: 8760 },
+];
+
+/** Publishes the demo's book with parts replaced or added; its hash. */
+export function publishBook(api: TestApi, parts: Readonly<Record<string, unknown>>): Promise<string> {
+  return publishWhole(api, bookWith(parts));
+}
+
+async function publishWhole(api: TestApi, book: PriceBook): Promise<string> {
+  const { hash, name, effective_from, currency, content } = bookOf(book, "draft", api.pricing);
+  await api.pricing.books.publish({ hash, name, effective_from, currency, content });
+  return hash;
+}
+
+/** A tenant without a contract, and a book with plans and offers from the start of 2026. */
+export async function contractApi(changes: Partial<TestDeps> = {}): Promise<TestApi> {
+  const api = await testApi(changes);
+  await publishBook(api, { plans: [FULL_PLAN, { name: "second" }], prepaid: OFFERS });
+  await post(api, "/v1/tenants", { tenant_id: "initech", name: "Initech", currency: "USD" });
+  return api;
+}
+
+/** As an operator, with a reason. */
+export function post(api: TestApi, url: string, payload: object, headers: Record<string, string> = {}) {
+  return api.ask("operator", { method: "POST", url, payload: { reason: "agreed", ...payload }, headers });
+}
 
 export const JANUARY = (parseHour("2027-01-02T00:00:00Z") ?? 0) * 1000;
 export const NOVEMBER_FROM = "2026-11-01T00:00:00Z";
@@ -23,6 +65,7 @@ export interface InvoicingApi extends TestApi {
   invoice(period_from: string, tenant_id?: string): Promise<Record<string, unknown>>;
 }
 
+/** A book in force, and tenants whose hours are rated as a test says. It is January 2027. */
 export async function invoicingApi(
   changes: Partial<TestDeps> = {},
   book: PriceBook = demoBook(),
@@ -44,10 +87,8 @@ export async function invoicingApi(
         .slice(0, limit),
   };
   const api = await testApi({ charges, ledger, verifier: ledger, ...changes });
-  const { name, effective_from, currency } = book;
   const published = publish(book);
-  const content = canonicalPriceBook(book);
-  await api.pricing.books.publish({ hash: published.hash, content, name, effective_from, currency });
+  await publishWhole(api, book);
   await api.clock.advance(JANUARY - api.clock.nowMs());
   const finalise = (period_from: string, tenant_id = "acme") =>
     api.ask("operator", { method: "POST", url: "/v1/invoices", payload: { tenant_id, period_from } });
@@ -69,5 +110,18 @@ export async function invoicingApi(
       const got = await api.ask("operator", { url: `/v1/invoices/${result.invoice.invoice_id}` });
       return got.body;
     },
+  };
+}
+
+export const WEBHOOK_KEY = "the secret of every alert";
+
+/** What raising alerts needs. */
+export function alertDeps(pricing: TestDeps, clock: Clock = pricing.clock): AlertDeps {
+  const secret = new Secret(`whsec_${Buffer.from(WEBHOOK_KEY).toString("base64")}`);
+  return {
+    ...pricing,
+    clock,
+    webhooks: createWebhookSender({ secret, allowsPrivate: true, clock }),
+    webhookAgeMsMax: 3_600_000,
   };
 }
