@@ -4,15 +4,10 @@
 import type { Clock } from "../../../services/adapters/clock/clock.ts";
 import type { Block } from "../../../services/domain/block/block.ts";
 import { closingRows } from "../../../services/domain/block/other-rows.ts";
+import type { KnownId } from "../../../services/domain/dedupe/known-ids.ts";
 import type { IdSpace } from "../../../services/domain/dedupe/memory.ts";
 import { HOUR_MS, idTimeMs } from "../../../services/domain/event/id.ts";
-import type {
-  AppendResult,
-  Guard,
-  KnownId,
-  Ownership,
-  UsageLog,
-} from "../../../services/domain/ports/usage-log.ts";
+import type { AppendResult, Guard, Ownership, UsageLog } from "../../../services/domain/ports/usage-log.ts";
 import { type PlainRow, plainRows } from "./plain-rows.ts";
 
 const DAY_MS = 24 * HOUR_MS;
@@ -20,7 +15,7 @@ const HOUR_S = HOUR_MS / 1000;
 
 /**
  * What becomes of an insert that gets no answer. lost_request: it never arrives. lost_answer: it is carried out at once.
- * late_request: it arrives when `arrive` is called, unless `settle` or `takeOver` has ended it.
+ * late_request: it arrives when `arrive` is called, unless `killInsert` or `takeOver` has ended it.
  */
 export type LostInsert = "lost_request" | "lost_answer" | "late_request";
 
@@ -91,7 +86,7 @@ export class MemoryUsageLog implements UsageLog {
     return { outcome: "unknown", cause: loss };
   }
 
-  async settle(name: string): Promise<void> {
+  async killInsert(name: string): Promise<void> {
     this.onTheWay = this.onTheWay.filter(({ guard }) => guard.name !== name);
   }
 
