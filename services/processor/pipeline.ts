@@ -73,7 +73,7 @@ export class Pipeline implements RecordHandlers {
     await this.inFlight;
   }
 
-  /** One block at a time: whoever asks meanwhile waits for the same. */
+  /** One seal at a time: whoever asks meanwhile waits for the same one. */
   private seal(): Promise<void> {
     this.currentSeal ??= this.sealBlock().finally(() => {
       this.currentSeal = undefined;
@@ -112,7 +112,7 @@ export class Pipeline implements RecordHandlers {
     }
   }
 
-  /** A block was refused: all that is held is void, and the source calls `assigned` again. */
+  /** A block was refused: everything held is void, and the source calls `assigned` again. */
   private startAgain(rule: string): void {
     const { metrics, log, source } = this.parts;
     this.assignment = undefined;

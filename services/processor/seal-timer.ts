@@ -1,11 +1,11 @@
 import type { Clock } from "../adapters/clock/clock.ts";
 
-/** Seals a block that does not become full: `flushMs` after its first records. */
+/** Seals a block that does not fill up in time: `flushMs` after the first records went in. */
 export class SealTimer {
   private readonly clock: Pick<Clock, "sleep">;
   private readonly flushMs: number;
   private readonly seal: () => void;
-  /** There while the time runs; aborted to stop it. */
+  /** Set while the timer runs; aborted to stop it. */
   private pause: AbortController | undefined;
 
   constructor(clock: Pick<Clock, "sleep">, flushMs: number, seal: () => void) {
@@ -14,7 +14,7 @@ export class SealTimer {
     this.seal = seal;
   }
 
-  /** Lets the time run, if it does not yet. */
+  /** Starts the timer, unless it is running. */
   start(): void {
     if (this.pause !== undefined) return;
     this.pause = new AbortController();

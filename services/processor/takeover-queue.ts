@@ -4,7 +4,7 @@ export class TakeoverQueue {
   private isClosed = false;
   private last: Promise<unknown> = Promise.resolve();
 
-  /** Enters a takeover. What is answered says, at any later time, whether it is still the newest one. */
+  /** Registers a takeover. The function returned tells at any later time whether it is still the newest one. */
   enter(): () => boolean {
     const number = ++this.newest;
     return () => number === this.newest && !this.isClosed;

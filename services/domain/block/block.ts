@@ -110,8 +110,8 @@ export class Block {
   }
 
   /**
-   * Puts the event's texts into the dictionaries and answers what its rows are filed under, valid until the next call, or a
-   * text that is not clean UTF-8 as a fault.
+   * Puts the event's texts into the dictionaries. Returns what its rows are filed under, valid until the next call; or a
+   * fault, if a text is not clean UTF-8.
    */
   intern(event: EventRecord): EventKeys | Fault {
     const { keys } = this;
@@ -142,7 +142,7 @@ export class Block {
     return keys;
   }
 
-  /** Adds one row of an event: all of it, or its slice of one hour, to which its numbers have been cut. */
+  /** Adds one row: a whole event, or its slice of one hour, to which the event's numbers have been cut. */
   addEvent(event: EventRecord, keys: EventKeys, slice: SliceRef): void {
     this.windows.addEvent(this.windowOf(keys, slice.hour), event, slice.isLastSlice ? 1 : 0);
     this.events.append(event, keys.positions, slice);

@@ -3,7 +3,7 @@ import type { WindowKey } from "../window/sums.ts";
 import { EVENT_DICTIONARIES } from "./columns.ts";
 
 /**
- * What an event's rows and its window are filed under. Only `Block.intern` fills it, one object for all events of a block: it is
+ * What an event's rows and its windows are filed under. `Block.intern` alone fills it: one object for all events of a block,
  * valid until the next call.
  */
 export class EventKeys {
@@ -15,7 +15,7 @@ export class EventKeys {
 
 export const isFault = (keys: EventKeys | Fault): keys is Fault => !(keys instanceof EventKeys);
 
-/** A key to be filled: every key is made here, so that all have one shape and reading them stays fast. */
+/** An empty key to fill. All are made here: objects of one shape keep the look-up fast. */
 export function windowKey(): { -readonly [K in keyof WindowKey]: WindowKey[K] } {
   return { hour: 0, tenant: 0, project: 0, model: 0, gpuModel: 0, sharing: 0, phase: 0, outcome: 0 };
 }

@@ -1,4 +1,4 @@
-// Who is asked whether an id was counted before: the memory, or usage_log for what is older than the memory.
+// Was an id counted before? The memory answers, or usage_log for what is older than the memory.
 import type { DedupeMemory, IdSpace, LOOK_UP } from "../dedupe/memory.ts";
 import { CONFLICT, DUPLICATE, NEW, type Novelty } from "../dedupe/table.ts";
 import { ID_BYTES } from "../event/id.ts";

@@ -2,8 +2,8 @@ import type { PayloadHash } from "../event/payload-hash.ts";
 import { KafkaRecord } from "./record-run.ts";
 
 /**
- * Where one row of an event comes from: its record, and the slice of it that lies in one hour. One object for all rows of
- * an intake, filled anew for each, so that nothing is made per event and no two numbers can change places in a call.
+ * Where one row of an event comes from: its record, and which slice of the event it is. One object for all rows of an
+ * intake, filled anew for each: nothing is allocated per event, and no two numbers can be swapped in a call.
  */
 export class SliceRef {
   partition = 0;
