@@ -18,7 +18,7 @@ import { createMetrics } from "../adapters/metrics/metrics.ts";
 import { retryForever } from "../adapters/retry/retry.ts";
 import { Intake } from "../domain/block/intake.ts";
 import { FIELDS } from "./config.ts";
-import { createPipeline } from "./pipeline.ts";
+import { Pipeline } from "./pipeline.ts";
 
 const LEASE_PARTS = 0.7;
 /** How long a stopping process waits for ClickHouse. */
@@ -70,7 +70,7 @@ await runProcess({ log }, async (life) => {
   const kafka = openKafka({ brokers: config.kafka_brokers, clientId: "meterhouse-processor", log });
   const source = openSource(kafka);
   const patience = new AbortController();
-  const pipeline = createPipeline({
+  const pipeline = new Pipeline({
     ...PARTS,
     usageLog: clickHouseUsageLog(client, clock),
     metrics,
@@ -82,7 +82,7 @@ await runProcess({ log }, async (life) => {
     fail: (error) => life.fail(error),
   });
   const handlers: RecordHandlers = {
-    ...pipeline,
+    records: (...records) => pipeline.records(...records),
     async assigned(partitions) {
       const positions = await pipeline.assigned(partitions);
       isReady = true;

@@ -3,117 +3,122 @@
 // One block fills while one is on its way; a third waits by not being asked for: the source hands on no records until
 // `records` has resolved.
 import type { RecordHandlers, RecordSource } from "../adapters/kafka/source.ts";
-import type { Block } from "../domain/block/block.ts";
-import { commit } from "./steps/commit.ts";
+import type { Metrics } from "../adapters/metrics/metrics.ts";
+import type { Intake } from "../domain/block/intake.ts";
+import type { RecordRun } from "../domain/block/record-run.ts";
+import { SealTimer } from "./seal-timer.ts";
+import { type CommitParts, commit } from "./steps/commit.ts";
 import { fill } from "./steps/fill.ts";
 import { report } from "./steps/report.ts";
-import { takeOver } from "./steps/take-over.ts";
-import type { Assignment, StreamParts } from "./stream.ts";
+import { type LateParts, resolveLateRecords } from "./steps/resolve-late-records.ts";
+import { type TakeOverParts, takeOver } from "./steps/take-over.ts";
+import type { Assignment, SealedBlock } from "./stream.ts";
+import { TakeoverQueue } from "./takeover-queue.ts";
 
-export interface Pipeline extends RecordHandlers {
-  /** Takes no more records, writes what is waiting, and resolves once it is in the log or given up. */
-  close(): Promise<void>;
-}
+/** What the steps need, and what they leave to the pipeline. */
+export type PipelineParts = TakeOverParts & LateParts & CommitParts & OwnParts;
 
-export interface PipelineParts extends StreamParts {
-  readonly source: Pick<RecordSource, "restart" | "commit" | "lastHeartbeatMs">;
+interface OwnParts {
+  readonly intake: Intake;
+  /** flush_ms: the longest time a record waits in a block, milliseconds. */
+  readonly limits: { readonly flush_ms: number };
+  readonly source: Pick<RecordSource, "restart" | "commit">;
+  readonly metrics: Metrics;
   /** Aborted when the process may wait no longer. What is not in the log by then is read again by the next owner. */
   readonly patience: AbortSignal;
   /** An error that nobody expected: ends the process. */
   readonly fail: (error: unknown) => void;
 }
 
-export function createPipeline(parts: PipelineParts): Pipeline {
-  const { clock, patience, source } = parts;
-  let current: Assignment | undefined;
-  let assignments = 0;
-  let takeovers: Promise<unknown> = Promise.resolve();
-  let inFlight: Promise<void> = Promise.resolve();
-  let sealing: Promise<void> | undefined;
-  let timer: AbortController | undefined;
-  let isClosing = false;
+export class Pipeline implements RecordHandlers {
+  private readonly parts: PipelineParts;
+  private readonly takeovers = new TakeoverQueue();
+  private readonly timer: SealTimer;
+  private assignment: Assignment | undefined;
+  /** The block on its way to usage_log. */
+  private inFlight: Promise<void> = Promise.resolve();
+  private currentSeal: Promise<void> | undefined;
+  private isClosing = false;
 
-  async function write(assignment: Assignment, block: Block, late: Assignment["late"]): Promise<void> {
-    const started = clock.monotonicMs();
-    const context = {
-      isCurrent: () => current === assignment && !patience.aborted,
-      lastHeartbeatMs: () => source.lastHeartbeatMs(),
-    };
-    const result = await commit(parts, assignment, { block, late }, context);
+  constructor(parts: PipelineParts) {
+    this.parts = parts;
+    this.timer = new SealTimer(parts.clock, parts.limits.flush_ms, () => void this.seal());
+  }
+
+  async assigned(partitions: readonly number[]): Promise<ReadonlyMap<number, number>> {
+    this.assignment = undefined;
+    const isNewest = this.takeovers.enter();
+    const assignment = await this.takeovers.run(() => takeOver(this.parts, partitions, isNewest));
+    if (assignment === undefined || !isNewest()) return new Map();
+    this.assignment = assignment;
+    return assignment.next;
+  }
+
+  async records(partition: number, run: RecordRun, through: number, end: number): Promise<void> {
+    // records of an assignment that ends while they wait must not get into the next one's block
+    const { assignment, parts } = this;
+    if (assignment === undefined) return;
+    const isOver = (): boolean => this.isClosing || this.assignment !== assignment;
+    assignment.ends.set(partition, end);
+    while (!isOver() && !fill(parts.intake, assignment, partition, run, through)) await this.seal();
+    if (!isOver()) this.timer.start();
+  }
+
+  /** Takes no more records, writes what is waiting, and resolves once it is in the log or given up. */
+  async close(): Promise<void> {
+    this.isClosing = true;
+    this.takeovers.close();
+    await this.currentSeal;
+    await this.seal();
+    await this.inFlight;
+  }
+
+  /** One seal at a time: whoever asks meanwhile waits for the same one. */
+  private seal(): Promise<void> {
+    this.currentSeal ??= this.sealBlock().finally(() => {
+      this.currentSeal = undefined;
+    });
+    return this.currentSeal;
+  }
+
+  /** Waits until the block before is in the log, and sends the open one on its way. */
+  private async sealBlock(): Promise<void> {
+    await this.inFlight;
+    const { assignment } = this;
+    if (assignment === undefined || assignment.openBlock.isEmpty) return;
+    this.timer.stop();
+    const { patience, fail } = this.parts;
+    this.inFlight = this.write(assignment, assignment.nextBlock()).catch((error: unknown) => {
+      if (!patience.aborted || error !== patience.reason) fail(error);
+    });
+  }
+
+  private async write(assignment: Assignment, sealed: SealedBlock): Promise<void> {
+    const { parts } = this;
+    const { block } = sealed;
+    const startedMs = parts.clock.monotonicMs();
+    const isCurrent = (): boolean => this.assignment === assignment && !parts.patience.aborted;
+    await resolveLateRecords(parts, sealed);
+    const result = await commit(parts, assignment, block, isCurrent);
     if (result.result === "committed") {
-      report(parts, assignment, block, clock.monotonicMs() - started);
-      const { partitions } = block;
-      void source.commit(new Map([...partitions.values()].map((it) => [it.partition, it.lastOffset + 1])));
+      report(parts.metrics, assignment, block, parts.clock.monotonicMs() - startedMs);
+      const batches = [...block.partitions.values()];
+      void parts.source.commit(
+        new Map(batches.map(({ partition, lastOffset }) => [partition, lastOffset + 1])),
+      );
       block.clear();
-    } else if (context.isCurrent()) {
-      current = undefined;
-      parts.metrics.fenced_inserts.inc({ rule: result.rule });
-      parts.metrics.stream_restarts.inc({ reason: result.rule });
-      parts.log.warn({ rule: result.rule }, "a block was refused; starting from usage_log's position");
-      source.restart();
+    } else if (isCurrent()) {
+      this.startAgain(result.rule);
     }
   }
 
-  async function seal(): Promise<void> {
-    await inFlight;
-    const assignment = current;
-    if (assignment === undefined || assignment.filling.isEmpty) return;
-    timer?.abort();
-    timer = undefined;
-    const { filling, late } = assignment.nextBlock();
-    inFlight = write(assignment, filling, late).catch((error: unknown) => {
-      if (!patience.aborted || error !== patience.reason) parts.fail(error);
-    });
+  /** A block was refused: everything held is void, and the source calls `assigned` again. */
+  private startAgain(rule: string): void {
+    const { metrics, log, source } = this.parts;
+    this.assignment = undefined;
+    metrics.fenced_inserts.inc({ rule });
+    metrics.stream_restarts.inc({ reason: rule });
+    log.warn({ rule }, "a block was refused; starting from usage_log's position");
+    source.restart();
   }
-
-  function sealOnce(): Promise<void> {
-    sealing ??= seal().finally(() => {
-      sealing = undefined;
-    });
-    return sealing;
-  }
-
-  function sealInTime(): void {
-    if (timer !== undefined) return;
-    timer = new AbortController();
-    clock.sleep(parts.limits.flush_ms, timer.signal).then(
-      () => {
-        timer = undefined;
-        void sealOnce();
-      },
-      () => undefined,
-    );
-  }
-
-  return {
-    async assigned(partitions) {
-      current = undefined;
-      const number = ++assignments;
-      const isNewest = (): boolean => number === assignments && !isClosing;
-      // one after the other: an older takeover that goes on for longer would take away what others own by now
-      const taken = takeovers.then(() => takeOver(parts, partitions, isNewest));
-      takeovers = taken.catch(() => undefined);
-      const assignment = await taken;
-      if (assignment === undefined || !isNewest()) return new Map();
-      current = assignment;
-      return assignment.next;
-    },
-
-    async records(partition, run, through, end) {
-      // records of an assignment that ends while they wait must not get into the next one's block
-      const assignment = current;
-      if (assignment === undefined) return;
-      const isOver = (): boolean => isClosing || current !== assignment;
-      assignment.ends.set(partition, end);
-      while (!isOver() && !fill(parts, assignment, partition, run, through)) await sealOnce();
-      if (!isOver()) sealInTime();
-    },
-
-    async close() {
-      isClosing = true;
-      await sealing;
-      await sealOnce();
-      await inFlight;
-    },
-  };
 }

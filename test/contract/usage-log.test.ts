@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { KnownId, UsageLog } from "../../services/domain/ports/usage-log.ts";
+import { type KnownId } from "../../services/domain/dedupe/known-ids.ts";
+import { type UsageLog } from "../../services/domain/ports/usage-log.ts";
 import { encodeEvent, encodeVoid, makeEvent, uuidV7 } from "../support/builders/events.ts";
 import { blockOf, guardOf, USAGE_LOGS } from "../support/stores/usage-logs.ts";
 
@@ -109,14 +110,14 @@ describe.each(USAGE_LOGS)("usage_log %s", (_name, open) => {
     expect(await rows()).toBe(0);
   });
 
-  it("says after settle what became of an insert", async () => {
+  it("says after killInsert what became of an insert", async () => {
     const { log } = await open();
     const owned = await log.takeOver([0], "a");
     const guard = guardOf("a", owned);
-    await log.settle(guard.name);
+    await log.killInsert(guard.name);
     expect(await log.positions([0])).toEqual(new Map());
     await log.append(blockOf(events(0, 0, 1)), guard);
-    await log.settle(guard.name);
+    await log.killInsert(guard.name);
     expect(await log.positions([0])).toEqual(new Map([[0, 1]]));
   });
 

@@ -155,7 +155,7 @@ describe("two inserts that were both allowed", () => {
     const guard = guardOf("a", owned);
     const first = slowLog.append(block(), guard);
     await slow.isRunning(guard.name);
-    const ended = log.settle(guard.name);
+    const ended = log.killInsert(guard.name);
     await Promise.race([ended, slow.isEnding(guard.name)]);
     // not before: an insert that is not ended here commits after the one that replaces it, and only then shows
     const sentAgain = ended.then(async () => {

@@ -35,7 +35,7 @@ export interface BlockStamp {
 
 /** The block's bytes in pieces, many of them views of the block: send them before the block is filled anew. */
 export function encodeNative(block: Block, rows: readonly Row[], stamp: BlockStamp): Piece[] {
-  block.events.settle();
+  block.events.flush();
   const total = block.events.rows + rows.length;
   const pieces: Piece[] = [Buffer.concat([varint(COLUMN_NAMES.length), varint(total)])];
   for (const name of COLUMN_NAMES) {

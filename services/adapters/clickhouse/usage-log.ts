@@ -6,11 +6,16 @@
 import type { Block } from "../../domain/block/block.ts";
 import { COLUMN_NAMES, COLUMNS } from "../../domain/block/columns.ts";
 import { closingRows } from "../../domain/block/other-rows.ts";
+import type { KnownId } from "../../domain/dedupe/known-ids.ts";
 import { ID_SPACES, type IdSpace } from "../../domain/dedupe/memory.ts";
 import { HOUR_MS, ID_BYTES, idTimeMs } from "../../domain/event/id.ts";
-import type { Clock } from "../../domain/ports/clock.ts";
-import type { AppendResult, Guard, KnownId, Ownership, UsageLog } from "../../domain/ports/usage-log.ts";
-
+import { type Clock } from "../../domain/ports/clock.ts";
+import {
+  type AppendResult,
+  type Guard,
+  type Ownership,
+  type UsageLog,
+} from "../../domain/ports/usage-log.ts";
 import { type ClickHouse, loadQuery } from "./client.ts";
 import { ClickHouseFailure } from "./failure.ts";
 import { encodeNative, sqlType } from "./native.ts";
@@ -117,7 +122,7 @@ class ClickHouseUsageLog implements UsageLog {
     }
   }
 
-  async settle(name: string): Promise<void> {
+  async killInsert(name: string): Promise<void> {
     await this.client.command(this.queries.endInserts, { params: { partitions: [], name } });
   }
 

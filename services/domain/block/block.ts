@@ -7,6 +7,8 @@ import { type WindowCount, WindowSums } from "../window/sums.ts";
 import { COLUMNS, type ColumnName, type DictionaryColumn, EVENT_DICTIONARIES, type Row } from "./columns.ts";
 import { DICTIONARY_MAX, Dictionary, EMPTY_TEXT, INVALID_TEXT } from "./dictionary.ts";
 import { EventColumns } from "./event-columns.ts";
+import { EventKeys, windowKey } from "./event-keys.ts";
+import type { SliceRef } from "./slice-ref.ts";
 
 /** The account of one Kafka partition in a block: received = counted + duplicates + conflicts + rejected. */
 export interface PartitionBatch {
@@ -49,12 +51,12 @@ export class Block {
   readonly partitions = new Map<number, PartitionBatch>();
   /** Rows of rejects by their code. */
   readonly rejects = new Map<RejectCode, number>();
-  /** Dictionary positions of the event being read, in the order of EVENT_DICTIONARIES. */
-  private readonly positions = new Uint16Array(EVENT_DICTIONARIES.length);
+  private readonly keys = new EventKeys();
+  private readonly voidKey = windowKey();
   private readonly eventDictionaries: Dictionary[];
   private readonly limits: BlockLimits;
   private bytes = 0;
-  private reserved = 0;
+  private reservedRows = 0;
   private dictionaryIsFull = false;
 
   constructor(limits: BlockLimits) {
@@ -74,7 +76,7 @@ export class Block {
     this.partitions.clear();
     this.rejects.clear();
     this.bytes = 0;
-    this.reserved = 0;
+    this.reservedRows = 0;
     this.dictionaryIsFull = false;
     for (const dictionary of this.dictionaries.values()) dictionary.clear();
   }
@@ -85,7 +87,8 @@ export class Block {
 
   get isFull(): boolean {
     return (
-      this.events.rows + this.rows.length + this.windows.size + this.reserved >= this.limits.block_rows_max ||
+      this.events.rows + this.rows.length + this.windows.size + this.reservedRows >=
+        this.limits.block_rows_max ||
       this.bytes >= this.limits.block_bytes_max ||
       this.dictionaryIsFull
     );
@@ -106,8 +109,13 @@ export class Block {
     return batch;
   }
 
-  /** Puts the event's texts into the dictionaries; the fault is a text that is not clean UTF-8. */
-  intern(event: EventRecord): Fault | undefined {
+  /**
+   * Puts the event's texts into the dictionaries. Returns what its rows are filed under, valid until the next call; or a
+   * fault, if a text is not clean UTF-8.
+   */
+  intern(event: EventRecord): EventKeys | Fault {
+    const { keys } = this;
+    const { positions, window } = keys;
     for (let i = 0; i < TEXT_OF.length; i++) {
       const text = TEXT_OF[i] as number;
       if ((event.lengths[text] as number) > TEXT_BYTES_MAX) {
@@ -122,66 +130,38 @@ export class Block {
       if (position > DICTIONARY_FULL) this.dictionaryIsFull = true;
       if (position === INVALID_TEXT)
         return { code: "EVENT_TEXT_INVALID", detail: `${EVENT_DICTIONARIES[i]}` };
-      this.positions[i] = position;
+      positions[i] = position;
     }
-    return undefined;
+    window.tenant = positions[INDEX.tenant_id] as number;
+    window.project = positions[INDEX.project_id] as number;
+    window.model = positions[INDEX.model] as number;
+    window.gpuModel = positions[INDEX.gpu_model] as number;
+    window.sharing = (event.numbers[NUMBERS.sharing] as number) + 1;
+    window.phase = (event.numbers[NUMBERS.phase] as number) + 1;
+    window.outcome = (event.numbers[NUMBERS.outcome] as number) + 1;
+    return keys;
   }
 
-  /** The window of the event last interned, in one hour since the epoch. */
-  windowOf(event: EventRecord, hour: number): number {
-    const positions = this.positions;
-    const numbers = event.numbers;
-    return this.windows.find(
-      hour,
-      positions[INDEX.tenant_id] as number,
-      positions[INDEX.project_id] as number,
-      positions[INDEX.model] as number,
-      positions[INDEX.gpu_model] as number,
-      (numbers[NUMBERS.sharing] as number) + 1,
-      (numbers[NUMBERS.phase] as number) + 1,
-      (numbers[NUMBERS.outcome] as number) + 1,
-    );
+  /** Adds one row: a whole event, or its slice of one hour, to which the event's numbers have been cut. */
+  addEvent(event: EventRecord, keys: EventKeys, slice: SliceRef): void {
+    this.windows.addEvent(this.windowOf(keys, slice.hour), event, slice.isLastSlice ? 1 : 0);
+    this.events.append(event, keys.positions, slice);
   }
 
-  /** Adds one row of the event last interned: a whole event, or its slice of one hour. */
-  addEvent(
-    event: EventRecord,
-    batch: PartitionBatch,
-    offset: number,
-    ingestedAtMs: number,
-    hour: number,
-    home: number,
-    hashLow: number,
-    hashHigh: number,
-  ): void {
-    this.windows.addEvent(this.windowOf(event, hour), event, home);
-    const { positions } = this;
-    this.events.append(
-      event,
-      positions,
-      batch.partition,
-      offset,
-      ingestedAtMs,
-      hour,
-      home,
-      hashLow,
-      hashHigh,
-    );
-  }
-
-  /** Counts a duplicate, conflict or reject in the window of the event last interned. */
-  countIn(event: EventRecord, hour: number, count: WindowCount): void {
-    this.windows.addCount(this.windowOf(event, hour), count);
+  /** Counts a duplicate, conflict or reject in the event's window of that hour. */
+  count(keys: EventKeys, hour: number, count: WindowCount): void {
+    this.windows.addCount(this.windowOf(keys, hour), count);
   }
 
   /** A void knows its event's hour from the id, but neither tenant nor model. */
   countVoid(hour: number): void {
-    this.windows.addCount(this.windows.find(hour, 0, 0, 0, 0, 0, 0, 0), "voids");
+    this.voidKey.hour = hour;
+    this.windows.addCount(this.windows.find(this.voidKey), "voids");
   }
 
   /** Keeps room for a late record, which gets its rows when the block is sealed. */
   reserve(rows: number, bytes: number): void {
-    this.reserved += rows;
+    this.reservedRows += rows;
     this.bytes += bytes;
   }
 
@@ -198,14 +178,9 @@ export class Block {
     return Math.max(EMPTY_TEXT, position);
   }
 
-  /** Positions of the event last interned, for rows that name it. */
-  internedPositions(): { tenant_id: number; project_id: number; model: number; gpu_model: number } {
-    const at = (name: (typeof EVENT_DICTIONARIES)[number]): number => this.positions[INDEX[name]] as number;
-    return {
-      tenant_id: at("tenant_id"),
-      project_id: at("project_id"),
-      model: at("model"),
-      gpu_model: at("gpu_model"),
-    };
+  /** @param hour in hours since the Unix epoch */
+  private windowOf({ window }: EventKeys, hour: number): number {
+    window.hour = hour;
+    return this.windows.find(window);
   }
 }

@@ -12,6 +12,7 @@ import {
   UINT32_FIELDS,
   UINT64_FIELDS,
 } from "./columns.ts";
+import type { SliceRef } from "./slice-ref.ts";
 import { TextBuffer } from "./text-buffer.ts";
 
 const numbersOf = (fields: readonly (keyof typeof NUMBERS)[]): Int32Array =>
@@ -25,8 +26,8 @@ const ENUMS = numbersOf(ENUM_FIELDS);
 const TEXT_INDEX = Int32Array.from(EVENT_TEXTS, (field) => TEXTS[field]);
 const TWO_32 = 4294967296;
 /**
- * Rows are staged side by side and turned into columns so many at a time, which stay in the second-level cache: one loop a
- * column over rows, instead of one store into each of 40 arrays a row. Measured at half of the time.
+ * Rows are staged side by side in a tile of this many, which stays in the second-level cache, and then turned into columns:
+ * one loop over rows per column, instead of one store into each of 40 arrays per row. Measured at half of the time.
  */
 const TILE_ROWS = 512;
 
@@ -37,14 +38,14 @@ export class EventColumns {
   readonly capacity: number;
   private readonly tileNumbers = new Float64Array(TILE_ROWS * NUMBER_COUNT);
   private readonly tilePositions = new Uint16Array(TILE_ROWS * EVENT_DICTIONARIES.length);
-  /** Rows that are in columns already. */
-  private settled = 0;
+  /** First row of the tile: the rows before it are in columns already. */
+  private tileStart = 0;
   readonly partition: Uint16Array;
-  /** 64-bit columns hold two 32-bit words a row, low word first. */
+  /** 64-bit columns hold two 32-bit words per row, low word first. */
   readonly offset: Uint32Array;
   readonly ingestedAt: Uint32Array;
   readonly hour: Uint32Array;
-  /** Four 32-bit words a row. */
+  /** Four 32-bit words per row. */
   readonly id: Int32Array;
   readonly payloadHash: Uint32Array;
   readonly home: Uint8Array;
@@ -83,38 +84,26 @@ export class EventColumns {
 
   clear(): void {
     this.rows = 0;
-    this.settled = 0;
+    this.tileStart = 0;
     for (const text of this.texts) text.clear();
   }
 
-  /**
-   * Appends one row. `hour` in hours since the epoch, `ingestedAtMs` in milliseconds, `home` 1 on an event's last
-   * slice, `positions` the dictionary positions in the order of EVENT_DICTIONARIES.
-   */
-  append(
-    event: EventRecord,
-    positions: Uint16Array,
-    partition: number,
-    offset: number,
-    ingestedAtMs: number,
-    hour: number,
-    home: number,
-    hashLow: number,
-    hashHigh: number,
-  ): void {
+  /** Appends one row. `positions` are dictionary positions in the order of EVENT_DICTIONARIES. */
+  append(event: EventRecord, positions: Uint16Array, slice: SliceRef): void {
+    const { record, hash } = slice;
     const row = this.rows++;
     const pair = row * 2;
-    this.partition[row] = partition;
-    this.offset[pair] = offset;
-    this.offset[pair + 1] = offset / TWO_32;
-    this.ingestedAt[pair] = ingestedAtMs;
-    this.ingestedAt[pair + 1] = ingestedAtMs / TWO_32;
-    this.hour[row] = hour * 3600;
-    this.home[row] = home;
-    this.payloadHash[pair] = hashLow;
-    this.payloadHash[pair + 1] = hashHigh;
+    this.partition[row] = slice.partition;
+    this.offset[pair] = record.offset;
+    this.offset[pair + 1] = record.offset / TWO_32;
+    this.ingestedAt[pair] = record.ingestedAtMs;
+    this.ingestedAt[pair + 1] = record.ingestedAtMs / TWO_32;
+    this.hour[row] = slice.hour * 3600;
+    this.home[row] = slice.isLastSlice ? 1 : 0;
+    this.payloadHash[pair] = hash.low;
+    this.payloadHash[pair + 1] = hash.high;
     for (let i = 0; i < 4; i++) this.id[row * 4 + i] = event.view.getInt32(event.id + i * 4, true);
-    const staged = row - this.settled;
+    const staged = row - this.tileStart;
     const firstNumber = staged * NUMBER_COUNT;
     for (let i = 0; i < NUMBER_COUNT; i++) this.tileNumbers[firstNumber + i] = event.numbers[i] as number;
     const firstPosition = staged * EVENT_DICTIONARIES.length;
@@ -129,41 +118,40 @@ export class EventColumns {
         event.lengths[text] as number,
       );
     }
-    if (staged + 1 === TILE_ROWS) this.settle();
+    if (staged + 1 === TILE_ROWS) this.flush();
   }
 
-  /** Turns staged rows into columns. To be called before the columns are read. */
-  settle(): void {
-    const count = this.rows - this.settled;
+  /** Turns the rows of the tile into columns. To be called before the columns are read. */
+  flush(): void {
+    const count = this.rows - this.tileStart;
     for (const [i, number] of UINT64.entries())
-      this.settleUint64(this.uint64[i] as Uint32Array, number, count);
+      this.flushUint64(this.uint64[i] as Uint32Array, number, count);
     for (const [i, number] of NULLABLE_UINT64.entries()) {
-      this.settleUint64(this.nullableUint64[i] as Uint32Array, number, count);
-      this.settleNulls(this.nullsOfUint64[i] as Uint8Array, number, count);
+      this.flushUint64(this.nullableUint64[i] as Uint32Array, number, count);
+      this.flushNulls(this.nullsOfUint64[i] as Uint8Array, number, count);
     }
     for (const [i, number] of NULLABLE_UINT32.entries()) {
-      this.settleWhole(this.nullableUint32[i] as Uint32Array, number, count);
-      this.settleNulls(this.nullsOfUint32[i] as Uint8Array, number, count);
+      this.flushWhole(this.nullableUint32[i] as Uint32Array, number, count);
+      this.flushNulls(this.nullsOfUint32[i] as Uint8Array, number, count);
     }
-    for (const [i, number] of UINT32.entries())
-      this.settleWhole(this.uint32[i] as Uint32Array, number, count);
+    for (const [i, number] of UINT32.entries()) this.flushWhole(this.uint32[i] as Uint32Array, number, count);
     for (const [i, number] of UINT16.entries())
-      this.settleUint16(this.uint16[i] as Uint16Array, number, count);
-    for (const [i, number] of ENUMS.entries()) this.settleEnum(this.enums[i] as Uint8Array, number, count);
+      this.flushUint16(this.uint16[i] as Uint16Array, number, count);
+    for (const [i, number] of ENUMS.entries()) this.flushEnum(this.enums[i] as Uint8Array, number, count);
     for (const [i, column] of this.dictionaries.entries()) {
       for (let row = 0, at = i; row < count; row++, at += EVENT_DICTIONARIES.length) {
-        column[this.settled + row] = this.tilePositions[at] as number;
+        column[this.tileStart + row] = this.tilePositions[at] as number;
       }
     }
-    this.settled = this.rows;
+    this.tileStart = this.rows;
   }
 
-  // One method a kind of column, so that each loop sees one type of array. Storing a float64 keeps its low 32 bits, and
+  // One method per kind of column, so that each loop sees one type of array. Storing a float64 keeps its low 32 bits, and
   // NaN, which stands for null, becomes 0.
 
-  private settleUint64(column: Uint32Array, number: number, count: number): void {
+  private flushUint64(column: Uint32Array, number: number, count: number): void {
     const tile = this.tileNumbers;
-    let to = this.settled * 2;
+    let to = this.tileStart * 2;
     for (let row = 0, at = number; row < count; row++, at += NUMBER_COUNT, to += 2) {
       const value = tile[at] as number;
       column[to] = value;
@@ -171,34 +159,34 @@ export class EventColumns {
     }
   }
 
-  private settleWhole(column: Uint32Array, number: number, count: number): void {
+  private flushWhole(column: Uint32Array, number: number, count: number): void {
     const tile = this.tileNumbers;
-    const from = this.settled;
+    const from = this.tileStart;
     for (let row = 0, at = number; row < count; row++, at += NUMBER_COUNT) {
       column[from + row] = tile[at] as number;
     }
   }
 
-  private settleUint16(column: Uint16Array, number: number, count: number): void {
+  private flushUint16(column: Uint16Array, number: number, count: number): void {
     const tile = this.tileNumbers;
-    const from = this.settled;
+    const from = this.tileStart;
     for (let row = 0, at = number; row < count; row++, at += NUMBER_COUNT) {
       column[from + row] = tile[at] as number;
     }
   }
 
   /** SQL's enums keep 0 for "no value". */
-  private settleEnum(column: Uint8Array, number: number, count: number): void {
+  private flushEnum(column: Uint8Array, number: number, count: number): void {
     const tile = this.tileNumbers;
-    const from = this.settled;
+    const from = this.tileStart;
     for (let row = 0, at = number; row < count; row++, at += NUMBER_COUNT) {
       column[from + row] = (tile[at] as number) + 1;
     }
   }
 
-  private settleNulls(column: Uint8Array, number: number, count: number): void {
+  private flushNulls(column: Uint8Array, number: number, count: number): void {
     const tile = this.tileNumbers;
-    const from = this.settled;
+    const from = this.tileStart;
     for (let row = 0, at = number; row < count; row++, at += NUMBER_COUNT) {
       column[from + row] = isNull(tile[at] as number) ? 1 : 0;
     }

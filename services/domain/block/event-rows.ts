@@ -1,26 +1,24 @@
-// The rows of one event: one an hour.
+// The rows of one event: one per hour.
 import { type EventRecord, isNull, NUMBERS, type NumberField } from "../event/record.ts";
 import { FUTURE_MAX_MS, SPAN_MAX_US } from "../event/validate.ts";
 import { crossesHour, DIVIDED, HOUR_US, lastHour, slices, splitQuantity } from "../window/split.ts";
-import type { Block, PartitionBatch } from "./block.ts";
-import type { KafkaRecord } from "./record-run.ts";
+import type { Block } from "./block.ts";
+import type { EventKeys } from "./event-keys.ts";
+import type { SliceRef } from "./slice-ref.ts";
 
-/** Adds the event that was interned last. Its numbers are left as they were read. */
-export function addEventSlices(
-  block: Block,
-  event: EventRecord,
-  batch: PartitionBatch,
-  record: KafkaRecord,
-  hashLow: number,
-  hashHigh: number,
-): void {
+/**
+ * Adds an event row by row: one per hour. `slice` names its record and hash, the rest of it is filled here. The event's
+ * numbers are left as they were read.
+ */
+export function addEventSlices(block: Block, event: EventRecord, keys: EventKeys, slice: SliceRef): void {
   const { numbers } = event;
   const startedAt = numbers[NUMBERS.started_at] as number;
   const endedAt = numbers[NUMBERS.ended_at] as number;
-  const { offset, ingestedAtMs } = record;
   const last = lastHour(startedAt, endedAt);
   if (!crossesHour(startedAt, endedAt)) {
-    block.addEvent(event, batch, offset, ingestedAtMs, last, 1, hashLow, hashHigh);
+    slice.hour = last;
+    slice.isLastSlice = true;
+    block.addEvent(event, keys, slice);
     return;
   }
   const whole = numbers.slice();
@@ -35,11 +33,16 @@ export function addEventSlices(
     }
     numbers[NUMBERS.started_at] = part.startedAt;
     numbers[NUMBERS.ended_at] = part.endedAt;
-    const home = part.hour === last ? 1 : 0;
-    block.addEvent(event, batch, offset, ingestedAtMs, part.hour, home, hashLow, hashHigh);
+    slice.hour = part.hour;
+    slice.isLastSlice = part.hour === last;
+    block.addEvent(event, keys, slice);
   }
   numbers.set(whole);
 }
+
+/** The hour that an event counts in: its last slice's. */
+export const eventHour = (event: EventRecord): number =>
+  lastHour(event.numbers[NUMBERS.started_at] as number, event.numbers[NUMBERS.ended_at] as number);
 
 /** The hour a rejected event would have been counted in, if its times are sane enough to tell. */
 export function eventRejectHour(event: EventRecord, ingestedAtMs: number): number | undefined {

@@ -1,6 +1,7 @@
 // The rows of a block that are not events.
 
 import { HOUR_MS, idHour } from "../event/id.ts";
+import type { PayloadHash } from "../event/payload-hash.ts";
 import type { EventVoid, GpuTotals } from "../event/reader.ts";
 import type { Fault } from "../event/validate.ts";
 import { firstHour } from "../window/split.ts";
@@ -12,7 +13,8 @@ import { utf8 } from "./utf8.ts";
 /** Enum8 values of energy_quality: 0 is "unknown". */
 const ENERGY_COUNTER = 1;
 
-type Named = Partial<
+/** What could be read of a record that is rejected all the same. */
+export type RejectContext = Partial<
   Pick<Row, "tenant_id" | "project_id" | "model" | "gpu_model" | "hour" | "event_id" | "payload_hash_words">
 >;
 
@@ -22,7 +24,7 @@ export function rejectRow(
   partition: number,
   record: KafkaRecord,
   fault: Fault,
-  named: Named,
+  context: RejectContext,
 ): Row {
   block.rejects.set(fault.code, (block.rejects.get(fault.code) ?? 0) + 1);
   return {
@@ -30,7 +32,7 @@ export function rejectRow(
     kafka_partition: partition,
     kafka_offset: record.offset,
     ingested_at: record.ingestedAtMs,
-    ...named,
+    ...context,
     reject_code: block.position("reject_code", utf8(fault.code)),
     reject_detail: utf8(fault.detail),
     record_key: copyOf(record.bytes, record.keyStart, record.keyLength),
@@ -43,8 +45,7 @@ export function totalsRow(
   partition: number,
   record: KafkaRecord,
   totals: GpuTotals,
-  hashLow: number,
-  hashHigh: number,
+  hash: PayloadHash,
 ): Row {
   return {
     kind: "totals",
@@ -53,7 +54,7 @@ export function totalsRow(
     ingested_at: record.ingestedAtMs,
     hour: firstHour(totals.started_at) * 3600,
     event_id: totals.totals_id.slice(),
-    payload_hash_words: [hashLow, hashHigh],
+    payload_hash_words: [hash.low, hash.high],
     home: 1,
     node: block.position("node", utf8(totals.node)),
     container_id: block.position("container_id", utf8(totals.container_id ?? "")),
@@ -87,8 +88,7 @@ export function voidRow(
   partition: number,
   record: KafkaRecord,
   order: EventVoid,
-  hashLow: number,
-  hashHigh: number,
+  hash: PayloadHash,
 ): Row {
   return {
     kind: "void",
@@ -97,7 +97,7 @@ export function voidRow(
     ingested_at: record.ingestedAtMs,
     hour: idHour(order.event_id, 0) * 3600,
     event_id: order.event_id.slice(),
-    payload_hash_words: [hashLow, hashHigh],
+    payload_hash_words: [hash.low, hash.high],
     home: 1,
     node: block.position("node", utf8(order.issued_by)),
     started_at: order.issued_at,

@@ -2,13 +2,15 @@
 // older hour is not unknown, only not remembered: it is looked up in usage_log. So forgetting costs a look-up, never a
 // double count, and memory has a bound.
 import { idHour } from "../event/id.ts";
-import { DedupeTable, type Seen } from "./table.ts";
+import type { PayloadHash } from "../event/payload-hash.ts";
+import { DedupeTable, type Novelty } from "./table.ts";
 
 /** The id's hour lies before what is remembered. */
 export const LOOK_UP = 3;
 
 export const ID_SPACES = ["event", "totals", "void"] as const;
 export type IdSpace = (typeof ID_SPACES)[number];
+const SPACE_NUMBER: Readonly<Record<IdSpace, number>> = { event: 0, totals: 1, void: 2 };
 
 export interface DedupeLimits {
   /** Event-hours kept before the newest hour seen, at least 1. */
@@ -58,22 +60,21 @@ export class DedupeMemory {
 
   add(
     partition: number,
-    space: number,
+    space: IdSpace,
     id: Uint8Array,
     at: number,
-    hashLow: number,
-    hashHigh: number,
-  ): Seen | typeof LOOK_UP {
+    hash: PayloadHash,
+  ): Novelty | typeof LOOK_UP {
     const memory = this.partition(partition);
     const hour = idHour(id, at);
     if (hour < memory.completeFrom) return LOOK_UP;
-    const key = hour * ID_SPACES.length + space;
+    const key = hour * ID_SPACES.length + SPACE_NUMBER[space];
     let table = memory.tables.get(key);
     if (table === undefined) {
       table = new DedupeTable(this.seed);
       memory.tables.set(key, table);
     }
-    return table.add(id, at, hashLow, hashHigh);
+    return table.add(id, at, hash.low, hash.high);
   }
 
   /** Drops hours beyond the horizon of `newestHour`, then the oldest ones until the ids fit. */

@@ -1,8 +1,8 @@
 // Ids of one Kafka partition and event-hour: an append-only log of entries and an open-addressing index over it.
 //
 // An entry is 20 bytes: of a UUIDv7 whose hour is known, 96 bits are left (22 of milliseconds, 74 of hash), and 64 bits
-// of payload hash. The index holds 32-bit positions (6 of them a tag), so its growth moves 4 bytes an id and not 20.
-// Growing by half keeps the index between 0.53 and 0.8 full: 25 to 27.5 bytes an id, and at most one chunk of the log (40 KiB)
+// of payload hash. The index holds 32-bit positions (6 of them a tag), so its growth moves 4 bytes per id and not 20.
+// Growing by half keeps the index between 0.53 and 0.8 full: 25 to 27.5 bytes per id, and at most one chunk of the log (40 KiB)
 // more, where entries stored in the table itself at the same speed would cost 24 / 0.6 = 40.
 
 const WORDS = 5;
@@ -15,13 +15,13 @@ const POSITION_MASK = 2 ** POSITION_BITS - 1;
 const LOAD_MAX = 0.8;
 const GROWTH = 1.5;
 
-/** More ids than this in one partition and hour need more partitions: 2^26 - 1, some 18,600 a second. */
+/** More ids than this in one partition and hour need more partitions: 2^26 - 1, some 18,600 per second. */
 export const TABLE_IDS_MAX = POSITION_MASK;
 
 export const NEW = 0;
 export const DUPLICATE = 1;
 export const CONFLICT = 2;
-export type Seen = typeof NEW | typeof DUPLICATE | typeof CONFLICT;
+export type Novelty = typeof NEW | typeof DUPLICATE | typeof CONFLICT;
 
 export class DedupeTable {
   private chunks: Uint32Array[] = [new Uint32Array(FIRST_ENTRIES * WORDS)];
@@ -44,7 +44,7 @@ export class DedupeTable {
   }
 
   /** Remembers the id if it is new; otherwise says whether its payload is the same. The id is 16 bytes at `at`. */
-  add(id: Uint8Array, at: number, hashLow: number, hashHigh: number): Seen {
+  add(id: Uint8Array, at: number, hashLow: number, hashHigh: number): Novelty {
     const a =
       ((word(id, at + 2) & 0x3fffff) << 10) | ((((id[at + 6] ?? 0) & 0x0f) << 6) | ((id[at + 7] ?? 0) >>> 2));
     const b = (((id[at + 7] ?? 0) & 3) << 30) | (word(id, at + 8) & 0x3fffffff);

@@ -1,6 +1,7 @@
-// The port between the processor and the log it writes. Implemented by adapters/clickhouse/usage-log.ts, and in memory
-// beside it; both pass test/contract/usage-log.test.ts.
+// The port between the processor and the log it writes. Implemented by adapters/clickhouse/usage-log.ts, and in
+// memory by the tests' double of it; both pass test/contract/usage-log.test.ts.
 import type { Block } from "../block/block.ts";
+import type { KnownId } from "../dedupe/known-ids.ts";
 import type { IdSpace } from "../dedupe/memory.ts";
 
 /** What one owner holds of one Kafka partition. */
@@ -17,31 +18,25 @@ export interface Guard {
   readonly epochs: ReadonlyMap<number, number>;
   /** Server time after which the insert must not happen, milliseconds since the Unix epoch. */
   readonly leaseUntilMs: number;
-  /** Names the insert, so that it can be found and ended. Unique per block and owner. */
+  /** Names the insert, so that it can be found and killed. Unique per block and owner. */
   readonly name: string;
 }
 
 /**
  * applied: the block is in the log, once. fenced: somebody newer owns a partition. displaced: the log's position is not the
  * block's (it was applied before, or by somebody else). expired: the lease ended before the insert began. unknown: no answer;
- * it may yet be applied until `settle` has ended it.
+ * it may yet be applied until `killInsert` has returned.
  */
 export type AppendResult =
   | { readonly outcome: "applied" | "fenced" | "displaced" | "expired" }
   | { readonly outcome: "unknown"; readonly cause: string };
 
-export interface KnownId {
-  readonly id: Uint8Array;
-  readonly low: number;
-  readonly high: number;
-}
-
 export interface UsageLog {
-  /** Becomes the newest owner of the partitions, ends inserts of older owners, then reads the positions. */
+  /** Becomes the newest owner of the partitions, kills inserts of older owners, then reads the positions. */
   takeOver(partitions: readonly number[], owner: string): Promise<Ownership[]>;
   append(block: Block, guard: Guard): Promise<AppendResult>;
-  /** Ends whatever is left of the named insert, so that its outcome is what `positions` says. */
-  settle(name: string): Promise<void>;
+  /** Kills whatever is left of the named insert, so that its outcome is what `positions` says. */
+  killInsert(name: string): Promise<void>;
   positions(partitions: readonly number[]): Promise<Map<number, number>>;
   /** Ids of a partition from hour `fromHour` (since the epoch) on, in any order, in pieces. */
   recentIds(partition: number, fromHour: number): AsyncIterable<{ space: IdSpace; ids: readonly KnownId[] }>;

@@ -89,19 +89,10 @@ export class WindowSums {
   }
 
   /** Position of the key's window, made if it is new. Dictionary positions and hours must be below 2^16 and 2^24. */
-  find(
-    hour: number,
-    tenant: number,
-    project: number,
-    model: number,
-    gpuModel: number,
-    sharing: number,
-    phase: number,
-    outcome: number,
-  ): number {
-    const a = (tenant << 16) | project;
-    const b = (model << 16) | gpuModel;
-    const c = (hour << 8) | (sharing << 5) | (phase << 3) | outcome;
+  find(key: WindowKey): number {
+    const a = (key.tenant << 16) | key.project;
+    const b = (key.model << 16) | key.gpuModel;
+    const c = (key.hour << 8) | (key.sharing << 5) | (key.phase << 3) | key.outcome;
     const keys = this.keys;
     const mask = this.index.length - 1;
     let slot = mixKey(a, b, c) & mask;

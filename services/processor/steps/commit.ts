@@ -1,15 +1,24 @@
-// A sealed block into usage_log, once: late ids are looked up first, and every answer that is not "applied" is settled by
-// reading the position, which moves together with the rows.
-import type { Block } from "../../domain/block/block.ts";
-import type { LateRecord } from "../../domain/block/intake.ts";
-import { bytesOf, type IdMap, idMap } from "../../domain/dedupe/id-map.ts";
-import { ID_SPACES } from "../../domain/dedupe/memory.ts";
-import type { Guard } from "../../domain/ports/usage-log.ts";
-import { type Assignment, type StreamParts, serverOffsetMs } from "../stream.ts";
+// A sealed block into usage_log, once: every answer that is not "applied" is resolved by reading the position, which moves
+// together with the rows.
 
-export interface Sealed {
-  readonly block: Block;
-  readonly late: readonly LateRecord[];
+import { type Clock } from "../../domain/ports/clock.ts";
+import { type Log } from "../../domain/ports/log.ts";
+import type { Metrics } from "../../adapters/metrics/metrics.ts";
+import type { Block } from "../../domain/block/block.ts";
+import type { Guard, UsageLog } from "../../domain/ports/usage-log.ts";
+import { type Assignment, type Retry, serverOffsetMs } from "../stream.ts";
+
+export interface CommitParts {
+  readonly usageLog: Pick<UsageLog, "append" | "killInsert" | "positions" | "serverTimeMs">;
+  readonly source: { lastHeartbeatMs(): number };
+  /** How long after the last heartbeat an insert may still begin, milliseconds; below the group's session timeout. */
+  readonly limits: { readonly lease_ms: number };
+  /** Names this process among all owners, before and after. */
+  readonly owner: string;
+  readonly clock: Clock;
+  readonly retry: Retry;
+  readonly metrics: Pick<Metrics, "fenced_inserts">;
+  readonly log: Log;
 }
 
 /** committed: the block is in the log. lost: another owner has the partitions, or the log moved on without us. */
@@ -17,39 +26,31 @@ export type CommitResult =
   | { readonly result: "committed" }
   | { readonly result: "lost"; readonly rule: string };
 
-export interface CommitContext {
-  /** Monotonic milliseconds of the last heartbeat. */
-  readonly lastHeartbeatMs: () => number;
-  /** Whether this assignment is still the current one, and the process may still wait. */
-  readonly isCurrent: () => boolean;
-}
-
 const LEASE_PAUSE_MS = 200;
 
+/** @param isCurrent whether this assignment is still the current one, and the process may still wait */
 export async function commit(
-  parts: StreamParts,
+  parts: CommitParts,
   assignment: Assignment,
-  sealed: Sealed,
-  context: CommitContext,
+  block: Block,
+  isCurrent: () => boolean,
 ): Promise<CommitResult> {
-  const { block } = sealed;
-  await settleLate(parts, sealed);
-  while (context.isCurrent()) {
-    const heartbeatMs = context.lastHeartbeatMs();
+  while (isCurrent()) {
+    const heartbeatMs = parts.source.lastHeartbeatMs();
     if (parts.clock.monotonicMs() > heartbeatMs + parts.limits.lease_ms) {
       // if heartbeats go on the lease is renewed, if not the group gives the partitions away
       await parts.clock.sleep(LEASE_PAUSE_MS);
       continue;
     }
     const guard = guardOf(parts, assignment, block, heartbeatMs);
-    const appended = await parts.usageLog.append(block, guard);
-    switch (appended.outcome) {
+    const answer = await parts.usageLog.append(block, guard);
+    switch (answer.outcome) {
       case "applied":
         return { result: "committed" };
       case "fenced":
         return { result: "lost", rule: "fence" };
       case "displaced":
-        return (await whereIs(parts, block)) === "applied"
+        return (await commitState(parts, block)) === "applied"
           ? { result: "committed" }
           : { result: "lost", rule: "position" };
       case "expired":
@@ -58,11 +59,11 @@ export async function commit(
         assignment.serverOffsetMs = await serverOffsetMs(parts);
         break;
       case "unknown": {
-        parts.log.warn({ cause: appended.cause }, "an insert got no answer; reading the position");
-        await parts.retry(() => parts.usageLog.settle(guard.name));
-        const where = await whereIs(parts, block);
-        if (where === "applied") return { result: "committed" };
-        if (where === "elsewhere") return { result: "lost", rule: "position" };
+        parts.log.warn({ cause: answer.cause }, "an insert got no answer; reading the position");
+        await parts.retry(() => parts.usageLog.killInsert(guard.name));
+        const state = await commitState(parts, block);
+        if (state === "applied") return { result: "committed" };
+        if (state === "elsewhere") return { result: "lost", rule: "position" };
         break;
       }
     }
@@ -70,21 +71,7 @@ export async function commit(
   return { result: "lost", rule: "assignment" };
 }
 
-/** Asks usage_log for ids of hours that are not remembered. The block before is in the log by now: it is seen. */
-async function settleLate(parts: StreamParts, { block, late }: Sealed): Promise<void> {
-  if (late.length === 0) return;
-  const known = new Map<string, IdMap>();
-  for (const space of ID_SPACES) {
-    const ids = late.filter((record) => record.space === space).map((record) => record.id);
-    if (ids.length === 0) continue;
-    parts.metrics.late_lookups.inc(ids.length);
-    const found = await parts.retry(() => parts.usageLog.lookUp(space, ids));
-    known.set(space, idMap(found));
-  }
-  parts.intake.takeLate(block, late, (space, id) => known.get(space)?.get(bytesOf(id)));
-}
-
-function guardOf(parts: StreamParts, assignment: Assignment, block: Block, heartbeatMs: number): Guard {
+function guardOf(parts: CommitParts, assignment: Assignment, block: Block, heartbeatMs: number): Guard {
   const batches = [...block.partitions.values()];
   const epochs = new Map(batches.map(({ partition }) => [partition, assignment.epochs.get(partition) ?? 0]));
   const first = batches[0];
@@ -99,16 +86,17 @@ function guardOf(parts: StreamParts, assignment: Assignment, block: Block, heart
   };
 }
 
-async function whereIs(parts: StreamParts, block: Block): Promise<"applied" | "absent" | "elsewhere"> {
+/** elsewhere: for some partition the log ends neither where the block begins nor where it ends. */
+async function commitState(parts: CommitParts, block: Block): Promise<"applied" | "absent" | "elsewhere"> {
   const batches = [...block.partitions.values()];
   const positions = await parts.retry(() =>
     parts.usageLog.positions(batches.map(({ partition }) => partition)),
   );
   if (batches.every(({ partition, lastOffset }) => positions.get(partition) === lastOffset + 1))
     return "applied";
-  const untouched = batches.every(({ partition, firstOffset }) => {
+  const isUntouched = batches.every(({ partition, firstOffset }) => {
     const position = positions.get(partition);
     return position === undefined || position === firstOffset;
   });
-  return untouched ? "absent" : "elsewhere";
+  return isUntouched ? "absent" : "elsewhere";
 }

@@ -1,9 +1,14 @@
 // The account of a block that is in the log, as metrics.
+import type { Metrics } from "../../adapters/metrics/metrics.ts";
 import type { Block } from "../../domain/block/block.ts";
-import type { Assignment, StreamParts } from "../stream.ts";
+import type { Assignment } from "../stream.ts";
 
-export function report(parts: StreamParts, assignment: Assignment, block: Block, insertMs: number): void {
-  const { metrics } = parts;
+export function report(
+  metrics: Metrics,
+  assignment: Pick<Assignment, "ends" | "memory">,
+  block: Block,
+  insertMs: number,
+): void {
   for (const batch of block.partitions.values()) {
     metrics.events.inc({ outcome: "counted" }, batch.counted);
     metrics.events.inc({ outcome: "duplicate" }, batch.duplicates);

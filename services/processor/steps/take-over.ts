@@ -1,36 +1,52 @@
-// Becomes the owner of the partitions just assigned: newest epoch, older inserts ended, position read, memory rebuilt.
+// Becomes the owner of the partitions just assigned: takes the newest epoch, kills older inserts, reads the position, rebuilds
+// the memory.
 
-import { ID_SPACES } from "../../domain/dedupe/memory.ts";
+import { type Log } from "../../domain/ports/log.ts";
+import type { BlockLimits } from "../../domain/block/block.ts";
+import type { DedupeLimits, DedupeMemory } from "../../domain/dedupe/memory.ts";
 import { HOUR_MS } from "../../domain/event/id.ts";
-import { Assignment, type StreamParts, serverOffsetMs } from "../stream.ts";
+import type { UsageLog } from "../../domain/ports/usage-log.ts";
+import { Assignment, type ServerTimeParts, serverOffsetMs } from "../stream.ts";
+
+export interface TakeOverParts extends ServerTimeParts {
+  readonly usageLog: Pick<UsageLog, "takeOver" | "recentIds" | "serverTimeMs">;
+  readonly limits: BlockLimits & DedupeLimits;
+  /** Names this process among all owners, before and after. */
+  readonly owner: string;
+  /** Secret of the dedupe tables' hash. */
+  readonly seed: number;
+  /** First offset that Kafka holds, by partition: where a partition begins that the log knows nothing of. */
+  readonly lowOffsets: () => Promise<ReadonlyMap<number, number>>;
+  readonly log: Log;
+}
 
 /** Undefined if a newer assignment came in the meantime: then the rest is not done. */
 export async function takeOver(
-  parts: StreamParts,
+  parts: TakeOverParts,
   partitions: readonly number[],
   isNewest: () => boolean,
 ): Promise<Assignment | undefined> {
-  const { usageLog, clock, log, limits } = parts;
+  const { usageLog, clock, limits } = parts;
   if (!isNewest()) return undefined;
-  const owned = await parts.retry(() => usageLog.takeOver(partitions, parts.owner));
+  const ownerships = await parts.retry(() => usageLog.takeOver(partitions, parts.owner));
   const offsetMs = await serverOffsetMs(parts);
-  const epochs = new Map(owned.map(({ partition, epoch }) => [partition, epoch]));
-  const lows = owned.some(({ position }) => position === undefined)
+  const epochs = new Map(ownerships.map(({ partition, epoch }) => [partition, epoch]));
+  const lows = ownerships.some(({ position }) => position === undefined)
     ? await parts.lowOffsets()
     : new Map<number, number>();
-  const next = new Map(
-    owned.map(({ partition, position }) => [partition, position ?? lows.get(partition) ?? 0]),
+  const positions = new Map(
+    ownerships.map(({ partition, position }) => [partition, position ?? lows.get(partition) ?? 0]),
   );
-  const assignment = new Assignment(parts, epochs, next, offsetMs);
+  const assignment = new Assignment(limits, parts.seed, { epochs, positions, serverOffsetMs: offsetMs });
   const serverHour = Math.floor((clock.monotonicMs() + offsetMs) / HOUR_MS);
   for (const partition of partitions) {
     if (!isNewest()) return undefined;
-    await remember(parts, assignment, partition, serverHour - limits.dedupe_hours);
+    await remember(parts, assignment.memory, partition, serverHour - limits.dedupe_hours);
     assignment.memory.trim(serverHour);
   }
   const { ids } = assignment.memory.usage();
-  log.info(
-    { partitions, epochs: Object.fromEntries(epochs), positions: Object.fromEntries(next), ids },
+  parts.log.info(
+    { partitions, epochs: Object.fromEntries(epochs), positions: Object.fromEntries(positions), ids },
     "took over",
   );
   return assignment;
@@ -38,16 +54,15 @@ export async function takeOver(
 
 /** An outage in the middle starts the partition's memory again: half a memory would count copies twice. */
 async function remember(
-  parts: StreamParts,
-  { memory }: Assignment,
+  { usageLog, retry }: Pick<TakeOverParts, "usageLog" | "retry">,
+  memory: DedupeMemory,
   partition: number,
   fromHour: number,
 ): Promise<void> {
-  await parts.retry(async () => {
+  await retry(async () => {
     memory.open(partition, fromHour);
-    for await (const { space, ids } of parts.usageLog.recentIds(partition, fromHour)) {
-      const number = ID_SPACES.indexOf(space);
-      for (const { id, low, high } of ids) memory.add(partition, number, id, 0, low, high);
+    for await (const { space, ids } of usageLog.recentIds(partition, fromHour)) {
+      for (const knownId of ids) memory.add(partition, space, knownId.id, 0, knownId);
     }
   });
 }

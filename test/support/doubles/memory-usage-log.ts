@@ -3,15 +3,15 @@
 
 import type { Block } from "../../../services/domain/block/block.ts";
 import { closingRows } from "../../../services/domain/block/other-rows.ts";
+import type { KnownId } from "../../../services/domain/dedupe/known-ids.ts";
 import type { IdSpace } from "../../../services/domain/dedupe/memory.ts";
 import { HOUR_MS, idTimeMs } from "../../../services/domain/event/id.ts";
-import type { Clock } from "../../../services/domain/ports/clock.ts";
-import type {
-  AppendResult,
-  Guard,
-  KnownId,
-  Ownership,
-  UsageLog,
+import { type Clock } from "../../../services/domain/ports/clock.ts";
+import {
+  type AppendResult,
+  type Guard,
+  type Ownership,
+  type UsageLog,
 } from "../../../services/domain/ports/usage-log.ts";
 import { type PlainRow, plainRows } from "./plain-rows.ts";
 
@@ -20,7 +20,7 @@ const HOUR_S = HOUR_MS / 1000;
 
 /**
  * What becomes of an insert that gets no answer. lost_request: it never arrives. lost_answer: it is carried out at once.
- * late_request: it arrives when `arrive` is called, unless `settle` or `takeOver` has ended it.
+ * late_request: it arrives when `arrive` is called, unless `killInsert` or `takeOver` has ended it.
  */
 export type LostInsert = "lost_request" | "lost_answer" | "late_request";
 
@@ -91,7 +91,7 @@ export class MemoryUsageLog implements UsageLog {
     return { outcome: "unknown", cause: loss };
   }
 
-  async settle(name: string): Promise<void> {
+  async killInsert(name: string): Promise<void> {
     this.onTheWay = this.onTheWay.filter(({ guard }) => guard.name !== name);
   }
 

@@ -28,7 +28,7 @@ type Typed = Uint8Array | Uint16Array | Uint32Array | Int32Array;
 /** The block's rows in the order in which they are sent. @throws RangeError if the block holds more than it has room for */
 export function plainRows(block: Block, rows: readonly Row[], ingestDay: number): PlainRow[] {
   const { events } = block;
-  events.settle();
+  events.flush();
   if (events.rows > events.capacity) throw new RangeError(`${events.rows} event rows in ${events.capacity}`);
   const columns = COLUMN_NAMES.map((name) => {
     const texts = COLUMNS[name].kind === "dictionary" ? dictionaryTexts(block, name) : [];

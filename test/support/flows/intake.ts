@@ -3,9 +3,10 @@ import { createRecordReader } from "../../../services/adapters/avro/reader.ts";
 import { loadSchemas } from "../../../services/adapters/avro/schemas.ts";
 import { Block, type BlockLimits, type PartitionBatch } from "../../../services/domain/block/block.ts";
 import type { RowKind } from "../../../services/domain/block/columns.ts";
-import { Intake, type Known, type LateRecord } from "../../../services/domain/block/intake.ts";
+import { Intake, type LateRecord } from "../../../services/domain/block/intake.ts";
 import { closingRows } from "../../../services/domain/block/other-rows.ts";
 import { recordOf } from "../../../services/domain/block/record-run.ts";
+import type { LogLookUp } from "../../../services/domain/block/seen-ids.ts";
 import { DedupeMemory } from "../../../services/domain/dedupe/memory.ts";
 import { type PlainRow, plainRows } from "../doubles/plain-rows.ts";
 
@@ -52,8 +53,8 @@ export class TestIntake {
     return late === undefined;
   }
 
-  takeLate(known: Known = () => undefined): void {
-    this.intake.takeLate(this.block, this.late.splice(0), known);
+  takeLate(lookUp: LogLookUp = () => undefined): void {
+    this.intake.takeLate(this.block, this.late.splice(0), lookUp);
   }
 
   account(partition = 0): PartitionBatch {

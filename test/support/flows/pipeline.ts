@@ -7,13 +7,13 @@ import { createMetrics } from "../../../services/adapters/metrics/metrics.ts";
 import { Intake } from "../../../services/domain/block/intake.ts";
 import { type KafkaRecord, type RecordRun, recordOf } from "../../../services/domain/block/record-run.ts";
 import type { UsageLog } from "../../../services/domain/ports/usage-log.ts";
-import { createPipeline, type Pipeline } from "../../../services/processor/pipeline.ts";
-import type { StreamLimits } from "../../../services/processor/stream.ts";
+import { Pipeline, type PipelineParts } from "../../../services/processor/pipeline.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
 import { MemoryUsageLog } from "../doubles/memory-usage-log.ts";
 
 export const NOW_MS = Date.UTC(2026, 10, 23, 12, 30);
-const LIMITS: StreamLimits = {
+type Limits = PipelineParts["limits"];
+const LIMITS: Limits = {
   block_rows_max: 100,
   block_bytes_max: 1 << 20,
   dedupe_hours: 2,
@@ -74,16 +74,11 @@ export class TestProcessor {
   heartbeatMs: number;
   private readonly world: World;
 
-  constructor(
-    owner: string,
-    shared: World,
-    limits: Partial<StreamLimits> = {},
-    usageLog: UsageLog = shared.log,
-  ) {
+  constructor(owner: string, shared: World, limits: Partial<Limits> = {}, usageLog: UsageLog = shared.log) {
     this.world = shared;
     const { clock } = shared;
     this.heartbeatMs = clock.monotonicMs();
-    this.pipeline = createPipeline({
+    this.pipeline = new Pipeline({
       usageLog,
       intake: new Intake(reader, { age_max_ms: 90 * 86_400_000 }),
       limits: { ...LIMITS, ...limits },

@@ -235,7 +235,7 @@ describe("closing", () => {
     const reason = new Error("the process is stopping");
     const away: UsageLog = Object.create(shared.log, {
       append: { value: async () => ({ outcome: "unknown", cause: "away" }) },
-      settle: {
+      killInsert: {
         value: () =>
           new Promise((_resolve, reject) => {
             processor.patience.signal.addEventListener("abort", () => reject(reason));

@@ -1,7 +1,6 @@
 import { expect, it } from "vitest";
 import { createMetrics } from "../../../services/adapters/metrics/metrics.ts";
 import { report } from "../../../services/processor/steps/report.ts";
-import type { Assignment, StreamParts } from "../../../services/processor/stream.ts";
 import { encodeEvent, makeEvent } from "../../support/builders/events.ts";
 import { NOW_MS, TestIntake } from "../../support/flows/intake.ts";
 
@@ -16,7 +15,7 @@ it("tells what became of a block's records, rejects by their code", async () => 
   const metrics = createMetrics("processor");
   // the block's last offset is 104, the partition goes on to 109
   const assignment = { ends: new Map([[0, 110]]), memory: stream.memory };
-  report({ metrics } as StreamParts, assignment as unknown as Assignment, stream.block, 40);
+  report(metrics, assignment, stream.block, 40);
   const { body } = await metrics.exposition();
   for (const line of [
     'meterhouse_events_total{outcome="counted",process="processor"} 1',

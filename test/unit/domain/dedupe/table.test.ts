@@ -5,7 +5,7 @@ import {
   DedupeTable,
   DUPLICATE,
   NEW,
-  type Seen,
+  type Novelty,
   TABLE_IDS_MAX,
 } from "../../../../services/domain/dedupe/table.ts";
 import { uuidV7 } from "../../../support/builders/events.ts";
@@ -61,7 +61,7 @@ interface Step {
 }
 
 /** The same table as a Map, the obvious way. */
-function model(): (step: Step) => Seen {
+function model(): (step: Step) => Novelty {
   const known = new Map<string, string>();
   return ({ id, low, high }) => {
     const name = Buffer.from(id).toString("hex");
@@ -96,7 +96,7 @@ describe("DedupeTable", () => {
   it("answers as a Map does through every growth, wherever the id lies in its buffer", () => {
     const table = new DedupeTable(SEED);
     const buffer = new Uint8Array(64);
-    const add = (number: number, low: number): Seen => {
+    const add = (number: number, low: number): Novelty => {
       const at = number % 48;
       buffer.set(id(number), at);
       return table.add(buffer, at, low, number);

@@ -80,9 +80,6 @@ const key = (changes: Partial<WindowKey> = {}): WindowKey => ({
   outcome: 1,
   ...changes,
 });
-const find = (windows: WindowSums, of: WindowKey): number =>
-  windows.find(of.hour, of.tenant, of.project, of.model, of.gpuModel, of.sharing, of.phase, of.outcome);
-
 describe("WindowSums", () => {
   it("adds up as bigints do, up to the largest quantities and products, nulls left out", () => {
     fc.assert(
@@ -90,7 +87,7 @@ describe("WindowSums", () => {
         const windows = new WindowSums();
         const expected = noSums();
         for (const [values, count] of events) {
-          windows.addEvent(find(windows, key()), filled(values), count);
+          windows.addEvent(windows.find(key()), filled(values), count);
           addTo(expected, values, count);
         }
         expect(windows.windows()).toEqual([{ ...key(), sums: inOrder(expected) }]);
@@ -103,7 +100,7 @@ describe("WindowSums", () => {
     const expected = noSums();
     const largest = Object.fromEntries(FIELDS.map((field) => [field, LARGEST - 1])) as Numbers;
     for (let i = 0; i < 1_000; i++) {
-      windows.addEvent(find(windows, key()), filled(largest), 1);
+      windows.addEvent(windows.find(key()), filled(largest), 1);
       addTo(expected, largest, 1);
     }
     expect(windows.windows()[0]?.sums).toEqual(inOrder(expected));
@@ -133,8 +130,8 @@ describe("WindowSums", () => {
       { tenant: 65_535, project: 65_535, model: 65_535, gpuModel: 65_535, sharing: 3, outcome: 5 },
     ];
     const keys = changes.map(key);
-    expect(keys.map((one) => find(windows, one))).toEqual([...keys.keys()]);
-    expect(keys.map((one) => find(windows, one))).toEqual([...keys.keys()]);
+    expect(keys.map((one) => windows.find(one))).toEqual([...keys.keys()]);
+    expect(keys.map((one) => windows.find(one))).toEqual([...keys.keys()]);
     expect(windows.windows()).toEqual(keys.map((one) => ({ ...one, sums: inOrder(noSums()) })));
   });
 
@@ -147,12 +144,12 @@ describe("WindowSums", () => {
     const keys = Array.from({ length: 2_000 }, (_, i) => keyOf(i));
     for (let round = 0; round < 2; round++) {
       const made = keys.map((of, i) => {
-        const window = find(windows, of);
+        const window = windows.find(of);
         windows.addEvent(window, filled({ ...one, gpu_time_ns: i, tokens_in: LARGEST }), 1);
         return window;
       });
       const found = keys.toReversed().map((of) => {
-        const window = find(windows, of);
+        const window = windows.find(of);
         windows.addCount(window, "duplicates");
         windows.addEvent(window, filled({ ...one, gpu_time_ns: 1, tokens_in: LARGEST }), 0);
         return window;
@@ -174,7 +171,7 @@ describe("WindowSums", () => {
     const windows = new WindowSums();
     const counts: WindowCount[] = ["duplicates", "conflicts", "rejected", "voids"];
     for (const [i, count] of counts.entries()) {
-      for (let n = 0; n <= i; n++) windows.addCount(find(windows, key()), count);
+      for (let n = 0; n <= i; n++) windows.addCount(windows.find(key()), count);
     }
     const expected = { ...noSums(), duplicates: 1n, conflicts: 2n, rejected: 3n, voids: 4n };
     expect(windows.windows()[0]?.sums).toEqual(inOrder(expected));

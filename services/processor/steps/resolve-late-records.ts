@@ -1,0 +1,28 @@
+// The late records of a sealed block get their rows, once usage_log has said which of their ids it holds.
+import type { Metrics } from "../../adapters/metrics/metrics.ts";
+import type { Intake } from "../../domain/block/intake.ts";
+import { hashesById, idText } from "../../domain/dedupe/known-ids.ts";
+import { ID_SPACES } from "../../domain/dedupe/memory.ts";
+import type { PayloadHash } from "../../domain/event/payload-hash.ts";
+import type { UsageLog } from "../../domain/ports/usage-log.ts";
+import type { Retry, SealedBlock } from "../stream.ts";
+
+export interface LateParts {
+  readonly usageLog: Pick<UsageLog, "lookUp">;
+  readonly intake: Pick<Intake, "takeLate">;
+  readonly metrics: Pick<Metrics, "late_lookups">;
+  readonly retry: Retry;
+}
+
+/** Asks usage_log for ids of hours that are not remembered. The block before is in the log by now: it is seen. */
+export async function resolveLateRecords(parts: LateParts, { block, late }: SealedBlock): Promise<void> {
+  if (late.length === 0) return;
+  const hashes = new Map<string, ReadonlyMap<string, PayloadHash>>();
+  for (const space of ID_SPACES) {
+    const ids = late.filter((record) => record.space === space).map((record) => record.id);
+    if (ids.length === 0) continue;
+    parts.metrics.late_lookups.inc(ids.length);
+    hashes.set(space, hashesById(await parts.retry(() => parts.usageLog.lookUp(space, ids))));
+  }
+  parts.intake.takeLate(block, late, (space, id) => hashes.get(space)?.get(idText(id)));
+}
