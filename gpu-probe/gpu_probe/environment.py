@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import List, Mapping, Optional
 
-from .live.journal import JournalError
+from .journal import JournalError
 from .probe import Probe
 from .sharing import load_coefficients
 

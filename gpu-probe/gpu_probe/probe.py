@@ -3,42 +3,39 @@
 from __future__ import annotations
 
 import os
-import threading
 import uuid
-from collections import OrderedDict
-from contextvars import ContextVar
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Union
 
 from .accounting import Output
-from .device.backends import current_device, make_backends
+from .device.backend import LiveBackend
+from .device.backends import make_backends
 from .device.busy import BusySampler
-from .integrations.protocol import Row, SessionHandle
-from .live import entries
+from .journal import entries
 from .live.lifetime import follow_process
 from .live.runner import Runner, make_runner
-from .live.unit import LiveBackend, Unit
+from .live.unit import Unit
 from .live.units import counts_of, make_units
 from .live.watch import Repeating, Watch
 from .metered import Function, metered
+from .protocol import SessionHandle
+from .registry import Registry, Rows
 from .scopes import (
     OPERATORS,
     CommunicationScope,
-    Holder,
-    Rows,
     SessionScope,
     SpanScope,
     SpreadScope,
     StepScope,
     UseScope,
+    step_scope,
 )
 from .session import KnownLabels, Session, check_text
 from .sharing import make_policy
 from .sharing.coefficients import Coefficients
 
-# Closed sessions that an engine may still name by their id.
-_REMEMBERED = 10_000
 _WATCH_PAUSE_S = 0.1
 
 
@@ -86,14 +83,9 @@ class Probe:
         if refit and policy != "fitted-hinge":
             raise ValueError(f"refit is for the policy fitted-hinge, not {policy}")
         backends = make_backends(device)
-        self.holder: ContextVar[Optional[Holder]] = ContextVar("gpu_probe_holder", default=None)
-        self.using: ContextVar[Optional[SessionHandle]] = ContextVar("gpu_probe_session", default=None)
         self._numbers = count()
         self._prefix = uuid.uuid4().hex
         self._labels = KnownLabels()
-        self._by_id: OrderedDict[str, Session] = OrderedDict()
-        self._mutex = threading.Lock()
-        self._closed = False
         mode = "thread" if output is not None else accounting
         self._runner: Runner = make_runner(mode, state_dir, output, meter_options)
         rank = int(os.environ.get("RANK", 0)) if rank is None else rank
@@ -108,9 +100,8 @@ class Probe:
         self._units: List[Unit] = make_units(backends, self._runner.journals, rank, world_size, meta, record)
         for unit in self._units:
             unit.read_power(always=True)
-        self.busy: Optional[BusySampler] = BusySampler(busy_sampling) if busy_sampling else None
-        self._spread = spread
-        self._alone = self._units[0] if len(self._units) == 1 else None
+        busy = BusySampler(busy_sampling) if busy_sampling else None
+        self._registry = Registry(self._units, spread, busy)
         self._runner.start()
         self._watch = Repeating("gpu-probe-watch", Watch(self._units), _WATCH_PAUSE_S)
         follow_process(self)
@@ -142,12 +133,8 @@ class Probe:
             model=model,
             model_version=model_version,
         )
-        session = Session(self, number, session_id, labels, int(prompt_tokens))
-        with self._mutex:
-            self._by_id[session.session_id] = session
-            while len(self._by_id) > _REMEMBERED and next(iter(self._by_id.values())).closed:
-                self._by_id.popitem(last=False)
-        self._open_on(self._units[0], session)
+        session = Session(number, session_id, int(prompt_tokens), labels, self._close_session)
+        self._registry.add(session)
         return session
 
     def session(
@@ -166,25 +153,33 @@ class Probe:
         ``with`` also measures the GPU work launched in the block on the current stream, as one step. ``async
         with`` measures nothing by itself: put ``with probe.step():`` around the calls that use the GPU.
         """
-        labels = {"tenant_id": tenant_id, "project_id": project_id, "user_id": user_id}
-        model_labels = {"model": model, "model_version": model_version, "prompt_tokens": prompt_tokens}
-        return SessionScope(self, {**labels, **model_labels, "session_id": session_id})
+        open_session = partial(
+            self.open_session,
+            tenant_id=tenant_id,
+            project_id=project_id,
+            model=model,
+            model_version=model_version,
+            user_id=user_id,
+            session_id=session_id,
+            prompt_tokens=prompt_tokens,
+        )
+        return SessionScope(self._registry, open_session)
 
-    def close_session(self, session: Session, outcome: str, tokens_out: Optional[int]) -> None:
+    def _close_session(self, session: Session, outcome: str, tokens_out: Optional[int]) -> None:
         """What ``Session.close`` does."""
         if outcome not in entries.OUTCOMES:
             raise ValueError(f"outcome is one of {', '.join(entries.OUTCOMES)}, not {outcome!r}")
         for unit in session.close_once():
             unit.note_memory()
-            unit.journal.append(entries.closed(session.number, unit.host_ns(), outcome, tokens_out))
+            unit.journal.append(entries.closed_entry(session.number, unit.host_ns(), outcome, tokens_out))
 
     def use(self, session: SessionHandle) -> UseScope:
         """Makes an open session the current one of this task or thread; neither measures nor closes."""
-        return UseScope(self, session)
+        return UseScope(self._registry, session)
 
     def current(self) -> Optional[SessionHandle]:
         """The current session of this task or thread."""
-        return self.using.get()
+        return self._registry.session.get()
 
     # Steps
 
@@ -196,14 +191,12 @@ class Probe:
         costs the GPU nothing. None: the current session. An empty list: nobody's, booked as unattributed. A
         step inside a step measures nothing, the outer one has it.
         """
-        if self._spread:
-            return SpreadScope(self, rows, lambda clock: clock.begin())
-        return StepScope(self, rows)
+        return step_scope(self._registry, rows)
 
     def communication(self) -> CommunicationScope:
         """Collectives launched in the block, on the current stream, inside a step: told apart as
         communication_ns."""
-        return CommunicationScope(self.holder.get())
+        return CommunicationScope(self._registry.holder.get())
 
     def warmup(
         self, model: str = "unknown", model_version: str = "unknown", phase: str = "warmup"
@@ -212,25 +205,27 @@ class Probe:
         this way has no more cold steps but those that compile or capture."""
         if phase not in ("warmup", "load"):
             raise ValueError(f"phase is warmup or load, not {phase!r}")
-        if self._spread:
-            return SpreadScope(self, OPERATORS, lambda clock: clock.begin_span(phase, model, model_version))
-        return SpanScope(self, phase, model, model_version)
+        registry = self._registry
+        if registry.spread:
+            return SpreadScope(
+                registry, OPERATORS, lambda clock: clock.begin_span(phase, model, model_version)
+            )
+        return SpanScope(registry, phase, model, model_version)
 
     def metered(self, **labels: Any) -> Callable[[Function], Function]:
         """Each call of the function is a session. Labels are those of ``session``; one that is callable is
         called with the function's arguments. A plain function is measured whole, in an ``async`` one put
         ``with probe.step():`` around the calls that use the GPU."""
-
-        return metered(self, labels)
+        return metered(self.session, labels)
 
     # Its life
 
     def close(self, timeout_s: float = 10.0) -> None:
         """Ends watching: waits for the steps in flight, and until all is booked, at most so long. Open
         sessions end as interrupted."""
-        if self._closed:
+        if self._registry.closed:
             return
-        self._closed = True
+        self._registry.closed = True
         self._watch.stop()
         for unit in self._units:
             unit.end(timeout_s)
@@ -248,49 +243,10 @@ class Probe:
         entries lost to a full disk; readings of the sensor that failed; why measuring ended, where it did."""
         return [counts_of(unit) for unit in self._units]
 
-    # For the blocks
-
-    def unit(self) -> Optional[Unit]:
-        """The device that the calling thread uses."""
-        if self._closed:
-            return None
-        return self._alone or self._units[current_device() % len(self._units)]
-
-    def units(self) -> Sequence[Unit]:
-        """All devices; none once closed."""
-        return () if self._closed else self._units
-
-    def named_rows(self, rows: Rows) -> Sequence[Row]:
-        """The rows that were meant."""
-        if rows is None:
-            current = self.using.get()
-            return () if current is None else ((current, 0, 0),)
-        return rows() if callable(rows) else rows
-
-    def flat_rows(self, unit: Unit, rows: Sequence[Row]) -> List[int]:
-        """Rows as numbers; a session that the device has not met is opened on it."""
-        flat: List[int] = []
-        alone = self._alone is not None
-        for session, new_tokens, context_tokens in rows:
-            if type(session) is not Session:
-                found = self._by_id.get(session)  # type: ignore[arg-type]
-                if found is None:
-                    continue
-                session = found
-            if not alone and not session.closed:
-                self._open_on(unit, session)
-            flat += (session.number, new_tokens, context_tokens)
-        return flat
-
-    def _open_on(self, unit: Unit, session: Session) -> None:
-        if session.opened_on(unit):
-            unit.note_memory()
-            unit.journal.append(session.opened(unit.host_ns()))
-
     def forked(self) -> None:
         """In a child process: its parent measures, and the GPU's context is not the child's."""
-        self._closed = True
+        self._registry.closed = True
         for unit in self._units:
             unit.clock.failed = "forked"
-            unit.journal.forsake()
-        self._runner.forsake()
+            unit.journal.detach()
+        self._runner.detach()

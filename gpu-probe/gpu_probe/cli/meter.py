@@ -13,6 +13,7 @@ from typing import Any, Union
 
 from ..accounting import Account, Output
 from ..exporter import Metrics, MetricsServer
+from ..folders import check_owner
 from ..live.runner import follow
 from ..live.service import Service
 from ..publish import Outbox, Spool
@@ -37,6 +38,7 @@ def register(commands: Any) -> None:
 
 
 def meter(options: argparse.Namespace) -> int:
+    check_owner(options.state)
     with ExitStack() as stack:
         service = Service(options.state / "journals", _output(options, stack))
         stack.callback(service.close)
@@ -46,6 +48,7 @@ def meter(options: argparse.Namespace) -> int:
 
 def recover(options: argparse.Namespace) -> int:
     """Ends with one JSON line: journals recovered and set aside, and the account of their events."""
+    check_owner(options.state)
     with ExitStack() as stack:
         account = Account(_output(options, stack))
         service = Service(options.state / "journals", account, only_dead=True)

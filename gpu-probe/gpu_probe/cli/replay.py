@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Dict, Optional, TextIO
 
 from ..accounting import Account, GpuMeter
-from ..device import Device, Opened, Power, ReplayDevice
+from ..device import Device, PowerSample, ReplayDevice, SessionOpened
 from ..device.replay import Trace, read_trace
 from ..fitting import Refit
 from ..publish import Delivery, FilePublisher, Publisher, Spool
@@ -146,8 +146,8 @@ def _play(device: Device, meter: GpuMeter, progress: bool) -> None:
         meter.take(record)
         if not progress:
             continue
-        sessions += isinstance(record, Opened)
-        if isinstance(record, Power) and record.at_ns - start >= told + _PROGRESS_EVERY_NS:
+        sessions += isinstance(record, SessionOpened)
+        if isinstance(record, PowerSample) and record.at_ns - start >= told + _PROGRESS_EVERY_NS:
             told = record.at_ns - start
             print(f"replayed {told // 1_000_000_000} s, {sessions} sessions", file=sys.stderr, flush=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import List, Sequence, Union
 
-from ..live.unit import LiveBackend
+from .backend import LiveBackend
 
 
 def make_backends(device: Union[str, Sequence[LiveBackend]]) -> List[LiveBackend]:

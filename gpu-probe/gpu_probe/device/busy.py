@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from ..integrations.protocol import Row
+from ..protocol import Row
 
 _log = logging.getLogger("gpu_probe")
 

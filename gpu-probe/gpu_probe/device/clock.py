@@ -13,9 +13,8 @@ from collections import deque
 from itertools import count
 from typing import Any, Callable, Deque, Dict, List, Optional
 
-from ..live import entries
-from ..live.entries import started
-from ..live.journal import Journal
+from ..journal import EntrySink, entries
+from ..journal.entries import started_entry
 from .backend import Backend
 from .live_step import Counts, LiveStep
 
@@ -33,7 +32,7 @@ class StepClock:
     def __init__(
         self,
         backend: Backend,
-        journal: Journal,
+        journal: EntrySink,
         host_ns: Callable[[], int],
         pool: int = 128,
         pool_limit: int = 4096,
@@ -66,7 +65,7 @@ class StepClock:
             self._launch(step)
             if self.failed is not None:
                 return None
-            self._append(started(step.number, step.stream, step.host_begin_ns))
+            self._append(started_entry(step.number, step.stream, step.host_begin_ns))
         return step
 
     def begin_span(self, phase: str, model: str, model_version: str) -> Optional[LiveStep]:
@@ -75,7 +74,7 @@ class StepClock:
         if step is not None:
             fields = {"step": step.number, "stream": step.stream, "at_ns": step.host_begin_ns}
             labels = {"phase": phase, "quality": "measured", "model": model, "model_version": model_version}
-            self._append(entries.named(entries.SPAN, {**fields, **labels}))
+            self._append(entries.json_entry(entries.SPAN, {**fields, **labels}))
             self._launch(step)
         return step
 
@@ -111,7 +110,7 @@ class StepClock:
         None for the operator's own."""
         if self.failed is not None:
             if rows is not None:
-                self._append(entries.rows_of(step.number, rows))
+                self._append(entries.rows_entry(step.number, rows))
             return
         backend = self._backend
         try:
@@ -126,7 +125,7 @@ class StepClock:
             step.host_end_ns = self._host_ns()
             step.compiled = backend.compilations() != step.compilations
             if rows is not None:
-                self._append(entries.rows_of(step.number, rows))
+                self._append(entries.rows_entry(step.number, rows))
             ring = self._rings.get(step.stream)
             if ring is None:
                 ring = self._rings.setdefault(step.stream, deque())
@@ -196,7 +195,7 @@ class StepClock:
         _log.error("measuring ends, the device failed: %s", self.failed)
         self.counts.missed += self.in_flight
         self._rings.clear()
-        self._journal.append(entries.pair(entries.FAILED, self._host_ns()))
+        self._journal.append(entries.instant_entry(entries.FAILED, self._host_ns()))
 
     def _take(self) -> Any:
         try:
@@ -223,7 +222,7 @@ class StepClock:
             ring.popleft()
             if step.end is None:
                 self.counts.missed += 1
-                self._journal.append(entries.missed(step.number, step.stream, self._host_ns()))
+                self._journal.append(entries.missed_entry(step.number, step.stream, self._host_ns()))
             else:
                 self._read(step)
 
@@ -255,7 +254,7 @@ class StepClock:
             counts.host_bound += 1
         flags = entries.COMPILED if step.compiled else 0
         self._journal.append(
-            entries.measured(
+            entries.measured_entry(
                 step.number,
                 raw_begin,
                 elapsed_ns,

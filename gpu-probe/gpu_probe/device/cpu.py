@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from dataclasses import dataclass
 from typing import Optional, Tuple
 
 from ..nvml import NvmlDevice
@@ -14,11 +15,11 @@ from .interface import DeviceInfo
 _NS_PER_MS = 1_000_000
 
 
+@dataclass(slots=True, eq=False)
 class CpuEvent:
-    __slots__ = ("at_ns",)
+    """The instant at which it was recorded."""
 
-    def __init__(self) -> None:
-        self.at_ns = 0
+    at_ns: int = 0
 
 
 class CpuBackend:

@@ -34,7 +34,7 @@ class DeviceInfo(NamedTuple):
     energy_quality: str = "counter"  # counter | integral
 
 
-class Opened(NamedTuple):
+class SessionOpened(NamedTuple):
     """A session begins. ``prompt_tokens`` tell its prefill rows from its decode rows."""
 
     session: int
@@ -48,7 +48,7 @@ class Opened(NamedTuple):
     prompt_tokens: int
 
 
-class Closed(NamedTuple):
+class SessionClosed(NamedTuple):
     """A session is over for its caller. Steps in flight still count for it. ``tokens_out`` is None where not
     known."""
 
@@ -66,14 +66,14 @@ class Row(NamedTuple):
     context_tokens: int
 
 
-class Submitted(NamedTuple):
+class StepSubmitted(NamedTuple):
     """A step went to the GPU with these sessions in it. Each is answered by one Measured or Missed."""
 
     step: int
     sessions: Tuple[int, ...]
 
 
-class Measured(NamedTuple):
+class StepMeasured(NamedTuple):
     """A step has ended. No step that is still unmeasured begins before ``settled_ns``.
 
     ``host_submit_ns`` is how long the host took to launch it, ``memory_peak_bytes`` the allocator's peak
@@ -94,7 +94,7 @@ class Measured(NamedTuple):
     cold: bool = False
 
 
-class Missed(NamedTuple):
+class StepMissed(NamedTuple):
     """A step ran without being measured, somewhere in [begin_ns, end_ns): time used, and nobody's."""
 
     step: int
@@ -103,7 +103,7 @@ class Missed(NamedTuple):
     settled_ns: int
 
 
-class Span(NamedTuple):
+class OperatorSpan(NamedTuple):
     """The operator's own use of the GPU: loading a model, warming up. ``quality`` as in
     gpu_time_event.time_quality."""
 
@@ -117,7 +117,7 @@ class Span(NamedTuple):
     memory_peak_bytes: Optional[int] = None
 
 
-class Power(NamedTuple):
+class PowerSample(NamedTuple):
     """A reading of the power sensor: instantaneous milliwatts and the cumulative counter in millijoules.
 
     The NVLink counters are cumulative too; None where the hardware has no links or does not say.
@@ -130,7 +130,7 @@ class Power(NamedTuple):
     nvlink_rx_bytes: Optional[int] = None
 
 
-class Memory(NamedTuple):
+class MemorySample(NamedTuple):
     """The allocator's peak since the last report and what it holds now, read where a session opens or
     closes."""
 
@@ -138,20 +138,31 @@ class Memory(NamedTuple):
     allocated_bytes: int
 
 
-class Advanced(NamedTuple):
+class TimeAdvanced(NamedTuple):
     """No step that is still unmeasured begins before ``settled_ns``: lets an idle GPU's minutes be
     written."""
 
     settled_ns: int
 
 
-class Ended(NamedTuple):
+class WatchEnded(NamedTuple):
     """The probe stops watching. Sessions still open end as interrupted."""
 
     at_ns: int
 
 
-Record = Union[Opened, Closed, Submitted, Measured, Missed, Span, Power, Memory, Advanced, Ended]
+Record = Union[
+    SessionOpened,
+    SessionClosed,
+    StepSubmitted,
+    StepMeasured,
+    StepMissed,
+    OperatorSpan,
+    PowerSample,
+    MemorySample,
+    TimeAdvanced,
+    WatchEnded,
+]
 
 
 class Device(Protocol):

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Union
 
 from .interface import (
-    Advanced,
-    Closed,
     DeviceInfo,
-    Ended,
-    Measured,
-    Memory,
-    Missed,
-    Opened,
-    Power,
+    MemorySample,
+    OperatorSpan,
+    PowerSample,
     Record,
     Row,
-    Span,
-    Submitted,
+    SessionClosed,
+    SessionOpened,
+    StepMeasured,
+    StepMissed,
+    StepSubmitted,
+    TimeAdvanced,
+    WatchEnded,
 )
 
 _INSTANTS = ("ts", "begin_ns", "end_ns")
@@ -125,7 +125,7 @@ class ReplayDevice:
         announced = {} if self._complete else _announcements(self._trace.lines)
         for at, line in enumerate(self._trace.lines):
             for step in announced.get(at, ()):
-                yield Submitted(step["step"], tuple(row[0] for row in step["rows"]))
+                yield StepSubmitted(step["step"], tuple(row[0] for row in step["rows"]))
             kind = line["t"]
             if kind == "step":
                 yield self._measured(line)
@@ -134,10 +134,10 @@ class ReplayDevice:
             elif kind != "meta":
                 raise TraceError(f"line {at + 1}: unknown record {kind!r}")
         if self._trace.lines[-1]["t"] != "end":
-            yield Ended(self._trace.end_ns + self._shift)
+            yield WatchEnded(self._trace.end_ns + self._shift)
 
     def _opened(self, line: Dict[str, Any]) -> Record:
-        return Opened(
+        return SessionOpened(
             session=line["session"],
             at_ns=line["ts"] + self._shift,
             session_id=line.get("session_id") or f"{self._prefix}-{line['session']}",
@@ -150,10 +150,12 @@ class ReplayDevice:
         )
 
     def _closed(self, line: Dict[str, Any]) -> Record:
-        return Closed(line["session"], line["ts"] + self._shift, line["outcome"], line.get("output_tokens"))
+        return SessionClosed(
+            line["session"], line["ts"] + self._shift, line["outcome"], line.get("output_tokens")
+        )
 
     def _power(self, line: Dict[str, Any]) -> Record:
-        return Power(
+        return PowerSample(
             line["ts"] + self._shift,
             line["power_mw"],
             line["energy_mj"],
@@ -162,7 +164,7 @@ class ReplayDevice:
         )
 
     def _missed(self, line: Dict[str, Any]) -> Record:
-        return Missed(
+        return StepMissed(
             line["step"],
             line["begin_ns"] + self._shift,
             line["end_ns"] + self._shift,
@@ -170,16 +172,16 @@ class ReplayDevice:
         )
 
     def _advanced(self, line: Dict[str, Any]) -> Record:
-        return Advanced(line["settled_ns"] + self._shift)
+        return TimeAdvanced(line["settled_ns"] + self._shift)
 
     def _ended(self, line: Dict[str, Any]) -> Record:
-        return Ended(line["ts"] + self._shift)
+        return WatchEnded(line["ts"] + self._shift)
 
     def _span(self, line: Dict[str, Any]) -> Record:
         begin, end = line["begin_ns"] + self._shift, line["end_ns"] + self._shift
         # A load has no CUDA events around it: the host's clock says how long the GPU was held.
         measured: Optional[int] = line.get("gpu_elapsed_ns")
-        return Span(
+        return OperatorSpan(
             phase=line["phase"],
             begin_ns=begin,
             elapsed_ns=end - begin if measured is None else measured,
@@ -192,7 +194,7 @@ class ReplayDevice:
 
     def _measured(self, line: Dict[str, Any]) -> Record:
         begin = line["begin_ns"] + self._shift
-        return Measured(
+        return StepMeasured(
             step=line["step"],
             begin_ns=begin,
             elapsed_ns=line["gpu_elapsed_ns"],
@@ -210,11 +212,11 @@ class ReplayDevice:
 
 
 def _submitted(line: Dict[str, Any]) -> Record:
-    return Submitted(line["step"], tuple(line["sessions"]))
+    return StepSubmitted(line["step"], tuple(line["sessions"]))
 
 
 def _memory(line: Dict[str, Any]) -> Record:
-    return Memory(line["peak_bytes"], line["allocated_bytes"])
+    return MemorySample(line["peak_bytes"], line["allocated_bytes"])
 
 
 def _announcements(lines: List[Dict[str, Any]]) -> Dict[int, List[Dict[str, Any]]]:

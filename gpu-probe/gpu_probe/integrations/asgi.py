@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import Any, Awaitable, Callable, Dict, MutableMapping, Optional
 
 from ..outcome import outcome_of
+from ..protocol import ProbeLike, SessionHandle
 from .default import get_probe
 from .labels import SESSION, UNKNOWN, Labels, Resolver, from_headers
-from .protocol import ProbeLike, SessionHandle
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Optional
 
-from .protocol import ProbeLike
+from ..protocol import ProbeLike
 
 _lock = threading.Lock()
 _probe: Optional[ProbeLike] = None

@@ -10,9 +10,9 @@ import functools
 import inspect
 from typing import Any, Callable, Mapping, Optional, TypeVar
 
+from ..protocol import ProbeLike
 from .default import get_probe
 from .labels import Labels, Resolver, from_headers, lower
-from .protocol import ProbeLike
 from .request import request
 
 Model = TypeVar("Model", bound=type)

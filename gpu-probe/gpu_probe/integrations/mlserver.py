@@ -11,9 +11,9 @@ import logging
 from contextlib import nullcontext
 from typing import Any, AsyncIterator, Callable, Optional, TypeVar
 
+from ..protocol import ProbeLike
 from .default import get_probe
 from .labels import UNKNOWN, Labels, Resolver, from_headers, lower
-from .protocol import ProbeLike
 from .request import closing, request
 
 log = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import Iterator, Optional
 
 from ..outcome import outcome_of
+from ..protocol import ProbeLike, SessionHandle
 from .labels import Labels
-from .protocol import ProbeLike, SessionHandle
 
 
 @contextmanager

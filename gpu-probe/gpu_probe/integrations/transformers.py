@@ -15,9 +15,9 @@ from contextlib import ExitStack
 from typing import Any, Callable, List, Optional, Sequence
 
 from ..outcome import outcome_of
+from ..protocol import ProbeLike, SessionHandle
 from .default import get_probe
 from .labels import UNKNOWN, Labels
-from .protocol import ProbeLike, SessionHandle
 from .transformers_steps import Steps
 
 log = logging.getLogger(__name__)

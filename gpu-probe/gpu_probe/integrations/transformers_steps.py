@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ContextManager, List, Mapping, Optional, Set
 
-from .protocol import ProbeLike, Row, SessionHandle
+from ..protocol import ProbeLike, Row, SessionHandle
 
 
 class Steps:

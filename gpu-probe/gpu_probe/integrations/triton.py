@@ -14,9 +14,9 @@ import logging
 from typing import Any, Callable, Dict, List, Optional, Sequence, TypeVar
 
 from ..outcome import outcome_of
+from ..protocol import ProbeLike, SessionHandle
 from .default import get_probe
 from .labels import UNKNOWN, Labels, from_headers, lower
-from .protocol import ProbeLike, SessionHandle
 
 log = logging.getLogger(__name__)
 Model = TypeVar("Model", bound=type)

@@ -13,8 +13,8 @@ import importlib
 import logging
 from typing import Any, Callable, Dict, Optional
 
+from ..protocol import ProbeLike
 from .default import get_probe
-from .protocol import ProbeLike
 from .vllm_batch import ABORTED, Batches
 
 log = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any, Dict, List, Mapping
 
+from ..protocol import ProbeLike, Row, SessionHandle
 from .labels import PROJECT, SESSION, TENANT, USER, from_headers
-from .protocol import ProbeLike, Row, SessionHandle
 
 log = logging.getLogger(__name__)
 ABORTED = "gpu_probe_aborted"

@@ -8,7 +8,7 @@ import weakref
 from typing import Protocol
 
 
-class Living(Protocol):
+class ProcessListener(Protocol):
     def close(self) -> None:
         """The process ends in good order and nobody closed it. Again, it does nothing."""
         ...
@@ -18,21 +18,21 @@ class Living(Protocol):
         ...
 
 
-_living: weakref.WeakSet[Living] = weakref.WeakSet()
+_listeners: weakref.WeakSet[ProcessListener] = weakref.WeakSet()
 
 
-def follow_process(living: Living) -> None:
+def follow_process(living: ProcessListener) -> None:
     """For as long as it lives."""
-    _living.add(living)
+    _listeners.add(living)
 
 
 def _forked() -> None:
-    for living in list(_living):
+    for living in list(_listeners):
         living.forked()
 
 
 def _ends() -> None:
-    for living in list(_living):
+    for living in list(_listeners):
         living.close()
 
 

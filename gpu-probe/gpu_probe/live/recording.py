@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import IO, Any, Callable, Dict
 
 from ..device.interface import (
-    Advanced,
-    Closed,
     DeviceInfo,
-    Ended,
-    Measured,
-    Memory,
-    Missed,
-    Opened,
-    Power,
+    MemorySample,
+    OperatorSpan,
+    PowerSample,
     Record,
-    Span,
-    Submitted,
+    SessionClosed,
+    SessionOpened,
+    StepMeasured,
+    StepMissed,
+    StepSubmitted,
+    TimeAdvanced,
+    WatchEnded,
 )
 from ..device.replay import PROBE_FORMAT
 
@@ -55,7 +55,7 @@ def _renamed(kind: str, **names: str) -> Callable[[Any], Dict[str, Any]]:
     return form
 
 
-def _span(span: Span) -> Dict[str, Any]:
+def _span(span: OperatorSpan) -> Dict[str, Any]:
     fields = {"t": "phase", **span._asdict(), "end_ns": span.begin_ns + span.elapsed_ns}
     fields["gpu_elapsed_ns"] = fields.pop("elapsed_ns")
     fields["memory_bytes"] = fields.pop("memory_peak_bytes")
@@ -63,14 +63,14 @@ def _span(span: Span) -> Dict[str, Any]:
 
 
 _FORMS: Dict[type, Callable[[Any], Dict[str, Any]]] = {
-    Opened: _renamed("open", at_ns="ts", tenant_id="tenant", project_id="project", user_id="user"),
-    Closed: _renamed("close", at_ns="ts", tokens_out="output_tokens"),
-    Submitted: _renamed("submit"),
-    Measured: _renamed("step", elapsed_ns="gpu_elapsed_ns"),
-    Missed: _renamed("missed"),
-    Span: _span,
-    Power: _renamed("power", at_ns="ts"),
-    Memory: _renamed("memory"),
-    Advanced: _renamed("advance"),
-    Ended: _renamed("end", at_ns="ts"),
+    SessionOpened: _renamed("open", at_ns="ts", tenant_id="tenant", project_id="project", user_id="user"),
+    SessionClosed: _renamed("close", at_ns="ts", tokens_out="output_tokens"),
+    StepSubmitted: _renamed("submit"),
+    StepMeasured: _renamed("step", elapsed_ns="gpu_elapsed_ns"),
+    StepMissed: _renamed("missed"),
+    OperatorSpan: _span,
+    PowerSample: _renamed("power", at_ns="ts"),
+    MemorySample: _renamed("memory"),
+    TimeAdvanced: _renamed("advance"),
+    WatchEnded: _renamed("end", at_ns="ts"),
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import subprocess
 import sys
@@ -13,9 +12,10 @@ from pathlib import Path
 from typing import Optional, Protocol, Sequence, Union
 
 from ..accounting import Output
+from ..folders import check_owner, lock_file, make_folder, open_file
+from ..journal import JournalError
 from ..publish.spool import Spool
 from ..wal import Wal
-from .journal import JournalError
 from .service import Service
 from .watch import Repeating
 
@@ -34,7 +34,7 @@ class Runner(Protocol):
         """The journals are closed: returns when they are booked, or after so long."""
         ...
 
-    def forsake(self) -> None:
+    def detach(self) -> None:
         """In a forked child: nothing of this is ours."""
         ...
 
@@ -46,15 +46,12 @@ class StateFolder:
         found = path or os.environ.get("GPU_PROBE_STATE_DIR")
         self.path = Path(found) if found else Path(tempfile.mkdtemp(prefix="gpu-probe-"))
         self.journals = self.path / "journals"
-        self.journals.mkdir(parents=True, exist_ok=True)
-        self._lock: Optional[int] = os.open(self.path / "probe.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._lock)
-            raise JournalError(
-                f"{self.path} belongs to another process; give each its own state_dir"
-            ) from None
+        make_folder(self.path)
+        check_owner(self.path)
+        make_folder(self.journals)
+        self._lock = lock_file(self.path / "probe.lock")
+        if self._lock is None:
+            raise JournalError(f"{self.path} belongs to another process; give each its own state_dir")
 
     def release(self) -> None:
         if self._lock is not None:
@@ -62,7 +59,7 @@ class StateFolder:
             self._lock = None
 
 
-class Later:
+class JournalOnlyRunner:
     """Only the journal: a process that is not ours reads it."""
 
     def __init__(self, state: StateFolder) -> None:
@@ -75,11 +72,11 @@ class Later:
     def stop(self, timeout_s: float) -> None:
         self._state.release()
 
-    def forsake(self) -> None:
+    def detach(self) -> None:
         self._state.release()
 
 
-class InThread:
+class ThreadRunner:
     """Books in a thread of this process."""
 
     def __init__(self, state: StateFolder, output: Optional[Output]) -> None:
@@ -107,11 +104,11 @@ class InThread:
             self._wal.close()
         self._state.release()
 
-    def forsake(self) -> None:
+    def detach(self) -> None:
         self._state.release()
 
 
-class InProcess:
+class ProcessRunner:
     """Books in a process beside this one, which outlives it for as long as there is something to book."""
 
     def __init__(self, state: StateFolder, options: Sequence[str]) -> None:
@@ -123,7 +120,7 @@ class InProcess:
     def start(self) -> None:
         root = str(Path(__file__).resolve().parents[2])
         path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH")) if part)
-        with open(self._state.path / "meter.log", "ab") as log:
+        with open_file(self._state.path / "meter.log", "ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "gpu_probe", "meter", str(self._state.path), *self._options],
                 stdin=subprocess.DEVNULL,
@@ -140,7 +137,7 @@ class InProcess:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout_s)
 
-    def forsake(self) -> None:
+    def detach(self) -> None:
         self._state.release()
         self._process = None
 
@@ -153,10 +150,10 @@ def make_runner(
         raise ValueError(f"accounting is process, thread or later, not {mode!r}")
     state = StateFolder(state_dir)
     if mode == "later":
-        return Later(state)
+        return JournalOnlyRunner(state)
     if mode == "thread":
-        return InThread(state, output)
-    return InProcess(state, options)
+        return ThreadRunner(state, output)
+    return ProcessRunner(state, options)
 
 
 def follow(state_dir: Path, service: Service, pause_s: float = _PAUSE_S) -> None:
@@ -172,11 +169,8 @@ def follow(state_dir: Path, service: Service, pause_s: float = _PAUSE_S) -> None
 
 
 def _is_free(path: Path) -> bool:
-    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    lock = lock_file(path)
+    if lock is None:
         return False
-    finally:
-        os.close(lock)
+    os.close(lock)
     return True

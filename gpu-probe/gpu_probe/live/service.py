@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Dict
+from typing import Dict, Set
 
 from ..accounting import AccountingError, Output
-from .metering import Metering, MeteringError
+from .metering import Metering, MeteringError, UnreadableCheckpoint
 
 _log = logging.getLogger("gpu_probe")
 
@@ -21,6 +21,7 @@ class Service:
         self._output = output
         self._only_dead = only_dead
         self._open: Dict[Path, Metering] = {}
+        self._unreadable: Set[Path] = set()
         self.finished = 0
         self.damaged = 0
 
@@ -56,8 +57,13 @@ class Service:
                 continue
             try:
                 metering = Metering(path, self._output)
+            except UnreadableCheckpoint as error:
+                # Not ours to take: the version or the user that wrote it can.
+                if path not in self._unreadable:
+                    self._unreadable.add(path)
+                    _log.error("not booked: %s", error)
+                continue
             except MeteringError as error:
-                # Another reader has it, or its checkpoint is of another version: not ours to take.
                 _log.debug("%s", error)
                 continue
             except FileNotFoundError:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Union
 
-from .unit import LiveBackend, Unit
+from ..device.backend import LiveBackend
+from .unit import Unit
 
 
 def make_units(
@@ -38,7 +40,7 @@ def counts_of(unit: Unit) -> Dict[str, Any]:
     clock, power = unit.clock, unit.backend.power
     return {
         "gpu_uuid": unit.info.gpu_uuid,
-        **{name: getattr(clock.counts, name) for name in clock.counts.__slots__},
+        **asdict(clock.counts),
         "in_flight": clock.in_flight,
         "stalled_s": unit.stalled_s(),
         "lost": unit.journal.lost,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Callable, Optional, Protocol, Set
 
 from ..wal import Wal
@@ -118,12 +119,10 @@ class Delivery:
             self.acknowledge()
 
 
+@dataclass(slots=True, eq=False)
 class _Receipt:
-    __slots__ = ("_delivery", "_position")
-
-    def __init__(self, delivery: Delivery, position: int) -> None:
-        self._delivery = delivery
-        self._position = position
+    _delivery: Delivery
+    _position: int
 
     def __call__(self) -> None:
         self._delivery.received(self._position)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import struct
 import threading
@@ -11,6 +10,7 @@ import zlib
 from pathlib import Path
 from typing import IO, Iterator, Optional, Union
 
+from ..folders import lock_file, make_folder, open_file, write_file
 from .cursor import Cursor
 from .segment import KEY_BYTES, MAGIC, Entry, read_log, record_bytes, scan, segments_of
 
@@ -45,7 +45,7 @@ class Wal:
         self._file_bytes = 0
         self._guard = threading.Lock()
         self.damaged_segments = 0
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         self._lock = self._take_lock()
         self._acked = self._read_mark()
         self._next = self._acked
@@ -110,7 +110,7 @@ class Wal:
         temporary = self._folder / "acknowledged.new"
         # On a full disk the old mark stays: some records would be sent again after a restart, none is lost.
         with contextlib.suppress(OSError):
-            temporary.write_bytes(body)
+            write_file(temporary, body)
             os.replace(temporary, self._folder / "acknowledged")
         segments = segments_of(self._folder)
         for (_, path), following in zip(segments, [start for start, _ in segments[1:]] + [self._next]):
@@ -140,12 +140,9 @@ class Wal:
         self.close()
 
     def _take_lock(self) -> int:
-        lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(lock)
-            raise WalError(f"{self._folder} is in use by another process") from None
+        lock = lock_file(self._folder / "lock")
+        if lock is None:
+            raise WalError(f"{self._folder} is in use by another process")
         return lock
 
     def _read_mark(self) -> int:
@@ -168,7 +165,7 @@ class Wal:
             # A leftover of that name holds no whole record, or its records would have moved the position.
             if path.exists():
                 self._bytes -= path.stat().st_size
-            self._file = open(path, "wb", buffering=0)  # noqa: SIM115 - it stays open
+            self._file = open_file(path, "wb", buffering=0)
             self._file_bytes = 0
             if self._file.write(MAGIC) != len(MAGIC):
                 raise OSError("the disk took only a part of the segment's head")

@@ -1,4 +1,4 @@
-"""The journal of one GPU in one process: what happened, in order, written by the serving threads themselves.
+"""The files of a journal.
 
 A folder with a lock held by the writer and numbered segments of fixed size, written through a memory map: a
 record costs no system call and is safe as soon as it is written, because the pages outlive the process
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import mmap
 import os
 import struct
@@ -21,6 +20,8 @@ import threading
 import zlib
 from pathlib import Path
 from typing import Callable, Iterator, List, NamedTuple, Optional
+
+from ..folders import FOLDER_MODE, lock_file, make_folder, open_file
 
 MAGIC = b"GPJRN01\n"
 SEGMENT_BYTES = 4 * 1024 * 1024
@@ -56,7 +57,7 @@ class Journal:
     ) -> None:
         self.folder = folder
         self.lost = 0
-        self._told = 0
+        self._lost_reported = 0
         self._gap = gap
         self._segment_bytes = segment_bytes
         self._number = -1
@@ -64,8 +65,9 @@ class Journal:
         self._next: Optional[mmap.mmap] = None
         self._at = 0
         self._mutex = threading.Lock()
-        folder.mkdir(parents=True, exist_ok=False)
-        self._lock = _lock(folder / "writer.lock")
+        make_folder(folder.parent)
+        folder.mkdir(FOLDER_MODE)
+        self._lock = lock_file(folder / "writer.lock")
         if self._lock is None:
             raise JournalError(f"{folder} is written by another process")
         if not self._turn(0):
@@ -82,7 +84,7 @@ class Journal:
             self._put(self._map, body)
             return True
 
-    def forsake(self) -> None:
+    def detach(self) -> None:
         """In a forked child: the journal is its parent's, which keeps the lock."""
         self._mutex = threading.Lock()
         self.close()
@@ -112,9 +114,9 @@ class Journal:
         if self._map is not None:
             self._map[self._at : self._at + 4] = _TURN_BYTES
         self._map, self._at, self._number = fresh, len(MAGIC), self._number + 1
-        if self._gap is not None and self.lost != self._told:
-            body = self._gap(self.lost - self._told)
-            self._told = self.lost
+        if self._gap is not None and self.lost != self._lost_reported:
+            body = self._gap(self.lost - self._lost_reported)
+            self._lost_reported = self.lost
             self._put(fresh, body)
         return True
 
@@ -130,7 +132,7 @@ class Journal:
         end the process on a full disk."""
         path = self.folder / f"{number:08d}.journal"
         try:
-            with open(path, "w+b") as file:
+            with open_file(path, "w+b") as file:
                 os.posix_fallocate(file.fileno(), 0, self._segment_bytes)
                 fresh = mmap.mmap(file.fileno(), self._segment_bytes)
         except OSError:
@@ -162,7 +164,7 @@ class JournalReader:
 
     def writer_is_gone(self) -> bool:
         """Whether nobody writes any more; what is there then is all there will be."""
-        lock = _lock(self.folder / "writer.lock")
+        lock = lock_file(self.folder / "writer.lock")
         if lock is None:
             return False
         os.close(lock)
@@ -231,14 +233,3 @@ def _touch(pages: mmap.mmap) -> None:
 
 def _segments(folder: Path) -> List[Path]:
     return sorted(folder.glob("*.journal"))
-
-
-def _lock(path: Path) -> Optional[int]:
-    """The lock, or None where another holds it."""
-    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        return None
-    return lock

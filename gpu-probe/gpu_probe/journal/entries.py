@@ -33,7 +33,7 @@ _MEMORY = struct.Struct("<Bqqq")
 _PAIR = struct.Struct("<Bqq")
 
 
-class Started(NamedTuple):
+class StepStart(NamedTuple):
     """A step is about to go to a stream, at an instant of the host."""
 
     step: int
@@ -41,15 +41,15 @@ class Started(NamedTuple):
     host_begin_ns: int
 
 
-class Rows(NamedTuple):
-    """A step was launched with these rows: session, new tokens and context, one after the other. Told after
-    the launch, while the GPU works."""
+class StepRows(NamedTuple):
+    """A step was launched with these rows: session, new tokens and context, one after the other. Written
+    after the launch, while the GPU works."""
 
     step: int
     rows: Sequence[int]
 
 
-class Reading(NamedTuple):
+class StepReading(NamedTuple):
     """A step's events were read at ``read_ns``. ``raw_begin_ns`` is on the GPU's own axis."""
 
     step: int
@@ -62,7 +62,7 @@ class Reading(NamedTuple):
     busy_ppm: Optional[int]
 
 
-class Unread(NamedTuple):
+class StepMiss(NamedTuple):
     """A step had no events; all before it on its stream are read."""
 
     step: int
@@ -75,28 +75,28 @@ class Entry(NamedTuple):
     value: Any
 
 
-def named(kind: int, fields: Dict[str, Any]) -> bytes:
-    return text(kind, encode_json(fields))
+def json_entry(kind: int, fields: Dict[str, Any]) -> bytes:
+    return text_entry(kind, encode_json(fields))
 
 
-def text(kind: int, document: str) -> bytes:
+def text_entry(kind: int, document: str) -> bytes:
     return bytes((kind,)) + document.encode("utf-8")
 
 
-def closed(session: int, at_ns: int, outcome: str, tokens_out: Optional[int]) -> bytes:
+def closed_entry(session: int, at_ns: int, outcome: str, tokens_out: Optional[int]) -> bytes:
     tokens = -1 if tokens_out is None else tokens_out
     return _CLOSED.pack(CLOSED, session, at_ns, OUTCOMES.index(outcome), tokens)
 
 
-def started(step: int, stream: int, host_begin_ns: int) -> bytes:
+def started_entry(step: int, stream: int, host_begin_ns: int) -> bytes:
     return _STARTED.pack(STARTED, step, stream, host_begin_ns)
 
 
-def rows_of(step: int, rows: List[int]) -> bytes:
+def rows_entry(step: int, rows: List[int]) -> bytes:
     return _ROWS.pack(ROWS, step) + array("q", rows).tobytes()
 
 
-def measured(
+def measured_entry(
     step: int,
     raw_begin_ns: int,
     elapsed_ns: int,
@@ -112,20 +112,22 @@ def measured(
     )
 
 
-def missed(step: int, stream: int, at_ns: int) -> bytes:
+def missed_entry(step: int, stream: int, at_ns: int) -> bytes:
     return _MISSED.pack(MISSED, step, stream, at_ns)
 
 
-def power(at_ns: int, power_mw: int, energy_mj: int, sent: Optional[int], received: Optional[int]) -> bytes:
+def power_entry(
+    at_ns: int, power_mw: int, energy_mj: int, sent: Optional[int], received: Optional[int]
+) -> bytes:
     links = (-1 if value is None else value for value in (sent, received))
     return _POWER.pack(POWER, at_ns, power_mw, energy_mj, *links)
 
 
-def memory(at_ns: int, peak_bytes: int, allocated_bytes: int) -> bytes:
+def memory_entry(at_ns: int, peak_bytes: int, allocated_bytes: int) -> bytes:
     return _MEMORY.pack(MEMORY, at_ns, peak_bytes, allocated_bytes)
 
 
-def pair(kind: int, at_ns: int, value: int = 0) -> bytes:
+def instant_entry(kind: int, at_ns: int, value: int = 0) -> bytes:
     """Kinds with an instant and at most one number: TICK, FAILED, ENDED, LOST (count)."""
     return _PAIR.pack(kind, at_ns, value)
 
@@ -135,16 +137,16 @@ def decode(body: bytes) -> Entry:
     if kind in (META, OPENED, SPAN):
         return Entry(kind, json.loads(body[1:]))
     if kind == STARTED:
-        return Entry(kind, Started(*_STARTED.unpack(body)[1:]))
+        return Entry(kind, StepStart(*_STARTED.unpack(body)[1:]))
     if kind == ROWS:
         rows = array("q")
         rows.frombytes(body[_ROWS.size :])
-        return Entry(kind, Rows(_ROWS.unpack_from(body)[1], rows))
+        return Entry(kind, StepRows(_ROWS.unpack_from(body)[1], rows))
     if kind == MEASURED:
         *fields, busy = _MEASURED.unpack(body)[1:]
-        return Entry(kind, Reading(*fields, None if busy < 0 else busy))  # type: ignore[call-arg]
+        return Entry(kind, StepReading(*fields, None if busy < 0 else busy))  # type: ignore[call-arg]
     if kind == MISSED:
-        return Entry(kind, Unread(*_MISSED.unpack(body)[1:]))
+        return Entry(kind, StepMiss(*_MISSED.unpack(body)[1:]))
     if kind == CLOSED:
         _, session, at, outcome, tokens = _CLOSED.unpack(body)
         return Entry(kind, (session, at, OUTCOMES[outcome], None if tokens < 0 else tokens))
