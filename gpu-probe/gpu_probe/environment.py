@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import List, Mapping, Optional
 
 from .journal import JournalError
 from .probe import Probe
@@ -23,7 +23,7 @@ _METER_OPTIONS = {
 _PROCESSES_MAX = 64
 
 
-def probe_from_environment(environment: Optional[Mapping[str, str]] = None) -> Probe:
+def probe_from_environment(environment: Mapping[str, str] | None = None) -> Probe:
     """GPU_PROBE_DEVICE (cuda), GPU_PROBE_STATE_DIR, GPU_PROBE_POLICY, GPU_PROBE_COEFFICIENTS (a file),
     GPU_PROBE_REFIT (1), GPU_PROBE_SPREAD (1), GPU_PROBE_OPERATOR, GPU_PROBE_BUSY_SAMPLING, and where to
     publish: METERHOUSE_KAFKA_BROKERS or METERHOUSE_GATEWAY_URL, and METERHOUSE_METRICS_PORT.
@@ -32,7 +32,7 @@ def probe_from_environment(environment: Optional[Mapping[str, str]] = None) -> P
     first of its folders 0, 1, … that is free, and the metrics port that many above the one given.
     """
     given = os.environ if environment is None else environment
-    options: List[str] = []
+    options: list[str] = []
     for name, option in _METER_OPTIONS.items():
         if given.get(name):
             options += [option, given[name]]
@@ -47,7 +47,7 @@ def probe_from_environment(environment: Optional[Mapping[str, str]] = None) -> P
     raise AssertionError("unreachable")
 
 
-def _probe(given: Mapping[str, str], number: int, options: List[str]) -> Probe:
+def _probe(given: Mapping[str, str], number: int, options: list[str]) -> Probe:
     folder = given.get("GPU_PROBE_STATE_DIR")
     coefficients = given.get("GPU_PROBE_COEFFICIENTS")
     return Probe(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import fcntl
 import os
 from pathlib import Path
-from typing import IO, Any, Optional
+from typing import IO, Any
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
@@ -48,7 +48,7 @@ def check_owner(path: Path) -> None:
         )
 
 
-def lock_file(path: Path) -> Optional[int]:
+def lock_file(path: Path) -> int | None:
     """The exclusive lock of a file, which is made if need be, as a descriptor; None where another has it."""
     lock = os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE)
     try:

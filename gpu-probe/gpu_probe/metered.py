@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from functools import wraps
-from typing import Any, Callable, Dict, TypeVar
+from typing import Any, TypeVar
 
 from .scopes import SessionScope
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def metered(session: Callable[..., SessionScope], labels: Dict[str, Any]) -> Callable[[Function], Function]:
+def metered(session: Callable[..., SessionScope], labels: dict[str, Any]) -> Callable[[Function], Function]:
     """What ``Probe.metered`` gives. ``session`` is ``Probe.session``."""
 
     def scope(arguments: Any, options: Any) -> SessionScope:

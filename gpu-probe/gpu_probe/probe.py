@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Union
+from typing import Any
 
 from .accounting import Output
 from .device.backend import LiveBackend
@@ -62,19 +63,19 @@ class Probe:
 
     def __init__(
         self,
-        device: Union[str, Sequence[LiveBackend]] = "cuda",
+        device: str | Sequence[LiveBackend] = "cuda",
         *,
-        state_dir: Union[str, Path, None] = None,
-        output: Optional[Output] = None,
+        state_dir: str | Path | None = None,
+        output: Output | None = None,
         accounting: str = "process",
         policy: str = "fitted-hinge",
-        coefficients: Optional[Coefficients] = None,
+        coefficients: Coefficients | None = None,
         refit: bool = False,
         operator: str = "operator",
         cold_start: bool = True,
-        record: Union[str, Path, None] = None,
-        rank: Optional[int] = None,
-        world_size: Optional[int] = None,
+        record: str | Path | None = None,
+        rank: int | None = None,
+        world_size: int | None = None,
         busy_sampling: float = 0.0,
         spread: bool = False,
         meter_options: Sequence[str] = (),
@@ -97,7 +98,7 @@ class Probe:
             "operator": operator,
             "cold_start": cold_start,
         }
-        self._units: List[Unit] = make_units(backends, self._runner.journals, rank, world_size, meta, record)
+        self._units: list[Unit] = make_units(backends, self._runner.journals, rank, world_size, meta, record)
         for unit in self._units:
             unit.read_power(always=True)
         busy = BusySampler(busy_sampling) if busy_sampling else None
@@ -115,8 +116,8 @@ class Probe:
         project_id: str,
         model: str,
         model_version: str = "unknown",
-        user_id: Optional[str] = None,
-        session_id: Optional[str] = None,
+        user_id: str | None = None,
+        session_id: str | None = None,
         prompt_tokens: int = 0,
     ) -> Session:
         """Opens a session and measures nothing by itself: its GPU time is its rows' in ``step``. For engines;
@@ -144,8 +145,8 @@ class Probe:
         project_id: str,
         model: str,
         model_version: str = "unknown",
-        user_id: Optional[str] = None,
-        session_id: Optional[str] = None,
+        user_id: str | None = None,
+        session_id: str | None = None,
         prompt_tokens: int = 0,
     ) -> SessionScope:
         """A session for a block, closed with ok, cancelled, timeout or error by what left it.
@@ -165,7 +166,7 @@ class Probe:
         )
         return SessionScope(self._registry, open_session)
 
-    def _close_session(self, session: Session, outcome: str, tokens_out: Optional[int]) -> None:
+    def _close_session(self, session: Session, outcome: str, tokens_out: int | None) -> None:
         """What ``Session.close`` does."""
         if outcome not in entries.OUTCOMES:
             raise ValueError(f"outcome is one of {', '.join(entries.OUTCOMES)}, not {outcome!r}")
@@ -177,13 +178,13 @@ class Probe:
         """Makes an open session the current one of this task or thread; neither measures nor closes."""
         return UseScope(self._registry, session)
 
-    def current(self) -> Optional[SessionHandle]:
+    def current(self) -> SessionHandle | None:
         """The current session of this task or thread."""
         return self._registry.session.get()
 
     # Steps
 
-    def step(self, rows: Rows = None) -> Union[StepScope, SpreadScope]:
+    def step(self, rows: Rows = None) -> StepScope | SpreadScope:
         """Measures the GPU work launched in the block, on the current stream, as one step.
 
         ``rows``: for each session in it (or its id) the tokens computed for it and the tokens in its context
@@ -200,7 +201,7 @@ class Probe:
 
     def warmup(
         self, model: str = "unknown", model_version: str = "unknown", phase: str = "warmup"
-    ) -> Union[SpanScope, SpreadScope]:
+    ) -> SpanScope | SpreadScope:
         """GPU work launched in the block is the operator's; ``phase`` is warmup or load. A model warmed up
         this way has no more cold steps but those that compile or capture."""
         if phase not in ("warmup", "load"):
@@ -237,7 +238,7 @@ class Probe:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def counts(self) -> List[Dict[str, Any]]:
+    def counts(self) -> list[dict[str, Any]]:
         """Per device: steps started, measured, missed, host_bound (launching them took most of their time);
         events in the pool; times the clock was anchored anew; stalled_s, where a step does not end; journal
         entries lost to a full disk; readings of the sensor that failed; why measuring ended, where it did."""

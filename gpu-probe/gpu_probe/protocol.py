@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from typing import ContextManager, Optional, Protocol, Sequence, Tuple, Union
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
 
 
 class SessionHandle(Protocol):
@@ -14,7 +16,7 @@ class SessionHandle(Protocol):
     @property
     def session_id(self) -> str: ...
 
-    def close(self, outcome: str = "ok", tokens_out: Optional[int] = None) -> None:
+    def close(self, outcome: str = "ok", tokens_out: int | None = None) -> None:
         """The session is over for its caller: ok, error, timeout, cancelled or interrupted.
 
         Callable from any thread, never blocks and never touches the GPU. The first call counts, later ones do
@@ -23,7 +25,7 @@ class SessionHandle(Protocol):
         ...
 
 
-Row = Tuple[Union[SessionHandle, str], int, int]
+Row = tuple[SessionHandle | str, int, int]
 """A session (or its session_id), tokens computed for it in the step, tokens in its context after the
 step."""
 
@@ -42,8 +44,8 @@ class ProbeLike(Protocol):
         project_id: str,
         model: str,
         model_version: str = "unknown",
-        user_id: Optional[str] = None,
-        session_id: Optional[str] = None,
+        user_id: str | None = None,
+        session_id: str | None = None,
         prompt_tokens: int = 0,
     ) -> SessionHandle:
         """Opens a session and measures nothing by itself: its GPU time is its rows' in ``step``."""
@@ -56,25 +58,25 @@ class ProbeLike(Protocol):
         project_id: str,
         model: str,
         model_version: str = "unknown",
-        user_id: Optional[str] = None,
-        session_id: Optional[str] = None,
+        user_id: str | None = None,
+        session_id: str | None = None,
         prompt_tokens: int = 0,
-    ) -> ContextManager[SessionHandle]:
+    ) -> AbstractContextManager[SessionHandle]:
         """For plain code: opens a session, makes it the current one, measures the GPU work launched in the
         block as a step of its own (where no ``step`` is open inside), closes it with ok, or with cancelled
         (CancelledError, GeneratorExit), timeout (TimeoutError) or error by what left the block."""
         ...
 
-    def use(self, session: SessionHandle) -> ContextManager[None]:
+    def use(self, session: SessionHandle) -> AbstractContextManager[None]:
         """Makes an open session the current one of this task or thread (contextvars); neither measures nor
         closes."""
         ...
 
-    def current(self) -> Optional[SessionHandle]:
+    def current(self) -> SessionHandle | None:
         """The current session of this task or thread."""
         ...
 
-    def step(self, rows: Sequence[Row]) -> ContextManager[None]:
+    def step(self, rows: Sequence[Row]) -> AbstractContextManager[None]:
         """Measures the GPU work launched in the block as one step of these rows.
 
         No rows: nobody's, booked as
@@ -84,6 +86,6 @@ class ProbeLike(Protocol):
 
     def warmup(
         self, model: str = "unknown", model_version: str = "unknown", phase: str = "warmup"
-    ) -> ContextManager[None]:
+    ) -> AbstractContextManager[None]:
         """GPU work launched in the block is the operator's. ``phase`` is warmup or load."""
         ...

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from typing import Callable, List, Optional, Sequence, Tuple, Union
 
 from .device.backends import current_device
 from .device.busy import BusySampler
@@ -15,9 +15,9 @@ from .protocol import Row, SessionHandle
 from .session import Session
 
 # What a step is measured for: its rows, a function that gives them, or None for the current session.
-Rows = Union[None, Sequence[Row], Callable[[], Sequence[Row]]]
+Rows = Sequence[Row] | Callable[[], Sequence[Row]] | None
 # The device and the step that a block's GPU time goes to; no step where the device cannot be touched.
-Holder = Tuple[Unit, Optional[LiveStep]]
+Holder = tuple[Unit, LiveStep | None]
 # Closed sessions that an engine may still name by their id.
 _REMEMBERED = 10_000
 
@@ -25,9 +25,9 @@ _REMEMBERED = 10_000
 class Registry:
     """``spread``: every step is timed on all devices. ``busy`` looks into some steps, None for none."""
 
-    def __init__(self, units: List[Unit], spread: bool, busy: Optional[BusySampler]) -> None:
-        self.holder: ContextVar[Optional[Holder]] = ContextVar("gpu_probe_holder", default=None)
-        self.session: ContextVar[Optional[SessionHandle]] = ContextVar("gpu_probe_session", default=None)
+    def __init__(self, units: list[Unit], spread: bool, busy: BusySampler | None) -> None:
+        self.holder: ContextVar[Holder | None] = ContextVar("gpu_probe_holder", default=None)
+        self.session: ContextVar[SessionHandle | None] = ContextVar("gpu_probe_session", default=None)
         self.spread = spread
         self.busy = busy
         self.closed = False
@@ -44,7 +44,7 @@ class Registry:
                 self._by_id.popitem(last=False)
         _open_on(self._units[0], session)
 
-    def unit(self) -> Optional[Unit]:
+    def unit(self) -> Unit | None:
         """The device that the calling thread uses; None once closed."""
         if self.closed:
             return None
@@ -61,10 +61,10 @@ class Registry:
             return () if current is None else ((current, 0, 0),)
         return rows() if callable(rows) else rows
 
-    def flatten(self, unit: Unit, rows: Sequence[Row]) -> List[int]:
+    def flatten(self, unit: Unit, rows: Sequence[Row]) -> list[int]:
         """Rows as numbers. A session that the device has not met is opened on it; rows of an unknown id are
         left out."""
-        flat: List[int] = []
+        flat: list[int] = []
         single = self._only_unit is not None
         for session, new_tokens, context_tokens in rows:
             if type(session) is not Session:

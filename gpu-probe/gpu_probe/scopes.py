@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextvars import Token
 from types import TracebackType
-from typing import Any, Callable, List, Optional, Sequence, Type, Union
+from typing import Any
 
 from .device.clock import StepClock
 from .device.live_step import LiveStep
@@ -26,7 +27,7 @@ class StepScope:
         self._registry = registry
         # The engine may change its list while the step runs.
         self._rows = rows if rows is None or callable(rows) else tuple(rows)
-        self._token: Optional[Token[Optional[Holder]]] = None
+        self._token: Token[Holder | None] | None = None
 
     def __enter__(self) -> None:
         registry = self._registry
@@ -68,14 +69,12 @@ class SpreadScope:
 
     __slots__ = ("_begin", "_held", "_registry", "_rows", "_token")
 
-    def __init__(
-        self, registry: Registry, rows: Rows, begin: Callable[[StepClock], Optional[LiveStep]]
-    ) -> None:
+    def __init__(self, registry: Registry, rows: Rows, begin: Callable[[StepClock], LiveStep | None]) -> None:
         self._registry = registry
         self._rows = rows
         self._begin = begin
-        self._held: List[Holder] = []
-        self._token: Optional[Token[Optional[Holder]]] = None
+        self._held: list[Holder] = []
+        self._token: Token[Holder | None] | None = None
 
     def __enter__(self) -> None:
         registry = self._registry
@@ -105,7 +104,7 @@ class SpanScope:
     def __init__(self, registry: Registry, phase: str, model: str, model_version: str) -> None:
         self._registry = registry
         self._labels = (phase, model, model_version)
-        self._token: Optional[Token[Optional[Holder]]] = None
+        self._token: Token[Holder | None] | None = None
 
     def __enter__(self) -> None:
         registry = self._registry
@@ -130,7 +129,7 @@ class CommunicationScope:
 
     __slots__ = ("_begin", "_held")
 
-    def __init__(self, held: Optional[Holder]) -> None:
+    def __init__(self, held: Holder | None) -> None:
         self._held = held
         self._begin: Any = None
 
@@ -151,7 +150,7 @@ class UseScope:
     def __init__(self, registry: Registry, session: SessionHandle) -> None:
         self._registry = registry
         self._session = session
-        self._token: Optional[Token[Optional[SessionHandle]]] = None
+        self._token: Token[SessionHandle | None] | None = None
 
     def __enter__(self) -> None:
         self._token = self._registry.session.set(self._session)
@@ -162,7 +161,7 @@ class UseScope:
             self._token = None
 
 
-def step_scope(registry: Registry, rows: Rows) -> Union[StepScope, SpreadScope]:
+def step_scope(registry: Registry, rows: Rows) -> StepScope | SpreadScope:
     """A step on the calling thread's device, or on all of them where the model is spread."""
     if registry.spread:
         return SpreadScope(registry, rows, lambda clock: clock.begin())
@@ -178,9 +177,9 @@ class SessionScope:
     def __init__(self, registry: Registry, open_session: Callable[[], Session]) -> None:
         self._registry = registry
         self._open_session = open_session
-        self._session: Optional[Session] = None
-        self._use: Optional[UseScope] = None
-        self._step: Union[StepScope, SpreadScope, None] = None
+        self._session: Session | None = None
+        self._use: UseScope | None = None
+        self._step: StepScope | SpreadScope | None = None
 
     def __enter__(self) -> Session:
         session = self._open()
@@ -192,9 +191,9 @@ class SessionScope:
 
     def __exit__(
         self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self._step is not None:
             self._step.__exit__()
@@ -206,9 +205,9 @@ class SessionScope:
 
     async def __aexit__(
         self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._close(error)
 
@@ -218,7 +217,7 @@ class SessionScope:
         self._use.__enter__()
         return session
 
-    def _close(self, error: Optional[BaseException]) -> None:
+    def _close(self, error: BaseException | None) -> None:
         if self._use is not None:
             self._use.__exit__()
         if self._session is not None:

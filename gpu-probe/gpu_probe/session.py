@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Callable, Dict, List, Optional, Tuple
 
 from .journal import entries
 from .live.unit import Unit
@@ -23,9 +23,9 @@ class KnownLabels:
     """Labels come again and again: each set is checked and written once."""
 
     def __init__(self) -> None:
-        self._known: Dict[Tuple[Optional[str], ...], str] = {}
+        self._known: dict[tuple[str | None, ...], str] = {}
 
-    def get(self, **labels: Optional[str]) -> str:
+    def get(self, **labels: str | None) -> str:
         """The labels as a part of a JSON object. Raises ValueError where one cannot be written."""
         key = tuple(labels.values())
         text = self._known.get(key)
@@ -50,13 +50,13 @@ class Session:
     session_id: str
     prompt_tokens: int
     _labels: str
-    _close: Callable[[Session, str, Optional[int]], None]
+    _close: Callable[[Session, str, int | None], None]
     closed: bool = False
-    outcome: Optional[str] = None
-    tokens_out: Optional[int] = None
-    _units: List[Unit] = field(default_factory=list)
+    outcome: str | None = None
+    tokens_out: int | None = None
+    _units: list[Unit] = field(default_factory=list)
 
-    def close(self, outcome: str = "ok", tokens_out: Optional[int] = None) -> None:
+    def close(self, outcome: str = "ok", tokens_out: int | None = None) -> None:
         """The session is over for its caller: ok, error, timeout, cancelled or interrupted. Its steps in
         flight still count for it.
 
@@ -75,7 +75,7 @@ class Session:
             self._units.append(unit)
             return True
 
-    def close_once(self) -> List[Unit]:
+    def close_once(self) -> list[Unit]:
         """The devices it must be closed on; empty the second time."""
         with _mutex:
             if self.closed:

@@ -1,6 +1,7 @@
 """P6: whatever a device tells, time and energy add up by GPU and minute, to the last unit."""
 
 from collections import Counter
+from itertools import pairwise
 
 from conftest import Recorder
 from hypothesis import given, settings
@@ -177,7 +178,7 @@ def test_every_session_ends_in_an_event_and_ids_are_unique_and_the_same_again(re
         assert [event["sequence"] for event in events] == list(range(len(events)))
         assert events[-1]["outcome"] == outcomes.get(session, "interrupted")
         assert all(event["outcome"] == "ok" for event in events[:-1])
-        assert all(before["ended_at"] <= after["ended_at"] for before, after in zip(events, events[1:]))
+        assert all(before["ended_at"] <= after["ended_at"] for before, after in pairwise(events))
     assert len({event["event_id"] for event in output.events}) == len(output.events)
     again = play(records, power)
     assert (again.events, again.minutes) == (output.events, output.minutes)

@@ -20,8 +20,9 @@ the pieces of that minute.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Dict, List, NamedTuple, Optional, Protocol, Sequence, Tuple
+from typing import NamedTuple, Protocol
 
 from ..sharing import Work, share
 from .minute import Minute, next_edge
@@ -44,8 +45,8 @@ class Step:
     works: Sequence[Work] = ()
     measured: bool = True
     communication_ns: int = 0
-    busy_ppm: Optional[int] = None
-    piece: Optional[Piece] = None
+    busy_ppm: int | None = None
+    piece: Piece | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -58,14 +59,14 @@ class Piece:
     begin: int
     end: int
     device_ns: int = 0
-    drafts: List[Draft] = field(default_factory=list)
-    shares: List[int] = field(default_factory=list)
+    drafts: list[Draft] = field(default_factory=list)
+    shares: list[int] = field(default_factory=list)
     energy_uj: int = 0
     covered_ns: int = 0
     power_time: int = 0  # milliwatt nanoseconds of the whole device
     power_peak_mw: int = 0
-    nvlink_tx: Optional[int] = None
-    nvlink_rx: Optional[int] = None
+    nvlink_tx: int | None = None
+    nvlink_rx: int | None = None
 
 
 class Segment(NamedTuple):
@@ -73,7 +74,7 @@ class Segment(NamedTuple):
 
     begin: int
     end: int
-    pieces: Tuple[Piece, ...]
+    pieces: tuple[Piece, ...]
 
 
 class Listener(Protocol):
@@ -96,9 +97,9 @@ class Axis:
     """
 
     at: int
-    minutes: Dict[int, Minute]
+    minutes: dict[int, Minute]
     minute: Minute
-    _steps: List[Step]
+    _steps: list[Step]
 
     def __init__(self, start: int, listener: Listener) -> None:
         self.at = start
@@ -144,7 +145,7 @@ class Axis:
         """To the next edge."""
         at = self.at
         edge = min(until, self.minute.end)
-        active: List[Step] = []
+        active: list[Step] = []
         for step in self._steps:
             if step.begin > at:
                 edge = min(edge, step.begin)
@@ -160,7 +161,7 @@ class Axis:
             if step.end <= edge:
                 self._finish(step)
 
-    def _occupy(self, active: List[Step], edge: int) -> None:
+    def _occupy(self, active: list[Step], edge: int) -> None:
         pieces = tuple(self._piece(step) for step in active)
         for piece, part in zip(pieces, share(edge - self.at, [1] * len(pieces))):
             piece.device_ns += part

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Protocol, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Protocol
 
 from ..device.interface import DeviceInfo
 from ..sharing import Policy, Work, share
@@ -33,15 +34,13 @@ class Booking:
     Annotated here is what a checkpoint keeps.
     """
 
-    sessions: Dict[int, SessionUsage]
+    sessions: dict[int, SessionUsage]
     memory: MemoryArbiter
     axis: Axis
     energy: EnergySplit
-    _done: List[Minute]
+    _done: list[Minute]
 
-    def __init__(
-        self, info: DeviceInfo, policy: Policy, output: Output, refit: Optional[Refit] = None
-    ) -> None:
+    def __init__(self, info: DeviceInfo, policy: Policy, output: Output, refit: Refit | None = None) -> None:
         self.sessions = {}
         self.memory = MemoryArbiter()
         self.axis = Axis(info.probe_start_ns, self)
@@ -120,7 +119,7 @@ class Booking:
         else:
             self.piece_settled(piece)
 
-    def _weights(self, step: Step) -> List[int]:
+    def _weights(self, step: Step) -> list[int]:
         if step.sessions[0].phase == INFERENCE:
             return self._policy.weights(step.works)
         # The operator comes first and pays; sessions of a cold step were in it, for nothing.
@@ -182,7 +181,7 @@ class Booking:
         label = self._policy.label if session.phase == INFERENCE else SPAN_LABEL
         return Draft(session, label, begin, begin)
 
-    def _close_draft(self, draft: Draft, outcome: str, memory: Tuple[int, bool]) -> None:
+    def _close_draft(self, draft: Draft, outcome: str, memory: tuple[int, bool]) -> None:
         session = draft.session
         draft.outcome = outcome
         draft.sequence = session.sequence

@@ -9,8 +9,9 @@ nothing lost: what steps and bucket get is dE.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable, Deque, List, Optional, Protocol, Tuple
+from typing import Protocol
 
 from ..device.interface import PowerSample
 from ..sharing import share
@@ -29,13 +30,13 @@ class Tick:
 
     minute: Minute
     end: int
-    parts: List[Tuple[Segment, int]]
+    parts: list[tuple[Segment, int]]
     busy_uj: int = 0
     idle_uj: int = 0
     power_avg_mw: int = 0
     power_peak_mw: int = 0
-    nvlink_tx: Optional[int] = None
-    nvlink_rx: Optional[int] = None
+    nvlink_tx: int | None = None
+    nvlink_rx: int | None = None
 
 
 class Listener(Protocol):
@@ -50,12 +51,12 @@ class EnergySplit:
     """
 
     settled: int
-    _readings: Deque[PowerSample]
-    _last: Optional[PowerSample]
-    _segments: Deque[Segment]
-    _pieces: Deque[Piece]
-    _held: Optional[Tick]
-    _idle_mw: Optional[int]
+    _readings: deque[PowerSample]
+    _last: PowerSample | None
+    _segments: deque[Segment]
+    _pieces: deque[Piece]
+    _held: Tick | None
+    _idle_mw: int | None
 
     def __init__(self, listener: Listener, minute_at: Callable[[int], Minute]) -> None:
         self._listener = listener
@@ -136,7 +137,7 @@ class EnergySplit:
             self._learn_idle(power)
 
     def _tick(self, begin: int, end: int, energy_uj: int) -> Tick:
-        parts: List[Tuple[Segment, int]] = []
+        parts: list[tuple[Segment, int]] = []
         for segment in self._segments:
             if segment.begin >= end:
                 break
@@ -192,14 +193,14 @@ class EnergySplit:
         self._idle_mw = power_mw if self._idle_mw is None else min(self._idle_mw, power_mw)
 
 
-def _rise(before: Optional[int], after: Optional[int]) -> Optional[int]:
+def _rise(before: int | None, after: int | None) -> int | None:
     """How far a cumulative counter rose; None where it is not known or began anew."""
     if before is None or after is None or after < before:
         return None
     return after - before
 
 
-def _part(total: Optional[int], start: int, begin: int, end: int, length: int) -> Optional[int]:
+def _part(total: int | None, start: int, begin: int, end: int, length: int) -> int | None:
     """The part of [begin, end) of what rose over ``length`` from ``start``; parts add up to it."""
     if total is None:
         return None

@@ -8,7 +8,6 @@ epoch there.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Dict, Tuple
 
 from .session import INFERENCE, SessionUsage
 
@@ -18,7 +17,7 @@ class MemoryArbiter:
     """Folds the device's peak, bytes, into the open sessions."""
 
     exact: bool = False
-    _open: Dict[int, SessionUsage] = field(default_factory=dict)
+    _open: dict[int, SessionUsage] = field(default_factory=dict)
     _epoch_peak: int = 0
     _last: int = 0
 
@@ -43,7 +42,7 @@ class MemoryArbiter:
             for other in self._open.values():
                 other.memory_shared = True
 
-    def closed(self, session: SessionUsage) -> Tuple[int, bool]:
+    def closed(self, session: SessionUsage) -> tuple[int, bool]:
         """The session's peak and whether others were open beside it; it is no longer followed."""
         result = self.take(session)
         self._open.pop(session.order, None)
@@ -55,7 +54,7 @@ class MemoryArbiter:
         self._fold()
         del self._open[session.order]
 
-    def take(self, session: SessionUsage) -> Tuple[int, bool]:
+    def take(self, session: SessionUsage) -> tuple[int, bool]:
         """Peak and sharing since the last take; the session stays open and starts anew."""
         self._fold()
         # Without any report in its time, what was last seen allocated is what was there.

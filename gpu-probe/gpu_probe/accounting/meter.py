@@ -8,7 +8,8 @@ same events.
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Iterable, List, Optional, Tuple
+from collections.abc import Callable, Iterable
+from itertools import pairwise
 
 from ..device.interface import (
     Device,
@@ -47,7 +48,7 @@ class GpuMeter:
     """
 
     _booking: Booking
-    _submitted: Dict[int, List[SessionUsage]]
+    _submitted: dict[int, list[SessionUsage]]
     _spans: int
 
     def __init__(
@@ -56,7 +57,7 @@ class GpuMeter:
         policy: Policy,
         output: Output,
         operator: str = "operator",
-        refit: Optional[Refit] = None,
+        refit: Refit | None = None,
     ) -> None:
         self._info = info
         self._operator = operator
@@ -64,7 +65,7 @@ class GpuMeter:
         self._booking = Booking(info, policy, output, refit)
         self._submitted = {}
         self._spans = 0
-        self._handlers: Dict[type, Callable[..., None]] = {
+        self._handlers: dict[type, Callable[..., None]] = {
             SessionOpened: self._opened,
             StepSubmitted: self._step_submitted,
             StepMeasured: self._measured,
@@ -209,7 +210,7 @@ class GpuMeter:
             booking.conclude(session)
         booking.stop()
 
-    def _book(self, step: Step, settled_ns: int, memory_peak_bytes: Optional[int] = None) -> None:
+    def _book(self, step: Step, settled_ns: int, memory_peak_bytes: int | None = None) -> None:
         self._booking.axis.add(step)
         if memory_peak_bytes is None:
             self._booking.settle(settled_ns)
@@ -219,12 +220,12 @@ class GpuMeter:
         self._booking.settle(settled_ns)
         self._booking.memory.note(memory_peak_bytes)
 
-    def _answered(self, step: int) -> List[SessionUsage]:
+    def _answered(self, step: int) -> list[SessionUsage]:
         if step not in self._submitted:
             raise AccountingError(f"step {step} was not submitted")
         return self._submitted.pop(step)
 
-    def _known(self, orders: Iterable[int]) -> List[SessionUsage]:
+    def _known(self, orders: Iterable[int]) -> list[SessionUsage]:
         try:
             return [self._booking.sessions[order] for order in orders]
         except KeyError as error:
@@ -237,5 +238,5 @@ def run(device: Device, meter: GpuMeter) -> None:
         meter.take(record)
 
 
-def _unordered(rows: Tuple[Row, ...]) -> bool:
-    return any(before.session > after.session for before, after in zip(rows, rows[1:]))
+def _unordered(rows: tuple[Row, ...]) -> bool:
+    return any(before.session > after.session for before, after in pairwise(rows))

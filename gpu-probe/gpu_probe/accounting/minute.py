@@ -4,7 +4,6 @@ its edges, so an hour's end is an edge too and every sum holds by minute as well
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import List
 
 from .session import Draft
 
@@ -33,7 +32,7 @@ class Minute:
     energy_read: bool = False
     steps: int = 0
     steps_missed: int = 0
-    drafts: List[Draft] = field(default_factory=list)
+    drafts: list[Draft] = field(default_factory=list)
 
     @property
     def wall_time_ns(self) -> int:

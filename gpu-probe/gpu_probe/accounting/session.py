@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
 
 from ..device.interface import SessionClosed
 
@@ -20,15 +19,15 @@ class SessionUsage:
     session_id: str
     tenant_id: str
     project_id: str
-    user_id: Optional[str]
+    user_id: str | None
     model: str
     model_version: str
     prompt_tokens: int = 0
     phase: str = INFERENCE
     sequence: int = 0
     in_flight: int = 0
-    closed: Optional[SessionClosed] = None
-    draft: Optional[Draft] = None
+    closed: SessionClosed | None = None
+    draft: Draft | None = None
     tokens_out: int = 0
     seen_step: bool = False
     last_end: int = 0
@@ -60,10 +59,10 @@ class Draft:
     covered_ns: int = 0
     power_time: int = 0  # milliwatt nanoseconds of the whole device
     power_peak_mw: int = 0
-    nvlink_tx: Optional[int] = None
-    nvlink_rx: Optional[int] = None
+    nvlink_tx: int | None = None
+    nvlink_rx: int | None = None
     unsettled: int = 0
-    outcome: Optional[str] = None
+    outcome: str | None = None
     sequence: int = 0
     memory_peak: int = 0
     memory_shared: bool = False

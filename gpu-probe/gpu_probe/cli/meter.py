@@ -9,7 +9,7 @@ import json
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 from ..accounting import Account, Output
 from ..exporter import Metrics, MetricsServer
@@ -72,7 +72,7 @@ def _output(options: argparse.Namespace, stack: ExitStack) -> Output:
     return _counted(options, stack, outbox)
 
 
-def _counted(options: argparse.Namespace, stack: ExitStack, output: Union[Spool, Outbox]) -> Output:
+def _counted(options: argparse.Namespace, stack: ExitStack, output: Spool | Outbox) -> Output:
     """With Prometheus metrics, where they are asked for."""
     if options.metrics_port is None:
         return output

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Dict, Optional, TextIO
+from typing import Any, TextIO
 
 from ..accounting import Account, GpuMeter
 from ..device import Device, PowerSample, ReplayDevice, SessionOpened
@@ -27,10 +27,10 @@ _PROGRESS_EVERY_NS = 10_000_000_000
 class Nowhere:
     """An output that only counts."""
 
-    def event(self, record: Dict[str, Any]) -> None:
+    def event(self, record: dict[str, Any]) -> None:
         return
 
-    def totals(self, record: Dict[str, Any]) -> None:
+    def totals(self, record: dict[str, Any]) -> None:
         return
 
 
@@ -119,7 +119,7 @@ def _shift_ns(options: argparse.Namespace, trace: Trace) -> int:
     return 0
 
 
-def _open_wal(options: argparse.Namespace, stack: ExitStack) -> Optional[Wal]:
+def _open_wal(options: argparse.Namespace, stack: ExitStack) -> Wal | None:
     if options.sink == "none":
         return None
     folder = options.wal or stack.enter_context(tempfile.TemporaryDirectory(prefix="gpu-probe-"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional, Protocol, Tuple
+from typing import Any, Protocol
 
 from ..nvml import NvmlDevice
 from .interface import DeviceInfo
@@ -43,11 +43,11 @@ class Backend(Protocol):
 class LiveBackend(Backend, Protocol):
     """A backend that a probe can use: it also says what the device is and what the allocator holds."""
 
-    power: Optional[NvmlDevice]
+    power: NvmlDevice | None
 
     def describe(self, probe_start_ns: int, rank: int, world_size: int) -> DeviceInfo: ...
 
-    def memory(self) -> Optional[Tuple[int, int]]:
+    def memory(self) -> tuple[int, int] | None:
         """The allocator's peak since the last call, which begins a new one, and what is allocated; bytes."""
         ...
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import List, Sequence, Union
+from collections.abc import Sequence
 
 from .backend import LiveBackend
 
 
-def make_backends(device: Union[str, Sequence[LiveBackend]]) -> List[LiveBackend]:
+def make_backends(device: str | Sequence[LiveBackend]) -> list[LiveBackend]:
     """cuda (all visible devices), cuda:NUMBER or cpu; backends as they are. Raises ValueError for another
     name, CudaUnavailable where there is no such device."""
     if not isinstance(device, str):

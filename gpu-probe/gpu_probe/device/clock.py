@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from collections.abc import Callable
 from itertools import count
-from typing import Any, Callable, Deque, Dict, List, Optional
+from typing import Any
 
 from ..journal import EntrySink, entries
 from ..journal.entries import started_entry
@@ -37,7 +38,7 @@ class StepClock:
         pool: int = 128,
         pool_limit: int = 4096,
     ) -> None:
-        self.failed: Optional[str] = None
+        self.failed: str | None = None
         self.counts = Counts()
         self._backend = backend
         self._journal = journal
@@ -45,9 +46,9 @@ class StepClock:
         self._host_ns = host_ns
         self._limit = pool_limit
         self._numbers = count()
-        self._rings: Dict[int, Deque[LiveStep]] = {}
+        self._rings: dict[int, deque[LiveStep]] = {}
         self._reading = threading.Lock()
-        self._pool: List[Any] = [backend.event() for _ in range(pool)]
+        self._pool: list[Any] = [backend.event() for _ in range(pool)]
         self.counts.pool = pool
         # The one wait: where the GPU's axis lies on the host's.
         self._anchor = backend.event()
@@ -55,7 +56,7 @@ class StepClock:
         backend.synchronize(self._anchor)
         self._anchor_ns = host_ns()
 
-    def begin(self) -> Optional[LiveStep]:
+    def begin(self) -> LiveStep | None:
         """A step begins on the current stream; None where the device cannot be touched.
 
         The GPU waits for what is done here and not for what ``end`` does.
@@ -68,7 +69,7 @@ class StepClock:
             self._append(started_entry(step.number, step.stream, step.host_begin_ns))
         return step
 
-    def begin_span(self, phase: str, model: str, model_version: str) -> Optional[LiveStep]:
+    def begin_span(self, phase: str, model: str, model_version: str) -> LiveStep | None:
         """The operator's own use begins."""
         step = self._prepare()
         if step is not None:
@@ -78,7 +79,7 @@ class StepClock:
             self._launch(step)
         return step
 
-    def _prepare(self) -> Optional[LiveStep]:
+    def _prepare(self) -> LiveStep | None:
         if self.failed is not None:
             return None
         backend = self._backend
@@ -105,7 +106,7 @@ class StepClock:
         except RuntimeError as error:
             self.fail(error)
 
-    def end(self, step: LiveStep, rows: Optional[List[int]]) -> None:
+    def end(self, step: LiveStep, rows: list[int] | None) -> None:
         """The step's work is launched. ``rows`` are session, new tokens and context, one after the other;
         None for the operator's own."""
         if self.failed is not None:
@@ -181,7 +182,7 @@ class StepClock:
     def in_flight(self) -> int:
         return sum(map(len, list(self._rings.values())))
 
-    def oldest_ns(self) -> Optional[int]:
+    def oldest_ns(self) -> int | None:
         """When the oldest step in flight was sent; None where there is none."""
         sent = [ring[0].host_begin_ns for ring in tuple(self._rings.values()) if ring]
         return min(sent, default=None)
@@ -209,7 +210,7 @@ class StepClock:
         self.counts.pool += 1
         return self._backend.event()
 
-    def _drain(self, ring: Deque[LiveStep]) -> None:
+    def _drain(self, ring: deque[LiveStep]) -> None:
         query = self._backend.query
         while ring:
             step = ring[0]
@@ -275,7 +276,7 @@ class StepClock:
         return old
 
 
-def _ppm(part_ns: Optional[int], whole_ns: int) -> Optional[int]:
+def _ppm(part_ns: int | None, whole_ns: int) -> int | None:
     """A step is as busy as one of its shape was when it was looked at, if it is as long."""
     if part_ns is None:
         return None

@@ -7,7 +7,6 @@ import os
 import platform
 import time
 from dataclasses import dataclass
-from typing import Optional, Tuple
 
 from ..nvml import NvmlDevice
 from .interface import DeviceInfo
@@ -25,7 +24,7 @@ class CpuEvent:
 class CpuBackend:
     """Work is done when its call returns, so an event has passed as soon as it is recorded."""
 
-    power: Optional[NvmlDevice] = None
+    power: NvmlDevice | None = None
 
     def describe(self, probe_start_ns: int, rank: int, world_size: int) -> DeviceInfo:
         return DeviceInfo(
@@ -70,7 +69,7 @@ class CpuBackend:
     def compilations(self) -> int:
         return 0
 
-    def memory(self) -> Optional[Tuple[int, int]]:
+    def memory(self) -> tuple[int, int] | None:
         return None
 
     def idle_thread(self) -> bool:

@@ -7,7 +7,8 @@ grow in order of opening.
 
 from __future__ import annotations
 
-from typing import Iterator, NamedTuple, Optional, Protocol, Tuple, Union
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
 
 
 class DeviceInfo(NamedTuple):
@@ -20,16 +21,16 @@ class DeviceInfo(NamedTuple):
     """
 
     node: str
-    container_id: Optional[str]
+    container_id: str | None
     gpu_uuid: str
     gpu_model: str
-    mig_profile: Optional[str]
+    mig_profile: str | None
     sharing: str  # exclusive | mps | timeslice
     rank: int
     world_size: int
     memory_total_bytes: int
     power: bool
-    power_limit_mw: Optional[int]
+    power_limit_mw: int | None
     probe_start_ns: int
     energy_quality: str = "counter"  # counter | integral
 
@@ -42,7 +43,7 @@ class SessionOpened(NamedTuple):
     session_id: str
     tenant_id: str
     project_id: str
-    user_id: Optional[str]
+    user_id: str | None
     model: str
     model_version: str
     prompt_tokens: int
@@ -55,7 +56,7 @@ class SessionClosed(NamedTuple):
     session: int
     at_ns: int
     outcome: str  # ok | error | timeout | cancelled | interrupted
-    tokens_out: Optional[int]
+    tokens_out: int | None
 
 
 class Row(NamedTuple):
@@ -70,7 +71,7 @@ class StepSubmitted(NamedTuple):
     """A step went to the GPU with these sessions in it. Each is answered by one Measured or Missed."""
 
     step: int
-    sessions: Tuple[int, ...]
+    sessions: tuple[int, ...]
 
 
 class StepMeasured(NamedTuple):
@@ -85,12 +86,12 @@ class StepMeasured(NamedTuple):
     step: int
     begin_ns: int
     elapsed_ns: int
-    rows: Tuple[Row, ...]
+    rows: tuple[Row, ...]
     settled_ns: int
-    host_submit_ns: Optional[int] = None
-    memory_peak_bytes: Optional[int] = None
+    host_submit_ns: int | None = None
+    memory_peak_bytes: int | None = None
     communication_ns: int = 0
-    busy_ppm: Optional[int] = None
+    busy_ppm: int | None = None
     cold: bool = False
 
 
@@ -114,7 +115,7 @@ class OperatorSpan(NamedTuple):
     model: str
     model_version: str
     settled_ns: int
-    memory_peak_bytes: Optional[int] = None
+    memory_peak_bytes: int | None = None
 
 
 class PowerSample(NamedTuple):
@@ -126,8 +127,8 @@ class PowerSample(NamedTuple):
     at_ns: int
     power_mw: int
     energy_mj: int
-    nvlink_tx_bytes: Optional[int] = None
-    nvlink_rx_bytes: Optional[int] = None
+    nvlink_tx_bytes: int | None = None
+    nvlink_rx_bytes: int | None = None
 
 
 class MemorySample(NamedTuple):
@@ -151,18 +152,18 @@ class WatchEnded(NamedTuple):
     at_ns: int
 
 
-Record = Union[
-    SessionOpened,
-    SessionClosed,
-    StepSubmitted,
-    StepMeasured,
-    StepMissed,
-    OperatorSpan,
-    PowerSample,
-    MemorySample,
-    TimeAdvanced,
-    WatchEnded,
-]
+Record = (
+    SessionOpened
+    | SessionClosed
+    | StepSubmitted
+    | StepMeasured
+    | StepMissed
+    | OperatorSpan
+    | PowerSample
+    | MemorySample
+    | TimeAdvanced
+    | WatchEnded
+)
 
 
 class Device(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, List, Optional, Tuple
+from typing import Any
 
 
 @dataclass(slots=True, eq=False)
@@ -19,8 +19,8 @@ class LiveStep:
     blind: bool = False
     begin: Any = None
     end: Any = None
-    communication: Optional[List[Tuple[Any, Any]]] = None
-    busy_ns: Optional[int] = None
+    communication: list[tuple[Any, Any]] | None = None
+    busy_ns: int | None = None
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ version and a label of their own, and no event lies across the change.
 
 from __future__ import annotations
 
-from typing import List, Optional, Sequence
+from collections.abc import Sequence
 
 from ..sharing import Coefficients, Work
 from ..sharing.policy import FittedHinge
@@ -28,11 +28,11 @@ class Refit:
     Annotated here is what a checkpoint keeps.
     """
 
-    adopted: List[Coefficients]
+    adopted: list[Coefficients]
     _coefficients: Coefficients
     _interval_ns: int
-    _due_ns: Optional[int]
-    _samples: List[Sample]
+    _due_ns: int | None
+    _samples: list[Sample]
     _every: int
     _seen: int
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import AbstractContextManager
 from functools import wraps
-from typing import Any, ContextManager, Protocol
+from typing import Any, Protocol
 
 COLLECTIVES = (
     "all_gather",
@@ -27,7 +28,7 @@ COLLECTIVES = (
 class Communicating(Protocol):
     """What of a probe is needed."""
 
-    def communication(self) -> ContextManager[None]: ...
+    def communication(self) -> AbstractContextManager[None]: ...
 
 
 def install(probe: Communicating) -> None:

@@ -11,7 +11,8 @@ import functools
 import inspect
 import json
 import logging
-from typing import Any, Callable, Dict, List, Optional, Sequence, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from ..outcome import outcome_of
 from ..protocol import ProbeLike, SessionHandle
@@ -20,13 +21,13 @@ from .labels import UNKNOWN, Labels, from_headers, lower
 
 log = logging.getLogger(__name__)
 Model = TypeVar("Model", bound=type)
-TritonResolver = Callable[[Any], Optional[Labels]]
+TritonResolver = Callable[[Any], Labels | None]
 """A pb_utils.InferenceRequest to labels; None: not measured as a session."""
 
 
 def metered(
-    probe: Optional[ProbeLike] = None,
-    resolver: Optional[TritonResolver] = None,
+    probe: ProbeLike | None = None,
+    resolver: TritonResolver | None = None,
     size: Callable[[Any], int] = lambda request: 1,
 ) -> Callable[[Model], Model]:
     """``@metered()`` above TritonPythonModel: ``initialize`` is the operator's, each ``execute`` one step
@@ -48,15 +49,15 @@ def metered(
 
 class _Meter:
     def __init__(
-        self, probe: Optional[ProbeLike], resolver: Optional[TritonResolver], size: Callable[[Any], int]
+        self, probe: ProbeLike | None, resolver: TritonResolver | None, size: Callable[[Any], int]
     ) -> None:
         self._given = probe
         self._resolver = resolver
         self._size = size
         self._model = self._version = UNKNOWN
 
-    def initialize(self, original: Optional[Callable[..., Any]]) -> Callable[..., Any]:
-        def initialize(model: Any, args: Dict[str, str]) -> Any:
+    def initialize(self, original: Callable[..., Any] | None) -> Callable[..., Any]:
+        def initialize(model: Any, args: dict[str, str]) -> Any:
             self._model = args.get("model_name", UNKNOWN)
             self._version = args.get("model_version", UNKNOWN)
             if original is None:
@@ -111,12 +112,12 @@ class _Batch:
     """The sessions of one call of ``execute``; closes them when it ends."""
 
     def __init__(self, requests: Sequence[Any]) -> None:
-        self.rows: List[Any] = []
+        self.rows: list[Any] = []
         self._requests = requests
-        self._sessions: List[Optional[SessionHandle]] = []
+        self._sessions: list[SessionHandle | None] = []
         self._responses: Sequence[Any] = ()
 
-    def add(self, session: Optional[SessionHandle], size: int) -> None:
+    def add(self, session: SessionHandle | None, size: int) -> None:
         self._sessions.append(session)
         if session is not None:
             self.rows.append((session, size, size))
@@ -128,7 +129,7 @@ class _Batch:
     def __enter__(self) -> _Batch:
         return self
 
-    def __exit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         for index, (request, session) in enumerate(zip(self._requests, self._sessions)):
             if session is None:
                 continue

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import struct
 from array import array
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 META, OPENED, CLOSED, STARTED, ROWS, MEASURED, MISSED, SPAN, POWER, MEMORY, TICK, FAILED, ENDED, LOST = range(
     14
@@ -59,7 +60,7 @@ class StepReading(NamedTuple):
     communication_ns: int
     read_ns: int
     flags: int
-    busy_ppm: Optional[int]
+    busy_ppm: int | None
 
 
 class StepMiss(NamedTuple):
@@ -70,12 +71,26 @@ class StepMiss(NamedTuple):
     at_ns: int
 
 
+class SpanStart(NamedTuple):
+    """The operator's own use is about to go to a stream, as a step of that number."""
+
+    step: int
+    stream: int
+    at_ns: int
+    phase: str
+    quality: str
+    model: str
+    model_version: str
+
+
 class Entry(NamedTuple):
+    """What ``decode`` makes of a body: its kind, and what it says."""
+
     kind: int
     value: Any
 
 
-def json_entry(kind: int, fields: Dict[str, Any]) -> bytes:
+def json_entry(kind: int, fields: dict[str, Any]) -> bytes:
     return text_entry(kind, encode_json(fields))
 
 
@@ -83,7 +98,7 @@ def text_entry(kind: int, document: str) -> bytes:
     return bytes((kind,)) + document.encode("utf-8")
 
 
-def closed_entry(session: int, at_ns: int, outcome: str, tokens_out: Optional[int]) -> bytes:
+def closed_entry(session: int, at_ns: int, outcome: str, tokens_out: int | None) -> bytes:
     tokens = -1 if tokens_out is None else tokens_out
     return _CLOSED.pack(CLOSED, session, at_ns, OUTCOMES.index(outcome), tokens)
 
@@ -92,7 +107,7 @@ def started_entry(step: int, stream: int, host_begin_ns: int) -> bytes:
     return _STARTED.pack(STARTED, step, stream, host_begin_ns)
 
 
-def rows_entry(step: int, rows: List[int]) -> bytes:
+def rows_entry(step: int, rows: list[int]) -> bytes:
     return _ROWS.pack(ROWS, step) + array("q", rows).tobytes()
 
 
@@ -104,7 +119,7 @@ def measured_entry(
     communication_ns: int,
     read_ns: int,
     flags: int,
-    busy_ppm: Optional[int],
+    busy_ppm: int | None,
 ) -> bytes:
     busy = -1 if busy_ppm is None else busy_ppm
     return _MEASURED.pack(
@@ -116,9 +131,7 @@ def missed_entry(step: int, stream: int, at_ns: int) -> bytes:
     return _MISSED.pack(MISSED, step, stream, at_ns)
 
 
-def power_entry(
-    at_ns: int, power_mw: int, energy_mj: int, sent: Optional[int], received: Optional[int]
-) -> bytes:
+def power_entry(at_ns: int, power_mw: int, energy_mj: int, sent: int | None, received: int | None) -> bytes:
     links = (-1 if value is None else value for value in (sent, received))
     return _POWER.pack(POWER, at_ns, power_mw, energy_mj, *links)
 
@@ -134,8 +147,11 @@ def instant_entry(kind: int, at_ns: int, value: int = 0) -> bytes:
 
 def decode(body: bytes) -> Entry:
     kind = body[0]
-    if kind in (META, OPENED, SPAN):
+    if kind in (META, OPENED):
         return Entry(kind, json.loads(body[1:]))
+    if kind == SPAN:
+        fields = json.loads(body[1:])
+        return Entry(kind, SpanStart(*(fields[name] for name in SpanStart._fields)))
     if kind == STARTED:
         return Entry(kind, StepStart(*_STARTED.unpack(body)[1:]))
     if kind == ROWS:

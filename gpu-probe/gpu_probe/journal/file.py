@@ -18,8 +18,9 @@ import os
 import struct
 import threading
 import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Callable, Iterator, List, NamedTuple, Optional
+from typing import NamedTuple
 
 from ..folders import FOLDER_MODE, lock_file, make_folder, open_file
 
@@ -53,7 +54,7 @@ class Journal:
         self,
         folder: Path,
         segment_bytes: int = SEGMENT_BYTES,
-        gap: Optional[Callable[[int], bytes]] = None,
+        gap: Callable[[int], bytes] | None = None,
     ) -> None:
         self.folder = folder
         self.lost = 0
@@ -61,8 +62,8 @@ class Journal:
         self._gap = gap
         self._segment_bytes = segment_bytes
         self._number = -1
-        self._map: Optional[mmap.mmap] = None
-        self._next: Optional[mmap.mmap] = None
+        self._map: mmap.mmap | None = None
+        self._next: mmap.mmap | None = None
         self._at = 0
         self._mutex = threading.Lock()
         make_folder(folder.parent)
@@ -127,7 +128,7 @@ class Journal:
         view[at + _HEAD.size : end] = body
         view[at : at + _HEAD.size] = _HEAD.pack(len(body), zlib.crc32(body))
 
-    def _create(self, number: int) -> Optional[mmap.mmap]:
+    def _create(self, number: int) -> mmap.mmap | None:
         """A segment, None where the disk has no room. Its blocks are reserved first: a map over a hole would
         end the process on a full disk."""
         path = self.folder / f"{number:08d}.journal"
@@ -147,10 +148,10 @@ class Journal:
 class JournalReader:
     """Reads from a place on, as far as the writer has come."""
 
-    def __init__(self, folder: Path, place: Optional[Place] = None) -> None:
+    def __init__(self, folder: Path, place: Place | None = None) -> None:
         self.folder = folder
         self.place = Place() if place is None else place
-        self._file: Optional[int] = None
+        self._file: int | None = None
         self._data = b""
         self._data_at = 0
 
@@ -181,7 +182,7 @@ class JournalReader:
             os.close(self._file)
             self._file = None
 
-    def _next(self) -> Optional[bytes]:
+    def _next(self) -> bytes | None:
         body = self._parse()
         if body is None:
             self._refill()
@@ -205,7 +206,7 @@ class JournalReader:
         elif length:
             self._data = os.pread(self._file, max(_CHUNK_BYTES, _HEAD.size + length), offset)
 
-    def _parse(self) -> Optional[bytes]:
+    def _parse(self) -> bytes | None:
         """The record at the place, where what was read holds it whole. At the tail, what was read may be
         older than what is there by now."""
         at = self.place.offset - self._data_at
@@ -231,5 +232,5 @@ def _touch(pages: mmap.mmap) -> None:
         return
 
 
-def _segments(folder: Path) -> List[Path]:
+def _segments(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.journal"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from ..accounting import GpuMeter, Output
 from ..device.interface import DeviceInfo, Record
@@ -18,13 +19,13 @@ class Terms(NamedTuple):
 
     info: DeviceInfo
     policy: str
-    coefficients: Optional[Coefficients]
+    coefficients: Coefficients | None
     refit: bool
     operator: str
     cold_start: bool
 
 
-def terms_of(meta: Dict[str, Any]) -> Terms:
+def terms_of(meta: dict[str, Any]) -> Terms:
     """Reads the fields of a journal's META entry."""
     given = meta["coefficients"]
     coefficients = None if given is None else Coefficients(**given)
@@ -45,11 +46,11 @@ class Books:
 
     translator: Translator
     meter: GpuMeter
-    refit: Optional[Refit]
+    refit: Refit | None
 
     def __init__(self, terms: Terms, output: Output) -> None:
         self.terms = terms
-        self.listener: Optional[Callable[[Record], None]] = None
+        self.listener: Callable[[Record], None] | None = None
         self.translator = Translator(terms.info, terms.cold_start)
         self.refit = Refit(terms.coefficients or shipped_coefficients()) if terms.refit else None
         policy = make_policy(terms.policy, terms.coefficients)
@@ -66,7 +67,7 @@ class Books:
         """The writer is gone without a word."""
         self._book(self.translator.interrupt())
 
-    def _book(self, records: List[Record]) -> None:
+    def _book(self, records: list[Record]) -> None:
         for record in records:
             if self.listener is not None:
                 self.listener(record)

@@ -15,13 +15,14 @@ import json
 import os
 import zlib
 from pathlib import Path
-from typing import NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 from ..accounting import Output
 from ..folders import write_file
 from ..journal import Place
 from . import snapshot
 from .books import Books, Terms
+from .codecs import SnapshotError
 
 VERSION = b"GPCKP03"
 NAME = "checkpoint"
@@ -35,11 +36,11 @@ class Contents(NamedTuple):
     """What the file holds: how far the journal was read, and the books by then, where they have begun."""
 
     place: Place
-    terms: Optional[Terms]
-    books: Optional[Books]
+    terms: Terms | None
+    books: Books | None
 
 
-def write_checkpoint(folder: Path, place: Place, books: Optional[Books]) -> None:
+def write_checkpoint(folder: Path, place: Place, books: Books | None) -> None:
     """Replaces the folder's checkpoint. Raises OSError where the disk does not take it; the old one stays."""
     document = {
         "place": snapshot.plain(Place, place),
@@ -52,7 +53,7 @@ def write_checkpoint(folder: Path, place: Place, books: Optional[Books]) -> None
     os.replace(fresh, folder / NAME)
 
 
-def read_checkpoint(folder: Path, output: Output) -> Optional[Tuple[Place, Optional[Books]]]:
+def read_checkpoint(folder: Path, output: Output) -> tuple[Place, Books | None] | None:
     """The place and the books, which go on giving out to ``output``; None where there is no checkpoint.
 
     Raises CheckpointError for a file that is not exactly what this version writes.
@@ -77,10 +78,10 @@ def read_checkpoint(folder: Path, output: Output) -> Optional[Tuple[Place, Optio
         raise CheckpointError(f"{folder}: the checkpoint is not one of gpu-probe's ({error})") from error
 
 
-def _parse(body: bytes, output: Output) -> Tuple[Place, Optional[Books]]:
+def _parse(body: bytes, output: Output) -> tuple[Place, Books | None]:
     document = json.loads(body)
     if type(document) is not dict or document.keys() != {"place", "terms", "books"}:
-        raise snapshot.SnapshotError("a checkpoint is a place, terms and books")
+        raise SnapshotError("a checkpoint is a place, terms and books")
     place: Place = snapshot.parse(Place, document["place"])
     if document["terms"] is None and document["books"] is None:
         return place, None

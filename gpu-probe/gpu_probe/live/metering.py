@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any
 
 from ..accounting import Output
 from ..fitting.refit import Refit
@@ -44,8 +44,8 @@ class Metering:
             raise MeteringError(f"{folder} is read by another process")
         self._lock = lock
         self._reader = JournalReader(folder)
-        self._books: Optional[Books] = None
-        self._trace: Optional[TraceWriter] = None
+        self._books: Books | None = None
+        self._trace: TraceWriter | None = None
         self._kept = 0
         try:
             self._restore()
@@ -91,7 +91,7 @@ class Metering:
         elif self._books is not None:
             self._books.take(entry)
 
-    def _begin(self, meta: Dict[str, Any]) -> None:
+    def _begin(self, meta: dict[str, Any]) -> None:
         terms = terms_of(meta)
         self._books = Books(terms, self._output)
         if meta["record"]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, Callable, Dict
+from typing import IO, Any
 
 from ..device.interface import (
     DeviceInfo,
@@ -42,27 +43,27 @@ class TraceWriter:
     def close(self) -> None:
         self._file.close()
 
-    def _line(self, fields: Dict[str, Any]) -> None:
+    def _line(self, fields: dict[str, Any]) -> None:
         self._file.write(json.dumps(fields, separators=(",", ":"), ensure_ascii=False) + "\n")
 
 
-def _renamed(kind: str, **names: str) -> Callable[[Any], Dict[str, Any]]:
+def _renamed(kind: str, **names: str) -> Callable[[Any], dict[str, Any]]:
     """The record's fields under the names that recordings have used from the start."""
 
-    def form(record: Any) -> Dict[str, Any]:
+    def form(record: Any) -> dict[str, Any]:
         return {"t": kind, **{names.get(key, key): value for key, value in record._asdict().items()}}
 
     return form
 
 
-def _span(span: OperatorSpan) -> Dict[str, Any]:
+def _span(span: OperatorSpan) -> dict[str, Any]:
     fields = {"t": "phase", **span._asdict(), "end_ns": span.begin_ns + span.elapsed_ns}
     fields["gpu_elapsed_ns"] = fields.pop("elapsed_ns")
     fields["memory_bytes"] = fields.pop("memory_peak_bytes")
     return fields
 
 
-_FORMS: Dict[type, Callable[[Any], Dict[str, Any]]] = {
+_FORMS: dict[type, Callable[[Any], dict[str, Any]]] = {
     SessionOpened: _renamed("open", at_ns="ts", tenant_id="tenant", project_id="project", user_id="user"),
     SessionClosed: _renamed("close", at_ns="ts", tokens_out="output_tokens"),
     StepSubmitted: _renamed("submit"),

@@ -8,8 +8,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional, Protocol, Sequence, Union
+from typing import Protocol
 
 from ..accounting import Output
 from ..folders import check_owner, lock_file, make_folder, open_file
@@ -42,7 +43,7 @@ class Runner(Protocol):
 class StateFolder:
     """A folder of one process at a time; the lock is free again when it dies."""
 
-    def __init__(self, path: Union[str, Path, None]) -> None:
+    def __init__(self, path: str | Path | None) -> None:
         found = path or os.environ.get("GPU_PROBE_STATE_DIR")
         self.path = Path(found) if found else Path(tempfile.mkdtemp(prefix="gpu-probe-"))
         self.journals = self.path / "journals"
@@ -79,7 +80,7 @@ class JournalOnlyRunner:
 class ThreadRunner:
     """Books in a thread of this process."""
 
-    def __init__(self, state: StateFolder, output: Optional[Output]) -> None:
+    def __init__(self, state: StateFolder, output: Output | None) -> None:
         self.journals = state.journals
         self._state = state
         self._wal = None if output is not None else Wal(state.path / "wal" / "0")
@@ -87,7 +88,7 @@ class ThreadRunner:
             assert self._wal is not None
             output = Spool(self._wal)
         self._service = Service(state.journals, output)
-        self._thread: Optional[Repeating] = None
+        self._thread: Repeating | None = None
 
     def start(self) -> None:
         self._thread = Repeating("gpu-probe-books", self._poll, _PAUSE_S)
@@ -115,7 +116,7 @@ class ProcessRunner:
         self.journals = state.journals
         self._state = state
         self._options = options
-        self._process: Optional[subprocess.Popen[bytes]] = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         root = str(Path(__file__).resolve().parents[2])
@@ -143,7 +144,7 @@ class ProcessRunner:
 
 
 def make_runner(
-    mode: str, state_dir: Union[str, Path, None], output: Optional[Output], options: Sequence[str]
+    mode: str, state_dir: str | Path | None, output: Output | None, options: Sequence[str]
 ) -> Runner:
     """``mode`` is process, thread or later."""
     if mode not in ("process", "thread", "later"):

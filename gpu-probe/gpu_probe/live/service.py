@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Dict, Set
 
 from ..accounting import AccountingError, Output
 from .metering import Metering, MeteringError, UnreadableCheckpoint
@@ -20,8 +19,8 @@ class Service:
         self._folder = folder
         self._output = output
         self._only_dead = only_dead
-        self._open: Dict[Path, Metering] = {}
-        self._unreadable: Set[Path] = set()
+        self._open: dict[Path, Metering] = {}
+        self._unreadable: set[Path] = set()
         self.finished = 0
         self.damaged = 0
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
 from ..device.interface import Record, SessionClosed, SessionOpened
 from ..journal.entries import TEXT_BYTES
@@ -20,7 +20,7 @@ class SessionState:
 
     opened: SessionOpened
     in_flight: int = 0
-    closed: Optional[SessionClosed] = None
+    closed: SessionClosed | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -28,7 +28,7 @@ class SessionTable:
     """A session is current until it is closed and none of its steps is in flight; after that it is remembered
     for a while."""
 
-    _current: Dict[int, SessionState] = field(default_factory=dict)
+    _current: dict[int, SessionState] = field(default_factory=dict)
     _past: OrderedDict[int, SessionState] = field(default_factory=OrderedDict)
     _next_late: int = _LATE
 
@@ -45,7 +45,7 @@ class SessionTable:
     def open(self, opened: SessionOpened) -> None:
         self._current[opened.session] = SessionState(opened)
 
-    def close(self, closed: SessionClosed) -> List[Record]:
+    def close(self, closed: SessionClosed) -> list[Record]:
         """The record where it is the first that closes the session."""
         state = self._current.get(closed.session)
         if state is None or state.closed is not None:
@@ -55,7 +55,7 @@ class SessionTable:
             self._retire(closed.session)
         return [closed]
 
-    def reopen(self, session: int, at_ns: int) -> Optional[Tuple[SessionOpened, SessionClosed]]:
+    def reopen(self, session: int, at_ns: int) -> tuple[SessionOpened, SessionClosed] | None:
         """An engine runs a row of a session that is over: the work is its tenant's all the same, in a session
         that follows the first and closes with the step. None where the session was never seen."""
         past = self._past.get(session)

@@ -9,7 +9,6 @@ axis runs on the GPU's clock, and catches up in the next gap.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Dict, Tuple
 
 
 @dataclass(slots=True, eq=False)
@@ -19,7 +18,7 @@ class Stream:
 
     end: int = 0
     host_end: int = 0
-    in_flight: Dict[int, int] = field(default_factory=dict)
+    in_flight: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -28,8 +27,8 @@ class Timeline:
 
     settled: int
     offset: int = 0
-    _streams: Dict[int, Stream] = field(default_factory=dict)
-    _stream_of: Dict[int, int] = field(default_factory=dict)
+    _streams: dict[int, Stream] = field(default_factory=dict)
+    _stream_of: dict[int, int] = field(default_factory=dict)
 
     @property
     def idle(self) -> bool:
@@ -61,7 +60,7 @@ class Timeline:
         self._settle(stream.end)
         return begin
 
-    def missed(self, step: int, until_ns: int) -> Tuple[int, int]:
+    def missed(self, step: int, until_ns: int) -> tuple[int, int]:
         """A stretch that holds the step: from the end of the one before it to ``until_ns``."""
         stream, sent_ns = self._answer(step)
         begin = max(sent_ns, stream.end, self.settled)
@@ -75,7 +74,7 @@ class Timeline:
         """It is ``now_ns``: what is sent from here on begins later."""
         self._settle(now_ns)
 
-    def _answer(self, step: int) -> Tuple[Stream, int]:
+    def _answer(self, step: int) -> tuple[Stream, int]:
         stream = self._streams[self._stream_of.pop(step)]
         return stream, stream.in_flight.pop(step)
 

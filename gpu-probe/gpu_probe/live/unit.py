@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable, Dict
+from typing import Any
 
 from ..device.backend import LiveBackend
 from ..device.clock import StepClock
@@ -28,7 +29,7 @@ class Unit:
         host_ns: Callable[[], int],
         rank: int,
         world_size: int,
-        meta: Dict[str, Any],
+        meta: dict[str, Any],
         segment_bytes: int = SEGMENT_BYTES,
     ) -> None:
         self.backend = backend

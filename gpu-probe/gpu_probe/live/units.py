@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Union
+from typing import Any
 
 from ..device.backend import LiveBackend
 from .unit import Unit
@@ -16,9 +17,9 @@ def make_units(
     journals: Path,
     rank: int,
     world_size: int,
-    meta: Dict[str, Any],
-    record: Union[str, Path, None],
-) -> List[Unit]:
+    meta: dict[str, Any],
+    record: str | Path | None,
+) -> list[Unit]:
     """One for each backend, all on one clock. Several devices of a process are several ranks."""
     # Unix time that does not jump: an interval must not be measured by a clock that someone sets.
     base = time.time_ns() - time.monotonic_ns()
@@ -35,7 +36,7 @@ def make_units(
     ]
 
 
-def counts_of(unit: Unit) -> Dict[str, Any]:
+def counts_of(unit: Unit) -> dict[str, Any]:
     """What ``Probe.counts`` says of a device."""
     clock, power = unit.clock, unit.backend.power
     return {
@@ -49,7 +50,7 @@ def counts_of(unit: Unit) -> Dict[str, Any]:
     }
 
 
-def _trace_path(record: Union[str, Path, None], index: int) -> Optional[str]:
+def _trace_path(record: str | Path | None, index: int) -> str | None:
     """One trace a device: the first has the name asked for."""
     if record is None:
         return None

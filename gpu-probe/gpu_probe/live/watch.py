@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Callable, List, Set
+from collections.abc import Callable
 
 from .unit import Unit
 
@@ -38,10 +38,10 @@ class Repeating:
 class Watch:
     """Reads the sensors of units, and their steps while no serving thread does."""
 
-    def __init__(self, units: List[Unit]) -> None:
+    def __init__(self, units: list[Unit]) -> None:
         self._units = units
-        self._may_read: List[bool] = []
-        self._stalled: Set[Unit] = set()
+        self._may_read: list[bool] = []
+        self._stalled: set[Unit] = set()
 
     def __call__(self) -> None:
         if not self._may_read:

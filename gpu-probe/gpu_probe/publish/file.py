@@ -4,7 +4,8 @@ schemas/examples."""
 from __future__ import annotations
 
 import json
-from typing import Callable, TextIO
+from collections.abc import Callable
+from typing import TextIO
 
 from ..records import decode_single_object, to_plain
 

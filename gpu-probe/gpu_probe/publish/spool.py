@@ -3,12 +3,12 @@ are received."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional
+from typing import Any
 
 from ..records import GPU_TIME_EVENT, GPU_TOTALS, Schema, encode_single_object
 from ..wal import Wal
 
-Record = Dict[str, Any]
+Record = dict[str, Any]
 
 
 class Spool:
@@ -18,7 +18,7 @@ class Spool:
     Without a log (the disk cannot even hold a folder) every event is such a loss.
     """
 
-    def __init__(self, wal: Optional[Wal] = None) -> None:
+    def __init__(self, wal: Wal | None = None) -> None:
         self.wal = wal
         self._untold = 0
         self.lost = 0

@@ -7,8 +7,9 @@ import os
 import struct
 import threading
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Iterator, Optional, Union
+from typing import IO
 
 from ..folders import lock_file, make_folder, open_file, write_file
 from .cursor import Cursor
@@ -32,7 +33,7 @@ class Wal:
 
     def __init__(
         self,
-        folder: Union[str, Path],
+        folder: str | Path,
         max_bytes: int = MAX_BYTES,
         segment_bytes: int = SEGMENT_BYTES,
         sync: bool = False,
@@ -41,7 +42,7 @@ class Wal:
         self._max_bytes = max_bytes
         self._segment_bytes = segment_bytes
         self._sync = sync
-        self._file: Optional[IO[bytes]] = None
+        self._file: IO[bytes] | None = None
         self._file_bytes = 0
         self._guard = threading.Lock()
         self.damaged_segments = 0
@@ -66,7 +67,7 @@ class Wal:
         """Position of the next record."""
         return self._next
 
-    def append(self, key: bytes, value: bytes) -> Optional[int]:
+    def append(self, key: bytes, value: bytes) -> int | None:
         """Writes a record; its position, or None where the bound or the disk leaves no room."""
         if len(key) != KEY_BYTES:
             raise ValueError(f"a key has {KEY_BYTES} bytes, not {len(key)}")
@@ -74,7 +75,7 @@ class Wal:
         with self._guard:
             return self._append(record)
 
-    def _append(self, record: bytes) -> Optional[int]:
+    def _append(self, record: bytes) -> int | None:
         if self._bytes + len(record) + len(MAGIC) > self._max_bytes:
             return None
         try:
