@@ -121,18 +121,18 @@ class App:
         if wanted is None:
             await _answer(send, 400, b'{"prompt_tokens": 1 to 4096, "tokens": 1 to 4096}\n')
             return
-        loop, told = asyncio.get_running_loop(), asyncio.Queue()  # type: ignore[var-annotated]
+        loop, tokens = asyncio.get_running_loop(), asyncio.Queue()  # type: ignore[var-annotated]
         request = Request(
             scope["meterhouse.open"](wanted[0]),
             *wanted,
-            tell=lambda token: loop.call_soon_threadsafe(told.put_nowait, token),  # type: ignore[misc]
+            tell=lambda token: loop.call_soon_threadsafe(tokens.put_nowait, token),  # type: ignore[misc]
         )
         leaving = asyncio.ensure_future(_gone(receive, request))
         try:
             self._engine.submit(request)
             await _start(send, 200)
             while not request.cancelled:
-                token = await told.get()
+                token = await tokens.get()
                 if token is None:
                     break
                 await send({"type": "http.response.body", "body": b"%d\n" % token, "more_body": True})

@@ -1,6 +1,6 @@
-"""NVML through nvidia-ml-py (extra ``nvml``), imported when it is first asked for.
+"""NVML through nvidia-ml-py (extra ``nvml``), imported when it is first needed.
 
-Everything that the hardware, the driver or a MIG instance does not tell is None, never 0.
+Everything that the hardware, the driver or a MIG instance does not report is None, never 0.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MIG_NAME = re.compile(r"\bMIG (\d+g\.\d+gb(?:\+me)?)", re.IGNORECASE)
 
 class Facts(NamedTuple):
     """What does not change while the process lives. ``energy_quality`` is counter, integral, or None where
-    neither energy nor power is told."""
+    neither energy nor power can be read."""
 
     uuid: str
     model: str

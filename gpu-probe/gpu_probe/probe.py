@@ -50,7 +50,7 @@ class Probe:
     which a given ``output`` implies, or ``later`` (``gpu-probe meter`` or ``recover`` on the folder).
 
     ``policy`` and ``coefficients`` share the steps; with ``refit`` the coefficients are fitted anew every
-    hour and kept in the state folder under their label (one model a process). Cold starts go to the tenant
+    hour and kept in the state folder under their label (one model per process). Cold starts go to the tenant
     ``operator``; with ``cold_start`` off only what ``warmup`` brackets. ``record`` writes a trace for
     ``gpu-probe replay``. ``rank`` and ``world_size`` default to the environment's RANK and WORLD_SIZE.
     ``spread`` is for one process whose model lies over several devices: a step is timed on all of them, not
@@ -195,7 +195,7 @@ class Probe:
         return step_scope(self._registry, rows)
 
     def communication(self) -> CommunicationScope:
-        """Collectives launched in the block, on the current stream, inside a step: told apart as
+        """Collectives launched in the block, on the current stream, inside a step: reported as
         communication_ns."""
         return CommunicationScope(self._registry.holder.get())
 

@@ -19,8 +19,8 @@ class SessionHandle(Protocol):
     def close(self, outcome: str = "ok", tokens_out: int | None = None) -> None:
         """The session is over for its caller: ok, error, timeout, cancelled or interrupted.
 
-        Callable from any thread, never blocks and never touches the GPU. The first call counts, later ones do
-        nothing: so a ``with`` block ends quietly after its session was closed by hand.
+        May be called from any thread, never blocks and never touches the GPU. The first call counts, later
+        ones do nothing: so a ``with`` block ends quietly after its session was closed by hand.
         """
         ...
 
@@ -31,10 +31,10 @@ step."""
 
 
 class ProbeLike(Protocol):
-    """Labels are the fields of the same name of gpu_time_event.
+    """Labels are the fields of the same name of gpu_time_event; a ``session_id`` of None makes a new one.
 
-    ``session_id`` None makes a new one.     Nothing here raises because of what the GPU, the sensor or the
-    disk does: a probe that cannot measure     counts what it missed and lets the model run.
+    Nothing here raises because of what the GPU, the sensor or the disk does: a probe that cannot measure
+    counts what it missed and lets the model run.
     """
 
     def open_session(
@@ -79,8 +79,8 @@ class ProbeLike(Protocol):
     def step(self, rows: Sequence[Row]) -> AbstractContextManager[None]:
         """Measures the GPU work launched in the block as one step of these rows.
 
-        No rows: nobody's, booked as
-        unattributed. A step inside a step measures nothing: the outer one has it.
+        Without rows it is nobody's, booked as unattributed. A step inside a step measures nothing: the outer
+        one has it.
         """
         ...
 

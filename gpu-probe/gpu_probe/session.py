@@ -23,20 +23,20 @@ class KnownLabels:
     """Labels come again and again: each set is checked and written once."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str | None, ...], str] = {}
+        self._texts: dict[tuple[str | None, ...], str] = {}
 
     def get(self, **labels: str | None) -> str:
         """The labels as a part of a JSON object. Raises ValueError where one cannot be written."""
         key = tuple(labels.values())
-        text = self._known.get(key)
+        text = self._texts.get(key)
         if text is None:
             for name, value in labels.items():
                 if value is not None or name != "user_id":
                     check_text(name, value)  # type: ignore[arg-type]
             text = entries.encode_json(labels)[1:-1]
-            if len(self._known) >= _KNOWN_MAX:
-                self._known.clear()
-            self._known[key] = text
+            if len(self._texts) >= _KNOWN_MAX:
+                self._texts.clear()
+            self._texts[key] = text
         return text
 
 

@@ -75,8 +75,8 @@ def scene(tmp_path):
 
 def test_the_fields_that_are_kept_are_those_of_the_version():
     assert {checkpoint.VERSION: snapshot.fingerprint(Contents)} == FIELDS_OF, (
-        "what a checkpoint holds has changed: give checkpoint.VERSION the next number, and the table here its "
-        "fingerprint. Now:\n" + "\n".join(snapshot.describe(Contents))
+        "what a checkpoint holds has changed: give checkpoint.VERSION the next number, and the table here "
+        "its fingerprint. Now:\n" + "\n".join(snapshot.describe(Contents))
     )
 
 

@@ -1,7 +1,5 @@
 """What is unused is deleted: vulture finds what no line of the package names."""
 
-from pathlib import Path
-
 import pytest
 from imports import PACKAGE
 
@@ -37,6 +35,13 @@ def test_nothing_is_dead_but_what_is_used_from_outside():
 
 
 def test_dead_code_is_found(tmp_path):
-    text = "class A:\n    def used(self):\n        self._dead = 1\n\n    def spare(self):\n        return 2\n\nA().used()\n"
-    (Path(tmp_path) / "module.py").write_text(text)
+    lines = (
+        "class A:",
+        " def used(self):",
+        "  self._dead = 1",
+        " def spare(self):",
+        "  return 2",
+        "A().used()",
+    )
+    (tmp_path / "module.py").write_text("\n".join(lines))
     assert {name for name, _ in unused(tmp_path)} == {"_dead", "spare"}

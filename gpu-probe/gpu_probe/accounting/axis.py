@@ -4,18 +4,18 @@ Steps of several streams may overlap. The axis walks from edge to edge (a step's
 end); a stretch with k steps in it is shared equally by them, so what the steps get adds up to the union of
 their intervals, and union plus idle to the wall::
 
-    minutes    |            first             |            second            |
-    steps           [========== A ========================)
-                                  [======= B =======)
-    pieces          [     A1                  )[    A2    )
-                                  [    B1     )[ B2 )
-    segments   idle [     A1      |  A1 + B1  |A2+B2| A2  )       idle
-    drafts     one per session and minute, from the shares of A1 and B1; then from those of A2 and B2
+    minutes    |            first             |           second             |
+    steps           [================== A ===================)
+                                 [======== B ========)
+    pieces          [========= A1 ===========)[==== A2 ======)
+                                 [=== B1 ====)[ B2 ==)
+    segments        |    A1      |   A1 B1    |A2 B2 |  A2   |
+    drafts     [      shares of A1, B1       )[      shares of A2, B2       )
 
 A **step** is what the engine launched. A **piece** is its part inside one minute, with the time and energy
 that fall to it. A **segment** is a stretch in which the same pieces held the GPU: the energy counter's ticks
-are split over segments. A **draft** (session.py) is the event that a session gets for a minute: its shares of
-the pieces of that minute.
+are split over segments. A **draft** (session.py) is the event in the making that each session has for each
+minute: its shares of the pieces in that minute.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Step:
 
 @dataclass(slots=True, eq=False)
 class Piece:
-    """The part of a step inside one minute: ``device_ns`` of [begin, end), and what the energy counter said
-    of it. ``drafts`` have the ``shares`` of it."""
+    """The part of a step inside one minute: ``device_ns`` of [begin, end), and the energy that fell to
+    it. ``drafts`` have the ``shares`` of it."""
 
     step: Step
     minute: Minute

@@ -78,7 +78,7 @@ class Booking:
             # The engine knows what it sent; counting steps does not see speculation or several tokens at
             # once.
             draft.tokens_out = max(0, draft.tokens_out + closed.tokens_out - session.tokens_out)
-        memory = self.memory.closed(session)
+        memory = self.memory.remove(session)
         del self.sessions[session.order]
         self._close_draft(draft, closed.outcome, memory)
 

@@ -40,6 +40,8 @@ class Tick:
 
 
 class Listener(Protocol):
+    """Takes the pieces whose energy is final, in order of time."""
+
     def piece_settled(self, piece: Piece) -> None: ...
 
 

@@ -32,7 +32,7 @@ class MemoryArbiter:
         self.note(peak_bytes)
         self._last = allocated_bytes
 
-    def opened(self, session: SessionUsage) -> None:
+    def add(self, session: SessionUsage) -> None:
         self._fold()
         self._open[session.order] = session
         if self.exact:
@@ -42,7 +42,7 @@ class MemoryArbiter:
             for other in self._open.values():
                 other.memory_shared = True
 
-    def closed(self, session: SessionUsage) -> tuple[int, bool]:
+    def remove(self, session: SessionUsage) -> tuple[int, bool]:
         """The session's peak and whether others were open beside it; it is no longer followed."""
         result = self.take(session)
         self._open.pop(session.order, None)

@@ -100,21 +100,21 @@ class GpuMeter:
 
     def _follow(self, session: SessionUsage) -> None:
         self._booking.sessions[session.order] = session
-        self._booking.memory.opened(session)
+        self._booking.memory.add(session)
 
     def _step_submitted(self, record: StepSubmitted) -> None:
         if record.step in self._submitted:
             raise AccountingError(f"step {record.step} was submitted twice")
-        holders = self._known(dict.fromkeys(record.sessions))
+        holders = self._sessions_of(dict.fromkeys(record.sessions))
         for session in holders:
             session.in_flight += 1
         self._submitted[record.step] = holders
 
     def _measured(self, record: StepMeasured) -> None:
-        holders = self._answered(record.step)
+        holders = self._pop_submitted(record.step)
         # A tie between shares goes to the session that was opened first, whatever the engine's order.
         rows = sorted(record.rows) if _unordered(record.rows) else record.rows
-        sessions = self._known(row.session for row in rows)
+        sessions = self._sessions_of(row.session for row in rows)
         works = [
             Work(new, context, context - new < session.prompt_tokens)
             for (_, new, context), session in zip(rows, sessions)
@@ -144,13 +144,13 @@ class GpuMeter:
         self._book(step, record.settled_ns, record.memory_peak_bytes)
 
     def _missed(self, record: StepMissed) -> None:
-        holders = self._answered(record.step)
+        holders = self._pop_submitted(record.step)
         for session in holders:
             session.quality = "bounded"
         self._book(Step(record.begin_ns, record.end_ns, holders, measured=False), record.settled_ns)
 
     def _closed(self, record: SessionClosed) -> None:
-        (session,) = self._known((record.session,))
+        (session,) = self._sessions_of((record.session,))
         session.closed = record
         if self._booking.memory.exact:
             self._booking.memory.leave(session)
@@ -220,12 +220,12 @@ class GpuMeter:
         self._booking.settle(settled_ns)
         self._booking.memory.note(memory_peak_bytes)
 
-    def _answered(self, step: int) -> list[SessionUsage]:
+    def _pop_submitted(self, step: int) -> list[SessionUsage]:
         if step not in self._submitted:
             raise AccountingError(f"step {step} was not submitted")
         return self._submitted.pop(step)
 
-    def _known(self, orders: Iterable[int]) -> list[SessionUsage]:
+    def _sessions_of(self, orders: Iterable[int]) -> list[SessionUsage]:
         try:
             return [self._booking.sessions[order] for order in orders]
         except KeyError as error:

@@ -73,7 +73,7 @@ def _output(options: argparse.Namespace, stack: ExitStack) -> Output:
 
 
 def _counted(options: argparse.Namespace, stack: ExitStack, output: Spool | Outbox) -> Output:
-    """With Prometheus metrics, where they are asked for."""
+    """With Prometheus metrics, where a port is given."""
     if options.metrics_port is None:
         return output
     metrics = Metrics(output, filter(None, options.metrics_tenants.split(",")))

@@ -16,7 +16,7 @@ def add_receiver_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kafka-option-file",
         metavar="FILE",
-        help="librdkafka options, one name=value a line: TLS and SASL; a file because it holds secrets",
+        help="librdkafka options, one name=value per line: TLS and SASL; a file because it holds secrets",
     )
     parser.add_argument("--url", help="a gateway that takes records over HTTP, instead of Kafka")
     parser.add_argument(

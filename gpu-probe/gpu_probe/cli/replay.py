@@ -141,15 +141,17 @@ def _publisher(options: argparse.Namespace, stack: ExitStack) -> Publisher:
 
 
 def _play(device: Device, meter: GpuMeter, progress: bool) -> None:
-    start, told, sessions = device.info.probe_start_ns, 0, 0
+    start, reported_ns, sessions = device.info.probe_start_ns, 0, 0
     for record in device.records():
         meter.take(record)
         if not progress:
             continue
         sessions += isinstance(record, SessionOpened)
-        if isinstance(record, PowerSample) and record.at_ns - start >= told + _PROGRESS_EVERY_NS:
-            told = record.at_ns - start
-            print(f"replayed {told // 1_000_000_000} s, {sessions} sessions", file=sys.stderr, flush=True)
+        if isinstance(record, PowerSample) and record.at_ns - start >= reported_ns + _PROGRESS_EVERY_NS:
+            reported_ns = record.at_ns - start
+            print(
+                f"replayed {reported_ns // 1_000_000_000} s, {sessions} sessions", file=sys.stderr, flush=True
+            )
 
 
 def _deliver(wal: Wal, publisher: Publisher, options: argparse.Namespace) -> None:

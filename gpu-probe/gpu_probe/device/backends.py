@@ -1,4 +1,4 @@
-"""Backends by their name; each is imported only when it is asked for."""
+"""Backends by their name; each is imported only when it is used."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ _log = logging.getLogger("gpu_probe")
 
 
 class BusySampler:
-    """``rate`` is the part of steps looked into. Steps are told apart by their number of rows and tokens, to
+    """``rate`` is the part of steps looked into. Steps are classed by their number of rows and tokens, to
     powers of two."""
 
     def __init__(self, rate: float) -> None:

@@ -1,4 +1,4 @@
-"""What a device tells the accounting, in order.
+"""The records that a device gives the accounting, in order.
 
 All ``*_ns`` instants are nanoseconds since the Unix epoch on the GPU's axis (a live device maps CUDA event
 times to it), all durations nanoseconds. Sessions and steps are named by the device with whole numbers that
@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 class DeviceInfo(NamedTuple):
     """One GPU (or MIG instance) as one process of one rank sees it.
 
-    ``power`` is false where the hardware tells nothing of energy: events then carry null and not 0;
+    ``power`` is false where the hardware does not report energy: events then carry null and not 0;
     ``energy_quality`` says what the readings are, the counter's or integrated power.
     ``probe_start_ns`` is when the probe began to watch; with session, sequence and rank it makes an event's
     id.

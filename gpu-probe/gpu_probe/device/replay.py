@@ -25,7 +25,7 @@ from .interface import (
 )
 
 _INSTANTS = ("ts", "begin_ns", "end_ns")
-# A trace of the probe itself says everything that the accounting was told, in its order.
+# A trace of the probe itself holds every record that was booked, in that order.
 PROBE_FORMAT = 2
 
 

@@ -75,6 +75,7 @@ class Family:
 
 
 def render(families: Iterable[Family], openmetrics: bool) -> str:
+    """A page with all families."""
     lines: list[str] = []
     for family in families:
         lines += family.lines(openmetrics)
@@ -82,9 +83,9 @@ def render(families: Iterable[Family], openmetrics: bool) -> str:
 
 
 def _braces(pairs: Iterable[tuple[str, str]]) -> str:
-    text = ",".join(f'{name}="{_escaped(value)}"' for name, value in pairs)
+    text = ",".join(f'{name}="{_escape(value)}"' for name, value in pairs)
     return f"{{{text}}}" if text else ""
 
 
-def _escaped(value: str) -> str:
+def _escape(value: str) -> str:
     return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')

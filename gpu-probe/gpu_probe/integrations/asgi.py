@@ -76,7 +76,7 @@ class ProbeMiddleware:
             error = caught
             raise
         finally:
-            # A request that never came to a session is told too: it may have been refused, or have run
+            # A request that never came to a session is reported too: it may have been refused, or have run
             # unmeasured.
             exchange.open().close(exchange.outcome(error))
 

@@ -74,7 +74,7 @@ class _Meter:
             async def execute_async(model: Any, requests: Sequence[Any]) -> Any:
                 batch = self._open(requests)
                 with batch, self._probe().step(batch.rows):
-                    return batch.answered(await original(model, requests))
+                    return batch.note_responses(await original(model, requests))
 
             return execute_async
 
@@ -82,7 +82,7 @@ class _Meter:
         def execute(model: Any, requests: Sequence[Any]) -> Any:
             batch = self._open(requests)
             with batch, self._probe().step(batch.rows):
-                return batch.answered(original(model, requests))
+                return batch.note_responses(original(model, requests))
 
         return execute
 
@@ -122,7 +122,7 @@ class _Batch:
         if session is not None:
             self.rows.append((session, size, size))
 
-    def answered(self, responses: Any) -> Any:
+    def note_responses(self, responses: Any) -> Any:
         self._responses = responses or ()
         return responses
 
@@ -136,12 +136,13 @@ class _Batch:
             response = self._responses[index] if index < len(self._responses) else None
             if error is not None:
                 session.close(outcome_of(error))
-            elif _said(request, "is_cancelled"):
+            elif _flag(request, "is_cancelled"):
                 session.close("cancelled")
             else:
-                session.close("error" if _said(response, "has_error") else "ok")
+                session.close("error" if _flag(response, "has_error") else "ok")
 
 
-def _said(thing: Any, question: str) -> bool:
-    ask = getattr(thing, question, None)
-    return bool(ask()) if callable(ask) else False
+def _flag(thing: Any, name: str) -> bool:
+    """What a method of that name answers; False where there is none."""
+    method = getattr(thing, name, None)
+    return bool(method()) if callable(method) else False

@@ -25,10 +25,10 @@ class Batches:
         self._failed = False
 
     def begin(self, output: Any) -> list[Row]:
-        """Closes what has finished, opens what is new; the rows of the step.
+        """Closes what has finished and opens what is new; the rows of the step.
 
-        None where vLLM hands over something else
-        than expected: better unmeasured and told than served wrong.
+        No rows where vLLM hands over something else than expected, which is logged once: better unmeasured
+        than served wrong.
         """
         try:
             self._close(output)

@@ -39,13 +39,15 @@ class VllmMiddleware:
             if message["type"] != "http.request" or not message.get("more_body", False):
                 break
         if read[-1]["type"] == "http.request":
-            body = _labelled(body, labels, scope["path"].endswith(_PATHS))
+            body = _with_labels(body, labels, scope["path"].endswith(_PATHS))
             read = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def receive_labelled() -> Message:
             return read.pop(0) if read else await receive()
 
-        await self._app({**scope, "headers": _resized(scope["headers"], len(body))}, receive_labelled, send)
+        await self._app(
+            {**scope, "headers": _with_length(scope["headers"], len(body))}, receive_labelled, send
+        )
 
 
 def _labels(scope: Scope) -> dict[str, str]:
@@ -65,7 +67,7 @@ def _is_upload(scope: Scope) -> bool:
     )
 
 
-def _labelled(body: bytes, labels: dict[str, str], always: bool) -> bytes:
+def _with_labels(body: bytes, labels: dict[str, str], always: bool) -> bytes:
     """With the labels in ``vllm_xargs``; on paths that may not know that field only where it is there
     already."""
     try:
@@ -84,7 +86,7 @@ def _labelled(body: bytes, labels: dict[str, str], always: bool) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-def _resized(headers: Any, length: int) -> list[Any]:
+def _with_length(headers: Any, length: int) -> list[Any]:
     kept = [
         (name, value)
         for name, value in headers

@@ -91,23 +91,28 @@ class Entry(NamedTuple):
 
 
 def json_entry(kind: int, fields: dict[str, Any]) -> bytes:
+    """An entry of META, OPENED or SPAN, whose body is JSON."""
     return text_entry(kind, encode_json(fields))
 
 
 def text_entry(kind: int, document: str) -> bytes:
+    """The same, where the JSON is there already."""
     return bytes((kind,)) + document.encode("utf-8")
 
 
 def closed_entry(session: int, at_ns: int, outcome: str, tokens_out: int | None) -> bytes:
+    """A session is over for its caller."""
     tokens = -1 if tokens_out is None else tokens_out
     return _CLOSED.pack(CLOSED, session, at_ns, OUTCOMES.index(outcome), tokens)
 
 
 def started_entry(step: int, stream: int, host_begin_ns: int) -> bytes:
+    """A step is about to go to a stream: StepStart."""
     return _STARTED.pack(STARTED, step, stream, host_begin_ns)
 
 
 def rows_entry(step: int, rows: list[int]) -> bytes:
+    """Rows of a step, three numbers each: StepRows."""
     return _ROWS.pack(ROWS, step) + array("q", rows).tobytes()
 
 
@@ -121,6 +126,7 @@ def measured_entry(
     flags: int,
     busy_ppm: int | None,
 ) -> bytes:
+    """A step's events were read: StepReading."""
     busy = -1 if busy_ppm is None else busy_ppm
     return _MEASURED.pack(
         MEASURED, step, raw_begin_ns, elapsed_ns, host_submit_ns, communication_ns, read_ns, flags, busy
@@ -128,15 +134,18 @@ def measured_entry(
 
 
 def missed_entry(step: int, stream: int, at_ns: int) -> bytes:
+    """A step had no events: StepMiss."""
     return _MISSED.pack(MISSED, step, stream, at_ns)
 
 
 def power_entry(at_ns: int, power_mw: int, energy_mj: int, sent: int | None, received: int | None) -> bytes:
+    """A reading of the sensor; None where the hardware has no such counter."""
     links = (-1 if value is None else value for value in (sent, received))
     return _POWER.pack(POWER, at_ns, power_mw, energy_mj, *links)
 
 
 def memory_entry(at_ns: int, peak_bytes: int, allocated_bytes: int) -> bytes:
+    """The allocator's peak, and what is allocated."""
     return _MEMORY.pack(MEMORY, at_ns, peak_bytes, allocated_bytes)
 
 
@@ -146,6 +155,7 @@ def instant_entry(kind: int, at_ns: int, value: int = 0) -> bytes:
 
 
 def decode(body: bytes) -> Entry:
+    """The entry that a body holds. For bodies that the functions above made."""
     kind = body[0]
     if kind in (META, OPENED):
         return Entry(kind, json.loads(body[1:]))

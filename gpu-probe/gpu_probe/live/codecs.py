@@ -34,12 +34,16 @@ class SnapshotError(ValueError):
 
 
 class Writer(Protocol):
+    """Numbers the objects that are referred to."""
+
     def refer(self, item: Any) -> int:
         """The number that stands for an object."""
         ...
 
 
 class Reader(Protocol):
+    """Knows the objects by their numbers."""
+
     def find(self, kind: type, number: Any) -> Any:
         """The object of a class that a number stands for. Raises SnapshotError where there is none."""
         ...

@@ -1,4 +1,4 @@
-"""Writes what the accounting was told as a trace (traces/README.md) that ReplayDevice plays to the same
+"""Writes the records that were booked as a trace (traces/README.md) that ReplayDevice plays to the same
 events."""
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ..device.replay import PROBE_FORMAT
 
 
 class TraceWriter:
-    """One record a line, in the order in which they were booked. A path that ends in .gz is compressed."""
+    """One record per line, in the order in which they were booked. A path that ends in .gz is compressed."""
 
     def __init__(self, path: Path, info: DeviceInfo) -> None:
         self._file: IO[str] = (

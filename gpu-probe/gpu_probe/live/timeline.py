@@ -1,4 +1,4 @@
-"""Puts what the GPU's clock said on the host's axis.
+"""Puts the GPU's instants on the host's axis.
 
 The two clocks drift apart by some millionths. What ties them are two facts about each step: it did not begin
 before it was sent, and it had ended when its end was read. Where a reading breaks one of them, the offset is

@@ -51,7 +51,7 @@ def counts_of(unit: Unit) -> dict[str, Any]:
 
 
 def _trace_path(record: str | Path | None, index: int) -> str | None:
-    """One trace a device: the first has the name asked for."""
+    """One trace per device: the first has the given name."""
     if record is None:
         return None
     path = Path(record).absolute()

@@ -45,16 +45,16 @@ class Watch:
 
     def __call__(self) -> None:
         if not self._may_read:
-            # Of this thread, so it is asked here.
+            # It holds for the calling thread, so it cannot be found out earlier.
             self._may_read = [unit.backend.idle_thread() for unit in self._units]
         for unit, may_read in zip(self._units, self._may_read):
             if may_read and unit.clock.in_flight:
                 unit.clock.harvest()
             unit.read_power()
             unit.tick()
-            self._tell_of_stall(unit)
+            self._warn_of_stall(unit)
 
-    def _tell_of_stall(self, unit: Unit) -> None:
+    def _warn_of_stall(self, unit: Unit) -> None:
         """Once, until it is over."""
         seconds = unit.stalled_s()
         if not seconds:

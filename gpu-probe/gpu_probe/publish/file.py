@@ -1,4 +1,4 @@
-"""Publishes to a file: one JSON object a line, ``{"type": "gpu_time_event", …fields}`` in the form of
+"""Publishes to a file: one JSON object per line, ``{"type": "gpu_time_event", …fields}`` in the form of
 schemas/examples."""
 
 from __future__ import annotations

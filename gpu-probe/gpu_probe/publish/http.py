@@ -122,7 +122,7 @@ class HttpPublisher:
         try:
             status, text, retry_after = self._exchange(body)
         except (OSError, http.client.HTTPException) as error:
-            self._failed(f"{type(error).__name__}: {error}", None)
+            self._back_off(f"{type(error).__name__}: {error}", None)
             return False
         if 200 <= status < 300:
             for _ in batch:
@@ -136,7 +136,7 @@ class HttpPublisher:
                 raise HttpError(f"the gateway refused a record with {status}: {text}")
             self._batch_max = len(batch) // 2
             return True
-        self._failed(f"{status} {text}", retry_after)
+        self._back_off(f"{status} {text}", retry_after)
         return False
 
     def _batch(self) -> list[_Message]:
@@ -150,7 +150,7 @@ class HttpPublisher:
         return batch
 
     def _exchange(self, body: bytes) -> tuple[int, str, float | None]:
-        connection = self._connected()
+        connection = self._connect()
         target = self._parts.path or "/"
         if self._parts.query:
             target += f"?{self._parts.query}"
@@ -170,7 +170,7 @@ class HttpPublisher:
             headers["Authorization"] = f"Bearer {token}"
         return headers
 
-    def _connected(self) -> http.client.HTTPConnection:
+    def _connect(self) -> http.client.HTTPConnection:
         # A fork's child must not write into its parent's connection.
         if self._connection is None or self._pid != os.getpid():
             self._pid = os.getpid()
@@ -183,7 +183,7 @@ class HttpPublisher:
                 )
         return self._connection
 
-    def _failed(self, error: str, retry_after: float | None) -> None:
+    def _back_off(self, error: str, retry_after: float | None) -> None:
         with contextlib.suppress(OSError):
             self.close()
         if self.last_error is None:

@@ -50,7 +50,7 @@ class KafkaPublisher:
         self._error: str | None = None
 
     def send(self, key: bytes, value: bytes, received: Callable[[], None]) -> None:
-        producer = self._connected()
+        producer = self._connect()
 
         def delivered(error: Any, _message: Any) -> None:
             if error is None:
@@ -90,7 +90,7 @@ class KafkaPublisher:
             self._producer.flush(1)
         self._producer = None
 
-    def _connected(self) -> Any:
+    def _connect(self) -> Any:
         if self._producer is None or self._pid != os.getpid():
             try:
                 from confluent_kafka import Producer

@@ -35,7 +35,7 @@ _held: list[Outbox] = []
 class Outbox:
     """``make_publisher`` is called in the sending thread, after any fork.
 
-    ``max_bytes`` bounds each log, and what it cannot take is counted in ``lost`` and told in the next
+    ``max_bytes`` bounds each log, and what it cannot take is counted in ``lost`` and reported in the next
     totals. Callable from any thread; never waits for the receiver.
     """
 

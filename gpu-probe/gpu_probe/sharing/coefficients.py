@@ -36,7 +36,7 @@ class Coefficients(NamedTuple):
 
     @property
     def label(self) -> str:
-        """Version and a hash of the numbers: two files that both say version 1 are told apart on the bill."""
+        """Version and a hash of the numbers: two files of version 1 have different labels on the bill."""
         numbers = ",".join(str(getattr(self, name)) for name in _NUMBERS)
         return f"{self.version}+{hashlib.sha256(numbers.encode()).hexdigest()[:8]}"
 

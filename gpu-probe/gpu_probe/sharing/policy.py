@@ -16,7 +16,7 @@ from .coefficients import Coefficients, shipped_coefficients
 
 
 class Work(NamedTuple):
-    """What one session asked of one step.
+    """One session's part in one step.
 
     ``new_tokens`` were computed in the step (at least 0), ``context_tokens`` are in its context after it (not
     fewer); ``prefill`` is true while the prompt is being processed.
@@ -34,7 +34,7 @@ class Policy(Protocol):
     def label(self) -> str: ...
 
     def weights(self, rows: Sequence[Work]) -> list[int]:
-        """One weight a row, at least 0, in any unit."""
+        """One weight per row, at least 0, in any unit."""
         ...
 
 

@@ -27,7 +27,7 @@ class WalError(RuntimeError):
 class Wal:
     """``max_bytes`` bounds the folder: what would exceed it is refused, as is what a full disk cannot take.
 
-    ``sync`` also survives power loss, at the price of a disk flush a record; without it a record survives
+    ``sync`` also survives power loss, at the price of a disk flush per record; without it a record survives
     the death of the process. One thread may append while another acknowledges.
     """
 
