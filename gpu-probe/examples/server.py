@@ -12,7 +12,8 @@ import json
 import os
 import queue
 import threading
-from typing import Any, Callable, Dict, List, Optional
+from collections.abc import Callable
+from typing import Any
 
 from gpu_probe.environment import probe_from_environment
 from gpu_probe.integrations.asgi import ProbeMiddleware
@@ -49,7 +50,7 @@ class Request:
     """One stream. ``tell`` is called from the engine's thread with each token, None for the end."""
 
     def __init__(
-        self, session: Any, prompt_tokens: int, tokens: int, tell: Callable[[Optional[int]], None]
+        self, session: Any, prompt_tokens: int, tokens: int, tell: Callable[[int | None], None]
     ) -> None:
         self.session = session
         self.prompt_tokens = prompt_tokens
@@ -77,14 +78,14 @@ class Engine:
             for tokens in (1, BATCH_MAX):
                 model.step(tokens)
         self.warm.set()
-        running: List[Request] = []
+        running: list[Request] = []
         while True:
             running = [request for request in running if request.left and not request.cancelled]
             while len(running) < BATCH_MAX and (not running or not self._waiting.empty()):
                 running.append(self._waiting.get())
             self._step(model, running)
 
-    def _step(self, model: Toy, running: List[Request]) -> None:
+    def _step(self, model: Toy, running: list[Request]) -> None:
         rows = []
         for request in running:
             new = 1 if request.context else request.prompt_tokens
@@ -105,7 +106,7 @@ class App:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def __call__(self, scope: Dict[str, Any], receive: Any, send: Any) -> None:
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
         elif scope["path"] == "/generate" and scope["method"] == "POST":
@@ -115,23 +116,23 @@ class App:
         else:
             await _answer(send, 404, b"POST /generate\n")
 
-    async def _generate(self, scope: Dict[str, Any], receive: Any, send: Any) -> None:
+    async def _generate(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         wanted = await _body(receive)
         if wanted is None:
             await _answer(send, 400, b'{"prompt_tokens": 1 to 4096, "tokens": 1 to 4096}\n')
             return
-        loop, told = asyncio.get_running_loop(), asyncio.Queue()  # type: ignore[var-annotated]
+        loop, tokens = asyncio.get_running_loop(), asyncio.Queue()  # type: ignore[var-annotated]
         request = Request(
             scope["meterhouse.open"](wanted[0]),
             *wanted,
-            tell=lambda token: loop.call_soon_threadsafe(told.put_nowait, token),  # type: ignore[misc]
+            tell=lambda token: loop.call_soon_threadsafe(tokens.put_nowait, token),  # type: ignore[misc]
         )
         leaving = asyncio.ensure_future(_gone(receive, request))
         try:
             self._engine.submit(request)
             await _start(send, 200)
             while not request.cancelled:
-                token = await told.get()
+                token = await tokens.get()
                 if token is None:
                     break
                 await send({"type": "http.response.body", "body": b"%d\n" % token, "more_body": True})
@@ -148,7 +149,7 @@ async def _gone(receive: Any, request: Request) -> None:
     request.tell(None)
 
 
-async def _body(receive: Any) -> Optional[List[int]]:
+async def _body(receive: Any) -> list[int] | None:
     body, more = b"", True
     while more:
         message = await receive()

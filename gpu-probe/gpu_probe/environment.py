@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import List, Mapping, Optional
 
-from .live.journal import JournalError
+from .journal import JournalError
 from .probe import Probe
 from .sharing import load_coefficients
 
@@ -23,7 +23,7 @@ _METER_OPTIONS = {
 _PROCESSES_MAX = 64
 
 
-def probe_from_environment(environment: Optional[Mapping[str, str]] = None) -> Probe:
+def probe_from_environment(environment: Mapping[str, str] | None = None) -> Probe:
     """GPU_PROBE_DEVICE (cuda), GPU_PROBE_STATE_DIR, GPU_PROBE_POLICY, GPU_PROBE_COEFFICIENTS (a file),
     GPU_PROBE_REFIT (1), GPU_PROBE_SPREAD (1), GPU_PROBE_OPERATOR, GPU_PROBE_BUSY_SAMPLING, and where to
     publish: METERHOUSE_KAFKA_BROKERS or METERHOUSE_GATEWAY_URL, and METERHOUSE_METRICS_PORT.
@@ -31,33 +31,33 @@ def probe_from_environment(environment: Optional[Mapping[str, str]] = None) -> P
     Several processes may be given the same GPU_PROBE_STATE_DIR (the workers of one engine): each takes the
     first of its folders 0, 1, … that is free, and the metrics port that many above the one given.
     """
-    given = os.environ if environment is None else environment
-    options: List[str] = []
+    variables = os.environ if environment is None else environment
+    options: list[str] = []
     for name, option in _METER_OPTIONS.items():
-        if given.get(name):
-            options += [option, given[name]]
-    port = int(given.get("METERHOUSE_METRICS_PORT") or 0)
+        if variables.get(name):
+            options += [option, variables[name]]
+    port = int(variables.get("METERHOUSE_METRICS_PORT") or 0)
     for number in range(_PROCESSES_MAX):
         at_port = ["--metrics-port", str(port + number)] if port else []
         try:
-            return _probe(given, number, options + at_port)
+            return _probe(variables, number, options + at_port)
         except JournalError:
-            if not given.get("GPU_PROBE_STATE_DIR") or number == _PROCESSES_MAX - 1:
+            if not variables.get("GPU_PROBE_STATE_DIR") or number == _PROCESSES_MAX - 1:
                 raise
     raise AssertionError("unreachable")
 
 
-def _probe(given: Mapping[str, str], number: int, options: List[str]) -> Probe:
-    folder = given.get("GPU_PROBE_STATE_DIR")
-    coefficients = given.get("GPU_PROBE_COEFFICIENTS")
+def _probe(variables: Mapping[str, str], number: int, options: list[str]) -> Probe:
+    folder = variables.get("GPU_PROBE_STATE_DIR")
+    coefficients = variables.get("GPU_PROBE_COEFFICIENTS")
     return Probe(
-        given.get("GPU_PROBE_DEVICE", "cuda"),
+        variables.get("GPU_PROBE_DEVICE", "cuda"),
         state_dir=Path(folder) / str(number) if folder else None,
-        policy=given.get("GPU_PROBE_POLICY", "fitted-hinge"),
+        policy=variables.get("GPU_PROBE_POLICY", "fitted-hinge"),
         coefficients=load_coefficients(coefficients) if coefficients else None,
-        refit=given.get("GPU_PROBE_REFIT") == "1",
-        spread=given.get("GPU_PROBE_SPREAD") == "1",
-        operator=given.get("GPU_PROBE_OPERATOR", "operator"),
-        busy_sampling=float(given.get("GPU_PROBE_BUSY_SAMPLING", 0)),
+        refit=variables.get("GPU_PROBE_REFIT") == "1",
+        spread=variables.get("GPU_PROBE_SPREAD") == "1",
+        operator=variables.get("GPU_PROBE_OPERATOR", "operator"),
+        busy_sampling=float(variables.get("GPU_PROBE_BUSY_SAMPLING", 0)),
         meter_options=options,
     )

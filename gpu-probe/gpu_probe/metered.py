@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Callable, Dict, TypeVar
+from typing import Any, TypeVar
 
-if TYPE_CHECKING:
-    from .probe import Probe
-    from .scopes import SessionScope
+from .scopes import SessionScope
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def metered(probe: Probe, labels: Dict[str, Any]) -> Callable[[Function], Function]:
-    """What ``Probe.metered`` gives."""
+def metered(session: Callable[..., SessionScope], labels: dict[str, Any]) -> Callable[[Function], Function]:
+    """What ``Probe.metered`` gives. ``session`` is ``Probe.session``."""
 
     def scope(arguments: Any, options: Any) -> SessionScope:
         values = {
             name: value(*arguments, **options) if callable(value) else value for name, value in labels.items()
         }
-        return probe.session(**values)
+        return session(**values)
 
     def decorate(function: Function) -> Function:
         if inspect.iscoroutinefunction(function):

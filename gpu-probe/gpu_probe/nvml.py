@@ -1,6 +1,6 @@
-"""NVML through nvidia-ml-py (extra ``nvml``), imported when it is first asked for.
+"""NVML through nvidia-ml-py (extra ``nvml``), imported when it is first needed.
 
-Everything that the hardware, the driver or a MIG instance does not tell is None, never 0.
+Everything that the hardware, the driver or a MIG instance does not report is None, never 0.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import logging
 import os
 import re
 import time
-from typing import Any, List, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 _log = logging.getLogger("gpu_probe")
 # Fields of nvmlDeviceGetFieldValues. They count KiB, and scope 0 would be the first link alone.
@@ -22,17 +22,17 @@ _MIG_NAME = re.compile(r"\bMIG (\d+g\.\d+gb(?:\+me)?)", re.IGNORECASE)
 
 class Facts(NamedTuple):
     """What does not change while the process lives. ``energy_quality`` is counter, integral, or None where
-    neither energy nor power is told."""
+    neither energy nor power can be read."""
 
     uuid: str
     model: str
-    mig_profile: Optional[str]
+    mig_profile: str | None
     sharing: str
-    memory_total_bytes: Optional[int]
-    power_limit_mw: Optional[int]
-    energy_quality: Optional[str]
+    memory_total_bytes: int | None
+    power_limit_mw: int | None
+    energy_quality: str | None
     nvlink: bool
-    driver: Optional[str]
+    driver: str | None
 
 
 class PowerReading(NamedTuple):
@@ -40,8 +40,8 @@ class PowerReading(NamedTuple):
 
     power_mw: int
     energy_mj: int
-    nvlink_tx_bytes: Optional[int]
-    nvlink_rx_bytes: Optional[int]
+    nvlink_tx_bytes: int | None
+    nvlink_rx_bytes: int | None
 
 
 class NvmlDevice:
@@ -53,7 +53,7 @@ class NvmlDevice:
         self._uuid = uuid
         self._is_mig = uuid.startswith("MIG-")
         self._integral_uj = 0
-        self._integral_at_ns: Optional[int] = None
+        self._integral_at_ns: int | None = None
         self._integral_mw = 0
         self._quality = self._find_quality()
         self._nvlink = self._links() != (None, None)
@@ -76,7 +76,7 @@ class NvmlDevice:
             driver=_optional_text(self._ask("nvmlSystemGetDriverVersion")),
         )
 
-    def read(self) -> Optional[PowerReading]:
+    def read(self) -> PowerReading | None:
         """A reading, or None where it failed this time. Takes milliseconds: never on a request's path."""
         if self._quality is None:
             return None
@@ -91,7 +91,7 @@ class NvmlDevice:
         sent, received = self._links() if self._nvlink else (None, None)
         return PowerReading(power or 0, int(energy), sent, received)
 
-    def _find_quality(self) -> Optional[str]:
+    def _find_quality(self) -> str | None:
         if self._is_mig:
             # The counter is the whole card's: other instances' work would be on this one's bill.
             return None
@@ -99,7 +99,7 @@ class NvmlDevice:
             return "counter"
         return None if self._power_mw() is None else "integral"
 
-    def _power_mw(self) -> Optional[int]:
+    def _power_mw(self) -> int | None:
         nvml = self._nvml
         values = self._ask("nvmlDeviceGetFieldValues", self._handle, [FIELD_POWER_INSTANT])
         if values is not None and values[0].nvmlReturn == nvml.NVML_SUCCESS:
@@ -117,7 +117,7 @@ class NvmlDevice:
         self._integral_at_ns, self._integral_mw = now, power_mw
         return self._integral_uj // 1000
 
-    def _links(self) -> tuple[Optional[int], Optional[int]]:
+    def _links(self) -> tuple[int | None, int | None]:
         nvml = self._nvml
         values = self._ask(
             "nvmlDeviceGetFieldValues",
@@ -133,7 +133,7 @@ class NvmlDevice:
         )
         return sent, received
 
-    def _mig_profile(self, model: str) -> Optional[str]:
+    def _mig_profile(self, model: str) -> str | None:
         if not self._is_mig:
             return None
         found = _MIG_NAME.search(model)
@@ -171,7 +171,7 @@ def load_nvml() -> Any:
     return pynvml
 
 
-def find_device(uuid: Optional[str], index: int, nvml: Any = None) -> Optional[NvmlDevice]:
+def find_device(uuid: str | None, index: int, nvml: Any = None) -> NvmlDevice | None:
     """The device of that UUID; by index where the UUID is not known. None where NVML cannot say."""
     nvml = load_nvml() if nvml is None else nvml
     if nvml is None:
@@ -193,7 +193,7 @@ def find_device(uuid: Optional[str], index: int, nvml: Any = None) -> Optional[N
         return None
 
 
-def list_devices(nvml: Any) -> List[NvmlDevice]:
+def list_devices(nvml: Any) -> list[NvmlDevice]:
     """All devices that NVML sees."""
     devices = (find_device(None, index, nvml) for index in range(nvml.nvmlDeviceGetCount()))
     return [device for device in devices if device is not None]
@@ -203,5 +203,5 @@ def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _optional_text(value: Any) -> Optional[str]:
+def _optional_text(value: Any) -> str | None:
     return None if value is None else _text(value)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Optional
 
 
-def outcome_of(error: Optional[BaseException]) -> str:
+def outcome_of(error: BaseException | None) -> str:
     """ok for None, cancelled, timeout or error."""
     if error is None:
         return "ok"

@@ -3,42 +3,40 @@
 from __future__ import annotations
 
 import os
-import threading
 import uuid
-from collections import OrderedDict
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Union
+from typing import Any
 
 from .accounting import Output
-from .device.backends import current_device, make_backends
+from .device.backend import LiveBackend
+from .device.backends import make_backends
 from .device.busy import BusySampler
-from .integrations.protocol import Row, SessionHandle
-from .live import entries
+from .journal import entries
 from .live.lifetime import follow_process
 from .live.runner import Runner, make_runner
-from .live.unit import LiveBackend, Unit
+from .live.unit import Unit
 from .live.units import counts_of, make_units
 from .live.watch import Repeating, Watch
 from .metered import Function, metered
+from .protocol import SessionHandle
+from .registry import Registry, Rows
 from .scopes import (
     OPERATORS,
     CommunicationScope,
-    Holder,
-    Rows,
     SessionScope,
     SpanScope,
     SpreadScope,
     StepScope,
     UseScope,
+    step_scope,
 )
 from .session import KnownLabels, Session, check_text
 from .sharing import make_policy
 from .sharing.coefficients import Coefficients
 
-# Closed sessions that an engine may still name by their id.
-_REMEMBERED = 10_000
 _WATCH_PAUSE_S = 0.1
 
 
@@ -52,7 +50,7 @@ class Probe:
     which a given ``output`` implies, or ``later`` (``gpu-probe meter`` or ``recover`` on the folder).
 
     ``policy`` and ``coefficients`` share the steps; with ``refit`` the coefficients are fitted anew every
-    hour and kept in the state folder under their label (one model a process). Cold starts go to the tenant
+    hour and kept in the state folder under their label (one model per process). Cold starts go to the tenant
     ``operator``; with ``cold_start`` off only what ``warmup`` brackets. ``record`` writes a trace for
     ``gpu-probe replay``. ``rank`` and ``world_size`` default to the environment's RANK and WORLD_SIZE.
     ``spread`` is for one process whose model lies over several devices: a step is timed on all of them, not
@@ -65,19 +63,19 @@ class Probe:
 
     def __init__(
         self,
-        device: Union[str, Sequence[LiveBackend]] = "cuda",
+        device: str | Sequence[LiveBackend] = "cuda",
         *,
-        state_dir: Union[str, Path, None] = None,
-        output: Optional[Output] = None,
+        state_dir: str | Path | None = None,
+        output: Output | None = None,
         accounting: str = "process",
         policy: str = "fitted-hinge",
-        coefficients: Optional[Coefficients] = None,
+        coefficients: Coefficients | None = None,
         refit: bool = False,
         operator: str = "operator",
         cold_start: bool = True,
-        record: Union[str, Path, None] = None,
-        rank: Optional[int] = None,
-        world_size: Optional[int] = None,
+        record: str | Path | None = None,
+        rank: int | None = None,
+        world_size: int | None = None,
         busy_sampling: float = 0.0,
         spread: bool = False,
         meter_options: Sequence[str] = (),
@@ -86,14 +84,9 @@ class Probe:
         if refit and policy != "fitted-hinge":
             raise ValueError(f"refit is for the policy fitted-hinge, not {policy}")
         backends = make_backends(device)
-        self.holder: ContextVar[Optional[Holder]] = ContextVar("gpu_probe_holder", default=None)
-        self.using: ContextVar[Optional[SessionHandle]] = ContextVar("gpu_probe_session", default=None)
         self._numbers = count()
         self._prefix = uuid.uuid4().hex
         self._labels = KnownLabels()
-        self._by_id: OrderedDict[str, Session] = OrderedDict()
-        self._mutex = threading.Lock()
-        self._closed = False
         mode = "thread" if output is not None else accounting
         self._runner: Runner = make_runner(mode, state_dir, output, meter_options)
         rank = int(os.environ.get("RANK", 0)) if rank is None else rank
@@ -105,12 +98,11 @@ class Probe:
             "operator": operator,
             "cold_start": cold_start,
         }
-        self._units: List[Unit] = make_units(backends, self._runner.journals, rank, world_size, meta, record)
+        self._units: list[Unit] = make_units(backends, self._runner.journals, rank, world_size, meta, record)
         for unit in self._units:
             unit.read_power(always=True)
-        self.busy: Optional[BusySampler] = BusySampler(busy_sampling) if busy_sampling else None
-        self._spread = spread
-        self._alone = self._units[0] if len(self._units) == 1 else None
+        busy = BusySampler(busy_sampling) if busy_sampling else None
+        self._registry = Registry(self._units, spread, busy)
         self._runner.start()
         self._watch = Repeating("gpu-probe-watch", Watch(self._units), _WATCH_PAUSE_S)
         follow_process(self)
@@ -124,8 +116,8 @@ class Probe:
         project_id: str,
         model: str,
         model_version: str = "unknown",
-        user_id: Optional[str] = None,
-        session_id: Optional[str] = None,
+        user_id: str | None = None,
+        session_id: str | None = None,
         prompt_tokens: int = 0,
     ) -> Session:
         """Opens a session and measures nothing by itself: its GPU time is its rows' in ``step``. For engines;
@@ -142,12 +134,8 @@ class Probe:
             model=model,
             model_version=model_version,
         )
-        session = Session(self, number, session_id, labels, int(prompt_tokens))
-        with self._mutex:
-            self._by_id[session.session_id] = session
-            while len(self._by_id) > _REMEMBERED and next(iter(self._by_id.values())).closed:
-                self._by_id.popitem(last=False)
-        self._open_on(self._units[0], session)
+        session = Session(number, session_id, int(prompt_tokens), labels, self._close_session)
+        self._registry.add(session)
         return session
 
     def session(
@@ -157,8 +145,8 @@ class Probe:
         project_id: str,
         model: str,
         model_version: str = "unknown",
-        user_id: Optional[str] = None,
-        session_id: Optional[str] = None,
+        user_id: str | None = None,
+        session_id: str | None = None,
         prompt_tokens: int = 0,
     ) -> SessionScope:
         """A session for a block, closed with ok, cancelled, timeout or error by what left it.
@@ -166,29 +154,37 @@ class Probe:
         ``with`` also measures the GPU work launched in the block on the current stream, as one step. ``async
         with`` measures nothing by itself: put ``with probe.step():`` around the calls that use the GPU.
         """
-        labels = {"tenant_id": tenant_id, "project_id": project_id, "user_id": user_id}
-        model_labels = {"model": model, "model_version": model_version, "prompt_tokens": prompt_tokens}
-        return SessionScope(self, {**labels, **model_labels, "session_id": session_id})
+        open_session = partial(
+            self.open_session,
+            tenant_id=tenant_id,
+            project_id=project_id,
+            model=model,
+            model_version=model_version,
+            user_id=user_id,
+            session_id=session_id,
+            prompt_tokens=prompt_tokens,
+        )
+        return SessionScope(self._registry, open_session)
 
-    def close_session(self, session: Session, outcome: str, tokens_out: Optional[int]) -> None:
+    def _close_session(self, session: Session, outcome: str, tokens_out: int | None) -> None:
         """What ``Session.close`` does."""
         if outcome not in entries.OUTCOMES:
             raise ValueError(f"outcome is one of {', '.join(entries.OUTCOMES)}, not {outcome!r}")
         for unit in session.close_once():
             unit.note_memory()
-            unit.journal.append(entries.closed(session.number, unit.host_ns(), outcome, tokens_out))
+            unit.journal.append(entries.closed_entry(session.number, unit.host_ns(), outcome, tokens_out))
 
     def use(self, session: SessionHandle) -> UseScope:
         """Makes an open session the current one of this task or thread; neither measures nor closes."""
-        return UseScope(self, session)
+        return UseScope(self._registry, session)
 
-    def current(self) -> Optional[SessionHandle]:
+    def current(self) -> SessionHandle | None:
         """The current session of this task or thread."""
-        return self.using.get()
+        return self._registry.session.get()
 
     # Steps
 
-    def step(self, rows: Rows = None) -> Union[StepScope, SpreadScope]:
+    def step(self, rows: Rows = None) -> StepScope | SpreadScope:
         """Measures the GPU work launched in the block, on the current stream, as one step.
 
         ``rows``: for each session in it (or its id) the tokens computed for it and the tokens in its context
@@ -196,41 +192,41 @@ class Probe:
         costs the GPU nothing. None: the current session. An empty list: nobody's, booked as unattributed. A
         step inside a step measures nothing, the outer one has it.
         """
-        if self._spread:
-            return SpreadScope(self, rows, lambda clock: clock.begin())
-        return StepScope(self, rows)
+        return step_scope(self._registry, rows)
 
     def communication(self) -> CommunicationScope:
-        """Collectives launched in the block, on the current stream, inside a step: told apart as
+        """Collectives launched in the block, on the current stream, inside a step: reported as
         communication_ns."""
-        return CommunicationScope(self.holder.get())
+        return CommunicationScope(self._registry.holder.get())
 
     def warmup(
         self, model: str = "unknown", model_version: str = "unknown", phase: str = "warmup"
-    ) -> Union[SpanScope, SpreadScope]:
+    ) -> SpanScope | SpreadScope:
         """GPU work launched in the block is the operator's; ``phase`` is warmup or load. A model warmed up
         this way has no more cold steps but those that compile or capture."""
         if phase not in ("warmup", "load"):
             raise ValueError(f"phase is warmup or load, not {phase!r}")
-        if self._spread:
-            return SpreadScope(self, OPERATORS, lambda clock: clock.begin_span(phase, model, model_version))
-        return SpanScope(self, phase, model, model_version)
+        registry = self._registry
+        if registry.spread:
+            return SpreadScope(
+                registry, OPERATORS, lambda clock: clock.begin_span(phase, model, model_version)
+            )
+        return SpanScope(registry, phase, model, model_version)
 
     def metered(self, **labels: Any) -> Callable[[Function], Function]:
         """Each call of the function is a session. Labels are those of ``session``; one that is callable is
         called with the function's arguments. A plain function is measured whole, in an ``async`` one put
         ``with probe.step():`` around the calls that use the GPU."""
-
-        return metered(self, labels)
+        return metered(self.session, labels)
 
     # Its life
 
     def close(self, timeout_s: float = 10.0) -> None:
         """Ends watching: waits for the steps in flight, and until all is booked, at most so long. Open
         sessions end as interrupted."""
-        if self._closed:
+        if self._registry.closed:
             return
-        self._closed = True
+        self._registry.closed = True
         self._watch.stop()
         for unit in self._units:
             unit.end(timeout_s)
@@ -242,55 +238,16 @@ class Probe:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def counts(self) -> List[Dict[str, Any]]:
+    def counts(self) -> list[dict[str, Any]]:
         """Per device: steps started, measured, missed, host_bound (launching them took most of their time);
         events in the pool; times the clock was anchored anew; stalled_s, where a step does not end; journal
         entries lost to a full disk; readings of the sensor that failed; why measuring ended, where it did."""
         return [counts_of(unit) for unit in self._units]
 
-    # For the blocks
-
-    def unit(self) -> Optional[Unit]:
-        """The device that the calling thread uses."""
-        if self._closed:
-            return None
-        return self._alone or self._units[current_device() % len(self._units)]
-
-    def units(self) -> Sequence[Unit]:
-        """All devices; none once closed."""
-        return () if self._closed else self._units
-
-    def named_rows(self, rows: Rows) -> Sequence[Row]:
-        """The rows that were meant."""
-        if rows is None:
-            current = self.using.get()
-            return () if current is None else ((current, 0, 0),)
-        return rows() if callable(rows) else rows
-
-    def flat_rows(self, unit: Unit, rows: Sequence[Row]) -> List[int]:
-        """Rows as numbers; a session that the device has not met is opened on it."""
-        flat: List[int] = []
-        alone = self._alone is not None
-        for session, new_tokens, context_tokens in rows:
-            if type(session) is not Session:
-                found = self._by_id.get(session)  # type: ignore[arg-type]
-                if found is None:
-                    continue
-                session = found
-            if not alone and not session.closed:
-                self._open_on(unit, session)
-            flat += (session.number, new_tokens, context_tokens)
-        return flat
-
-    def _open_on(self, unit: Unit, session: Session) -> None:
-        if session.opened_on(unit):
-            unit.note_memory()
-            unit.journal.append(session.opened(unit.host_ns()))
-
     def forked(self) -> None:
         """In a child process: its parent measures, and the GPU's context is not the child's."""
-        self._closed = True
+        self._registry.closed = True
         for unit in self._units:
             unit.clock.failed = "forked"
-            unit.journal.forsake()
-        self._runner.forsake()
+            unit.journal.detach()
+        self._runner.detach()

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextvars import Token
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Tuple, Type, Union
+from typing import Any
 
+from .device.clock import StepClock
 from .device.live_step import LiveStep
-from .integrations.protocol import Row, SessionHandle
 from .outcome import outcome_of
+from .protocol import Row, SessionHandle
+from .registry import Holder, Registry, Rows
 from .session import Session
 
-if TYPE_CHECKING:
-    from .device.clock import StepClock
-    from .live.unit import Unit
-    from .probe import Probe
-
-# What a block holds while it is open: the step that has the GPU's time, where there is one.
-Rows = Union[None, Sequence[Row], Callable[[], Sequence[Row]]]
-Holder = Tuple["Unit", Optional[LiveStep]]
 # In place of rows: the operator's own use.
 OPERATORS: Sequence[Row] = []
 
@@ -26,29 +21,29 @@ OPERATORS: Sequence[Row] = []
 class StepScope:
     """One engine step."""
 
-    __slots__ = ("_probe", "_rows", "_token")
+    __slots__ = ("_registry", "_rows", "_token")
 
-    def __init__(self, probe: Probe, rows: Rows) -> None:
-        self._probe = probe
+    def __init__(self, registry: Registry, rows: Rows) -> None:
+        self._registry = registry
         # The engine may change its list while the step runs.
         self._rows = rows if rows is None or callable(rows) else tuple(rows)
-        self._token: Optional[Token[Optional[Holder]]] = None
+        self._token: Token[Holder | None] | None = None
 
     def __enter__(self) -> None:
-        probe = self._probe
-        if probe.holder.get() is not None:
+        registry = self._registry
+        if registry.holder.get() is not None:
             return
-        unit = probe.unit()
+        unit = registry.unit()
         if unit is not None:
-            if probe.busy is not None:
-                probe.busy.begin(probe.named_rows(self._rows))
-            self._token = probe.holder.set((unit, unit.clock.begin()))
+            if registry.busy is not None:
+                registry.busy.begin(registry.resolve(self._rows))
+            self._token = registry.holder.set((unit, unit.clock.begin()))
 
     def __exit__(self, *_: object) -> None:
         token = self._token
         if token is None:
             return
-        holder = self._probe.holder
+        holder = self._registry.holder
         held = holder.get()
         holder.reset(token)
         self._token = None
@@ -57,72 +52,72 @@ class StepScope:
         unit, step = held
         if step is None:
             return
-        probe = self._probe
-        rows = probe.named_rows(self._rows)
-        if probe.busy is not None:
-            step.busy_ns = probe.busy.known(rows)
-        unit.clock.end(step, probe.flat_rows(unit, rows))
-        if probe.busy is not None:
-            probe.busy.end()
+        registry = self._registry
+        rows = registry.resolve(self._rows)
+        if registry.busy is not None:
+            step.busy_ns = registry.busy.known(rows)
+        unit.clock.end(step, registry.flatten(unit, rows))
+        if registry.busy is not None:
+            registry.busy.end()
             # The first of its size was looked into itself.
-            step.busy_ns = probe.busy.known(rows)
+            step.busy_ns = registry.busy.known(rows)
 
 
 class SpreadScope:
     """A step, or the operator's own use, of a model that lies over all devices of this process: each is
     timed."""
 
-    __slots__ = ("_begin", "_held", "_probe", "_rows", "_token")
+    __slots__ = ("_begin", "_held", "_registry", "_rows", "_token")
 
-    def __init__(self, probe: Probe, rows: Rows, begin: Callable[[StepClock], Optional[LiveStep]]) -> None:
-        self._probe = probe
+    def __init__(self, registry: Registry, rows: Rows, begin: Callable[[StepClock], LiveStep | None]) -> None:
+        self._registry = registry
         self._rows = rows
         self._begin = begin
-        self._held: List[Holder] = []
-        self._token: Optional[Token[Optional[Holder]]] = None
+        self._held: list[Holder] = []
+        self._token: Token[Holder | None] | None = None
 
     def __enter__(self) -> None:
-        probe = self._probe
-        units = probe.units()
-        if units and probe.holder.get() is None:
+        registry = self._registry
+        units = registry.units()
+        if units and registry.holder.get() is None:
             self._held = [(unit, self._begin(unit.clock)) for unit in units]
-            self._token = probe.holder.set(self._held[0])
+            self._token = registry.holder.set(self._held[0])
 
     def __exit__(self, *_: object) -> None:
         if self._token is None:
             return
-        self._probe.holder.reset(self._token)
+        self._registry.holder.reset(self._token)
         self._token = None
-        rows = None if self._rows is OPERATORS else self._probe.named_rows(self._rows)
+        rows = None if self._rows is OPERATORS else self._registry.resolve(self._rows)
         for unit, step in self._held:
             if step is not None:
                 if rows is None:
                     unit.note_memory()
-                unit.clock.end(step, None if rows is None else self._probe.flat_rows(unit, rows))
+                unit.clock.end(step, None if rows is None else self._registry.flatten(unit, rows))
 
 
 class SpanScope:
     """The operator's own use of the GPU: loading, warming up. Steps inside are part of it."""
 
-    __slots__ = ("_labels", "_probe", "_token")
+    __slots__ = ("_labels", "_registry", "_token")
 
-    def __init__(self, probe: Probe, phase: str, model: str, model_version: str) -> None:
-        self._probe = probe
+    def __init__(self, registry: Registry, phase: str, model: str, model_version: str) -> None:
+        self._registry = registry
         self._labels = (phase, model, model_version)
-        self._token: Optional[Token[Optional[Holder]]] = None
+        self._token: Token[Holder | None] | None = None
 
     def __enter__(self) -> None:
-        probe = self._probe
-        unit = probe.unit()
-        if unit is not None and probe.holder.get() is None:
-            self._token = probe.holder.set((unit, unit.clock.begin_span(*self._labels)))
+        registry = self._registry
+        unit = registry.unit()
+        if unit is not None and registry.holder.get() is None:
+            self._token = registry.holder.set((unit, unit.clock.begin_span(*self._labels)))
 
     def __exit__(self, *_: object) -> None:
         token = self._token
         if token is None:
             return
-        held = self._probe.holder.get()
-        self._probe.holder.reset(token)
+        held = self._registry.holder.get()
+        self._registry.holder.reset(token)
         self._token = None
         if held is not None and held[1] is not None:
             held[0].note_memory()
@@ -134,7 +129,7 @@ class CommunicationScope:
 
     __slots__ = ("_begin", "_held")
 
-    def __init__(self, held: Optional[Holder]) -> None:
+    def __init__(self, held: Holder | None) -> None:
         self._held = held
         self._begin: Any = None
 
@@ -150,48 +145,55 @@ class CommunicationScope:
 class UseScope:
     """An open session as the current one of this task or thread."""
 
-    __slots__ = ("_probe", "_session", "_token")
+    __slots__ = ("_registry", "_session", "_token")
 
-    def __init__(self, probe: Probe, session: SessionHandle) -> None:
-        self._probe = probe
+    def __init__(self, registry: Registry, session: SessionHandle) -> None:
+        self._registry = registry
         self._session = session
-        self._token: Optional[Token[Optional[SessionHandle]]] = None
+        self._token: Token[SessionHandle | None] | None = None
 
     def __enter__(self) -> None:
-        self._token = self._probe.using.set(self._session)
+        self._token = self._registry.session.set(self._session)
 
     def __exit__(self, *_: object) -> None:
         if self._token is not None:
-            self._probe.using.reset(self._token)
+            self._registry.session.reset(self._token)
             self._token = None
+
+
+def step_scope(registry: Registry, rows: Rows) -> StepScope | SpreadScope:
+    """A step on the calling thread's device, or on all of them where the model is spread."""
+    if registry.spread:
+        return SpreadScope(registry, rows, lambda clock: clock.begin())
+    return StepScope(registry, rows)
 
 
 class SessionScope:
     """A session for the length of a block, measured where the block is synchronous: between the awaits of an
     ``async with`` other requests run."""
 
-    __slots__ = ("_labels", "_probe", "_session", "_step", "_use")
+    __slots__ = ("_open_session", "_registry", "_session", "_step", "_use")
 
-    def __init__(self, probe: Probe, labels: Any) -> None:
-        self._probe = probe
-        self._labels = labels
-        self._session: Optional[Session] = None
-        self._use: Optional[UseScope] = None
-        self._step: Union[StepScope, SpreadScope, None] = None
+    def __init__(self, registry: Registry, open_session: Callable[[], Session]) -> None:
+        self._registry = registry
+        self._open_session = open_session
+        self._session: Session | None = None
+        self._use: UseScope | None = None
+        self._step: StepScope | SpreadScope | None = None
 
     def __enter__(self) -> Session:
         session = self._open()
         tokens = session.prompt_tokens
         session.tokens_out = 0
-        self._step = self._probe.step(((session, tokens, tokens),))
+        self._step = step_scope(self._registry, ((session, tokens, tokens),))
         self._step.__enter__()
         return session
 
     def __exit__(
         self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self._step is not None:
             self._step.__exit__()
@@ -203,19 +205,19 @@ class SessionScope:
 
     async def __aexit__(
         self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._close(error)
 
     def _open(self) -> Session:
-        session = self._session = self._probe.open_session(**self._labels)
-        self._use = UseScope(self._probe, session)
+        session = self._session = self._open_session()
+        self._use = UseScope(self._registry, session)
         self._use.__enter__()
         return session
 
-    def _close(self, error: Optional[BaseException]) -> None:
+    def _close(self, error: BaseException | None) -> None:
         if self._use is not None:
             self._use.__exit__()
         if self._session is not None:

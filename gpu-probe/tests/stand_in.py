@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from gpu_probe.integrations.protocol import ProbeLike
+from gpu_probe.protocol import ProbeLike
 
 LABELS = ("tenant_id", "project_id", "user_id", "session_id", "model", "model_version")
 

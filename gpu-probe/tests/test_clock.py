@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_probe.device.clock import REANCHOR_MS, StepClock
-from gpu_probe.live import entries
+from gpu_probe.journal import entries
 from gpu_probe.live.timeline import Timeline
 
 MS = 1_000_000

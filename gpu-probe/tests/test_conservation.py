@@ -1,6 +1,7 @@
 """P6: whatever a device tells, time and energy add up by GPU and minute, to the last unit."""
 
 from collections import Counter
+from itertools import pairwise
 
 from conftest import Recorder
 from hypothesis import given, settings
@@ -8,17 +9,17 @@ from hypothesis import strategies as st
 
 from gpu_probe.accounting import GpuMeter
 from gpu_probe.device import (
-    Advanced,
-    Closed,
     DeviceInfo,
-    Ended,
-    Measured,
-    Missed,
-    Opened,
-    Power,
+    OperatorSpan,
+    PowerSample,
     Row,
-    Span,
-    Submitted,
+    SessionClosed,
+    SessionOpened,
+    StepMeasured,
+    StepMissed,
+    StepSubmitted,
+    TimeAdvanced,
+    WatchEnded,
 )
 from gpu_probe.sharing import make_policy
 
@@ -35,7 +36,7 @@ def info(power=True, start=START):
 
 
 def opened(session, at=START, prompt=100):
-    return Opened(
+    return SessionOpened(
         session, at, f"session-{session}", f"tenant-{session % 3}", "project", None, "model", "1", prompt
     )
 
@@ -47,7 +48,9 @@ def recordings(draw):
     records, ends = [], [START] * draw(st.integers(1, 3))
     if draw(st.booleans()):
         length = draw(st.integers(0, 80 * SECOND))
-        records.append(Span("load", START, length, "estimated", "model", "1", START + length, 1 << 30))
+        records.append(
+            OperatorSpan("load", START, length, "estimated", "model", "1", START + length, 1 << 30)
+        )
         ends = [START + length] * len(ends)
     alive, next_session, energy, power_at, contexts = [], 0, draw(st.integers(0, 10**9)), START, {}
     in_flight = []
@@ -64,17 +67,17 @@ def recordings(draw):
         elif action == "close" and alive:
             session = alive.pop(draw(st.integers(0, len(alive) - 1)))
             outcome = draw(st.sampled_from(["ok", "timeout", "cancelled", "error"]))
-            records.append(Closed(session, now, outcome, draw(st.none() | st.integers(0, 99))))
+            records.append(SessionClosed(session, now, outcome, draw(st.none() | st.integers(0, 99))))
         elif action == "power":
             power_at += draw(st.integers(1, 30 * SECOND))
             energy += draw(st.integers(0, 10**7))
-            records.append(Power(power_at, draw(st.integers(0, 10**6)), energy))
+            records.append(PowerSample(power_at, draw(st.integers(0, 10**6)), energy))
         elif action == "step":
             stream = draw(st.integers(0, len(ends) - 1))
             begin = ends[stream] + draw(st.integers(0, 10 * SECOND))
             elapsed = draw(st.integers(0, 40 * SECOND))
             members = draw(st.lists(st.sampled_from(alive), max_size=6, unique=True)) if alive else []
-            records.append(Submitted(number, tuple(members)))
+            records.append(StepSubmitted(number, tuple(members)))
             ends[stream] = begin + elapsed
             in_flight.append((number, begin, elapsed, members))
             if draw(st.booleans()) or len(in_flight) > 2:
@@ -82,7 +85,7 @@ def recordings(draw):
                     # steps still to come begin after the earliest stream's end, or are in the list
                     settled = min([*ends, *(later[1] for later in in_flight[at + 1 :])])
                     if draw(st.integers(0, 9)) == 0:
-                        records.append(Missed(step, began, began + took, settled))
+                        records.append(StepMissed(step, began, began + took, settled))
                         continue
                     rows = []
                     for session in sessions:
@@ -90,12 +93,14 @@ def recordings(draw):
                         contexts[session] += new
                         rows.append(Row(session, new, contexts[session]))
                     records.append(
-                        Measured(step, began, took, tuple(rows), settled, None, draw(st.integers(0, 1 << 36)))
+                        StepMeasured(
+                            step, began, took, tuple(rows), settled, None, draw(st.integers(0, 1 << 36))
+                        )
                     )
                 in_flight = []
         if draw(st.integers(0, 9)) == 0 and not in_flight:
-            records.append(Advanced(min(ends)))
-    records.append(Ended(max(*ends, power_at, START) + draw(st.integers(0, 5 * SECOND))))
+            records.append(TimeAdvanced(min(ends)))
+    records.append(WatchEnded(max(*ends, power_at, START) + draw(st.integers(0, 5 * SECOND))))
     return records
 
 
@@ -139,7 +144,7 @@ def test_time_adds_up_by_minute(records, policy):
 @given(recordings())
 def test_energy_adds_up_to_the_counter(records):
     output = play(records)
-    readings = [record for record in records if isinstance(record, Power)]
+    readings = [record for record in records if isinstance(record, PowerSample)]
     counter = (readings[-1].energy_mj - readings[0].energy_mj) * 1000 if readings else 0
     given = Counter()
     for event in output.events:
@@ -163,17 +168,17 @@ def test_every_session_ends_in_an_event_and_ids_are_unique_and_the_same_again(re
     by_session = {}
     for event in output.events:
         by_session.setdefault(event["session_id"], []).append(event)
-    expected = {record.session_id for record in records if isinstance(record, Opened)}
+    expected = {record.session_id for record in records if isinstance(record, SessionOpened)}
     assert expected <= set(by_session)
     outcomes = {
-        f"session-{record.session}": record.outcome for record in records if isinstance(record, Closed)
+        f"session-{record.session}": record.outcome for record in records if isinstance(record, SessionClosed)
     }
     for session in expected:
         events = sorted(by_session[session], key=lambda event: event["sequence"])
         assert [event["sequence"] for event in events] == list(range(len(events)))
         assert events[-1]["outcome"] == outcomes.get(session, "interrupted")
         assert all(event["outcome"] == "ok" for event in events[:-1])
-        assert all(before["ended_at"] <= after["ended_at"] for before, after in zip(events, events[1:]))
+        assert all(before["ended_at"] <= after["ended_at"] for before, after in pairwise(events))
     assert len({event["event_id"] for event in output.events}) == len(output.events)
     again = play(records, power)
     assert (again.events, again.minutes) == (output.events, output.minutes)

@@ -93,7 +93,7 @@ def test_a_segment_that_the_disk_did_not_even_begin_costs_nothing(tmp_path, monk
 
     import gpu_probe.wal.log as log
 
-    real = open
+    real = log.open_file
 
     class Full:
         def __init__(self, file):
@@ -110,10 +110,10 @@ def test_a_segment_that_the_disk_did_not_even_begin_costs_nothing(tmp_path, monk
         while wal._file is None or wal._file_bytes < 70:
             wal.append(KEY, b"x" * 8)
         count = wal.end
-        monkeypatch.setattr(log, "open", lambda *args, **named: Full(real(*args, **named)), raising=False)
+        monkeypatch.setattr(log, "open_file", lambda *args, **named: Full(real(*args, **named)))
         assert wal.append(KEY, b"y" * 30) is None
         assert wal.append(KEY, b"y" * 30) is None
-        monkeypatch.delattr(log, "open")
+        monkeypatch.setattr(log, "open_file", real)
         on_disk = sum(path.stat().st_size for path in tmp_path.glob("*.wal"))
         assert on_disk < 100
         assert wal.append(KEY, b"z") == count

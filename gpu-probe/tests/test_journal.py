@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpu_probe.live import entries, journal
-from gpu_probe.live.journal import MAGIC, Journal, JournalError, JournalReader, Place
+from gpu_probe.journal import MAGIC, Journal, JournalError, JournalReader, Place, entries
+from gpu_probe.journal import file as journal
 
 
 def bodies(folder, place=None):
@@ -148,17 +148,17 @@ def test_a_folder_that_cannot_be_reserved_is_told(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "body, kind, value",
     [
-        (entries.started(7, 3, 9), entries.STARTED, (7, 3, 9)),
-        (entries.closed(4, 5, "timeout", None), entries.CLOSED, (4, 5, "timeout", None)),
-        (entries.closed(4, 5, "ok", 0), entries.CLOSED, (4, 5, "ok", 0)),
-        (entries.measured(1, 2, 3, 4, 5, 6, 1, None), entries.MEASURED, (1, 2, 3, 4, 5, 6, 1, None)),
-        (entries.measured(1, 2, 3, 4, 5, 6, 0, 0), entries.MEASURED, (1, 2, 3, 4, 5, 6, 0, 0)),
-        (entries.missed(1, 2, 3), entries.MISSED, (1, 2, 3)),
-        (entries.power(1, 2, 3, None, 0), entries.POWER, (1, 2, 3, None, 0)),
-        (entries.memory(1, 2, 3), entries.MEMORY, (2, 3)),
-        (entries.pair(entries.LOST, 1, 2), entries.LOST, (1, 2)),
+        (entries.started_entry(7, 3, 9), entries.STARTED, (7, 3, 9)),
+        (entries.closed_entry(4, 5, "timeout", None), entries.CLOSED, (4, 5, "timeout", None)),
+        (entries.closed_entry(4, 5, "ok", 0), entries.CLOSED, (4, 5, "ok", 0)),
+        (entries.measured_entry(1, 2, 3, 4, 5, 6, 1, None), entries.MEASURED, (1, 2, 3, 4, 5, 6, 1, None)),
+        (entries.measured_entry(1, 2, 3, 4, 5, 6, 0, 0), entries.MEASURED, (1, 2, 3, 4, 5, 6, 0, 0)),
+        (entries.missed_entry(1, 2, 3), entries.MISSED, (1, 2, 3)),
+        (entries.power_entry(1, 2, 3, None, 0), entries.POWER, (1, 2, 3, None, 0)),
+        (entries.memory_entry(1, 2, 3), entries.MEMORY, (2, 3)),
+        (entries.instant_entry(entries.LOST, 1, 2), entries.LOST, (1, 2)),
         (
-            entries.named(entries.SPAN, {"phase": "load", "model": "ü"}),
+            entries.json_entry(entries.SPAN, {"phase": "load", "model": "ü"}),
             entries.SPAN,
             {"phase": "load", "model": "ü"},
         ),

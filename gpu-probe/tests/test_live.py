@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from gpu_probe.accounting import Account, GpuMeter, run
 from gpu_probe.device.replay import ReplayDevice, read_trace
-from gpu_probe.live import entries
-from gpu_probe.live import journal as journals
+from gpu_probe.journal import entries
+from gpu_probe.journal import file as journals
 from gpu_probe.live.metering import Metering
 from gpu_probe.live.service import Service
 from gpu_probe.live.unit import Unit
@@ -51,12 +51,12 @@ class Engine:
         fields = (
             f'"session":{number},"at_ns":{self.host.now},"prompt_tokens":{prompt},"session_id":"s{number}"'
         )
-        self.unit.journal.append(entries.text(entries.OPENED, f"{{{fields},{LABELS}}}"))
+        self.unit.journal.append(entries.text_entry(entries.OPENED, f"{{{fields},{LABELS}}}"))
 
     def close_session(self, number, outcome):
         del self.open[number]
         self.closed.append(number)
-        self.unit.journal.append(entries.closed(number, self.host.now, outcome, None))
+        self.unit.journal.append(entries.closed_entry(number, self.host.now, outcome, None))
 
     def step(self, stream, length, new, compiles=False):
         self.gpu.current = stream

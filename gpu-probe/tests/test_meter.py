@@ -4,7 +4,18 @@ import pytest
 from conftest import Recorder
 
 from gpu_probe.accounting import AccountingError, GpuMeter
-from gpu_probe.device import Closed, DeviceInfo, Ended, Measured, Missed, Opened, Power, Row, Span, Submitted
+from gpu_probe.device import (
+    DeviceInfo,
+    OperatorSpan,
+    PowerSample,
+    Row,
+    SessionClosed,
+    SessionOpened,
+    StepMeasured,
+    StepMissed,
+    StepSubmitted,
+    WatchEnded,
+)
 from gpu_probe.sharing import make_policy
 
 MS = 1_000_000
@@ -26,30 +37,32 @@ class Scene:
 
     def open(self, session, at, prompt=10):
         self.meter.take(
-            Opened(session, START + at * MS, f"s{session}", "tenant", "project", "user", "model", "1", prompt)
+            SessionOpened(
+                session, START + at * MS, f"s{session}", "tenant", "project", "user", "model", "1", prompt
+            )
         )
 
     def submit(self, *sessions):
         self._steps += 1
-        self.meter.take(Submitted(self._steps, sessions))
+        self.meter.take(StepSubmitted(self._steps, sessions))
         return self._steps
 
     def measure(self, step, at, length, *rows, memory=None):
         begin = START + at * MS
         rows = tuple(Row(*row) for row in rows)
-        self.meter.take(Measured(step, begin, length * MS, rows, begin + length * MS, None, memory))
+        self.meter.take(StepMeasured(step, begin, length * MS, rows, begin + length * MS, None, memory))
 
     def step(self, at, length, *rows, memory=None):
         self.measure(self.submit(*(row[0] for row in rows)), at, length, *rows, memory=memory)
 
     def close(self, session, at, outcome="ok", tokens=None):
-        self.meter.take(Closed(session, START + at * MS, outcome, tokens))
+        self.meter.take(SessionClosed(session, START + at * MS, outcome, tokens))
 
     def power(self, at, milliwatts, millijoules):
-        self.meter.take(Power(START + at * MS, milliwatts, millijoules))
+        self.meter.take(PowerSample(START + at * MS, milliwatts, millijoules))
 
     def end(self, at):
-        self.meter.take(Ended(START + at * MS))
+        self.meter.take(WatchEnded(START + at * MS))
         return self.output
 
 
@@ -62,7 +75,7 @@ def test_two_sessions_share_a_step_and_the_first_gets_the_odd_nanosecond():
     scene.open(1, 0)
     scene.open(2, 0)
     step = scene.submit(2, 1)
-    scene.meter.take(Measured(step, START, 3, (Row(2, 1, 11), Row(1, 1, 11)), START + 3))
+    scene.meter.take(StepMeasured(step, START, 3, (Row(2, 1, 11), Row(1, 1, 11)), START + 3))
     scene.close(1, 1)
     scene.close(2, 1)
     events = scene.end(1).events
@@ -118,7 +131,7 @@ def test_a_missed_step_is_unattributed_and_bounds_its_sessions():
     scene = Scene()
     scene.open(1, 0)
     step = scene.submit(1)
-    scene.meter.take(Missed(step, START, START + 5 * MS, START + 5 * MS))
+    scene.meter.take(StepMissed(step, START, START + 5 * MS, START + 5 * MS))
     scene.step(5, 5, (1, 10, 10))
     scene.close(1, 10)
     output = scene.end(10)
@@ -146,8 +159,8 @@ def test_overlapping_streams_share_what_they_share():
     scene.open(2, 0)
     first, second = scene.submit(1), scene.submit(2)
     settled = START
-    scene.meter.take(Measured(first, START, 10 * MS, (Row(1, 1, 1),), settled))
-    scene.meter.take(Measured(second, START + 4 * MS, 10 * MS, (Row(2, 1, 1),), START + 14 * MS))
+    scene.meter.take(StepMeasured(first, START, 10 * MS, (Row(1, 1, 1),), settled))
+    scene.meter.take(StepMeasured(second, START + 4 * MS, 10 * MS, (Row(2, 1, 1),), START + 14 * MS))
     scene.close(1, 14)
     scene.close(2, 14)
     output = scene.end(14)
@@ -158,7 +171,7 @@ def test_overlapping_streams_share_what_they_share():
 
 def test_cold_start_is_the_operators():
     scene = Scene()
-    scene.meter.take(Span("load", START, 5 * MS, "estimated", "model", "1", START + 5 * MS, 7_000))
+    scene.meter.take(OperatorSpan("load", START, 5 * MS, "estimated", "model", "1", START + 5 * MS, 7_000))
     output = scene.end(10)
     fields = (
         "tenant_id",

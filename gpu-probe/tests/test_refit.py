@@ -10,7 +10,7 @@ from gpu_probe.accounting import Account, GpuMeter, run
 from gpu_probe.cli.main import main
 from gpu_probe.device.replay import ReplayDevice, read_trace
 from gpu_probe.fitting import Refit, judge, read_coalitions
-from gpu_probe.live import entries
+from gpu_probe.journal import entries
 from gpu_probe.live.service import Service
 from gpu_probe.sharing import Coefficients, load_coefficients, make_policy, shipped_coefficients
 from gpu_probe.sharing.policy import FittedHinge
@@ -90,7 +90,7 @@ def test_a_probe_keeps_what_it_fitted_under_the_label_of_its_events(tmp_path, mo
     (tmp_path / "journals").mkdir()
     engine = Engine(tmp_path / "journals", sensor=False, cold_start=False, refit=True, segment_bytes=1 << 20)
     engine.unit.journal.append(
-        entries.text(
+        entries.text_entry(
             entries.OPENED,
             f'{{"session":0,"at_ns":{engine.host.now},"prompt_tokens":0,"session_id":"s",{LABELS}}}',
         )

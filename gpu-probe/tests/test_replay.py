@@ -9,7 +9,7 @@ import pytest
 from conftest import TRACE, Recorder
 
 from gpu_probe.accounting import Account, GpuMeter, run
-from gpu_probe.device import Closed, Measured, ReplayDevice, Submitted
+from gpu_probe.device import ReplayDevice, SessionClosed, StepMeasured, StepSubmitted
 from gpu_probe.device.replay import TraceError, read_trace
 from gpu_probe.sharing import POLICIES, make_policy
 
@@ -112,12 +112,12 @@ def test_moved_in_time_the_ids_differ(played):
 def test_a_step_is_announced_before_any_of_its_sessions_closes():
     closed, announced = set(), {}
     for record in ReplayDevice(RECORDED).records():
-        if isinstance(record, Closed):
+        if isinstance(record, SessionClosed):
             closed.add(record.session)
-        elif isinstance(record, Submitted):
+        elif isinstance(record, StepSubmitted):
             assert not closed & set(record.sessions)
             announced[record.step] = set(record.sessions)
-        elif isinstance(record, Measured):
+        elif isinstance(record, StepMeasured):
             assert announced[record.step] == {row.session for row in record.rows}
 
 

@@ -8,8 +8,8 @@ from fake_gpu import START
 from test_live import MS, Engine, checked
 
 from gpu_probe.accounting import Account
-from gpu_probe.live import entries
-from gpu_probe.live import journal as journals
+from gpu_probe.journal import entries
+from gpu_probe.journal import file as journals
 from gpu_probe.live.service import Service
 
 

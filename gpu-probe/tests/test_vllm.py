@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from importlib.metadata import entry_points
 from types import ModuleType, SimpleNamespace
-from typing import Any, Dict, List, Optional, Set
+from typing import Any
 
 import pytest
 from stand_in import StandInProbe
@@ -22,7 +22,7 @@ from gpu_probe.integrations.vllm_server import VllmMiddleware
 @dataclass
 class NewRequestData:
     req_id: str
-    prompt_token_ids: Optional[List[int]]
+    prompt_token_ids: list[int] | None
     num_computed_tokens: int
     sampling_params: Any = None
     pooling_params: Any = None
@@ -31,17 +31,17 @@ class NewRequestData:
 
 @dataclass
 class CachedRequestData:
-    req_ids: List[str] = field(default_factory=list)
-    num_computed_tokens: List[int] = field(default_factory=list)
+    req_ids: list[str] = field(default_factory=list)
+    num_computed_tokens: list[int] = field(default_factory=list)
 
 
 @dataclass
 class SchedulerOutput:
-    scheduled_new_reqs: List[NewRequestData]
+    scheduled_new_reqs: list[NewRequestData]
     scheduled_cached_reqs: CachedRequestData
-    num_scheduled_tokens: Dict[str, int]
+    num_scheduled_tokens: dict[str, int]
     total_num_scheduled_tokens: int
-    finished_req_ids: Set[str]
+    finished_req_ids: set[str]
 
 
 class RequestStatus(IntEnum):

@@ -2,7 +2,7 @@ import { type CommandResult, runCommand } from "./command.ts";
 import { LocalFailure } from "./failure.ts";
 
 const JAVA_MIN = 17;
-const PYTHON_MIN = [3, 9] as const;
+const PYTHON_MIN = [3, 10] as const;
 
 /** How a tool is asked for its version; replaced in tests. */
 export type Ask = (command: string, args: readonly string[]) => Promise<CommandResult>;

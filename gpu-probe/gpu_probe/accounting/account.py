@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import Any
 
 from .output import Output, Record
 
@@ -40,7 +40,7 @@ class Account:
         self.energy_uj["idle"] += record["energy_idle_uj"] or 0
         self._output.totals(record)
 
-    def faults(self) -> List[str]:
+    def faults(self) -> list[str]:
         """What does not add up; empty when all is well."""
         faults = []
         for name, sums in (("gpu_time_ns", self.gpu_time_ns), ("energy_uj", self.energy_uj)):
@@ -49,7 +49,7 @@ class Account:
                 faults.append(f"{name}: the parts add up to {parts}, physical is {sums['physical']}")
         return faults
 
-    def summary(self) -> Dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         """Counts as numbers, quantities as text so that no reader loses digits."""
         return {
             "sessions": self._sessions,

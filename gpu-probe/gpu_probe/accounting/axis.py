@@ -2,93 +2,71 @@
 
 Steps of several streams may overlap. The axis walks from edge to edge (a step's begin or end, a minute's
 end); a stretch with k steps in it is shared equally by them, so what the steps get adds up to the union of
-their intervals, and union plus idle to the wall.
+their intervals, and union plus idle to the wall::
+
+    minutes    |            first             |           second             |
+    steps           [================== A ===================)
+                                 [======== B ========)
+    pieces          [========= A1 ===========)[==== A2 ======)
+                                 [=== B1 ====)[ B2 ==)
+    segments        |    A1      |   A1 B1    |A2 B2 |  A2   |
+    drafts     [      shares of A1, B1       )[      shares of A2, B2       )
+
+A **step** is what the engine launched. A **piece** is its part inside one minute, with the time and energy
+that fall to it. A **segment** is a stretch in which the same pieces held the GPU: the energy counter's ticks
+are split over segments. A **draft** (session.py) is the event in the making that each session has for each
+minute: its shares of the pieces in that minute.
 """
 
 from __future__ import annotations
 
-from typing import Dict, List, NamedTuple, Optional, Protocol, Sequence, Tuple
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 from ..sharing import Work, share
-from .minute import Minute
-from .session import Draft, Session
+from .minute import Minute, next_edge
+from .session import Draft, SessionUsage
 
 
+@dataclass(slots=True, eq=False)
 class Step:
     """A use of the GPU over [begin, end): an engine step, or the operator's own span.
 
     ``works`` are its rows and ``sessions`` whose they are, in order of opening; none of both if it was not
     measured. ``holders`` are the sessions, each once, that wait for it.
-    ``communication_ns`` of it are not booked yet.
+    ``communication_ns`` of it are not booked yet. ``piece`` is its part in the minute at hand.
     """
 
-    __slots__ = (
-        "begin",
-        "busy_ppm",
-        "communication_ns",
-        "end",
-        "holders",
-        "measured",
-        "piece",
-        "sessions",
-        "works",
-    )
-
-    def __init__(
-        self,
-        begin: int,
-        end: int,
-        holders: Sequence[Session],
-        sessions: Sequence[Session] = (),
-        works: Sequence[Work] = (),
-        measured: bool = True,
-        communication_ns: int = 0,
-        busy_ppm: Optional[int] = None,
-    ) -> None:
-        self.begin = begin
-        self.end = end
-        self.holders = holders
-        self.sessions = sessions
-        self.works = works
-        self.measured = measured
-        self.communication_ns = communication_ns
-        self.busy_ppm = busy_ppm
-        self.piece: Optional[Piece] = None
+    begin: int
+    end: int
+    holders: Sequence[SessionUsage]
+    sessions: Sequence[SessionUsage] = ()
+    works: Sequence[Work] = ()
+    measured: bool = True
+    communication_ns: int = 0
+    busy_ppm: int | None = None
+    piece: Piece | None = None
 
 
+@dataclass(slots=True, eq=False)
 class Piece:
-    """The part of a step inside one minute: ``device_ns`` of [begin, end), and what the energy counter said
-    of it."""
+    """The part of a step inside one minute: ``device_ns`` of [begin, end), and the energy that fell to
+    it. ``drafts`` have the ``shares`` of it."""
 
-    __slots__ = (
-        "begin",
-        "covered_ns",
-        "device_ns",
-        "drafts",
-        "end",
-        "energy_uj",
-        "minute",
-        "nvlink_rx",
-        "nvlink_tx",
-        "power_peak_mw",
-        "power_time",
-        "shares",
-        "step",
-    )
-
-    def __init__(self, step: Step, minute: Minute, begin: int) -> None:
-        self.step = step
-        self.minute = minute
-        self.begin = self.end = begin
-        self.device_ns = 0
-        self.drafts: List[Draft] = []
-        self.shares: List[int] = []
-        self.energy_uj = 0
-        self.covered_ns = 0
-        self.power_time = 0  # milliwatt nanoseconds of the whole device
-        self.power_peak_mw = 0
-        self.nvlink_tx: Optional[int] = None
-        self.nvlink_rx: Optional[int] = None
+    step: Step
+    minute: Minute
+    begin: int
+    end: int
+    device_ns: int = 0
+    drafts: list[Draft] = field(default_factory=list)
+    shares: list[int] = field(default_factory=list)
+    energy_uj: int = 0
+    covered_ns: int = 0
+    power_time: int = 0  # milliwatt nanoseconds of the whole device
+    power_peak_mw: int = 0
+    nvlink_tx: int | None = None
+    nvlink_rx: int | None = None
 
 
 class Segment(NamedTuple):
@@ -96,11 +74,11 @@ class Segment(NamedTuple):
 
     begin: int
     end: int
-    pieces: Tuple[Piece, ...]
+    pieces: tuple[Piece, ...]
 
 
 class Listener(Protocol):
-    """Who is told what the axis settles, in order of time."""
+    """Takes what the axis settles, in order of time."""
 
     def segment_settled(self, segment: Segment) -> None: ...
 
@@ -113,14 +91,22 @@ class Listener(Protocol):
 
 class Axis:
     """Settled up to ``at``; ``minute`` holds that instant. ``minutes`` are those not yet reported, by their
-    clock edge."""
+    clock edge.
+
+    Annotated here is what a checkpoint keeps.
+    """
+
+    at: int
+    minutes: dict[int, Minute]
+    minute: Minute
+    _steps: list[Step]
 
     def __init__(self, start: int, listener: Listener) -> None:
         self.at = start
-        self.minutes: Dict[int, Minute] = {}
+        self.minutes = {}
         self.minute = self._begin_minute()
         self._listener = listener
-        self._steps: List[Step] = []
+        self._steps = []
 
     def add(self, step: Step) -> None:
         """A step's place on the axis. What lies before ``at`` is settled and cannot be given again: it is cut
@@ -128,6 +114,11 @@ class Axis:
         step.begin = max(step.begin, self.at)
         step.end = max(step.end, step.begin)
         self._steps.append(step)
+
+    def minute_at(self, at: int) -> Minute:
+        """The minute of an instant; the oldest there is if its totals have gone out already."""
+        found = self.minutes.get(next_edge(at))
+        return found if found is not None else next(iter(self.minutes.values()))
 
     def settle(self, until: int) -> None:
         """Books everything before ``until``. No step that begins before it may be added afterwards."""
@@ -154,7 +145,7 @@ class Axis:
         """To the next edge."""
         at = self.at
         edge = min(until, self.minute.end)
-        active: List[Step] = []
+        active: list[Step] = []
         for step in self._steps:
             if step.begin > at:
                 edge = min(edge, step.begin)
@@ -170,7 +161,7 @@ class Axis:
             if step.end <= edge:
                 self._finish(step)
 
-    def _occupy(self, active: List[Step], edge: int) -> None:
+    def _occupy(self, active: list[Step], edge: int) -> None:
         pieces = tuple(self._piece(step) for step in active)
         for piece, part in zip(pieces, share(edge - self.at, [1] * len(pieces))):
             piece.device_ns += part
@@ -179,7 +170,7 @@ class Axis:
 
     def _piece(self, step: Step) -> Piece:
         if step.piece is None:
-            step.piece = Piece(step, self.minute, self.at)
+            step.piece = Piece(step, self.minute, self.at, self.at)
         return step.piece
 
     def _finish(self, step: Step) -> None:
@@ -197,6 +188,6 @@ class Axis:
         self._listener.minute_done(done)
 
     def _begin_minute(self) -> Minute:
-        minute = Minute(self.at)
+        minute = Minute(self.at, next_edge(self.at))
         self.minutes[minute.end] = minute
         return minute

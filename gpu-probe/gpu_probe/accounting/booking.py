@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Protocol, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Protocol
 
 from ..device.interface import DeviceInfo
 from ..sharing import Policy, Work, share
@@ -11,7 +12,7 @@ from .energy import EnergySplit
 from .memory import MemoryArbiter
 from .minute import Minute, next_edge
 from .output import Output, event_record, totals_record
-from .session import INFERENCE, Draft, Session
+from .session import INFERENCE, SPAN_LABEL, Draft, SessionUsage
 
 _MILLION = 1_000_000
 
@@ -28,20 +29,27 @@ class Refit(Protocol):
 
 
 class Booking:
-    """The books of one GPU. ``sessions`` are those without their last event, by order of opening."""
+    """The books of one GPU. ``sessions`` are those without their last event, by order of opening.
 
-    def __init__(
-        self, info: DeviceInfo, policy: Policy, output: Output, refit: Optional[Refit] = None
-    ) -> None:
-        self.sessions: Dict[int, Session] = {}
+    Annotated here is what a checkpoint keeps.
+    """
+
+    sessions: dict[int, SessionUsage]
+    memory: MemoryArbiter
+    axis: Axis
+    energy: EnergySplit
+    _done: list[Minute]
+
+    def __init__(self, info: DeviceInfo, policy: Policy, output: Output, refit: Refit | None = None) -> None:
+        self.sessions = {}
         self.memory = MemoryArbiter()
         self.axis = Axis(info.probe_start_ns, self)
-        self.energy = EnergySplit(self, self.axis.minutes)
+        self.energy = EnergySplit(self, self.axis.minute_at)
         self._info = info
         self._policy = policy if refit is None else refit.policy
         self._refit = refit
         self._output = output
-        self._done: List[Minute] = []
+        self._done = []
 
     def settle(self, settled_ns: int) -> None:
         """Books everything before an instant, and reports the minutes that are final by then."""
@@ -57,7 +65,7 @@ class Booking:
             self.energy.stop(self.axis.at)
         self._report_minutes()
 
-    def conclude(self, session: Session) -> None:
+    def conclude(self, session: SessionUsage) -> None:
         """The last event of a closed session, with its outcome; one without GPU time where it had none, so
         that cancelled work does not vanish."""
         closed = session.closed
@@ -65,12 +73,12 @@ class Booking:
         draft = session.draft
         if draft is None:
             begin = max(closed.at_ns, session.last_end, self._info.probe_start_ns)
-            draft = Draft(session, begin, self._policy.label)
+            draft = self._new_draft(session, begin)
         if closed.tokens_out is not None:
             # The engine knows what it sent; counting steps does not see speculation or several tokens at
             # once.
             draft.tokens_out = max(0, draft.tokens_out + closed.tokens_out - session.tokens_out)
-        memory = self.memory.closed(session)
+        memory = self.memory.remove(session)
         del self.sessions[session.order]
         self._close_draft(draft, closed.outcome, memory)
 
@@ -96,7 +104,7 @@ class Booking:
         for session, part in zip(sessions, piece.shares):
             draft = session.draft
             if draft is None:
-                draft = session.draft = Draft(session, begin, self._policy.label)
+                draft = session.draft = self._new_draft(session, begin)
                 minute.drafts.append(draft)
             draft.gpu_ns += part
             if begin < draft.begin:
@@ -111,7 +119,7 @@ class Booking:
         else:
             self.piece_settled(piece)
 
-    def _weights(self, step: Step) -> List[int]:
+    def _weights(self, step: Step) -> list[int]:
         if step.sessions[0].phase == INFERENCE:
             return self._policy.weights(step.works)
         # The operator comes first and pays; sessions of a cold step were in it, for nothing.
@@ -169,7 +177,11 @@ class Booking:
 
     # What is finished
 
-    def _close_draft(self, draft: Draft, outcome: str, memory: Tuple[int, bool]) -> None:
+    def _new_draft(self, session: SessionUsage, begin: int) -> Draft:
+        label = self._policy.label if session.phase == INFERENCE else SPAN_LABEL
+        return Draft(session, label, begin, begin)
+
+    def _close_draft(self, draft: Draft, outcome: str, memory: tuple[int, bool]) -> None:
         session = draft.session
         draft.outcome = outcome
         draft.sequence = session.sequence

@@ -9,9 +9,11 @@ nothing lost: what steps and bucket get is dE.
 from __future__ import annotations
 
 from collections import deque
-from typing import Deque, Dict, List, Optional, Protocol, Tuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
-from ..device.interface import Power
+from ..device.interface import PowerSample
 from ..sharing import share
 from .axis import Piece, Segment
 from .minute import Minute, next_edge
@@ -22,53 +24,54 @@ _UJ_PER_MJ = 1000
 _PJ_PER_UJ = 1_000_000  # 1 mW x 1 ns = 1 pJ
 
 
-class _Tick:
+@dataclass(slots=True, eq=False)
+class Tick:
     """A tick inside one minute. ``parts`` are the segments in it with the time they share."""
 
-    __slots__ = (
-        "busy_uj",
-        "end",
-        "idle_uj",
-        "minute",
-        "nvlink_rx",
-        "nvlink_tx",
-        "parts",
-        "power_avg_mw",
-        "power_peak_mw",
-    )
-
-    def __init__(self, minute: Minute, end: int, parts: List[Tuple[Segment, int]]) -> None:
-        self.minute = minute
-        self.end = end
-        self.parts = parts
-        self.busy_uj = self.idle_uj = 0
-        self.power_avg_mw = self.power_peak_mw = 0
-        self.nvlink_tx: Optional[int] = None
-        self.nvlink_rx: Optional[int] = None
+    minute: Minute
+    end: int
+    parts: list[tuple[Segment, int]]
+    busy_uj: int = 0
+    idle_uj: int = 0
+    power_avg_mw: int = 0
+    power_peak_mw: int = 0
+    nvlink_tx: int | None = None
+    nvlink_rx: int | None = None
 
 
 class Listener(Protocol):
+    """Takes the pieces whose energy is final, in order of time."""
+
     def piece_settled(self, piece: Piece) -> None: ...
 
 
 class EnergySplit:
     """Takes readings and settled segments; tells the listener when a piece's energy is final.
 
-    ``minutes`` maps a clock minute's number to its Minute for as long as it can still get energy.
+    ``minute_at`` gives the minute that an instant's energy is booked to. Annotated here is what a checkpoint
+    keeps.
     """
 
-    def __init__(self, listener: Listener, minutes: Dict[int, Minute]) -> None:
-        self.settled = 0
-        self._listener = listener
-        self._minutes = minutes
-        self._readings: Deque[Power] = deque()
-        self._last: Optional[Power] = None
-        self._segments: Deque[Segment] = deque()
-        self._pieces: Deque[Piece] = deque()
-        self._held: Optional[_Tick] = None
-        self._idle_mw: Optional[int] = None
+    settled: int
+    _readings: deque[PowerSample]
+    _last: PowerSample | None
+    _segments: deque[Segment]
+    _pieces: deque[Piece]
+    _held: Tick | None
+    _idle_mw: int | None
 
-    def read(self, reading: Power) -> None:
+    def __init__(self, listener: Listener, minute_at: Callable[[int], Minute]) -> None:
+        self._listener = listener
+        self._minute_at = minute_at
+        self.settled = 0
+        self._readings = deque()
+        self._last = None
+        self._segments = deque()
+        self._pieces = deque()
+        self._held = None
+        self._idle_mw = None
+
+    def read(self, reading: PowerSample) -> None:
         self._readings.append(reading)
 
     def add_segment(self, segment: Segment) -> None:
@@ -100,7 +103,7 @@ class EnergySplit:
         while self._pieces and self._pieces[0].end <= self.settled:
             self._listener.piece_settled(self._pieces.popleft())
 
-    def _close(self, reading: Power) -> None:
+    def _close(self, reading: PowerSample) -> None:
         last = self._last
         if last is not None and reading.at_ns <= last.at_ns:
             return
@@ -115,7 +118,7 @@ class EnergySplit:
         if not any(segment.begin <= reading.at_ns < segment.end for segment in self._segments):
             self._learn_idle(reading.power_mw)
 
-    def _split(self, last: Power, reading: Power) -> None:
+    def _split(self, last: PowerSample, reading: PowerSample) -> None:
         total = (reading.energy_mj - last.energy_mj) * _UJ_PER_MJ
         length = reading.at_ns - last.at_ns
         power = total * _PJ_PER_UJ // length
@@ -135,15 +138,15 @@ class EnergySplit:
         if idle:
             self._learn_idle(power)
 
-    def _tick(self, begin: int, end: int, energy_uj: int) -> _Tick:
-        parts: List[Tuple[Segment, int]] = []
+    def _tick(self, begin: int, end: int, energy_uj: int) -> Tick:
+        parts: list[tuple[Segment, int]] = []
         for segment in self._segments:
             if segment.begin >= end:
                 break
             overlap = min(segment.end, end) - max(segment.begin, begin)
             if overlap > 0:
                 parts.append((segment, overlap))
-        tick = _Tick(self._minute(begin), end, parts)
+        tick = Tick(self._minute_at(begin), end, parts)
         busy = sum(overlap for _, overlap in parts)
         length = end - begin
         # Idle power that would exceed what was measured is capped by it, so that nothing goes negative.
@@ -155,7 +158,7 @@ class EnergySplit:
             self._carry_back(tick)
         return tick
 
-    def _carry_back(self, tick: _Tick) -> None:
+    def _carry_back(self, tick: Tick) -> None:
         """The sensor lags by up to a tick: energy above idle in an idle tick belongs to the steps just before
         it."""
         held = self._held
@@ -165,7 +168,7 @@ class EnergySplit:
             tick.idle_uj += tick.busy_uj
         tick.busy_uj = 0
 
-    def _hold(self, tick: _Tick) -> None:
+    def _hold(self, tick: Tick) -> None:
         self._release()
         self._held = tick
 
@@ -191,27 +194,22 @@ class EnergySplit:
     def _learn_idle(self, power_mw: int) -> None:
         self._idle_mw = power_mw if self._idle_mw is None else min(self._idle_mw, power_mw)
 
-    def _minute(self, at: int) -> Minute:
-        """The minute of an instant; the oldest there is if its totals have gone out already."""
-        found = self._minutes.get(next_edge(at))
-        return found if found is not None else next(iter(self._minutes.values()))
 
-
-def _rise(before: Optional[int], after: Optional[int]) -> Optional[int]:
+def _rise(before: int | None, after: int | None) -> int | None:
     """How far a cumulative counter rose; None where it is not known or began anew."""
     if before is None or after is None or after < before:
         return None
     return after - before
 
 
-def _part(total: Optional[int], start: int, begin: int, end: int, length: int) -> Optional[int]:
+def _part(total: int | None, start: int, begin: int, end: int, length: int) -> int | None:
     """The part of [begin, end) of what rose over ``length`` from ``start``; parts add up to it."""
     if total is None:
         return None
     return total * (end - start) // length - total * (begin - start) // length
 
 
-def _share_nvlink(tick: _Tick) -> None:
+def _share_nvlink(tick: Tick) -> None:
     """Traffic goes to the steps of the tick; what ran over the links while no step did is nobody's."""
     weights = [overlap for _, overlap in tick.parts]
     for name in ("nvlink_tx", "nvlink_rx"):

@@ -7,19 +7,19 @@ epoch there.
 
 from __future__ import annotations
 
-from typing import Dict, Tuple
+from dataclasses import dataclass, field
 
-from .session import INFERENCE, Session
+from .session import INFERENCE, SessionUsage
 
 
+@dataclass(slots=True, eq=False)
 class MemoryArbiter:
     """Folds the device's peak, bytes, into the open sessions."""
 
-    def __init__(self) -> None:
-        self._open: Dict[int, Session] = {}
-        self._epoch_peak = 0
-        self._last = 0
-        self.exact = False
+    exact: bool = False
+    _open: dict[int, SessionUsage] = field(default_factory=dict)
+    _epoch_peak: int = 0
+    _last: int = 0
 
     def note(self, peak_bytes: int) -> None:
         """The allocator's peak since its last report."""
@@ -27,12 +27,12 @@ class MemoryArbiter:
         self._epoch_peak = max(self._epoch_peak, peak_bytes)
 
     def note_exactly(self, peak_bytes: int, allocated_bytes: int) -> None:
-        """The same, where it is told at each opening and closing, with what is allocated now."""
+        """The same, where it is read at each opening and closing, with what is allocated now."""
         self.exact = True
         self.note(peak_bytes)
         self._last = allocated_bytes
 
-    def opened(self, session: Session) -> None:
+    def add(self, session: SessionUsage) -> None:
         self._fold()
         self._open[session.order] = session
         if self.exact:
@@ -42,19 +42,19 @@ class MemoryArbiter:
             for other in self._open.values():
                 other.memory_shared = True
 
-    def closed(self, session: Session) -> Tuple[int, bool]:
+    def remove(self, session: SessionUsage) -> tuple[int, bool]:
         """The session's peak and whether others were open beside it; it is no longer followed."""
         result = self.take(session)
         self._open.pop(session.order, None)
         return result
 
-    def leave(self, session: Session) -> None:
+    def leave(self, session: SessionUsage) -> None:
         """The session's caller is gone and the peak was noted just now: what others allocate from here on is
         not its, though steps of it may still run."""
         self._fold()
         del self._open[session.order]
 
-    def take(self, session: Session) -> Tuple[int, bool]:
+    def take(self, session: SessionUsage) -> tuple[int, bool]:
         """Peak and sharing since the last take; the session stays open and starts anew."""
         self._fold()
         # Without any report in its time, what was last seen allocated is what was there.

@@ -8,29 +8,30 @@ same events.
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Iterable, List, Optional, Tuple
+from collections.abc import Callable, Iterable
+from itertools import pairwise
 
 from ..device.interface import (
-    Advanced,
-    Closed,
     Device,
     DeviceInfo,
-    Ended,
-    Measured,
-    Memory,
-    Missed,
-    Opened,
-    Power,
+    MemorySample,
+    OperatorSpan,
+    PowerSample,
     Record,
     Row,
-    Span,
-    Submitted,
+    SessionClosed,
+    SessionOpened,
+    StepMeasured,
+    StepMissed,
+    StepSubmitted,
+    TimeAdvanced,
+    WatchEnded,
 )
 from ..sharing import Policy, Work
 from .axis import Step
 from .booking import Booking, Refit
 from .output import Output
-from .session import Session
+from .session import SessionUsage
 
 OPERATOR_PROJECT = "cold-start"
 
@@ -41,7 +42,14 @@ class AccountingError(RuntimeError):
 
 class GpuMeter:
     """``policy`` shares the steps; ``operator`` is the tenant that cold starts are booked to. With ``refit``
-    the policy is its, and may change from minute to minute."""
+    the policy is its, and may change from minute to minute.
+
+    Annotated here is what a checkpoint keeps.
+    """
+
+    _booking: Booking
+    _submitted: dict[int, list[SessionUsage]]
+    _spans: int
 
     def __init__(
         self,
@@ -49,36 +57,36 @@ class GpuMeter:
         policy: Policy,
         output: Output,
         operator: str = "operator",
-        refit: Optional[Refit] = None,
+        refit: Refit | None = None,
     ) -> None:
         self._info = info
         self._operator = operator
         self._refit = refit
         self._booking = Booking(info, policy, output, refit)
-        self._submitted: Dict[int, List[Session]] = {}
+        self._submitted = {}
         self._spans = 0
-        self._handlers: Dict[type, Callable[..., None]] = {
-            Opened: self._opened,
-            Submitted: self._step_submitted,
-            Measured: self._measured,
-            Missed: self._missed,
-            Closed: self._closed,
-            Span: self._span,
-            Power: self._power,
-            Memory: self._memory,
-            Advanced: self._advanced,
-            Ended: self._ended,
+        self._handlers: dict[type, Callable[..., None]] = {
+            SessionOpened: self._opened,
+            StepSubmitted: self._step_submitted,
+            StepMeasured: self._measured,
+            StepMissed: self._missed,
+            SessionClosed: self._closed,
+            OperatorSpan: self._span,
+            PowerSample: self._power,
+            MemorySample: self._memory,
+            TimeAdvanced: self._advanced,
+            WatchEnded: self._ended,
         }
 
     def take(self, record: Record) -> None:
         """Books one record. Raises AccountingError where the device broke the order."""
         self._handlers[type(record)](record)
 
-    def _opened(self, record: Opened) -> None:
+    def _opened(self, record: SessionOpened) -> None:
         if record.session < 0 or record.session in self._booking.sessions:
             raise AccountingError(f"session {record.session} was opened twice, or is negative")
         self._follow(
-            Session(
+            SessionUsage(
                 record.session,
                 record.session_id,
                 record.tenant_id,
@@ -90,23 +98,23 @@ class GpuMeter:
             )
         )
 
-    def _follow(self, session: Session) -> None:
+    def _follow(self, session: SessionUsage) -> None:
         self._booking.sessions[session.order] = session
-        self._booking.memory.opened(session)
+        self._booking.memory.add(session)
 
-    def _step_submitted(self, record: Submitted) -> None:
+    def _step_submitted(self, record: StepSubmitted) -> None:
         if record.step in self._submitted:
             raise AccountingError(f"step {record.step} was submitted twice")
-        holders = self._known(dict.fromkeys(record.sessions))
+        holders = self._sessions_of(dict.fromkeys(record.sessions))
         for session in holders:
             session.in_flight += 1
         self._submitted[record.step] = holders
 
-    def _measured(self, record: Measured) -> None:
-        holders = self._answered(record.step)
+    def _measured(self, record: StepMeasured) -> None:
+        holders = self._pop_submitted(record.step)
         # A tie between shares goes to the session that was opened first, whatever the engine's order.
         rows = sorted(record.rows) if _unordered(record.rows) else record.rows
-        sessions = self._known(row.session for row in rows)
+        sessions = self._sessions_of(row.session for row in rows)
         works = [
             Work(new, context, context - new < session.prompt_tokens)
             for (_, new, context), session in zip(rows, sessions)
@@ -135,21 +143,21 @@ class GpuMeter:
         )
         self._book(step, record.settled_ns, record.memory_peak_bytes)
 
-    def _missed(self, record: Missed) -> None:
-        holders = self._answered(record.step)
+    def _missed(self, record: StepMissed) -> None:
+        holders = self._pop_submitted(record.step)
         for session in holders:
             session.quality = "bounded"
         self._book(Step(record.begin_ns, record.end_ns, holders, measured=False), record.settled_ns)
 
-    def _closed(self, record: Closed) -> None:
-        (session,) = self._known((record.session,))
+    def _closed(self, record: SessionClosed) -> None:
+        (session,) = self._sessions_of((record.session,))
         session.closed = record
         if self._booking.memory.exact:
             self._booking.memory.leave(session)
         if session.in_flight == 0:
             self._booking.conclude(session)
 
-    def _span(self, record: Span) -> None:
+    def _span(self, record: OperatorSpan) -> None:
         end = record.begin_ns + record.elapsed_ns
         session = self._operator_session(
             record.phase, record.begin_ns, end, record.model, record.model_version
@@ -160,10 +168,10 @@ class GpuMeter:
 
     def _operator_session(
         self, phase: str, begin_ns: int, end_ns: int, model: str, model_version: str
-    ) -> Session:
+    ) -> SessionUsage:
         """The operator's own use is a session of one step."""
         self._spans += 1
-        session = Session(
+        session = SessionUsage(
             -self._spans,
             # Numbered: two streams may begin at the same instant.
             f"{phase}-{self._info.gpu_uuid}-{begin_ns}-{self._spans}",
@@ -175,21 +183,21 @@ class GpuMeter:
             phase=phase,
         )
         session.in_flight = 1
-        session.closed = Closed(session.order, end_ns, "ok", None)
+        session.closed = SessionClosed(session.order, end_ns, "ok", None)
         self._follow(session)
         return session
 
-    def _memory(self, record: Memory) -> None:
+    def _memory(self, record: MemorySample) -> None:
         self._booking.memory.note_exactly(record.peak_bytes, record.allocated_bytes)
 
-    def _power(self, record: Power) -> None:
+    def _power(self, record: PowerSample) -> None:
         if self._info.power:
             self._booking.energy.read(record)
 
-    def _advanced(self, record: Advanced) -> None:
+    def _advanced(self, record: TimeAdvanced) -> None:
         self._booking.settle(record.settled_ns)
 
-    def _ended(self, record: Ended) -> None:
+    def _ended(self, record: WatchEnded) -> None:
         """Steps that were never measured count as missed, and their sessions' time as a lower bound."""
         booking = self._booking
         booking.axis.drain(record.at_ns)
@@ -198,11 +206,11 @@ class GpuMeter:
             if session.in_flight:
                 session.quality = "bounded"
             if session.closed is None:
-                session.closed = Closed(session.order, record.at_ns, "interrupted", None)
+                session.closed = SessionClosed(session.order, record.at_ns, "interrupted", None)
             booking.conclude(session)
         booking.stop()
 
-    def _book(self, step: Step, settled_ns: int, memory_peak_bytes: Optional[int] = None) -> None:
+    def _book(self, step: Step, settled_ns: int, memory_peak_bytes: int | None = None) -> None:
         self._booking.axis.add(step)
         if memory_peak_bytes is None:
             self._booking.settle(settled_ns)
@@ -212,12 +220,12 @@ class GpuMeter:
         self._booking.settle(settled_ns)
         self._booking.memory.note(memory_peak_bytes)
 
-    def _answered(self, step: int) -> List[Session]:
+    def _pop_submitted(self, step: int) -> list[SessionUsage]:
         if step not in self._submitted:
             raise AccountingError(f"step {step} was not submitted")
         return self._submitted.pop(step)
 
-    def _known(self, orders: Iterable[int]) -> List[Session]:
+    def _sessions_of(self, orders: Iterable[int]) -> list[SessionUsage]:
         try:
             return [self._booking.sessions[order] for order in orders]
         except KeyError as error:
@@ -230,5 +238,5 @@ def run(device: Device, meter: GpuMeter) -> None:
         meter.take(record)
 
 
-def _unordered(rows: Tuple[Row, ...]) -> bool:
-    return any(before.session > after.session for before, after in zip(rows, rows[1:]))
+def _unordered(rows: tuple[Row, ...]) -> bool:
+    return any(before.session > after.session for before, after in pairwise(rows))

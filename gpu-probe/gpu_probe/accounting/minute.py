@@ -3,10 +3,9 @@ its edges, so an hour's end is an edge too and every sum holds by minute as well
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, List
+from dataclasses import dataclass, field
 
-if TYPE_CHECKING:
-    from .session import Draft
+from .session import Draft
 
 MINUTE_NS = 60_000_000_000
 
@@ -16,34 +15,24 @@ def next_edge(at_ns: int) -> int:
     return (at_ns // MINUTE_NS + 1) * MINUTE_NS
 
 
+@dataclass(slots=True, eq=False)
 class Minute:
     """The part of a clock minute in which the probe watched. Times in nanoseconds, energies in
     microjoules."""
 
-    __slots__ = (
-        "attributed_ns",
-        "drafts",
-        "end",
-        "energy_attributed_uj",
-        "energy_idle_uj",
-        "energy_operator_uj",
-        "energy_read",
-        "idle_ns",
-        "operator_ns",
-        "start",
-        "steps",
-        "steps_missed",
-        "unattributed_ns",
-    )
-
-    def __init__(self, start: int) -> None:
-        self.start = start
-        self.end = next_edge(start)
-        self.attributed_ns = self.operator_ns = self.idle_ns = self.unattributed_ns = 0
-        self.energy_attributed_uj = self.energy_operator_uj = self.energy_idle_uj = 0
-        self.energy_read = False
-        self.steps = self.steps_missed = 0
-        self.drafts: List[Draft] = []
+    start: int
+    end: int
+    attributed_ns: int = 0
+    operator_ns: int = 0
+    idle_ns: int = 0
+    unattributed_ns: int = 0
+    energy_attributed_uj: int = 0
+    energy_operator_uj: int = 0
+    energy_idle_uj: int = 0
+    energy_read: bool = False
+    steps: int = 0
+    steps_missed: int = 0
+    drafts: list[Draft] = field(default_factory=list)
 
     @property
     def wall_time_ns(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Protocol
+from typing import Any, Protocol
 
 from ..device.interface import DeviceInfo
 from ..records import event_id, totals_id
@@ -10,7 +10,7 @@ from ..version import PROBE_VERSION
 from .minute import Minute
 from .session import Draft
 
-Record = Dict[str, Any]
+Record = dict[str, Any]
 
 
 class Output(Protocol):
@@ -74,7 +74,7 @@ def totals_record(info: DeviceInfo, minute: Minute) -> Record:
     started_at, ended_at = minute.start // 1000, -(-minute.end // 1000)
     energy = minute.energy_attributed_uj + minute.energy_operator_uj + minute.energy_idle_uj
 
-    def known(value: int) -> Optional[int]:
+    def known(value: int) -> int | None:
         return value if minute.energy_read else None
 
     return {

@@ -7,7 +7,8 @@ import json
 import platform
 import sys
 import time
-from typing import Any, Dict, List
+from itertools import pairwise
+from typing import Any
 
 from ..device.cuda import CudaBackend, CudaUnavailable, device_count
 from ..nvml import list_devices, load_nvml
@@ -37,9 +38,9 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def examine() -> Dict[str, Any]:
+def examine() -> dict[str, Any]:
     """The report. ``devices`` are those that PyTorch sees, or else those that NVML sees."""
-    report: Dict[str, Any] = {"probe": PROBE_VERSION, "python": platform.python_version()}
+    report: dict[str, Any] = {"probe": PROBE_VERSION, "python": platform.python_version()}
     nvml = load_nvml()
     report["nvml"] = "yes" if nvml is not None else "no: install gpu-probe[nvml], or there is no driver"
     try:
@@ -54,10 +55,10 @@ def examine() -> Dict[str, Any]:
     return report
 
 
-def _cuda(index: int) -> Dict[str, Any]:
+def _cuda(index: int) -> dict[str, Any]:
     backend = CudaBackend(index)
     info = backend.describe(0, 0, 1)
-    report: Dict[str, Any] = {
+    report: dict[str, Any] = {
         "gpu_uuid": info.gpu_uuid,
         "gpu_model": info.gpu_model,
         "mig_profile": info.mig_profile,
@@ -99,7 +100,7 @@ def _pair_us(backend: CudaBackend, times: int = 1000) -> float:
 
 def _period_ms(power: Any, reads: int = 150) -> Any:
     """How often the energy counter moves, milliseconds; None where it did not."""
-    changes: List[float] = []
+    changes: list[float] = []
     last = None
     for _ in range(reads):
         reading = power.read()
@@ -109,5 +110,5 @@ def _period_ms(power: Any, reads: int = 150) -> Any:
         if len(changes) > 5:
             break
         time.sleep(0.002)
-    gaps = sorted(after - before for before, after in zip(changes[1:], changes[2:]))
+    gaps = sorted(after - before for before, after in pairwise(changes[1:]))
     return round(gaps[len(gaps) // 2] * 1000, 1) if gaps else None

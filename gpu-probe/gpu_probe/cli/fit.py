@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any, List
+from typing import Any
 
 from ..device.replay import read_trace
 from ..fitting import Sample, fit, judge, read_coalitions, trace_samples
@@ -40,9 +40,9 @@ def register(commands: Any) -> None:
 
 
 def run_fit(options: argparse.Namespace) -> int:
-    samples: List[Sample] = []
-    models: List[str] = []
-    gpus: List[str] = []
+    samples: list[Sample] = []
+    models: list[str] = []
+    gpus: list[str] = []
     for source in options.sources:
         if source.suffix == ".json":
             document = json.loads(source.read_text(encoding="utf-8"))

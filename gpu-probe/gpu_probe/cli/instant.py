@@ -12,7 +12,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 def instant_ns(text: str) -> int:
     """RFC 3339 such as 2026-11-23T10:00:00Z, as nanoseconds since the Unix epoch (to the microsecond)."""
     try:
-        # Python 3.9 and 3.10 do not read the Z.
+        # Python 3.10 does not read the Z.
         moment = datetime.fromisoformat(text[:-1] + "+00:00" if text[-1:] in ("Z", "z") else text)
     except ValueError:
         moment = None

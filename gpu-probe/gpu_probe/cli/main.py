@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import List, Optional
 
 from ..device.replay import TraceError
 from ..publish import PublishError
@@ -15,7 +14,7 @@ from . import doctor, fit, inspect, meter, publish, replay
 from .failure import Failure
 
 
-def main(arguments: Optional[List[str]] = None) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Runs a command; 0 when done, 1 when it could not, 2 for wrong arguments."""
     parser = argparse.ArgumentParser(prog="gpu-probe", description=__doc__)
     parser.add_argument("--version", action="version", version=PROBE_VERSION)

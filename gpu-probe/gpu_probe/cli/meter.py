@@ -9,10 +9,11 @@ import json
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 from ..accounting import Account, Output
 from ..exporter import Metrics, MetricsServer
+from ..folders import check_owner
 from ..live.runner import follow
 from ..live.service import Service
 from ..publish import Outbox, Spool
@@ -37,6 +38,7 @@ def register(commands: Any) -> None:
 
 
 def meter(options: argparse.Namespace) -> int:
+    check_owner(options.state)
     with ExitStack() as stack:
         service = Service(options.state / "journals", _output(options, stack))
         stack.callback(service.close)
@@ -46,6 +48,7 @@ def meter(options: argparse.Namespace) -> int:
 
 def recover(options: argparse.Namespace) -> int:
     """Ends with one JSON line: journals recovered and set aside, and the account of their events."""
+    check_owner(options.state)
     with ExitStack() as stack:
         account = Account(_output(options, stack))
         service = Service(options.state / "journals", account, only_dead=True)
@@ -69,8 +72,8 @@ def _output(options: argparse.Namespace, stack: ExitStack) -> Output:
     return _counted(options, stack, outbox)
 
 
-def _counted(options: argparse.Namespace, stack: ExitStack, output: Union[Spool, Outbox]) -> Output:
-    """With Prometheus metrics, where they are asked for."""
+def _counted(options: argparse.Namespace, stack: ExitStack, output: Spool | Outbox) -> Output:
+    """With Prometheus metrics, where a port is given."""
     if options.metrics_port is None:
         return output
     metrics = Metrics(output, filter(None, options.metrics_tenants.split(",")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import Callable, Dict, Optional
+from collections.abc import Callable
 
 from ..publish import HttpPublisher, KafkaPublisher, Publisher
 from .failure import Failure
@@ -16,7 +16,7 @@ def add_receiver_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kafka-option-file",
         metavar="FILE",
-        help="librdkafka options, one name=value a line: TLS and SASL; a file because it holds secrets",
+        help="librdkafka options, one name=value per line: TLS and SASL; a file because it holds secrets",
     )
     parser.add_argument("--url", help="a gateway that takes records over HTTP, instead of Kafka")
     parser.add_argument(
@@ -30,7 +30,7 @@ def add_receiver_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def publisher_maker(options: argparse.Namespace) -> Optional[Callable[[], Publisher]]:
+def publisher_maker(options: argparse.Namespace) -> Callable[[], Publisher] | None:
     """Makes publishers to the receiver that the options name, None where they name none."""
     if options.brokers and options.url:
         raise Failure("events go either to --brokers or to --url, not to both")
@@ -40,7 +40,7 @@ def publisher_maker(options: argparse.Namespace) -> Optional[Callable[[], Publis
 
 
 def kafka_publisher(options: argparse.Namespace) -> KafkaPublisher:
-    extra: Dict[str, str] = {}
+    extra: dict[str, str] = {}
     if options.kafka_option_file:
         with open(options.kafka_option_file, encoding="utf-8") as file:
             for line in file:

@@ -8,10 +8,10 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Dict, Optional, TextIO
+from typing import Any, TextIO
 
 from ..accounting import Account, GpuMeter
-from ..device import Device, Opened, Power, ReplayDevice
+from ..device import Device, PowerSample, ReplayDevice, SessionOpened
 from ..device.replay import Trace, read_trace
 from ..fitting import Refit
 from ..publish import Delivery, FilePublisher, Publisher, Spool
@@ -27,10 +27,10 @@ _PROGRESS_EVERY_NS = 10_000_000_000
 class Nowhere:
     """An output that only counts."""
 
-    def event(self, record: Dict[str, Any]) -> None:
+    def event(self, record: dict[str, Any]) -> None:
         return
 
-    def totals(self, record: Dict[str, Any]) -> None:
+    def totals(self, record: dict[str, Any]) -> None:
         return
 
 
@@ -119,7 +119,7 @@ def _shift_ns(options: argparse.Namespace, trace: Trace) -> int:
     return 0
 
 
-def _open_wal(options: argparse.Namespace, stack: ExitStack) -> Optional[Wal]:
+def _open_wal(options: argparse.Namespace, stack: ExitStack) -> Wal | None:
     if options.sink == "none":
         return None
     folder = options.wal or stack.enter_context(tempfile.TemporaryDirectory(prefix="gpu-probe-"))
@@ -141,15 +141,17 @@ def _publisher(options: argparse.Namespace, stack: ExitStack) -> Publisher:
 
 
 def _play(device: Device, meter: GpuMeter, progress: bool) -> None:
-    start, told, sessions = device.info.probe_start_ns, 0, 0
+    start, reported_ns, sessions = device.info.probe_start_ns, 0, 0
     for record in device.records():
         meter.take(record)
         if not progress:
             continue
-        sessions += isinstance(record, Opened)
-        if isinstance(record, Power) and record.at_ns - start >= told + _PROGRESS_EVERY_NS:
-            told = record.at_ns - start
-            print(f"replayed {told // 1_000_000_000} s, {sessions} sessions", file=sys.stderr, flush=True)
+        sessions += isinstance(record, SessionOpened)
+        if isinstance(record, PowerSample) and record.at_ns - start >= reported_ns + _PROGRESS_EVERY_NS:
+            reported_ns = record.at_ns - start
+            print(
+                f"replayed {reported_ns // 1_000_000_000} s, {sessions} sessions", file=sys.stderr, flush=True
+            )
 
 
 def _deliver(wal: Wal, publisher: Publisher, options: argparse.Namespace) -> None:

@@ -1,8 +1,11 @@
-"""What timing needs of a GPU."""
+"""What the probe needs of a GPU."""
 
 from __future__ import annotations
 
 from typing import Any, Protocol
+
+from ..nvml import NvmlDevice
+from .interface import DeviceInfo
 
 
 class Backend(Protocol):
@@ -34,4 +37,20 @@ class Backend(Protocol):
 
     def compilations(self) -> int:
         """A number that grows whenever something is compiled or captured."""
+        ...
+
+
+class LiveBackend(Backend, Protocol):
+    """A backend that a probe can use: it also says what the device is and what the allocator holds."""
+
+    power: NvmlDevice | None
+
+    def describe(self, probe_start_ns: int, rank: int, world_size: int) -> DeviceInfo: ...
+
+    def memory(self) -> tuple[int, int] | None:
+        """The allocator's peak since the last call, which begins a new one, and what is allocated; bytes."""
+        ...
+
+    def idle_thread(self) -> bool:
+        """Prepares the calling thread to read events beside the serving threads; whether it may."""
         ...

@@ -1,13 +1,13 @@
-"""Backends by their name; each is imported only when it is asked for."""
+"""Backends by their name; each is imported only when it is used."""
 
 from __future__ import annotations
 
-from typing import List, Sequence, Union
+from collections.abc import Sequence
 
-from ..live.unit import LiveBackend
+from .backend import LiveBackend
 
 
-def make_backends(device: Union[str, Sequence[LiveBackend]]) -> List[LiveBackend]:
+def make_backends(device: str | Sequence[LiveBackend]) -> list[LiveBackend]:
     """cuda (all visible devices), cuda:NUMBER or cpu; backends as they are. Raises ValueError for another
     name, CudaUnavailable where there is no such device."""
     if not isinstance(device, str):

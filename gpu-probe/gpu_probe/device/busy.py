@@ -4,15 +4,16 @@ looked into waits for the GPU."""
 from __future__ import annotations
 
 import logging
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any
 
-from ..integrations.protocol import Row
+from ..protocol import Row
 
 _log = logging.getLogger("gpu_probe")
 
 
 class BusySampler:
-    """``rate`` is the part of steps looked into. Steps are told apart by their number of rows and tokens, to
+    """``rate`` is the part of steps looked into. Steps are classed by their number of rows and tokens, to
     powers of two."""
 
     def __init__(self, rate: float) -> None:
@@ -24,9 +25,9 @@ class BusySampler:
         self._profiler = torch.profiler
         self._synchronize = torch.cuda.synchronize
         self._steps = 0
-        self._busy_ns: Dict[Tuple[int, int], int] = {}
+        self._busy_ns: dict[tuple[int, int], int] = {}
         self._profile: Any = None
-        self._shape: Optional[Tuple[int, int]] = None
+        self._shape: tuple[int, int] | None = None
         # The first profile loads CUPTI, which takes long.
         self._start()
         self._stop()
@@ -39,7 +40,7 @@ class BusySampler:
             self._shape = shape
             self._start()
 
-    def known(self, rows: Sequence[Row]) -> Optional[int]:
+    def known(self, rows: Sequence[Row]) -> int | None:
         """Kernel time of a step like this one, nanoseconds; None where none was looked into."""
         return self._busy_ns.get(_shape(rows))
 
@@ -60,11 +61,11 @@ class BusySampler:
         return union_ns(kernel_intervals(profile))
 
 
-def _shape(rows: Sequence[Row]) -> Tuple[int, int]:
+def _shape(rows: Sequence[Row]) -> tuple[int, int]:
     return len(rows).bit_length(), sum(row[1] for row in rows).bit_length()
 
 
-def kernel_intervals(profile: Any) -> List[Tuple[int, int]]:
+def kernel_intervals(profile: Any) -> list[tuple[int, int]]:
     """Begin and end of each kernel, copy and fill that ran on the GPU, nanoseconds."""
     return [
         (event.start_ns(), event.start_ns() + event.duration_ns())
@@ -73,7 +74,7 @@ def kernel_intervals(profile: Any) -> List[Tuple[int, int]]:
     ]
 
 
-def union_ns(intervals: List[Tuple[int, int]]) -> int:
+def union_ns(intervals: list[tuple[int, int]]) -> int:
     """Length of what the intervals cover."""
     covered, reached = 0, 0
     for begin, end in sorted(intervals):

@@ -10,12 +10,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from collections.abc import Callable
 from itertools import count
-from typing import Any, Callable, Deque, Dict, List, Optional
+from typing import Any
 
-from ..live import entries
-from ..live.entries import started
-from ..live.journal import Journal
+from ..journal import EntrySink, entries
+from ..journal.entries import started_entry
 from .backend import Backend
 from .live_step import Counts, LiveStep
 
@@ -33,12 +33,12 @@ class StepClock:
     def __init__(
         self,
         backend: Backend,
-        journal: Journal,
+        journal: EntrySink,
         host_ns: Callable[[], int],
         pool: int = 128,
         pool_limit: int = 4096,
     ) -> None:
-        self.failed: Optional[str] = None
+        self.failed: str | None = None
         self.counts = Counts()
         self._backend = backend
         self._journal = journal
@@ -46,9 +46,9 @@ class StepClock:
         self._host_ns = host_ns
         self._limit = pool_limit
         self._numbers = count()
-        self._rings: Dict[int, Deque[LiveStep]] = {}
+        self._rings: dict[int, deque[LiveStep]] = {}
         self._reading = threading.Lock()
-        self._pool: List[Any] = [backend.event() for _ in range(pool)]
+        self._pool: list[Any] = [backend.event() for _ in range(pool)]
         self.counts.pool = pool
         # The one wait: where the GPU's axis lies on the host's.
         self._anchor = backend.event()
@@ -56,7 +56,7 @@ class StepClock:
         backend.synchronize(self._anchor)
         self._anchor_ns = host_ns()
 
-    def begin(self) -> Optional[LiveStep]:
+    def begin(self) -> LiveStep | None:
         """A step begins on the current stream; None where the device cannot be touched.
 
         The GPU waits for what is done here and not for what ``end`` does.
@@ -66,20 +66,20 @@ class StepClock:
             self._launch(step)
             if self.failed is not None:
                 return None
-            self._append(started(step.number, step.stream, step.host_begin_ns))
+            self._append(started_entry(step.number, step.stream, step.host_begin_ns))
         return step
 
-    def begin_span(self, phase: str, model: str, model_version: str) -> Optional[LiveStep]:
+    def begin_span(self, phase: str, model: str, model_version: str) -> LiveStep | None:
         """The operator's own use begins."""
         step = self._prepare()
         if step is not None:
             fields = {"step": step.number, "stream": step.stream, "at_ns": step.host_begin_ns}
             labels = {"phase": phase, "quality": "measured", "model": model, "model_version": model_version}
-            self._append(entries.named(entries.SPAN, {**fields, **labels}))
+            self._append(entries.json_entry(entries.SPAN, {**fields, **labels}))
             self._launch(step)
         return step
 
-    def _prepare(self) -> Optional[LiveStep]:
+    def _prepare(self) -> LiveStep | None:
         if self.failed is not None:
             return None
         backend = self._backend
@@ -106,12 +106,12 @@ class StepClock:
         except RuntimeError as error:
             self.fail(error)
 
-    def end(self, step: LiveStep, rows: Optional[List[int]]) -> None:
+    def end(self, step: LiveStep, rows: list[int] | None) -> None:
         """The step's work is launched. ``rows`` are session, new tokens and context, one after the other;
         None for the operator's own."""
         if self.failed is not None:
             if rows is not None:
-                self._append(entries.rows_of(step.number, rows))
+                self._append(entries.rows_entry(step.number, rows))
             return
         backend = self._backend
         try:
@@ -126,7 +126,7 @@ class StepClock:
             step.host_end_ns = self._host_ns()
             step.compiled = backend.compilations() != step.compilations
             if rows is not None:
-                self._append(entries.rows_of(step.number, rows))
+                self._append(entries.rows_entry(step.number, rows))
             ring = self._rings.get(step.stream)
             if ring is None:
                 ring = self._rings.setdefault(step.stream, deque())
@@ -182,7 +182,7 @@ class StepClock:
     def in_flight(self) -> int:
         return sum(map(len, list(self._rings.values())))
 
-    def oldest_ns(self) -> Optional[int]:
+    def oldest_ns(self) -> int | None:
         """When the oldest step in flight was sent; None where there is none."""
         sent = [ring[0].host_begin_ns for ring in tuple(self._rings.values()) if ring]
         return min(sent, default=None)
@@ -196,7 +196,7 @@ class StepClock:
         _log.error("measuring ends, the device failed: %s", self.failed)
         self.counts.missed += self.in_flight
         self._rings.clear()
-        self._journal.append(entries.pair(entries.FAILED, self._host_ns()))
+        self._journal.append(entries.instant_entry(entries.FAILED, self._host_ns()))
 
     def _take(self) -> Any:
         try:
@@ -210,7 +210,7 @@ class StepClock:
         self.counts.pool += 1
         return self._backend.event()
 
-    def _drain(self, ring: Deque[LiveStep]) -> None:
+    def _drain(self, ring: deque[LiveStep]) -> None:
         query = self._backend.query
         while ring:
             step = ring[0]
@@ -223,7 +223,7 @@ class StepClock:
             ring.popleft()
             if step.end is None:
                 self.counts.missed += 1
-                self._journal.append(entries.missed(step.number, step.stream, self._host_ns()))
+                self._journal.append(entries.missed_entry(step.number, step.stream, self._host_ns()))
             else:
                 self._read(step)
 
@@ -255,7 +255,7 @@ class StepClock:
             counts.host_bound += 1
         flags = entries.COMPILED if step.compiled else 0
         self._journal.append(
-            entries.measured(
+            entries.measured_entry(
                 step.number,
                 raw_begin,
                 elapsed_ns,
@@ -276,7 +276,7 @@ class StepClock:
         return old
 
 
-def _ppm(part_ns: Optional[int], whole_ns: int) -> Optional[int]:
+def _ppm(part_ns: int | None, whole_ns: int) -> int | None:
     """A step is as busy as one of its shape was when it was looked at, if it is as long."""
     if part_ns is None:
         return None

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from typing import Optional, Tuple
+from dataclasses import dataclass
 
 from ..nvml import NvmlDevice
 from .interface import DeviceInfo
@@ -14,17 +14,17 @@ from .interface import DeviceInfo
 _NS_PER_MS = 1_000_000
 
 
+@dataclass(slots=True, eq=False)
 class CpuEvent:
-    __slots__ = ("at_ns",)
+    """The instant at which it was recorded."""
 
-    def __init__(self) -> None:
-        self.at_ns = 0
+    at_ns: int = 0
 
 
 class CpuBackend:
     """Work is done when its call returns, so an event has passed as soon as it is recorded."""
 
-    power: Optional[NvmlDevice] = None
+    power: NvmlDevice | None = None
 
     def describe(self, probe_start_ns: int, rank: int, world_size: int) -> DeviceInfo:
         return DeviceInfo(
@@ -69,7 +69,7 @@ class CpuBackend:
     def compilations(self) -> int:
         return 0
 
-    def memory(self) -> Optional[Tuple[int, int]]:
+    def memory(self) -> tuple[int, int] | None:
         return None
 
     def idle_thread(self) -> bool:

@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 import threading
-from typing import Any, Dict, Optional, Tuple
+from typing import Any
 
 from ..nvml import NvmlDevice, find_device
 from .interface import DeviceInfo
@@ -77,7 +77,7 @@ class CudaBackend:
         self._torch = torch
         with torch.cuda.device(index):
             # Creates the context, which is the operator's and not a first session's.
-            self._streams: Dict[int, Any] = {}
+            self._streams: dict[int, Any] = {}
             torch.cuda.current_stream(index).synchronize()
         # The methods below Python's own wrappers: those look up the current stream at every call.
         base: Any = torch._C._CudaEventBase
@@ -92,7 +92,7 @@ class CudaBackend:
         self._reset_peak: Any = torch._C._cuda_resetPeakMemoryStats
         self._modules = sys.modules
         _captures.watch(torch.cuda.CUDAGraph)
-        self.power: Optional[NvmlDevice] = find_device(self._uuid(), index)
+        self.power: NvmlDevice | None = find_device(self._uuid(), index)
 
     def describe(self, probe_start_ns: int, rank: int, world_size: int) -> DeviceInfo:
         properties = self._torch.cuda.get_device_properties(self.index)
@@ -144,7 +144,7 @@ class CudaBackend:
             return _captures.began
         return _captures.began + int(dynamo.counters["frames"]["total"])
 
-    def memory(self) -> Optional[Tuple[int, int]]:
+    def memory(self) -> tuple[int, int] | None:
         """The allocator's peak since the last call, which begins a new one, and what is allocated; bytes."""
         allocated = self._memory_stats(self.index)["allocated_bytes"]["all"]
         self._reset_peak(self.index)
@@ -173,7 +173,7 @@ class CudaBackend:
             self._streams[raw] = stream
         return stream
 
-    def _uuid(self) -> Optional[str]:
+    def _uuid(self) -> str | None:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
         if self.index < len(visible) and visible[self.index].startswith("MIG-"):
             return visible[self.index]

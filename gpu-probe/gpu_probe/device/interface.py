@@ -1,4 +1,4 @@
-"""What a device tells the accounting, in order.
+"""The records that a device gives the accounting, in order.
 
 All ``*_ns`` instants are nanoseconds since the Unix epoch on the GPU's axis (a live device maps CUDA event
 times to it), all durations nanoseconds. Sessions and steps are named by the device with whole numbers that
@@ -7,34 +7,35 @@ grow in order of opening.
 
 from __future__ import annotations
 
-from typing import Iterator, NamedTuple, Optional, Protocol, Tuple, Union
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
 
 
 class DeviceInfo(NamedTuple):
     """One GPU (or MIG instance) as one process of one rank sees it.
 
-    ``power`` is false where the hardware tells nothing of energy: events then carry null and not 0;
+    ``power`` is false where the hardware does not report energy: events then carry null and not 0;
     ``energy_quality`` says what the readings are, the counter's or integrated power.
     ``probe_start_ns`` is when the probe began to watch; with session, sequence and rank it makes an event's
     id.
     """
 
     node: str
-    container_id: Optional[str]
+    container_id: str | None
     gpu_uuid: str
     gpu_model: str
-    mig_profile: Optional[str]
+    mig_profile: str | None
     sharing: str  # exclusive | mps | timeslice
     rank: int
     world_size: int
     memory_total_bytes: int
     power: bool
-    power_limit_mw: Optional[int]
+    power_limit_mw: int | None
     probe_start_ns: int
     energy_quality: str = "counter"  # counter | integral
 
 
-class Opened(NamedTuple):
+class SessionOpened(NamedTuple):
     """A session begins. ``prompt_tokens`` tell its prefill rows from its decode rows."""
 
     session: int
@@ -42,20 +43,20 @@ class Opened(NamedTuple):
     session_id: str
     tenant_id: str
     project_id: str
-    user_id: Optional[str]
+    user_id: str | None
     model: str
     model_version: str
     prompt_tokens: int
 
 
-class Closed(NamedTuple):
+class SessionClosed(NamedTuple):
     """A session is over for its caller. Steps in flight still count for it. ``tokens_out`` is None where not
     known."""
 
     session: int
     at_ns: int
     outcome: str  # ok | error | timeout | cancelled | interrupted
-    tokens_out: Optional[int]
+    tokens_out: int | None
 
 
 class Row(NamedTuple):
@@ -66,14 +67,14 @@ class Row(NamedTuple):
     context_tokens: int
 
 
-class Submitted(NamedTuple):
+class StepSubmitted(NamedTuple):
     """A step went to the GPU with these sessions in it. Each is answered by one Measured or Missed."""
 
     step: int
-    sessions: Tuple[int, ...]
+    sessions: tuple[int, ...]
 
 
-class Measured(NamedTuple):
+class StepMeasured(NamedTuple):
     """A step has ended. No step that is still unmeasured begins before ``settled_ns``.
 
     ``host_submit_ns`` is how long the host took to launch it, ``memory_peak_bytes`` the allocator's peak
@@ -85,16 +86,16 @@ class Measured(NamedTuple):
     step: int
     begin_ns: int
     elapsed_ns: int
-    rows: Tuple[Row, ...]
+    rows: tuple[Row, ...]
     settled_ns: int
-    host_submit_ns: Optional[int] = None
-    memory_peak_bytes: Optional[int] = None
+    host_submit_ns: int | None = None
+    memory_peak_bytes: int | None = None
     communication_ns: int = 0
-    busy_ppm: Optional[int] = None
+    busy_ppm: int | None = None
     cold: bool = False
 
 
-class Missed(NamedTuple):
+class StepMissed(NamedTuple):
     """A step ran without being measured, somewhere in [begin_ns, end_ns): time used, and nobody's."""
 
     step: int
@@ -103,7 +104,7 @@ class Missed(NamedTuple):
     settled_ns: int
 
 
-class Span(NamedTuple):
+class OperatorSpan(NamedTuple):
     """The operator's own use of the GPU: loading a model, warming up. ``quality`` as in
     gpu_time_event.time_quality."""
 
@@ -114,10 +115,10 @@ class Span(NamedTuple):
     model: str
     model_version: str
     settled_ns: int
-    memory_peak_bytes: Optional[int] = None
+    memory_peak_bytes: int | None = None
 
 
-class Power(NamedTuple):
+class PowerSample(NamedTuple):
     """A reading of the power sensor: instantaneous milliwatts and the cumulative counter in millijoules.
 
     The NVLink counters are cumulative too; None where the hardware has no links or does not say.
@@ -126,11 +127,11 @@ class Power(NamedTuple):
     at_ns: int
     power_mw: int
     energy_mj: int
-    nvlink_tx_bytes: Optional[int] = None
-    nvlink_rx_bytes: Optional[int] = None
+    nvlink_tx_bytes: int | None = None
+    nvlink_rx_bytes: int | None = None
 
 
-class Memory(NamedTuple):
+class MemorySample(NamedTuple):
     """The allocator's peak since the last report and what it holds now, read where a session opens or
     closes."""
 
@@ -138,20 +139,31 @@ class Memory(NamedTuple):
     allocated_bytes: int
 
 
-class Advanced(NamedTuple):
+class TimeAdvanced(NamedTuple):
     """No step that is still unmeasured begins before ``settled_ns``: lets an idle GPU's minutes be
     written."""
 
     settled_ns: int
 
 
-class Ended(NamedTuple):
+class WatchEnded(NamedTuple):
     """The probe stops watching. Sessions still open end as interrupted."""
 
     at_ns: int
 
 
-Record = Union[Opened, Closed, Submitted, Measured, Missed, Span, Power, Memory, Advanced, Ended]
+Record = (
+    SessionOpened
+    | SessionClosed
+    | StepSubmitted
+    | StepMeasured
+    | StepMissed
+    | OperatorSpan
+    | PowerSample
+    | MemorySample
+    | TimeAdvanced
+    | WatchEnded
+)
 
 
 class Device(Protocol):

@@ -2,44 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Optional, Tuple
+from dataclasses import dataclass
+from typing import Any
 
 
+@dataclass(slots=True, eq=False)
 class LiveStep:
-    """A step between its begin and its reading."""
+    """A step between its begin and its reading. ``blind``: it runs without events."""
 
-    __slots__ = (
-        "begin",
-        "blind",
-        "busy_ns",
-        "communication",
-        "compilations",
-        "compiled",
-        "end",
-        "host_begin_ns",
-        "host_end_ns",
-        "number",
-        "stream",
-    )
-
-    def __init__(self, number: int, stream: int, host_begin_ns: int, compilations: int) -> None:
-        self.number = number
-        self.stream = stream
-        self.host_begin_ns = host_begin_ns
-        self.host_end_ns = 0
-        self.compilations = compilations
-        self.compiled = False
-        self.blind = False
-        self.begin: Any = None
-        self.end: Any = None
-        self.communication: Optional[List[Tuple[Any, Any]]] = None
-        self.busy_ns: Optional[int] = None
+    number: int
+    stream: int
+    host_begin_ns: int
+    compilations: int
+    host_end_ns: int = 0
+    compiled: bool = False
+    blind: bool = False
+    begin: Any = None
+    end: Any = None
+    communication: list[tuple[Any, Any]] | None = None
+    busy_ns: int | None = None
 
 
+@dataclass(slots=True)
 class Counts:
     """What happened since the start; for doctor, tests and the exporter."""
 
-    __slots__ = ("host_bound", "measured", "missed", "pool", "reanchored", "started")
-
-    def __init__(self) -> None:
-        self.started = self.measured = self.missed = self.host_bound = self.reanchored = self.pool = 0
+    host_bound: int = 0
+    measured: int = 0
+    missed: int = 0
+    pool: int = 0
+    reanchored: int = 0
+    started: int = 0

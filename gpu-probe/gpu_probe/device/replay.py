@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Union
+from typing import Any, NamedTuple
 
 from .interface import (
-    Advanced,
-    Closed,
     DeviceInfo,
-    Ended,
-    Measured,
-    Memory,
-    Missed,
-    Opened,
-    Power,
+    MemorySample,
+    OperatorSpan,
+    PowerSample,
     Record,
     Row,
-    Span,
-    Submitted,
+    SessionClosed,
+    SessionOpened,
+    StepMeasured,
+    StepMissed,
+    StepSubmitted,
+    TimeAdvanced,
+    WatchEnded,
 )
 
 _INSTANTS = ("ts", "begin_ns", "end_ns")
-# A trace of the probe itself says everything that the accounting was told, in its order.
+# A trace of the probe itself holds every record that was booked, in that order.
 PROBE_FORMAT = 2
 
 
@@ -35,8 +36,8 @@ class TraceError(ValueError):
 class Trace(NamedTuple):
     """A recording, read. ``begin_ns`` and ``end_ns`` are its first and last instants as recorded."""
 
-    meta: Dict[str, Any]
-    lines: List[Dict[str, Any]]
+    meta: dict[str, Any]
+    lines: list[dict[str, Any]]
     begin_ns: int
     end_ns: int
 
@@ -45,11 +46,11 @@ class Trace(NamedTuple):
         return (self.begin_ns + self.end_ns) // 2
 
 
-def read_trace(path: Union[str, Path]) -> Trace:
+def read_trace(path: str | Path) -> Trace:
     """Reads a .jsonl or .jsonl.gz trace. Raises TraceError naming the line that is not understood, OSError if
     unreadable."""
     path = Path(path)
-    lines: List[Dict[str, Any]] = []
+    lines: list[dict[str, Any]] = []
     with (
         gzip.open(path, "rt", encoding="utf-8")
         if path.suffix == ".gz"
@@ -111,7 +112,7 @@ class ReplayDevice:
         """The recording holds steps in order of completion and not when they went to the GPU. A step that was
         in flight when one of its sessions closed must have been submitted by then, so it is announced just
         before that."""
-        readers: Dict[str, Callable[[Dict[str, Any]], Record]] = {
+        readers: dict[str, Callable[[dict[str, Any]], Record]] = {
             "open": self._opened,
             "close": self._closed,
             "submit": _submitted,
@@ -125,7 +126,7 @@ class ReplayDevice:
         announced = {} if self._complete else _announcements(self._trace.lines)
         for at, line in enumerate(self._trace.lines):
             for step in announced.get(at, ()):
-                yield Submitted(step["step"], tuple(row[0] for row in step["rows"]))
+                yield StepSubmitted(step["step"], tuple(row[0] for row in step["rows"]))
             kind = line["t"]
             if kind == "step":
                 yield self._measured(line)
@@ -134,10 +135,10 @@ class ReplayDevice:
             elif kind != "meta":
                 raise TraceError(f"line {at + 1}: unknown record {kind!r}")
         if self._trace.lines[-1]["t"] != "end":
-            yield Ended(self._trace.end_ns + self._shift)
+            yield WatchEnded(self._trace.end_ns + self._shift)
 
-    def _opened(self, line: Dict[str, Any]) -> Record:
-        return Opened(
+    def _opened(self, line: dict[str, Any]) -> Record:
+        return SessionOpened(
             session=line["session"],
             at_ns=line["ts"] + self._shift,
             session_id=line.get("session_id") or f"{self._prefix}-{line['session']}",
@@ -149,11 +150,13 @@ class ReplayDevice:
             prompt_tokens=line["prompt_tokens"],
         )
 
-    def _closed(self, line: Dict[str, Any]) -> Record:
-        return Closed(line["session"], line["ts"] + self._shift, line["outcome"], line.get("output_tokens"))
+    def _closed(self, line: dict[str, Any]) -> Record:
+        return SessionClosed(
+            line["session"], line["ts"] + self._shift, line["outcome"], line.get("output_tokens")
+        )
 
-    def _power(self, line: Dict[str, Any]) -> Record:
-        return Power(
+    def _power(self, line: dict[str, Any]) -> Record:
+        return PowerSample(
             line["ts"] + self._shift,
             line["power_mw"],
             line["energy_mj"],
@@ -161,25 +164,25 @@ class ReplayDevice:
             line.get("nvlink_rx_bytes"),
         )
 
-    def _missed(self, line: Dict[str, Any]) -> Record:
-        return Missed(
+    def _missed(self, line: dict[str, Any]) -> Record:
+        return StepMissed(
             line["step"],
             line["begin_ns"] + self._shift,
             line["end_ns"] + self._shift,
             line["settled_ns"] + self._shift,
         )
 
-    def _advanced(self, line: Dict[str, Any]) -> Record:
-        return Advanced(line["settled_ns"] + self._shift)
+    def _advanced(self, line: dict[str, Any]) -> Record:
+        return TimeAdvanced(line["settled_ns"] + self._shift)
 
-    def _ended(self, line: Dict[str, Any]) -> Record:
-        return Ended(line["ts"] + self._shift)
+    def _ended(self, line: dict[str, Any]) -> Record:
+        return WatchEnded(line["ts"] + self._shift)
 
-    def _span(self, line: Dict[str, Any]) -> Record:
+    def _span(self, line: dict[str, Any]) -> Record:
         begin, end = line["begin_ns"] + self._shift, line["end_ns"] + self._shift
         # A load has no CUDA events around it: the host's clock says how long the GPU was held.
-        measured: Optional[int] = line.get("gpu_elapsed_ns")
-        return Span(
+        measured: int | None = line.get("gpu_elapsed_ns")
+        return OperatorSpan(
             phase=line["phase"],
             begin_ns=begin,
             elapsed_ns=end - begin if measured is None else measured,
@@ -190,9 +193,9 @@ class ReplayDevice:
             memory_peak_bytes=line.get("memory_bytes"),
         )
 
-    def _measured(self, line: Dict[str, Any]) -> Record:
+    def _measured(self, line: dict[str, Any]) -> Record:
         begin = line["begin_ns"] + self._shift
-        return Measured(
+        return StepMeasured(
             step=line["step"],
             begin_ns=begin,
             elapsed_ns=line["gpu_elapsed_ns"],
@@ -209,18 +212,18 @@ class ReplayDevice:
         )
 
 
-def _submitted(line: Dict[str, Any]) -> Record:
-    return Submitted(line["step"], tuple(line["sessions"]))
+def _submitted(line: dict[str, Any]) -> Record:
+    return StepSubmitted(line["step"], tuple(line["sessions"]))
 
 
-def _memory(line: Dict[str, Any]) -> Record:
-    return Memory(line["peak_bytes"], line["allocated_bytes"])
+def _memory(line: dict[str, Any]) -> Record:
+    return MemorySample(line["peak_bytes"], line["allocated_bytes"])
 
 
-def _announcements(lines: List[Dict[str, Any]]) -> Dict[int, List[Dict[str, Any]]]:
+def _announcements(lines: list[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
     """Line number -> steps to announce before it."""
     closed = {line["session"]: at for at, line in enumerate(lines) if line["t"] == "close"}
-    announced: Dict[int, List[Dict[str, Any]]] = {}
+    announced: dict[int, list[dict[str, Any]]] = {}
     for at, line in enumerate(lines):
         if line["t"] == "step":
             first = min([at, *(closed.get(row[0], at) for row in line["rows"])])

@@ -6,7 +6,8 @@ sums of nanoseconds would lose digits after 104 days.
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -17,7 +18,7 @@ _EXEMPLAR_CHARACTERS = 128
 class Exemplar(NamedTuple):
     """A session that made a counter grow, at an instant in microseconds since the Unix epoch."""
 
-    labels: Tuple[Tuple[str, str], ...]
+    labels: tuple[tuple[str, str], ...]
     value: int
     at_us: int
 
@@ -26,17 +27,17 @@ class Family:
     """One metric: whole numbers, shown divided by 10 to the power of ``decimals``."""
 
     def __init__(
-        self, name: str, kind: str, text: str, labels: Tuple[str, ...] = (), decimals: int = 0
+        self, name: str, kind: str, text: str, labels: tuple[str, ...] = (), decimals: int = 0
     ) -> None:
         self.name = name
         self.kind = kind  # counter | gauge | info
         self.text = text
         self.labels = labels
         self._decimals = decimals
-        self._values: Dict[Tuple[str, ...], int] = {}
-        self._exemplars: Dict[Tuple[str, ...], Exemplar] = {}
+        self._values: dict[tuple[str, ...], int] = {}
+        self._exemplars: dict[tuple[str, ...], Exemplar] = {}
 
-    def add(self, amount: int, *labels: str, exemplar: Optional[Exemplar] = None) -> None:
+    def add(self, amount: int, *labels: str, exemplar: Exemplar | None = None) -> None:
         self._values[labels] = self._values.get(labels, 0) + amount
         if exemplar is not None and amount:
             self._exemplars[labels] = exemplar
@@ -74,16 +75,17 @@ class Family:
 
 
 def render(families: Iterable[Family], openmetrics: bool) -> str:
-    lines: List[str] = []
+    """A page with all families."""
+    lines: list[str] = []
     for family in families:
         lines += family.lines(openmetrics)
     return "\n".join([*lines, "# EOF"] if openmetrics else lines) + "\n"
 
 
-def _braces(pairs: Iterable[Tuple[str, str]]) -> str:
-    text = ",".join(f'{name}="{_escaped(value)}"' for name, value in pairs)
+def _braces(pairs: Iterable[tuple[str, str]]) -> str:
+    text = ",".join(f'{name}="{_escape(value)}"' for name, value in pairs)
     return f"{{{text}}}" if text else ""
 
 
-def _escaped(value: str) -> str:
+def _escape(value: str) -> str:
     return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')

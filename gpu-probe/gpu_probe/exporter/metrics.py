@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Callable, Dict, Iterable, List, Protocol, Set
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
 
 from ..accounting import Output
 from ..version import VERSION
 from .exposition import Exemplar, Family, render
 
-Record = Dict[str, Any]
+Record = dict[str, Any]
 OTHER = "other"
 # Models are named by servers, not by callers; the bound only stops a mistake.
 MODELS_MAX = 100
@@ -38,9 +39,9 @@ class Metrics:
     def __init__(self, output: Output, tenants: Iterable[str] = ()) -> None:
         self._output = output
         self._tenants = frozenset(tenants)
-        self._models: Set[str] = set()
+        self._models: set[str] = set()
         self._lock = threading.Lock()
-        self._on_render: List[Callable[[], None]] = []
+        self._on_render: list[Callable[[], None]] = []
         of_model = ("model", "model_version", "phase", "outcome")
         of_gpu = ("gpu_uuid", "gpu_model", "rank")
         self._gpu_time = Family(

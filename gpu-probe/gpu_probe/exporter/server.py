@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Optional
+from typing import Any
 
 from .exposition import OPENMETRICS, TEXT
 from .metrics import Metrics
@@ -37,7 +37,7 @@ class MetricsServer:
             def log_message(self, *_: Any) -> None:
                 return
 
-        self._server: Optional[ThreadingHTTPServer] = ThreadingHTTPServer((host, port), Handler)
+        self._server: ThreadingHTTPServer | None = ThreadingHTTPServer((host, port), Handler)
         self._server.daemon_threads = True
         self.port = int(self._server.server_address[1])
         thread = threading.Thread(target=self._server.serve_forever, name="gpu-probe-metrics", daemon=True)

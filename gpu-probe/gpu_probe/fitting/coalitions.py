@@ -4,9 +4,10 @@ share."""
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from math import factorial
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Sequence, Tuple, Union
+from typing import NamedTuple
 
 from ..sharing import Policy, Work
 from .fit import Sample
@@ -19,10 +20,10 @@ class Case(NamedTuple):
     [0] is 0."""
 
     kind: str
-    rows: Tuple[Work, ...]
-    elapsed_ns: Tuple[float, ...]
+    rows: tuple[Work, ...]
+    elapsed_ns: tuple[float, ...]
 
-    def samples(self) -> List[Sample]:
+    def samples(self) -> list[Sample]:
         """Every subset as a measured step."""
         return [
             Sample(tuple(row for bit, row in enumerate(self.rows) if mask >> bit & 1), elapsed)
@@ -31,7 +32,7 @@ class Case(NamedTuple):
         ]
 
 
-def read_coalitions(path: Union[str, Path]) -> List[Case]:
+def read_coalitions(path: str | Path) -> list[Case]:
     """Reads a coalitions file (traces/README.md). Raises ValueError where a subset is missing or not
     positive."""
     document = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -49,7 +50,7 @@ def read_coalitions(path: Union[str, Path]) -> List[Case]:
     return cases
 
 
-def shapley(case: Case) -> List[float]:
+def shapley(case: Case) -> list[float]:
     """Each row's Shapley value, nanoseconds: its mean marginal time over all orders of arrival."""
     count = len(case.rows)
     values = [0.0] * count
@@ -63,10 +64,10 @@ def shapley(case: Case) -> List[float]:
     return values
 
 
-def judge(cases: Sequence[Case], policy: Policy) -> Dict[str, float]:
+def judge(cases: Sequence[Case], policy: Policy) -> dict[str, float]:
     """Mean part of a step that the policy puts on the wrong row, by kind of batch: half the L1 distance from
     the Shapley shares, 0 to 1."""
-    errors: Dict[str, List[float]] = {}
+    errors: dict[str, list[float]] = {}
     for case in cases:
         truth = shapley(case)
         whole = sum(truth)

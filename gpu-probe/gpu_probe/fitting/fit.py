@@ -6,7 +6,8 @@ cost is the exact non-negative solution. Floats stay here; what leaves is rounde
 
 from __future__ import annotations
 
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from ..sharing import Coefficients, Work
 
@@ -41,7 +42,7 @@ _UNKNOWNS = 6
 class Sample(NamedTuple):
     """A measured step: its rows and how long it took, nanoseconds."""
 
-    rows: Tuple[Work, ...]
+    rows: tuple[Work, ...]
     elapsed_ns: float
 
 
@@ -61,7 +62,7 @@ def fit(samples: Sequence[Sample], model: str, gpu_model: str, version: int = 1)
         raise ValueError("there is no measured step to fit")
     table = [_features(sample.rows) for sample in used]
     times = [sample.elapsed_ns for sample in used]
-    best: Optional[Tuple[float, List[float], int]] = None
+    best: tuple[float, list[float], int] | None = None
     for knee in _KNEES:
         design = [(1.0, max(0.0, row[0] - knee), *row[1:]) for row in table]
         loss, costs = _non_negative(design, times)
@@ -92,7 +93,7 @@ def predict(coefficients: Coefficients, rows: Sequence[Work]) -> float:
     return (femtoseconds + coefficients.longest_decode_fs * longest_decode) / _FS_PER_NS
 
 
-def _features(rows: Sequence[Work]) -> Tuple[float, float, float, float, float]:
+def _features(rows: Sequence[Work]) -> tuple[float, float, float, float, float]:
     """New tokens, attended pairs of prompts, context of decoding rows, longest context of each."""
     tokens = pairs = contexts = 0.0
     longest_prefill = longest_decode = 0
@@ -107,7 +108,7 @@ def _features(rows: Sequence[Work]) -> Tuple[float, float, float, float, float]:
     return tokens, pairs, contexts, float(longest_prefill), float(longest_decode)
 
 
-def _non_negative(design: Sequence[Tuple[float, ...]], times: Sequence[float]) -> Tuple[float, List[float]]:
+def _non_negative(design: Sequence[tuple[float, ...]], times: Sequence[float]) -> tuple[float, list[float]]:
     """Least squares of the relative errors under costs >= 0: the loss and the costs."""
     scales = [max(row[j] for row in design) or 1.0 for j in range(_UNKNOWNS)]
     gram = [[0.0] * _UNKNOWNS for _ in range(_UNKNOWNS)]
@@ -137,7 +138,7 @@ def _non_negative(design: Sequence[Tuple[float, ...]], times: Sequence[float]) -
     return best, best_costs
 
 
-def _solve(matrix: List[List[float]], right: List[float]) -> Optional[List[float]]:
+def _solve(matrix: list[list[float]], right: list[float]) -> list[float] | None:
     """Gauss-Jordan with row pivots; None where the columns do not tell the unknowns apart."""
     size = len(right)
     rows = [[*line, value] for line, value in zip(matrix, right)]

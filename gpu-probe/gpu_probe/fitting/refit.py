@@ -7,7 +7,7 @@ version and a label of their own, and no event lies across the change.
 
 from __future__ import annotations
 
-from typing import List, Optional, Sequence
+from collections.abc import Sequence
 
 from ..sharing import Coefficients, Work
 from ..sharing.policy import FittedHinge
@@ -23,16 +23,31 @@ _GAIN = 0.9
 
 
 class Refit:
-    """``policy`` is the one in force; ``adopted`` are those that followed the first."""
+    """``policy`` is the one in force; ``adopted`` are the coefficients that followed the first.
+
+    Annotated here is what a checkpoint keeps.
+    """
+
+    adopted: list[Coefficients]
+    _coefficients: Coefficients
+    _interval_ns: int
+    _due_ns: int | None
+    _samples: list[Sample]
+    _every: int
+    _seen: int
 
     def __init__(self, start: Coefficients, interval_ns: int = INTERVAL_NS) -> None:
-        self.policy: FittedHinge = FittedHinge(start)
-        self.adopted: List[Coefficients] = []
+        self.adopted = []
+        self._coefficients = start
         self._interval_ns = interval_ns
-        self._due_ns: Optional[int] = None
-        self._samples: List[Sample] = []
+        self._due_ns = None
+        self._samples = []
         self._every = 1
         self._seen = 0
+
+    @property
+    def policy(self) -> FittedHinge:
+        return FittedHinge(self._coefficients)
 
     def note(self, rows: Sequence[Work], elapsed_ns: int) -> None:
         """A measured step. Of many, every second, fourth, … is kept, so that they spread over the
@@ -53,7 +68,7 @@ class Refit:
             return
         samples, self._samples = self._samples, []
         self._due_ns, self._every, self._seen = at_ns + self._interval_ns, 1, 0
-        old = self.policy.coefficients
+        old = self._coefficients
         held_out = samples[3::4]
         fitted = fit(
             [sample for at, sample in enumerate(samples) if at % 4 != 3],
@@ -62,7 +77,7 @@ class Refit:
             old.version + 1,
         ).coefficients
         if _error(fitted, held_out) < _error(old, held_out) * _GAIN:
-            self.policy = FittedHinge(fitted)
+            self._coefficients = fitted
             self.adopted.append(fitted)
 
 

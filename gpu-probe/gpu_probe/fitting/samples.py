@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import List
-
 from ..device.replay import Trace
 from ..sharing import Work
 from .fit import Sample
 
 
-def trace_samples(trace: Trace) -> List[Sample]:
+def trace_samples(trace: Trace) -> list[Sample]:
     """Every step of the recording with its rows."""
     prompts = {line["session"]: line["prompt_tokens"] for line in trace.lines if line["t"] == "open"}
     return [

@@ -8,12 +8,13 @@ with ``probe.current()`` or in ``scope["meterhouse.session"]``.
 
 from __future__ import annotations
 
-from typing import Any, Awaitable, Callable, Dict, MutableMapping, Optional
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
 
 from ..outcome import outcome_of
+from ..protocol import ProbeLike, SessionHandle
 from .default import get_probe
 from .labels import SESSION, UNKNOWN, Labels, Resolver, from_headers
-from .protocol import ProbeLike, SessionHandle
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -41,10 +42,10 @@ class ProbeMiddleware:
     def __init__(
         self,
         app: App,
-        probe: Optional[ProbeLike] = None,
+        probe: ProbeLike | None = None,
         model: str = UNKNOWN,
         model_version: str = UNKNOWN,
-        resolver: Optional[Resolver] = None,
+        resolver: Resolver | None = None,
         select: Callable[[Scope], bool] = is_inference,
         lazy: bool = False,
     ) -> None:
@@ -63,7 +64,7 @@ class ProbeMiddleware:
             return
         probe = self._probe or get_probe()
         exchange = _Exchange(probe, labels, receive, send)
-        error: Optional[BaseException] = None
+        error: BaseException | None = None
         try:
             if self._lazy:
                 await self._app({**scope, "meterhouse.open": exchange.open}, exchange.receive, exchange.send)
@@ -75,7 +76,7 @@ class ProbeMiddleware:
             error = caught
             raise
         finally:
-            # A request that never came to a session is told too: it may have been refused, or have run
+            # A request that never came to a session is reported too: it may have been refused, or have run
             # unmeasured.
             exchange.open().close(exchange.outcome(error))
 
@@ -86,7 +87,7 @@ class _Exchange:
     def __init__(self, probe: ProbeLike, labels: Labels, receive: Receive, send: Send) -> None:
         self._probe = probe
         self._labels = labels
-        self._session: Optional[SessionHandle] = None
+        self._session: SessionHandle | None = None
         self._receive = receive
         self._send = send
         self._status = 200
@@ -121,7 +122,7 @@ class _Exchange:
             raise
         self._complete = self._complete or last
 
-    def outcome(self, error: Optional[BaseException]) -> str:
+    def outcome(self, error: BaseException | None) -> str:
         if self._gone:
             return "cancelled"
         if error is not None:
@@ -131,7 +132,7 @@ class _Exchange:
         return "error" if self._status >= 400 else "ok"
 
 
-def _headers(scope: Scope) -> Dict[str, str]:
+def _headers(scope: Scope) -> dict[str, str]:
     return {
         bytes(name).decode("latin-1").lower(): bytes(value).decode("utf-8", "replace")
         for name, value in scope["headers"]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import threading
-from typing import Optional
 
-from .protocol import ProbeLike
+from ..protocol import ProbeLike
 
 _lock = threading.Lock()
-_probe: Optional[ProbeLike] = None
+_probe: ProbeLike | None = None
 
 
-def set_probe(probe: Optional[ProbeLike]) -> None:
+def set_probe(probe: ProbeLike | None) -> None:
     """Makes a probe the process's own; integrations that were given none use it from their next request
     on."""
     global _probe

@@ -1,10 +1,11 @@
-"""torch.distributed: what ranks wait for one another in collectives is told apart as communication_ns."""
+"""torch.distributed: what ranks wait for one another in collectives is reported as communication_ns."""
 
 from __future__ import annotations
 
 import inspect
+from contextlib import AbstractContextManager
 from functools import wraps
-from typing import Any, ContextManager, Protocol
+from typing import Any, Protocol
 
 COLLECTIVES = (
     "all_gather",
@@ -24,13 +25,13 @@ COLLECTIVES = (
 )
 
 
-class Communicating(Protocol):
+class CommunicationProbe(Protocol):
     """What of a probe is needed."""
 
-    def communication(self) -> ContextManager[None]: ...
+    def communication(self) -> AbstractContextManager[None]: ...
 
 
-def install(probe: Communicating) -> None:
+def install(probe: CommunicationProbe) -> None:
     """Brackets the collectives of ``torch.distributed`` that are called inside a step, from here on; once.
 
     One called with ``async_op=True`` is bracketed where it is waited for: what it overlaps with computation
@@ -44,7 +45,7 @@ def install(probe: Communicating) -> None:
         function = getattr(distributed, name, None)
         if function is None or hasattr(function, "gpu_probe"):
             continue
-        setattr(distributed, name, _bracketed(function, probe))
+        setattr(distributed, name, _bracket(function, probe))
 
 
 def uninstall() -> None:
@@ -57,7 +58,7 @@ def uninstall() -> None:
             setattr(distributed, name, function.__wrapped__)
 
 
-def _bracketed(function: Any, probe: Communicating) -> Any:
+def _bracket(function: Any, probe: CommunicationProbe) -> Any:
     parameters = list(inspect.signature(function).parameters)
     place = parameters.index("async_op") if "async_op" in parameters else None
 
@@ -77,7 +78,7 @@ def _bracketed(function: Any, probe: Communicating) -> Any:
 class _Work:
     """A collective under way. What it can do beside being waited for, it does itself."""
 
-    def __init__(self, work: Any, probe: Communicating) -> None:
+    def __init__(self, work: Any, probe: CommunicationProbe) -> None:
         self._work = work
         self._probe = probe
 

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import Any, Callable, Mapping, Optional, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
+from ..protocol import ProbeLike
 from .default import get_probe
 from .labels import Labels, Resolver, from_headers, lower
-from .protocol import ProbeLike
 from .request import request
 
 Model = TypeVar("Model", bound=type)
 
 
 def metered(
-    probe: Optional[ProbeLike] = None,
+    probe: ProbeLike | None = None,
     model_version: str = "unknown",
-    resolver: Optional[Resolver] = None,
+    resolver: Resolver | None = None,
     size: Callable[[Any], int] = lambda payload: batch_size(payload),
 ) -> Callable[[Model], Model]:
     """``@metered()`` above a subclass of Model: ``load`` is the operator's, each ``predict`` a session of
@@ -30,10 +31,10 @@ def metered(
     def decorate(model: Model) -> Model:
         target: Any = model
 
-        def measured(self: Any, payload: Any, headers: Optional[Mapping[str, str]]) -> Any:
+        def measured(self: Any, payload: Any, headers: Mapping[str, str] | None) -> Any:
             return request(probe or get_probe(), labels_of(self, headers), max(1, size(payload)))
 
-        def labels_of(self: Any, headers: Optional[Mapping[str, str]]) -> Optional[Labels]:
+        def labels_of(self: Any, headers: Mapping[str, str] | None) -> Labels | None:
             known = lower(headers)
             return resolver(known) if resolver else from_headers(known, self.name, model_version)
 
@@ -75,7 +76,7 @@ def _predict(original: Callable[..., Any], measured: Callable[..., Any]) -> Call
     return predict
 
 
-def _load(original: Callable[..., Any], probe: Optional[ProbeLike], version: str) -> Callable[..., Any]:
+def _load(original: Callable[..., Any], probe: ProbeLike | None, version: str) -> Callable[..., Any]:
     @functools.wraps(original)
     def load(self: Any) -> Any:
         with (probe or get_probe()).warmup(self.name, version, "load"):

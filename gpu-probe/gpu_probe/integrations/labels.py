@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 SESSION = "x-meterhouse-session"
 TENANT = "x-meterhouse-tenant"
@@ -23,15 +24,15 @@ class Labels(NamedTuple):
     project_id: str = UNKNOWN
     model: str = UNKNOWN
     model_version: str = UNKNOWN
-    user_id: Optional[str] = None
-    session_id: Optional[str] = None
+    user_id: str | None = None
+    session_id: str | None = None
 
-    def fields(self) -> Dict[str, Any]:
+    def fields(self) -> dict[str, Any]:
         """As keyword arguments of ``open_session``."""
         return self._asdict()
 
 
-Resolver = Callable[[Mapping[str, str]], Optional[Labels]]
+Resolver = Callable[[Mapping[str, str]], Labels | None]
 """Header or parameter names in lower case, to labels; None: this request is not measured as a session.
 
 A resolver may verify a signed session here.
@@ -53,7 +54,7 @@ def from_headers(headers: Mapping[str, str], model: str, model_version: str = UN
     )
 
 
-def clip(text: Optional[str]) -> Optional[str]:
+def clip(text: str | None) -> str | None:
     """At most 128 bytes of UTF-8, the bound of the schema; None for none."""
     if not text:
         return None
@@ -61,6 +62,6 @@ def clip(text: Optional[str]) -> Optional[str]:
     return text if len(data) <= _BYTES_MAX else data[:_BYTES_MAX].decode("utf-8", "ignore")
 
 
-def lower(parameters: Optional[Mapping[str, Any]]) -> Dict[str, str]:
+def lower(parameters: Mapping[str, Any] | None) -> dict[str, str]:
     """Header-like parameters with names in lower case and text values."""
     return {name.lower(): str(value) for name, value in (parameters or {}).items() if value is not None}

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import functools
 import logging
+from collections.abc import AsyncIterator, Callable
 from contextlib import nullcontext
-from typing import Any, AsyncIterator, Callable, Optional, TypeVar
+from typing import Any, TypeVar
 
+from ..protocol import ProbeLike
 from .default import get_probe
 from .labels import UNKNOWN, Labels, Resolver, from_headers, lower
-from .protocol import ProbeLike
 from .request import closing, request
 
 log = logging.getLogger(__name__)
@@ -21,8 +22,8 @@ Model = TypeVar("Model", bound=type)
 
 
 def metered(
-    probe: Optional[ProbeLike] = None,
-    resolver: Optional[Resolver] = None,
+    probe: ProbeLike | None = None,
+    resolver: Resolver | None = None,
     size: Callable[[Any], int] = lambda payload: batch_size(payload),
 ) -> Callable[[Model], Model]:
     """``@metered()`` above a subclass of MLModel: ``load`` is the operator's, each ``predict`` a session of
@@ -53,7 +54,7 @@ def batch_size(payload: Any) -> int:
 
 class _Meter:
     def __init__(
-        self, probe: Optional[ProbeLike], resolver: Optional[Resolver], size: Callable[[Any], int]
+        self, probe: ProbeLike | None, resolver: Resolver | None, size: Callable[[Any], int]
     ) -> None:
         self._given = probe
         self._resolver = resolver
@@ -110,7 +111,7 @@ class _Meter:
                         break
                 yield response
 
-    def _labels(self, model: Any, payload: Any) -> Optional[Labels]:
+    def _labels(self, model: Any, payload: Any) -> Labels | None:
         if _merges(model):
             return Labels(model=model.name, model_version=model.version or UNKNOWN)
         headers = lower(getattr(payload.parameters, "headers", None))

@@ -3,12 +3,12 @@ share."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator, Optional
 
 from ..outcome import outcome_of
+from ..protocol import ProbeLike, SessionHandle
 from .labels import Labels
-from .protocol import ProbeLike, SessionHandle
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def closing(session: SessionHandle) -> Iterator[SessionHandle]:
 
 
 @contextmanager
-def request(probe: ProbeLike, labels: Optional[Labels], size: int = 1) -> Iterator[Optional[SessionHandle]]:
+def request(probe: ProbeLike, labels: Labels | None, size: int = 1) -> Iterator[SessionHandle | None]:
     """The block is one step of ``size`` units of work.
 
     Without labels nothing is opened; inside an open session (an ASGI middleware's) the step is that

@@ -11,20 +11,21 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import Any, Callable, List, Optional, Sequence
+from typing import Any
 
 from ..outcome import outcome_of
+from ..protocol import ProbeLike, SessionHandle
 from .default import get_probe
 from .labels import UNKNOWN, Labels
-from .protocol import ProbeLike, SessionHandle
 from .transformers_steps import Steps
 
 log = logging.getLogger(__name__)
 _MARK = "_gpu_probe"
 
 
-def install(probe: Optional[ProbeLike] = None, default: Optional[Labels] = None) -> None:
+def install(probe: ProbeLike | None = None, default: Labels | None = None) -> None:
     """Wraps ``GenerationMixin.generate``; a second call does nothing.
 
     Whose a call is: ``generate(…, probe_sessions=[…])`` names an open session for each sequence (or one for
@@ -42,7 +43,7 @@ def install(probe: Optional[ProbeLike] = None, default: Optional[Labels] = None)
 
 
 def measured(
-    original: Callable[..., Any], given: Optional[ProbeLike] = None, default: Optional[Labels] = None
+    original: Callable[..., Any], given: ProbeLike | None = None, default: Labels | None = None
 ) -> Callable[..., Any]:
     """``generate`` with measuring around it; all its arguments are kept."""
     signature = inspect.signature(original)
@@ -64,7 +65,7 @@ def measured(
 
 def _sessions(
     probe: ProbeLike, given: Any, model: Any, default: Labels, cleanup: ExitStack
-) -> List[SessionHandle]:
+) -> list[SessionHandle]:
     if given is not None:
         return list(given) if isinstance(given, Sequence) else [given]
     current = probe.current()
@@ -83,7 +84,7 @@ def _add_criterion(arguments: Any, steps: Steps) -> None:
     arguments["stopping_criteria"] = type(given)([*given, steps]) if given else _criteria_list([steps])
 
 
-def _criteria_list(criteria: List[Any]) -> Any:
+def _criteria_list(criteria: list[Any]) -> Any:
     from transformers import StoppingCriteriaList
 
     return StoppingCriteriaList(criteria)

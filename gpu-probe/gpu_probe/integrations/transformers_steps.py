@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ContextManager, List, Mapping, Optional, Set
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any
 
-from .protocol import ProbeLike, Row, SessionHandle
+from ..protocol import ProbeLike, Row, SessionHandle
 
 
 class Steps:
@@ -15,7 +17,7 @@ class Steps:
     """
 
     def __init__(
-        self, probe: ProbeLike, sessions: List[SessionHandle], model: Any, arguments: Mapping[str, Any]
+        self, probe: ProbeLike, sessions: list[SessionHandle], model: Any, arguments: Mapping[str, Any]
     ) -> None:
         self._probe = probe
         self._sessions = sessions
@@ -26,8 +28,8 @@ class Steps:
         self._length = self._start = _width(arguments, named)
         self._max_length = _max_length(named, config, self._start)
         self._beams = int(named.get("num_beams", getattr(config, "num_beams", 1)) or 1)
-        self._done: Set[int] = set()
-        self._open: Optional[ContextManager[None]] = None
+        self._done: set[int] = set()
+        self._open: AbstractContextManager[None] | None = None
 
     def begin(self) -> None:
         """The prefill."""
@@ -56,10 +58,10 @@ class Steps:
             self._enter(self._rows(count, length - self._start))
         return _nobody_stops(input_ids)
 
-    def _rows(self, count: int, generated: int) -> List[Row]:
+    def _rows(self, count: int, generated: int) -> list[Row]:
         """Beams and returned sequences of one prompt lie side by side."""
         each = max(1, count // len(self._prompts))
-        rows: List[Row] = []
+        rows: list[Row] = []
         for at in range(count):
             if at not in self._done:
                 prompt = min(at // each, len(self._prompts) - 1)
@@ -69,7 +71,7 @@ class Steps:
     def _session(self, at: int) -> SessionHandle:
         return self._sessions[at if at < len(self._sessions) else -1]
 
-    def _enter(self, rows: List[Row]) -> None:
+    def _enter(self, rows: list[Row]) -> None:
         self._open = self._probe.step(rows)
         self._open.__enter__()
 
@@ -87,7 +89,7 @@ def _width(arguments: Mapping[str, Any], named: Mapping[str, Any]) -> int:
     return int(inputs.shape[1]) if inputs is not None and len(inputs.shape) > 1 else 1
 
 
-def _prompts(arguments: Mapping[str, Any], named: Mapping[str, Any]) -> List[int]:
+def _prompts(arguments: Mapping[str, Any], named: Mapping[str, Any]) -> list[int]:
     """Tokens of each prompt, without its padding."""
     mask = named.get("attention_mask")
     if mask is not None and len(mask.shape) == 2:
@@ -96,7 +98,7 @@ def _prompts(arguments: Mapping[str, Any], named: Mapping[str, Any]) -> List[int
     return [_width(arguments, named)] * (int(inputs.shape[0]) if inputs is not None else 1)
 
 
-def _ends(declared: Any) -> Set[int]:
+def _ends(declared: Any) -> set[int]:
     if declared is None:
         return set()
     if hasattr(declared, "tolist"):
@@ -104,7 +106,7 @@ def _ends(declared: Any) -> Set[int]:
     return set(declared) if isinstance(declared, (list, tuple, set)) else {int(declared)}
 
 
-def _max_length(named: Mapping[str, Any], config: Any, width: int) -> Optional[int]:
+def _max_length(named: Mapping[str, Any], config: Any, width: int) -> int | None:
     """Where ``generate`` will stop, so that no empty step is begun after the last one; a guess costs
     nothing more."""
     new = named.get("max_new_tokens", getattr(config, "max_new_tokens", None))

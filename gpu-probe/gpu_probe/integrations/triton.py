@@ -11,22 +11,23 @@ import functools
 import inspect
 import json
 import logging
-from typing import Any, Callable, Dict, List, Optional, Sequence, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from ..outcome import outcome_of
+from ..protocol import ProbeLike, SessionHandle
 from .default import get_probe
 from .labels import UNKNOWN, Labels, from_headers, lower
-from .protocol import ProbeLike, SessionHandle
 
 log = logging.getLogger(__name__)
 Model = TypeVar("Model", bound=type)
-TritonResolver = Callable[[Any], Optional[Labels]]
+TritonResolver = Callable[[Any], Labels | None]
 """A pb_utils.InferenceRequest to labels; None: not measured as a session."""
 
 
 def metered(
-    probe: Optional[ProbeLike] = None,
-    resolver: Optional[TritonResolver] = None,
+    probe: ProbeLike | None = None,
+    resolver: TritonResolver | None = None,
     size: Callable[[Any], int] = lambda request: 1,
 ) -> Callable[[Model], Model]:
     """``@metered()`` above TritonPythonModel: ``initialize`` is the operator's, each ``execute`` one step
@@ -48,15 +49,15 @@ def metered(
 
 class _Meter:
     def __init__(
-        self, probe: Optional[ProbeLike], resolver: Optional[TritonResolver], size: Callable[[Any], int]
+        self, probe: ProbeLike | None, resolver: TritonResolver | None, size: Callable[[Any], int]
     ) -> None:
         self._given = probe
         self._resolver = resolver
         self._size = size
         self._model = self._version = UNKNOWN
 
-    def initialize(self, original: Optional[Callable[..., Any]]) -> Callable[..., Any]:
-        def initialize(model: Any, args: Dict[str, str]) -> Any:
+    def initialize(self, original: Callable[..., Any] | None) -> Callable[..., Any]:
+        def initialize(model: Any, args: dict[str, str]) -> Any:
             self._model = args.get("model_name", UNKNOWN)
             self._version = args.get("model_version", UNKNOWN)
             if original is None:
@@ -73,7 +74,7 @@ class _Meter:
             async def execute_async(model: Any, requests: Sequence[Any]) -> Any:
                 batch = self._open(requests)
                 with batch, self._probe().step(batch.rows):
-                    return batch.answered(await original(model, requests))
+                    return batch.note_responses(await original(model, requests))
 
             return execute_async
 
@@ -81,7 +82,7 @@ class _Meter:
         def execute(model: Any, requests: Sequence[Any]) -> Any:
             batch = self._open(requests)
             with batch, self._probe().step(batch.rows):
-                return batch.answered(original(model, requests))
+                return batch.note_responses(original(model, requests))
 
         return execute
 
@@ -111,36 +112,37 @@ class _Batch:
     """The sessions of one call of ``execute``; closes them when it ends."""
 
     def __init__(self, requests: Sequence[Any]) -> None:
-        self.rows: List[Any] = []
+        self.rows: list[Any] = []
         self._requests = requests
-        self._sessions: List[Optional[SessionHandle]] = []
+        self._sessions: list[SessionHandle | None] = []
         self._responses: Sequence[Any] = ()
 
-    def add(self, session: Optional[SessionHandle], size: int) -> None:
+    def add(self, session: SessionHandle | None, size: int) -> None:
         self._sessions.append(session)
         if session is not None:
             self.rows.append((session, size, size))
 
-    def answered(self, responses: Any) -> Any:
+    def note_responses(self, responses: Any) -> Any:
         self._responses = responses or ()
         return responses
 
     def __enter__(self) -> _Batch:
         return self
 
-    def __exit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         for index, (request, session) in enumerate(zip(self._requests, self._sessions)):
             if session is None:
                 continue
             response = self._responses[index] if index < len(self._responses) else None
             if error is not None:
                 session.close(outcome_of(error))
-            elif _said(request, "is_cancelled"):
+            elif _flag(request, "is_cancelled"):
                 session.close("cancelled")
             else:
-                session.close("error" if _said(response, "has_error") else "ok")
+                session.close("error" if _flag(response, "has_error") else "ok")
 
 
-def _said(thing: Any, question: str) -> bool:
-    ask = getattr(thing, question, None)
-    return bool(ask()) if callable(ask) else False
+def _flag(thing: Any, name: str) -> bool:
+    """What a method of that name answers; False where there is none."""
+    method = getattr(thing, name, None)
+    return bool(method()) if callable(method) else False

@@ -11,10 +11,11 @@ from __future__ import annotations
 import functools
 import importlib
 import logging
-from typing import Any, Callable, Dict, Optional
+from collections.abc import Callable
+from typing import Any
 
+from ..protocol import ProbeLike
 from .default import get_probe
-from .protocol import ProbeLike
 from .vllm_batch import ABORTED, Batches
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ def _patch(module: str, name: str, patch: Callable[[Any], None]) -> bool:
     return True
 
 
-def patch_runner(runner: Any, probe: Optional[ProbeLike] = None) -> None:
+def patch_runner(runner: Any, probe: ProbeLike | None = None) -> None:
     """Wraps a GPUModelRunner class: each ``execute_model`` is a step of the requests that its scheduler
     output names, and ``sample_tokens`` (0.12 and later run the sampler there) a second one of the same
     requests."""
@@ -92,14 +93,14 @@ def patch_scheduler(scheduler: Any) -> None:
 
 
 def extra_args(
-    tenant_id: str, project_id: str, user_id: Optional[str] = None, session_id: Optional[str] = None
-) -> Dict[str, str]:
+    tenant_id: str, project_id: str, user_id: str | None = None, session_id: str | None = None
+) -> dict[str, str]:
     """For ``SamplingParams(extra_args=…)`` and the ``vllm_xargs`` field of the OpenAI-compatible server."""
     labels = {"tenant": tenant_id, "project": project_id, "user": user_id, "session": session_id}
     return {f"meterhouse_{name}": value for name, value in labels.items() if value is not None}
 
 
-def _execute(original: Callable[..., Any], given: Optional[ProbeLike]) -> Callable[..., Any]:
+def _execute(original: Callable[..., Any], given: ProbeLike | None) -> Callable[..., Any]:
     @functools.wraps(original)
     def execute_model(runner: Any, scheduler_output: Any, *more: Any, **named: Any) -> Any:
         batches = _batches(runner, given)
@@ -117,7 +118,7 @@ def _execute(original: Callable[..., Any], given: Optional[ProbeLike]) -> Callab
 def _sample(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def sample_tokens(runner: Any, *more: Any, **named: Any) -> Any:
-        batches: Optional[Batches] = vars(runner).get(_MARK)
+        batches: Batches | None = vars(runner).get(_MARK)
         rows = batches.sampling_rows() if batches else None
         if batches is None or not rows:
             return original(runner, *more, **named)
@@ -127,7 +128,7 @@ def _sample(original: Callable[..., Any]) -> Callable[..., Any]:
     return sample_tokens
 
 
-def _cold(original: Callable[..., Any], phase: str, given: Optional[ProbeLike]) -> Callable[..., Any]:
+def _cold(original: Callable[..., Any], phase: str, given: ProbeLike | None) -> Callable[..., Any]:
     @functools.wraps(original)
     def cold(runner: Any, *more: Any, **named: Any) -> Any:
         batches = _batches(runner, given)
@@ -139,7 +140,7 @@ def _cold(original: Callable[..., Any], phase: str, given: Optional[ProbeLike]) 
     return cold
 
 
-def _batches(runner: Any, given: Optional[ProbeLike]) -> Optional[Batches]:
+def _batches(runner: Any, given: ProbeLike | None) -> Batches | None:
     """The runner's own; made at its first use, in the worker's process, and None where no probe can be
     made."""
     if _MARK not in vars(runner):
@@ -150,7 +151,7 @@ def _batches(runner: Any, given: Optional[ProbeLike]) -> Optional[Batches]:
             # Serving goes on unmeasured; the log and the missing totals tell.
             log.exception("gpu-probe could not start: vLLM runs unmeasured")
         setattr(runner, _MARK, batches)
-    made: Optional[Batches] = vars(runner)[_MARK]
+    made: Batches | None = vars(runner)[_MARK]
     return made
 
 

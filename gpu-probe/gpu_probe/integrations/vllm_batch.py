@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Dict, List, Mapping
+from collections.abc import Mapping
+from typing import Any
 
+from ..protocol import ProbeLike, Row, SessionHandle
 from .labels import PROJECT, SESSION, TENANT, USER, from_headers
-from .protocol import ProbeLike, Row, SessionHandle
 
 log = logging.getLogger(__name__)
 ABORTED = "gpu_probe_aborted"
@@ -19,15 +20,15 @@ class Batches:
     def __init__(self, probe: ProbeLike, model: str) -> None:
         self.probe = probe
         self.model = model
-        self._sessions: Dict[str, SessionHandle] = {}
-        self._rows: List[Row] = []
+        self._sessions: dict[str, SessionHandle] = {}
+        self._rows: list[Row] = []
         self._failed = False
 
-    def begin(self, output: Any) -> List[Row]:
-        """Closes what has finished, opens what is new; the rows of the step.
+    def begin(self, output: Any) -> list[Row]:
+        """Closes what has finished and opens what is new; the rows of the step.
 
-        None where vLLM hands over something else
-        than expected: better unmeasured and told than served wrong.
+        No rows where vLLM hands over something else than expected, which is logged once: better unmeasured
+        than served wrong.
         """
         try:
             self._close(output)
@@ -41,9 +42,9 @@ class Batches:
             self._failed = True
         return self._rows
 
-    def sampling_rows(self) -> List[Row]:
+    def sampling_rows(self) -> list[Row]:
         """The rows of the last step, with no new tokens: their tokens are counted already."""
-        rows: List[Row] = [(session, 0, context) for session, _, context in self._rows]
+        rows: list[Row] = [(session, 0, context) for session, _, context in self._rows]
         self._rows = []
         return rows
 
@@ -54,8 +55,8 @@ class Batches:
             if session is not None:
                 session.close("cancelled" if request in aborted else "ok")
 
-    def _scheduled(self, output: Any) -> List[Row]:
-        computed: Dict[str, int] = {}
+    def _scheduled(self, output: Any) -> list[Row]:
+        computed: dict[str, int] = {}
         for new in output.scheduled_new_reqs:
             computed[new.req_id] = new.num_computed_tokens
             # A request that was preempted can come as new again; it is the same session.
@@ -76,7 +77,7 @@ class Batches:
         return self.probe.open_session(**fields, prompt_tokens=_prompt_tokens(new))
 
 
-def _labels(new: Any) -> Dict[str, str]:
+def _labels(new: Any) -> dict[str, str]:
     """The labels of a request, under the names of the headers."""
     parameters: Mapping[str, Any] = {}
     if new.sampling_params is not None:

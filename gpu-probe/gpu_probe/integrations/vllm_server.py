@@ -9,7 +9,7 @@ another process, so the labels travel in the body's ``vllm_xargs``, which vLLM h
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List
+from typing import Any
 
 from .asgi import App, Message, Receive, Scope, Send
 from .labels import PROJECT, SESSION, TENANT, USER, clip
@@ -30,7 +30,7 @@ class VllmMiddleware:
             await self._app(scope, receive, send)
             return
         labels = _labels(scope)
-        read: List[Message] = []
+        read: list[Message] = []
         body = b""
         while True:
             message = await receive()
@@ -39,16 +39,18 @@ class VllmMiddleware:
             if message["type"] != "http.request" or not message.get("more_body", False):
                 break
         if read[-1]["type"] == "http.request":
-            body = _labelled(body, labels, scope["path"].endswith(_PATHS))
+            body = _with_labels(body, labels, scope["path"].endswith(_PATHS))
             read = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def receive_labelled() -> Message:
             return read.pop(0) if read else await receive()
 
-        await self._app({**scope, "headers": _resized(scope["headers"], len(body))}, receive_labelled, send)
+        await self._app(
+            {**scope, "headers": _with_length(scope["headers"], len(body))}, receive_labelled, send
+        )
 
 
-def _labels(scope: Scope) -> Dict[str, str]:
+def _labels(scope: Scope) -> dict[str, str]:
     labels = {}
     for name, value in scope["headers"]:
         key = _HEADERS.get(bytes(name).decode("latin-1").lower())
@@ -65,7 +67,7 @@ def _is_upload(scope: Scope) -> bool:
     )
 
 
-def _labelled(body: bytes, labels: Dict[str, str], always: bool) -> bytes:
+def _with_labels(body: bytes, labels: dict[str, str], always: bool) -> bytes:
     """With the labels in ``vllm_xargs``; on paths that may not know that field only where it is there
     already."""
     try:
@@ -77,14 +79,14 @@ def _labelled(body: bytes, labels: Dict[str, str], always: bool) -> bytes:
     given = document.get("vllm_xargs")
     if (given is None and not always) or not isinstance(given, (dict, type(None))):
         return body
-    extra: Dict[str, Any] = {
+    extra: dict[str, Any] = {
         key: value for key, value in (given or {}).items() if key not in _HEADERS.values()
     }
     document["vllm_xargs"] = {**extra, **labels}
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-def _resized(headers: Any, length: int) -> List[Any]:
+def _with_length(headers: Any, length: int) -> list[Any]:
     kept = [
         (name, value)
         for name, value in headers

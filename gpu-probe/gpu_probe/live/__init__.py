@@ -1,2 +1,2 @@
-"""From the serving process to the accounting: a journal that survives the process, the GPU's clock put on the
-host's, and who reads it."""
+"""From the journal to the accounting: the GPU's clock put on the host's, the books of each journal, their
+checkpoint, and the thread or process that keeps them."""

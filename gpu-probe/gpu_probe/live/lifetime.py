@@ -1,4 +1,4 @@
-"""Tells probes of what happens to their process: its end, and that they woke up in a child of it."""
+"""Lets probes know of their process: that it ends, or that they are now in a child of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import weakref
 from typing import Protocol
 
 
-class Living(Protocol):
+class ProcessListener(Protocol):
+    """Takes part in the life of its process."""
+
     def close(self) -> None:
         """The process ends in good order and nobody closed it. Again, it does nothing."""
         ...
@@ -18,22 +20,22 @@ class Living(Protocol):
         ...
 
 
-_living: weakref.WeakSet[Living] = weakref.WeakSet()
+_listeners: weakref.WeakSet[ProcessListener] = weakref.WeakSet()
 
 
-def follow_process(living: Living) -> None:
-    """For as long as it lives."""
-    _living.add(living)
+def follow_process(listener: ProcessListener) -> None:
+    """Tells the listener of the process, for as long as the listener is alive."""
+    _listeners.add(listener)
 
 
 def _forked() -> None:
-    for living in list(_living):
-        living.forked()
+    for listener in list(_listeners):
+        listener.forked()
 
 
 def _ends() -> None:
-    for living in list(_living):
-        living.close()
+    for listener in list(_listeners):
+        listener.close()
 
 
 atexit.register(_ends)

@@ -3,30 +3,26 @@ after its death: the same entries give the same events, ids included."""
 
 from __future__ import annotations
 
-import fcntl
-import io
 import os
-import pickle
 import shutil
-import zlib
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any
 
-from ..accounting import GpuMeter, Output
-from ..device.interface import DeviceInfo, Record
+from ..accounting import Output
 from ..fitting.refit import Refit
-from ..sharing import Coefficients, make_policy, shipped_coefficients
-from . import entries
-from .journal import JournalReader, Place
+from ..folders import lock_file, make_folder, write_file
+from ..journal import JournalReader, entries
+from .books import Books, terms_of
+from .checkpoint import CheckpointError, read_checkpoint, write_checkpoint
 from .recording import TraceWriter
-from .translate import Translator
-
-# Changes with anything that a checkpoint holds.
-_STATE = b"GPCKP02\n"
 
 
 class MeteringError(RuntimeError):
     """The journal cannot be read on; the text says why."""
+
+
+class UnreadableCheckpoint(MeteringError):
+    """The journal's checkpoint is damaged, of another version or of another user; it is left as it is."""
 
 
 class Metering:
@@ -34,18 +30,22 @@ class Metering:
 
     Once a segment is read, the state of the books is kept beside it (``checkpoint``) and the segment removed;
     after a crash reading goes on from there, and what is given out twice carries the same ids.
+
+    Raises MeteringError where another process reads the journal, UnreadableCheckpoint where its state cannot
+    be taken up.
     """
 
     def __init__(self, folder: Path, output: Output) -> None:
         self.folder = folder
         self.done = False
         self._output = output
-        self._lock = _take(folder / "reader.lock")
+        lock = lock_file(folder / "reader.lock")
+        if lock is None:
+            raise MeteringError(f"{folder} is read by another process")
+        self._lock = lock
         self._reader = JournalReader(folder)
-        self._meter: Optional[GpuMeter] = None
-        self._translator: Optional[Translator] = None
-        self._refit: Optional[Refit] = None
-        self._trace: Optional[TraceWriter] = None
+        self._books: Books | None = None
+        self._trace: TraceWriter | None = None
         self._kept = 0
         try:
             self._restore()
@@ -60,13 +60,14 @@ class Metering:
         for body in self._reader.read():
             count += 1
             self._book(entries.decode(body))
-        if self._refit is not None:
-            self._keep_coefficients(self._refit)
-        if self._translator is not None and self._translator.ended:
+        books = self._books
+        if books is not None and books.refit is not None:
+            self._keep_coefficients(books.refit)
+        if books is not None and books.ended:
             self.done = True
         elif gone:
-            if self._translator is not None:
-                self._give(self._translator.interrupt())
+            if books is not None:
+                books.interrupt()
             self.done = True
         elif self._reader.place.segment > self._kept and self._trace is None:
             self._checkpoint()
@@ -87,35 +88,23 @@ class Metering:
     def _book(self, entry: entries.Entry) -> None:
         if entry.kind == entries.META:
             self._begin(entry.value)
-        elif self._translator is not None:
-            self._give(self._translator.take(entry))
+        elif self._books is not None:
+            self._books.take(entry)
 
-    def _begin(self, meta: Dict[str, Any]) -> None:
-        info = DeviceInfo(**meta["info"])
-        given = meta["coefficients"]
-        coefficients = None if given is None else Coefficients(**given)
-        policy = make_policy(meta["policy"], coefficients)
-        self._translator = Translator(info, meta["cold_start"])
-        if meta.get("refit"):
-            self._refit = Refit(coefficients or shipped_coefficients())
-        self._meter = GpuMeter(info, policy, self._output, meta["operator"], self._refit)
+    def _begin(self, meta: dict[str, Any]) -> None:
+        terms = terms_of(meta)
+        self._books = Books(terms, self._output)
         if meta["record"]:
-            self._trace = TraceWriter(Path(meta["record"]), info)
-
-    def _give(self, records: List[Record]) -> None:
-        assert self._meter is not None, "the first entry of a journal is its meta"
-        for record in records:
-            if self._trace is not None:
-                self._trace.write(record)
-            self._meter.take(record)
+            self._trace = TraceWriter(Path(meta["record"]), terms.info)
+            self._books.listener = self._trace.write
 
     def _keep_coefficients(self, refit: Refit) -> None:
         """By their label, as it is on the events, so that a bill can be worked out again."""
         for coefficients in refit.adopted:
             path = self.folder.parents[1] / "coefficients" / f"{coefficients.label}.json"
             try:
-                path.parent.mkdir(exist_ok=True)
-                path.write_text(coefficients.to_json({"sources": ["refit"]}), encoding="utf-8")
+                make_folder(path.parent)
+                write_file(path, coefficients.to_json({"sources": ["refit"]}).encode("utf-8"))
             except OSError:
                 # The disk is full: they are still in the refit's state, and tried again.
                 return
@@ -123,11 +112,8 @@ class Metering:
 
     def _checkpoint(self) -> None:
         place = self._reader.place
-        data = _dump((tuple(place), self._translator, self._meter, self._refit), self._output)
-        fresh = self.folder / "checkpoint.new"
         try:
-            fresh.write_bytes(_STATE + zlib.crc32(data).to_bytes(4, "little") + data)
-            os.replace(fresh, self.folder / "checkpoint")
+            write_checkpoint(self.folder, place, self._books)
         except OSError:
             # The segments stay: reading begins further back after a crash.
             return
@@ -136,54 +122,9 @@ class Metering:
 
     def _restore(self) -> None:
         try:
-            data = (self.folder / "checkpoint").read_bytes()
-        except FileNotFoundError:
-            return
-        head = len(_STATE) + 4
-        if data[: len(_STATE)] != _STATE or zlib.crc32(data[head:]) != int.from_bytes(
-            data[len(_STATE) : head], "little"
-        ):
-            raise MeteringError(
-                f"{self.folder}: the checkpoint is damaged or of another version of gpu-probe"
-            )
-        place, self._translator, self._meter, self._refit = _load(data[head:], self._output)
-        self._reader.place = Place(*place)
-        self._kept = self._reader.place.segment
-
-
-def _take(path: Path) -> int:
-    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        raise MeteringError(f"{path.parent} is read by another process") from None
-    return lock
-
-
-class _Pickler(pickle.Pickler):
-    def __init__(self, file: io.BytesIO, output: Output) -> None:
-        super().__init__(file, protocol=4)
-        self._output = output
-
-    def persistent_id(self, obj: Any) -> Optional[str]:
-        return "output" if obj is self._output else None
-
-
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, output: Output) -> None:
-        super().__init__(file)
-        self._output = output
-
-    def persistent_load(self, pid: Any) -> Any:
-        return self._output
-
-
-def _dump(state: Tuple[Any, ...], output: Output) -> bytes:
-    file = io.BytesIO()
-    _Pickler(file, output).dump(state)
-    return file.getvalue()
-
-
-def _load(data: bytes, output: Output) -> Any:
-    return _Unpickler(io.BytesIO(data), output).load()
+            found = read_checkpoint(self.folder, self._output)
+        except CheckpointError as error:
+            raise UnreadableCheckpoint(str(error)) from error
+        if found is not None:
+            self._reader.place, self._books = found
+            self._kept = self._reader.place.segment

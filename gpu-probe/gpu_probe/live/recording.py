@@ -1,32 +1,33 @@
-"""Writes what the accounting was told as a trace (traces/README.md) that ReplayDevice plays to the same
+"""Writes the records that were booked as a trace (traces/README.md) that ReplayDevice plays to the same
 events."""
 
 from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, Callable, Dict
+from typing import IO, Any
 
 from ..device.interface import (
-    Advanced,
-    Closed,
     DeviceInfo,
-    Ended,
-    Measured,
-    Memory,
-    Missed,
-    Opened,
-    Power,
+    MemorySample,
+    OperatorSpan,
+    PowerSample,
     Record,
-    Span,
-    Submitted,
+    SessionClosed,
+    SessionOpened,
+    StepMeasured,
+    StepMissed,
+    StepSubmitted,
+    TimeAdvanced,
+    WatchEnded,
 )
 from ..device.replay import PROBE_FORMAT
 
 
 class TraceWriter:
-    """One record a line, in the order in which they were booked. A path that ends in .gz is compressed."""
+    """One record per line, in the order in which they were booked. A path that ends in .gz is compressed."""
 
     def __init__(self, path: Path, info: DeviceInfo) -> None:
         self._file: IO[str] = (
@@ -42,35 +43,35 @@ class TraceWriter:
     def close(self) -> None:
         self._file.close()
 
-    def _line(self, fields: Dict[str, Any]) -> None:
+    def _line(self, fields: dict[str, Any]) -> None:
         self._file.write(json.dumps(fields, separators=(",", ":"), ensure_ascii=False) + "\n")
 
 
-def _renamed(kind: str, **names: str) -> Callable[[Any], Dict[str, Any]]:
+def _renamed(kind: str, **names: str) -> Callable[[Any], dict[str, Any]]:
     """The record's fields under the names that recordings have used from the start."""
 
-    def form(record: Any) -> Dict[str, Any]:
+    def form(record: Any) -> dict[str, Any]:
         return {"t": kind, **{names.get(key, key): value for key, value in record._asdict().items()}}
 
     return form
 
 
-def _span(span: Span) -> Dict[str, Any]:
+def _span(span: OperatorSpan) -> dict[str, Any]:
     fields = {"t": "phase", **span._asdict(), "end_ns": span.begin_ns + span.elapsed_ns}
     fields["gpu_elapsed_ns"] = fields.pop("elapsed_ns")
     fields["memory_bytes"] = fields.pop("memory_peak_bytes")
     return fields
 
 
-_FORMS: Dict[type, Callable[[Any], Dict[str, Any]]] = {
-    Opened: _renamed("open", at_ns="ts", tenant_id="tenant", project_id="project", user_id="user"),
-    Closed: _renamed("close", at_ns="ts", tokens_out="output_tokens"),
-    Submitted: _renamed("submit"),
-    Measured: _renamed("step", elapsed_ns="gpu_elapsed_ns"),
-    Missed: _renamed("missed"),
-    Span: _span,
-    Power: _renamed("power", at_ns="ts"),
-    Memory: _renamed("memory"),
-    Advanced: _renamed("advance"),
-    Ended: _renamed("end", at_ns="ts"),
+_FORMS: dict[type, Callable[[Any], dict[str, Any]]] = {
+    SessionOpened: _renamed("open", at_ns="ts", tenant_id="tenant", project_id="project", user_id="user"),
+    SessionClosed: _renamed("close", at_ns="ts", tokens_out="output_tokens"),
+    StepSubmitted: _renamed("submit"),
+    StepMeasured: _renamed("step", elapsed_ns="gpu_elapsed_ns"),
+    StepMissed: _renamed("missed"),
+    OperatorSpan: _span,
+    PowerSample: _renamed("power", at_ns="ts"),
+    MemorySample: _renamed("memory"),
+    TimeAdvanced: _renamed("advance"),
+    WatchEnded: _renamed("end", at_ns="ts"),
 }

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional, Protocol, Sequence, Union
+from typing import Protocol
 
 from ..accounting import Output
+from ..folders import check_owner, lock_file, make_folder, open_file
+from ..journal import JournalError
 from ..publish.spool import Spool
 from ..wal import Wal
-from .journal import JournalError
 from .service import Service
 from .watch import Repeating
 
@@ -34,7 +35,7 @@ class Runner(Protocol):
         """The journals are closed: returns when they are booked, or after so long."""
         ...
 
-    def forsake(self) -> None:
+    def detach(self) -> None:
         """In a forked child: nothing of this is ours."""
         ...
 
@@ -42,19 +43,16 @@ class Runner(Protocol):
 class StateFolder:
     """A folder of one process at a time; the lock is free again when it dies."""
 
-    def __init__(self, path: Union[str, Path, None]) -> None:
+    def __init__(self, path: str | Path | None) -> None:
         found = path or os.environ.get("GPU_PROBE_STATE_DIR")
         self.path = Path(found) if found else Path(tempfile.mkdtemp(prefix="gpu-probe-"))
         self.journals = self.path / "journals"
-        self.journals.mkdir(parents=True, exist_ok=True)
-        self._lock: Optional[int] = os.open(self.path / "probe.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._lock)
-            raise JournalError(
-                f"{self.path} belongs to another process; give each its own state_dir"
-            ) from None
+        make_folder(self.path)
+        check_owner(self.path)
+        make_folder(self.journals)
+        self._lock = lock_file(self.path / "probe.lock")
+        if self._lock is None:
+            raise JournalError(f"{self.path} belongs to another process; give each its own state_dir")
 
     def release(self) -> None:
         if self._lock is not None:
@@ -62,7 +60,7 @@ class StateFolder:
             self._lock = None
 
 
-class Later:
+class JournalOnlyRunner:
     """Only the journal: a process that is not ours reads it."""
 
     def __init__(self, state: StateFolder) -> None:
@@ -75,14 +73,14 @@ class Later:
     def stop(self, timeout_s: float) -> None:
         self._state.release()
 
-    def forsake(self) -> None:
+    def detach(self) -> None:
         self._state.release()
 
 
-class InThread:
+class ThreadRunner:
     """Books in a thread of this process."""
 
-    def __init__(self, state: StateFolder, output: Optional[Output]) -> None:
+    def __init__(self, state: StateFolder, output: Output | None) -> None:
         self.journals = state.journals
         self._state = state
         self._wal = None if output is not None else Wal(state.path / "wal" / "0")
@@ -90,7 +88,7 @@ class InThread:
             assert self._wal is not None
             output = Spool(self._wal)
         self._service = Service(state.journals, output)
-        self._thread: Optional[Repeating] = None
+        self._thread: Repeating | None = None
 
     def start(self) -> None:
         self._thread = Repeating("gpu-probe-books", self._poll, _PAUSE_S)
@@ -107,23 +105,23 @@ class InThread:
             self._wal.close()
         self._state.release()
 
-    def forsake(self) -> None:
+    def detach(self) -> None:
         self._state.release()
 
 
-class InProcess:
+class ProcessRunner:
     """Books in a process beside this one, which outlives it for as long as there is something to book."""
 
     def __init__(self, state: StateFolder, options: Sequence[str]) -> None:
         self.journals = state.journals
         self._state = state
         self._options = options
-        self._process: Optional[subprocess.Popen[bytes]] = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         root = str(Path(__file__).resolve().parents[2])
         path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH")) if part)
-        with open(self._state.path / "meter.log", "ab") as log:
+        with open_file(self._state.path / "meter.log", "ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "gpu_probe", "meter", str(self._state.path), *self._options],
                 stdin=subprocess.DEVNULL,
@@ -140,23 +138,23 @@ class InProcess:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout_s)
 
-    def forsake(self) -> None:
+    def detach(self) -> None:
         self._state.release()
         self._process = None
 
 
 def make_runner(
-    mode: str, state_dir: Union[str, Path, None], output: Optional[Output], options: Sequence[str]
+    mode: str, state_dir: str | Path | None, output: Output | None, options: Sequence[str]
 ) -> Runner:
     """``mode`` is process, thread or later."""
     if mode not in ("process", "thread", "later"):
         raise ValueError(f"accounting is process, thread or later, not {mode!r}")
     state = StateFolder(state_dir)
     if mode == "later":
-        return Later(state)
+        return JournalOnlyRunner(state)
     if mode == "thread":
-        return InThread(state, output)
-    return InProcess(state, options)
+        return ThreadRunner(state, output)
+    return ProcessRunner(state, options)
 
 
 def follow(state_dir: Path, service: Service, pause_s: float = _PAUSE_S) -> None:
@@ -172,11 +170,8 @@ def follow(state_dir: Path, service: Service, pause_s: float = _PAUSE_S) -> None
 
 
 def _is_free(path: Path) -> bool:
-    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    lock = lock_file(path)
+    if lock is None:
         return False
-    finally:
-        os.close(lock)
+    os.close(lock)
     return True

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Dict
 
 from ..accounting import AccountingError, Output
-from .metering import Metering, MeteringError
+from .metering import Metering, MeteringError, UnreadableCheckpoint
 
 _log = logging.getLogger("gpu_probe")
 
@@ -20,7 +19,8 @@ class Service:
         self._folder = folder
         self._output = output
         self._only_dead = only_dead
-        self._open: Dict[Path, Metering] = {}
+        self._open: dict[Path, Metering] = {}
+        self._unreadable: set[Path] = set()
         self.finished = 0
         self.damaged = 0
 
@@ -56,8 +56,13 @@ class Service:
                 continue
             try:
                 metering = Metering(path, self._output)
+            except UnreadableCheckpoint as error:
+                # Not ours to take: the version or the user that wrote it can.
+                if path not in self._unreadable:
+                    self._unreadable.add(path)
+                    _log.error("not booked: %s", error)
+                continue
             except MeteringError as error:
-                # Another reader has it, or its checkpoint is of another version: not ours to take.
                 _log.debug("%s", error)
                 continue
             except FileNotFoundError:

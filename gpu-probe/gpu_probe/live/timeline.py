@@ -1,4 +1,4 @@
-"""Puts what the GPU's clock said on the host's axis.
+"""Puts the GPU's instants on the host's axis.
 
 The two clocks drift apart by some millionths. What ties them are two facts about each step: it did not begin
 before it was sent, and it had ended when its end was read. Where a reading breaks one of them, the offset is
@@ -8,26 +8,27 @@ axis runs on the GPU's clock, and catches up in the next gap.
 
 from __future__ import annotations
 
-from typing import Dict, Optional, Tuple
+from dataclasses import dataclass, field
 
 
-class _Stream:
-    __slots__ = ("end", "host_end", "in_flight")
+@dataclass(slots=True, eq=False)
+class Stream:
+    """``end`` is where the latest measured step of the stream was placed to end, ``host_end`` when that step
+    was sent whole; ``in_flight`` maps steps to when they were sent, in that order."""
 
-    def __init__(self) -> None:
-        self.end = 0  # placed end of the latest step measured
-        self.host_end = 0  # when that step was sent whole
-        self.in_flight: Dict[int, int] = {}  # step -> when it was sent, in that order
+    end: int = 0
+    host_end: int = 0
+    in_flight: dict[int, int] = field(default_factory=dict)
 
 
+@dataclass(slots=True, eq=False)
 class Timeline:
     """``settled`` is an instant before which no step that is still unmeasured will be placed."""
 
-    def __init__(self, start_ns: int) -> None:
-        self.settled = start_ns
-        self.offset = 0
-        self._streams: Dict[int, _Stream] = {}
-        self._stream_of: Dict[int, int] = {}
+    settled: int
+    offset: int = 0
+    _streams: dict[int, Stream] = field(default_factory=dict)
+    _stream_of: dict[int, int] = field(default_factory=dict)
 
     @property
     def idle(self) -> bool:
@@ -36,7 +37,7 @@ class Timeline:
     def started(self, step: int, stream: int, host_begin_ns: int) -> None:
         held = self._streams.get(stream)
         if held is None:
-            held = self._streams[stream] = _Stream()
+            held = self._streams[stream] = Stream()
         held.in_flight[step] = host_begin_ns
         self._stream_of[step] = stream
 
@@ -59,7 +60,7 @@ class Timeline:
         self._settle(stream.end)
         return begin
 
-    def missed(self, step: int, until_ns: int) -> Tuple[int, int]:
+    def missed(self, step: int, until_ns: int) -> tuple[int, int]:
         """A stretch that holds the step: from the end of the one before it to ``until_ns``."""
         stream, sent_ns = self._answer(step)
         begin = max(sent_ns, stream.end, self.settled)
@@ -73,12 +74,7 @@ class Timeline:
         """It is ``now_ns``: what is sent from here on begins later."""
         self._settle(now_ns)
 
-    def sent_at(self, step: int) -> Optional[int]:
-        """When a step in flight was sent; None for one that is not."""
-        stream = self._stream_of.get(step)
-        return None if stream is None else self._streams[stream].in_flight[step]
-
-    def _answer(self, step: int) -> Tuple[_Stream, int]:
+    def _answer(self, step: int) -> tuple[Stream, int]:
         stream = self._streams[self._stream_of.pop(step)]
         return stream, stream.in_flight.pop(step)
 

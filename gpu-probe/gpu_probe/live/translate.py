@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from ..device.interface import (
-    Advanced,
-    Closed,
     DeviceInfo,
-    Ended,
-    Measured,
-    Memory,
-    Missed,
-    Opened,
-    Power,
+    MemorySample,
+    OperatorSpan,
+    PowerSample,
     Record,
     Row,
-    Span,
-    Submitted,
+    SessionClosed,
+    SessionOpened,
+    StepMeasured,
+    StepMissed,
+    StepSubmitted,
+    TimeAdvanced,
+    WatchEnded,
 )
-from . import entries
-from .entries import Entry, Reading, Rows, Started, Unread
-from .following import Sessions
+from ..journal import entries
+from ..journal.entries import Entry, SpanStart, StepMiss, StepReading, StepRows, StepStart
+from .cold import ColdSteps
+from .session_table import SessionTable
 from .timeline import Timeline
 
 # A thread may have taken the time and not yet written it down.
@@ -30,33 +32,47 @@ _MARGIN_NS = 5_000_000
 _GAP = 1 << 60
 
 
-class _Flight(NamedTuple):
+class Flight(NamedTuple):
     """A step that was sent."""
 
-    rows: Tuple[Row, ...]
+    rows: tuple[Row, ...]
     cold: bool
 
 
 class Translator:
-    """Entries in, records out, in an order that the accounting accepts whatever was lost in between."""
+    """Entries in, records out, in an order that the accounting accepts whatever was lost in between.
+
+    Annotated here is what a checkpoint keeps.
+    """
+
+    ended: bool
+    _timeline: Timeline
+    _cold: ColdSteps
+    _last_ns: int
+    _sessions: SessionTable
+    _flights: dict[int, Flight]
+    _spans: dict[int, SpanStart]
+    # Steps whose rows are not known yet, and the closes that wait for them: the session may be in one.
+    _rowless: dict[int, None]
+    _waiting_closes: list[tuple[SessionClosed, set[int]]]
+    _unread: dict[int, list[int]]
+    _stream_of: dict[int, int]
+    _next_gap: int
 
     def __init__(self, info: DeviceInfo, cold_start: bool = True) -> None:
         self.ended = False
         self._timeline = Timeline(info.probe_start_ns)
-        self._cold_start = cold_start
+        self._cold = ColdSteps(cold_start)
         self._last_ns = info.probe_start_ns
-        self._sessions = Sessions()
-        self._flights: Dict[int, _Flight] = {}
-        self._spans: Dict[int, Dict[str, Any]] = {}
-        # Steps whose rows are not told yet, and what was closed meanwhile: it may be in them.
-        self._rowless: Dict[int, None] = {}
-        self._held: List[Tuple[Tuple[int, int, str, Optional[int]], Set[int]]] = []
-        self._unread: Dict[int, List[int]] = {}
-        self._stream_of: Dict[int, int] = {}
-        self._warmed: Set[str] = set()
-        self._shapes: Set[Tuple[str, bool, int]] = set()
+        self._sessions = SessionTable()
+        self._flights = {}
+        self._spans = {}
+        self._rowless = {}
+        self._waiting_closes = []
+        self._unread = {}
+        self._stream_of = {}
         self._next_gap = _GAP
-        self._handlers: Dict[int, Callable[[Any], List[Record]]] = {
+        self._handlers: dict[int, Callable[[Any], list[Record]]] = {
             entries.OPENED: self._opened,
             entries.CLOSED: self._closed,
             entries.STARTED: self._started,
@@ -72,44 +88,45 @@ class Translator:
             entries.LOST: self._lost,
         }
 
-    def take(self, entry: Entry) -> List[Record]:
+    def take(self, entry: Entry) -> list[Record]:
         return self._handlers[entry.kind](entry.value)
 
-    def interrupt(self) -> List[Record]:
+    def interrupt(self) -> list[Record]:
         """The writer is gone without a word: everything that is open ends where it was last heard of."""
         return [] if self.ended else self._ended((self._last_ns, 0))
 
     # Sessions
 
-    def _opened(self, fields: Dict[str, Any]) -> List[Record]:
-        opened = Opened(**fields)
+    def _opened(self, fields: dict[str, Any]) -> list[Record]:
+        opened = SessionOpened(**fields)
         self._heard(opened.at_ns)
         self._sessions.open(opened)
         return [opened]
 
-    def _closed(self, fields: Tuple[int, int, str, Optional[int]]) -> List[Record]:
+    def _closed(self, fields: tuple[int, int, str, int | None]) -> list[Record]:
         self._heard(fields[1])
+        closed = SessionClosed(*fields)
         if self._rowless:
-            self._held.append((fields, set(self._rowless)))
+            self._waiting_closes.append((closed, set(self._rowless)))
             return []
-        return self._sessions.close(Closed(*fields))
+        return self._sessions.close(closed)
 
     # Steps
 
-    def _started(self, started: Started) -> List[Record]:
+    def _started(self, started: StepStart) -> list[Record]:
         self._heard(started.host_begin_ns)
         self._timeline.started(started.step, started.stream, started.host_begin_ns)
         self._stream_of[started.step] = started.stream
         self._rowless[started.step] = None
         return []
 
-    def _rows(self, told: Rows) -> List[Record]:
-        if told.step not in self._rowless:
+    def _rows(self, launch: StepRows) -> list[Record]:
+        if launch.step not in self._rowless:
             return []
-        records: List[Record] = []
-        rows: List[Row] = []
-        late: List[Closed] = []
-        flat = told.rows
+        records: list[Record] = []
+        rows: list[Row] = []
+        late: list[SessionClosed] = []
+        flat = launch.rows
         for at in range(0, len(flat), 3):
             session = flat[at]
             if session not in self._sessions:
@@ -121,45 +138,29 @@ class Translator:
                 records.append(opened)
                 late.append(closed)
             rows.append(Row(session, flat[at + 1], flat[at + 2]))
-        records.append(self._submit(told.step, tuple(rows), self._is_cold(rows)))
-        return [*records, *late, *self._release(told.step)]
+        records.append(self._submit(launch.step, tuple(rows), self._cold.take(rows, self._sessions)))
+        return [*records, *late, *self._release(launch.step)]
 
-    def _submit(self, step: int, rows: Tuple[Row, ...], cold: bool) -> Record:
+    def _submit(self, step: int, rows: tuple[Row, ...], cold: bool) -> Record:
         members = tuple(dict.fromkeys(row.session for row in rows))
         self._sessions.join(members)
-        self._flights[step] = _Flight(rows, cold)
-        return Submitted(step, members)
+        self._flights[step] = Flight(rows, cold)
+        return StepSubmitted(step, members)
 
-    def _release(self, step: int) -> List[Record]:
+    def _release(self, step: int) -> list[Record]:
         """Closes what waited for a step's rows."""
         self._rowless.pop(step, None)
-        records: List[Record] = []
-        held, self._held = self._held, []
-        for fields, steps in held:
+        records: list[Record] = []
+        waiting, self._waiting_closes = self._waiting_closes, []
+        for closed, steps in waiting:
             steps.discard(step)
             if steps:
-                self._held.append((fields, steps))
+                self._waiting_closes.append((closed, steps))
             else:
-                records += self._sessions.close(Closed(*fields))
+                records += self._sessions.close(closed)
         return records
 
-    def _is_cold(self, rows: Sequence[Row]) -> bool:
-        """Whether a step of about these tokens is the first of its model, where nobody warmed it up."""
-        if not rows or not self._cold_start:
-            return False
-        opened = self._sessions.of(rows[0].session)
-        if opened.model in self._warmed:
-            return False
-        prefill = any(
-            row.context_tokens - row.new_tokens < self._sessions.of(row.session).prompt_tokens for row in rows
-        )
-        shape = (opened.model, prefill, sum(row.new_tokens for row in rows).bit_length())
-        if shape in self._shapes:
-            return False
-        self._shapes.add(shape)
-        return True
-
-    def _measured(self, reading: Reading) -> List[Record]:
+    def _measured(self, reading: StepReading) -> list[Record]:
         self._heard(reading.read_ns)
         stream = self._stream_of.get(reading.step)
         if stream is None:
@@ -171,22 +172,22 @@ class Translator:
         )
         span = self._spans.pop(reading.step, None)
         if span is not None:
-            self._warmed.add(span["model"])
+            self._cold.warm_up(span.model)
             records.append(
-                Span(
-                    phase=span["phase"],
+                OperatorSpan(
+                    phase=span.phase,
                     begin_ns=begin,
                     elapsed_ns=reading.elapsed_ns,
-                    quality=span["quality"],
-                    model=span["model"],
-                    model_version=span["model_version"],
+                    quality=span.quality,
+                    model=span.model,
+                    model_version=span.model_version,
                     settled_ns=self._timeline.settled,
                 )
             )
             return records
         rows, cold = self._land(reading.step)
         records.append(
-            Measured(
+            StepMeasured(
                 step=reading.step,
                 begin_ns=begin,
                 elapsed_ns=reading.elapsed_ns,
@@ -200,20 +201,20 @@ class Translator:
         )
         return records
 
-    def _land(self, step: int) -> _Flight:
+    def _land(self, step: int) -> Flight:
         """The step is over for its sessions."""
         flight = self._flights.pop(step)
         self._sessions.leave(dict.fromkeys(row.session for row in flight.rows))
         return flight
 
-    def _missed(self, unread: Unread) -> List[Record]:
+    def _missed(self, unread: StepMiss) -> list[Record]:
         """Where the step ran is known when the next one on its stream is measured."""
         self._heard(unread.at_ns)
         if unread.step in self._stream_of:
             self._unread.setdefault(unread.stream, []).append(unread.step)
         return []
 
-    def _resolve(self, stream: int, until_ns: int) -> List[Record]:
+    def _resolve(self, stream: int, until_ns: int) -> list[Record]:
         """Books the steps without events that ran on a stream before an instant."""
         return [self._miss(step, until_ns) for step in self._unread.pop(stream, ())]
 
@@ -223,52 +224,52 @@ class Translator:
         span = self._spans.pop(step, None)
         if span is not None:
             # The operator's own: what is not known exactly is estimated.
-            return Span(
-                span["phase"],
+            return OperatorSpan(
+                span.phase,
                 begin,
                 end - begin,
                 "estimated",
-                span["model"],
-                span["model_version"],
+                span.model,
+                span.model_version,
                 self._timeline.settled,
             )
         self._land(step)
-        return Missed(step, begin, end, self._timeline.settled)
+        return StepMissed(step, begin, end, self._timeline.settled)
 
-    def _span(self, span: Dict[str, Any]) -> List[Record]:
-        self._heard(span["at_ns"])
-        self._spans[span["step"]] = span
-        self._timeline.started(span["step"], span["stream"], span["at_ns"])
-        self._stream_of[span["step"]] = span["stream"]
+    def _span(self, span: SpanStart) -> list[Record]:
+        self._heard(span.at_ns)
+        self._spans[span.step] = span
+        self._timeline.started(span.step, span.stream, span.at_ns)
+        self._stream_of[span.step] = span.stream
         return []
 
     # The rest
 
-    def _power(self, fields: Tuple[Any, ...]) -> List[Record]:
+    def _power(self, fields: tuple[Any, ...]) -> list[Record]:
         self._heard(fields[0])
-        return [Power(*fields)]
+        return [PowerSample(*fields)]
 
-    def _memory(self, fields: Tuple[int, int, int]) -> List[Record]:
+    def _memory(self, fields: tuple[int, int, int]) -> list[Record]:
         self._heard(fields[0])
-        return [Memory(fields[1], fields[2])]
+        return [MemorySample(fields[1], fields[2])]
 
-    def _tick(self, fields: Tuple[int, int]) -> List[Record]:
+    def _tick(self, fields: tuple[int, int]) -> list[Record]:
         """Time passes without steps."""
         self._heard(fields[0])
         now = fields[0] - _MARGIN_NS
-        records: List[Record] = []
+        records: list[Record] = []
         for stream, steps in list(self._unread.items()):
             alone = sum(other == stream for other in self._stream_of.values()) == len(steps)
             if alone:
                 records += self._resolve(stream, now)
         self._timeline.advance(now)
-        return [*records, Advanced(self._timeline.settled)]
+        return [*records, TimeAdvanced(self._timeline.settled)]
 
-    def _failed(self, fields: Tuple[int, int]) -> List[Record]:
+    def _failed(self, fields: tuple[int, int]) -> list[Record]:
         """The GPU's context is lost: what was in flight ended by then, unmeasured."""
         self._heard(fields[0])
         self._unread.clear()
-        records: List[Record] = []
+        records: list[Record] = []
         for step in list(self._rowless):
             # Whoever was open may have been in it.
             rows = tuple(Row(session, 0, 0) for session in self._sessions)
@@ -276,12 +277,12 @@ class Translator:
             records += self._release(step)
         return records + [self._miss(step, fields[0]) for step in list(self._stream_of)]
 
-    def _ended(self, fields: Tuple[int, int]) -> List[Record]:
+    def _ended(self, fields: tuple[int, int]) -> list[Record]:
         records = self._failed(fields)
         self.ended = True
-        return [*records, Ended(max(fields[0], self._timeline.settled, self._last_ns))]
+        return [*records, WatchEnded(max(fields[0], self._timeline.settled, self._last_ns))]
 
-    def _lost(self, fields: Tuple[int, int]) -> List[Record]:
+    def _lost(self, fields: tuple[int, int]) -> list[Record]:
         """The disk was full: what happened since the last entry is not known, and not idle either."""
         step, self._next_gap = self._next_gap, self._next_gap + 1
         records = self._failed((max(self._last_ns, self._timeline.settled), 0))
@@ -289,7 +290,7 @@ class Translator:
         end = max(fields[0], begin)
         self._heard(end)
         self._timeline.advance(end)
-        return [*records, Submitted(step, ()), Missed(step, begin, end, self._timeline.settled)]
+        return [*records, StepSubmitted(step, ()), StepMissed(step, begin, end, self._timeline.settled)]
 
     def _heard(self, at_ns: int) -> None:
         if at_ns > self._last_ns:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional, Protocol, Tuple
+from typing import Any
 
-from ..device.backend import Backend
+from ..device.backend import LiveBackend
 from ..device.clock import StepClock
-from ..device.interface import DeviceInfo
-from ..nvml import NvmlDevice
-from . import entries
-from .journal import SEGMENT_BYTES, Journal
+from ..journal import SEGMENT_BYTES, Journal, entries
 
 STALLED_S = 30.0
 # A counter that stands still is still heard of.
@@ -19,22 +17,6 @@ _POWER_SILENCE_NS = 1_000_000_000
 # Sessions that come or go together, with no step between them, share one reading of the allocator, which
 # takes tens of microseconds.
 _MEMORY_BURST_NS = 1_000_000
-
-
-class LiveBackend(Backend, Protocol):
-    """A backend that a probe can use: it also says what the device is and what the allocator holds."""
-
-    power: Optional[NvmlDevice]
-
-    def describe(self, probe_start_ns: int, rank: int, world_size: int) -> DeviceInfo: ...
-
-    def memory(self) -> Optional[Tuple[int, int]]:
-        """The allocator's peak since the last call, which begins a new one, and what is allocated; bytes."""
-        ...
-
-    def idle_thread(self) -> bool:
-        """Prepares the calling thread to read events beside the serving threads; whether it may."""
-        ...
 
 
 class Unit:
@@ -47,7 +29,7 @@ class Unit:
         host_ns: Callable[[], int],
         rank: int,
         world_size: int,
-        meta: Dict[str, Any],
+        meta: dict[str, Any],
         segment_bytes: int = SEGMENT_BYTES,
     ) -> None:
         self.backend = backend
@@ -56,9 +38,9 @@ class Unit:
         self.journal = Journal(
             folder / f"{self.info.probe_start_ns}-{rank}",
             segment_bytes,
-            lambda lost: entries.pair(entries.LOST, host_ns(), lost),
+            lambda lost: entries.instant_entry(entries.LOST, host_ns(), lost),
         )
-        self.journal.append(entries.named(entries.META, {"info": self.info._asdict(), **meta}))
+        self.journal.append(entries.json_entry(entries.META, {"info": self.info._asdict(), **meta}))
         self.clock = StepClock(backend, self.journal, host_ns)
         self._noted_begun = self._noted_ns = -1
         self._last_energy = -1
@@ -76,7 +58,7 @@ class Unit:
             self.clock.fail(error)
             return
         if memory is not None:
-            self.journal.append(entries.memory(now, *memory))
+            self.journal.append(entries.memory_entry(now, *memory))
 
     def read_power(self, always: bool = False) -> None:
         """Journals the sensor where it moved."""
@@ -94,12 +76,12 @@ class Unit:
         ):
             return
         self._last_energy, self._last_power_ns = reading.energy_mj, at
-        self.journal.append(entries.power(at, *reading))
+        self.journal.append(entries.power_entry(at, *reading))
 
     def tick(self) -> None:
         """A sign of life, by which idle minutes are settled."""
         self.journal.prepare()
-        self.journal.append(entries.pair(entries.TICK, self.host_ns()))
+        self.journal.append(entries.instant_entry(entries.TICK, self.host_ns()))
 
     def stalled_s(self) -> float:
         """Seconds since the oldest step in flight was sent, once they are many: a collective that waits for a
@@ -117,5 +99,5 @@ class Unit:
         self.note_memory()
         self.read_power(always=True)
         self.tick()
-        self.journal.append(entries.pair(entries.ENDED, self.host_ns()))
+        self.journal.append(entries.instant_entry(entries.ENDED, self.host_ns()))
         self.journal.close()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Union
+from typing import Any
 
-from .unit import LiveBackend, Unit
+from ..device.backend import LiveBackend
+from .unit import Unit
 
 
 def make_units(
@@ -14,9 +17,9 @@ def make_units(
     journals: Path,
     rank: int,
     world_size: int,
-    meta: Dict[str, Any],
-    record: Union[str, Path, None],
-) -> List[Unit]:
+    meta: dict[str, Any],
+    record: str | Path | None,
+) -> list[Unit]:
     """One for each backend, all on one clock. Several devices of a process are several ranks."""
     # Unix time that does not jump: an interval must not be measured by a clock that someone sets.
     base = time.time_ns() - time.monotonic_ns()
@@ -33,12 +36,12 @@ def make_units(
     ]
 
 
-def counts_of(unit: Unit) -> Dict[str, Any]:
+def counts_of(unit: Unit) -> dict[str, Any]:
     """What ``Probe.counts`` says of a device."""
     clock, power = unit.clock, unit.backend.power
     return {
         "gpu_uuid": unit.info.gpu_uuid,
-        **{name: getattr(clock.counts, name) for name in clock.counts.__slots__},
+        **asdict(clock.counts),
         "in_flight": clock.in_flight,
         "stalled_s": unit.stalled_s(),
         "lost": unit.journal.lost,
@@ -47,8 +50,8 @@ def counts_of(unit: Unit) -> Dict[str, Any]:
     }
 
 
-def _trace_path(record: Union[str, Path, None], index: int) -> Optional[str]:
-    """One trace a device: the first has the name asked for."""
+def _trace_path(record: str | Path | None, index: int) -> str | None:
+    """One trace per device: the first has the given name."""
     if record is None:
         return None
     path = Path(record).absolute()

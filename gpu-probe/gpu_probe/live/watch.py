@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Callable, List, Set
+from collections.abc import Callable
 
 from .unit import Unit
 
@@ -38,23 +38,23 @@ class Repeating:
 class Watch:
     """Reads the sensors of units, and their steps while no serving thread does."""
 
-    def __init__(self, units: List[Unit]) -> None:
+    def __init__(self, units: list[Unit]) -> None:
         self._units = units
-        self._may_read: List[bool] = []
-        self._stalled: Set[Unit] = set()
+        self._may_read: list[bool] = []
+        self._stalled: set[Unit] = set()
 
     def __call__(self) -> None:
         if not self._may_read:
-            # Of this thread, so it is asked here.
+            # It holds for the calling thread, so it cannot be found out earlier.
             self._may_read = [unit.backend.idle_thread() for unit in self._units]
         for unit, may_read in zip(self._units, self._may_read):
             if may_read and unit.clock.in_flight:
                 unit.clock.harvest()
             unit.read_power()
             unit.tick()
-            self._tell_of_stall(unit)
+            self._warn_of_stall(unit)
 
-    def _tell_of_stall(self, unit: Unit) -> None:
+    def _warn_of_stall(self, unit: Unit) -> None:
         """Once, until it is over."""
         seconds = unit.stalled_s()
         if not seconds:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Callable, Optional, Protocol, Set
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
 from ..wal import Wal
 
@@ -55,11 +57,11 @@ class Delivery:
         self._cursor = wal.cursor()
         self._next = wal.acknowledged
         self._watermark = wal.acknowledged
-        self._received: Set[int] = set()
+        self._received: set[int] = set()
         self._in_flight_max = in_flight_max
         self.sent = 0
 
-    def send(self, limit: Optional[int] = None) -> int:
+    def send(self, limit: int | None = None) -> int:
         """Hands over at most ``limit`` records that were not handed over yet, and no more than may be under
         way; how many."""
         count = 0
@@ -78,7 +80,7 @@ class Delivery:
         self._publisher.poll()
         return count
 
-    def send_all(self, limit: Optional[int], timeout_s: float) -> int:
+    def send_all(self, limit: int | None, timeout_s: float) -> int:
         """Sends ``limit`` records, or all, and waits until they are received, at most so long after the
         last sign of life; how many of those sent are not."""
         until = time.monotonic() + timeout_s
@@ -118,12 +120,10 @@ class Delivery:
             self.acknowledge()
 
 
+@dataclass(slots=True, eq=False)
 class _Receipt:
-    __slots__ = ("_delivery", "_position")
-
-    def __init__(self, delivery: Delivery, position: int) -> None:
-        self._delivery = delivery
-        self._position = position
+    _delivery: Delivery
+    _position: int
 
     def __call__(self) -> None:
         self._delivery.received(self._position)

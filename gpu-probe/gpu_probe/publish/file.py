@@ -1,10 +1,11 @@
-"""Publishes to a file: one JSON object a line, ``{"type": "gpu_time_event", …fields}`` in the form of
+"""Publishes to a file: one JSON object per line, ``{"type": "gpu_time_event", …fields}`` in the form of
 schemas/examples."""
 
 from __future__ import annotations
 
 import json
-from typing import Callable, TextIO
+from collections.abc import Callable
+from typing import TextIO
 
 from ..records import decode_single_object, to_plain
 

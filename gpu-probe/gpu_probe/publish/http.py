@@ -23,8 +23,9 @@ import ssl
 import struct
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from .delivery import PublishError
@@ -62,9 +63,9 @@ class HttpPublisher:
     def __init__(
         self,
         url: str,
-        token: Optional[str] = None,
-        token_file: Optional[Union[str, Path]] = None,
-        ca_file: Optional[str] = None,
+        token: str | None = None,
+        token_file: str | Path | None = None,
+        ca_file: str | None = None,
         timeout_s: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
@@ -79,13 +80,13 @@ class HttpPublisher:
         self._clock = clock
         self._pause = pause
         self._tls = ssl.create_default_context(cafile=ca_file) if parts.scheme == "https" else None
-        self._connection: Optional[http.client.HTTPConnection] = None
-        self._pid: Optional[int] = None
-        self._waiting: Deque[_Message] = deque()
+        self._connection: http.client.HTTPConnection | None = None
+        self._pid: int | None = None
+        self._waiting: deque[_Message] = deque()
         self._batch_max = BATCH_RECORDS
         self._failures = 0
         self._not_before = 0.0
-        self.last_error: Optional[str] = None
+        self.last_error: str | None = None
 
     def send(self, key: bytes, value: bytes, received: Callable[[], None]) -> None:
         self._waiting.append(_Message(value, received))
@@ -121,7 +122,7 @@ class HttpPublisher:
         try:
             status, text, retry_after = self._exchange(body)
         except (OSError, http.client.HTTPException) as error:
-            self._failed(f"{type(error).__name__}: {error}", None)
+            self._back_off(f"{type(error).__name__}: {error}", None)
             return False
         if 200 <= status < 300:
             for _ in batch:
@@ -135,11 +136,11 @@ class HttpPublisher:
                 raise HttpError(f"the gateway refused a record with {status}: {text}")
             self._batch_max = len(batch) // 2
             return True
-        self._failed(f"{status} {text}", retry_after)
+        self._back_off(f"{status} {text}", retry_after)
         return False
 
-    def _batch(self) -> List[_Message]:
-        batch: List[_Message] = []
+    def _batch(self) -> list[_Message]:
+        batch: list[_Message] = []
         size = 0
         for message in self._waiting:
             size += len(message.value)
@@ -148,8 +149,8 @@ class HttpPublisher:
             batch.append(message)
         return batch
 
-    def _exchange(self, body: bytes) -> Tuple[int, str, Optional[float]]:
-        connection = self._connected()
+    def _exchange(self, body: bytes) -> tuple[int, str, float | None]:
+        connection = self._connect()
         target = self._parts.path or "/"
         if self._parts.query:
             target += f"?{self._parts.query}"
@@ -160,7 +161,7 @@ class HttpPublisher:
             self.close()
         return answer.status, text, _seconds(answer.getheader("Retry-After"))
 
-    def _headers(self, body: bytes) -> Dict[str, str]:
+    def _headers(self, body: bytes) -> dict[str, str]:
         headers = {"Content-Type": CONTENT_TYPE, "Idempotency-Key": hashlib.sha256(body).hexdigest()}
         token = self._token
         if self._token_file is not None:
@@ -169,7 +170,7 @@ class HttpPublisher:
             headers["Authorization"] = f"Bearer {token}"
         return headers
 
-    def _connected(self) -> http.client.HTTPConnection:
+    def _connect(self) -> http.client.HTTPConnection:
         # A fork's child must not write into its parent's connection.
         if self._connection is None or self._pid != os.getpid():
             self._pid = os.getpid()
@@ -182,7 +183,7 @@ class HttpPublisher:
                 )
         return self._connection
 
-    def _failed(self, error: str, retry_after: Optional[float]) -> None:
+    def _back_off(self, error: str, retry_after: float | None) -> None:
         with contextlib.suppress(OSError):
             self.close()
         if self.last_error is None:
@@ -195,5 +196,5 @@ class HttpPublisher:
         self._not_before = self._clock() + max(pause, min(retry_after or 0.0, 10 * _BACK_OFF_MAX_S))
 
 
-def _seconds(header: Optional[str]) -> Optional[float]:
+def _seconds(header: str | None) -> float | None:
     return float(header) if header and header.isdigit() else None

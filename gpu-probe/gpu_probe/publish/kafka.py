@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Callable, Dict, List, Mapping, Optional
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from .delivery import PublishError
 
 # A parent's producers, in a fork's child: librdkafka waits for ever for its threads when it is destroyed
 # there.
-_inherited: List[Any] = []
+_inherited: list[Any] = []
 
 
 class KafkaError(PublishError):
@@ -25,9 +26,9 @@ class KafkaPublisher:
     a child that inherits this object makes its own.
     """
 
-    def __init__(self, brokers: str, topic: str, extra: Optional[Mapping[str, Any]] = None) -> None:
+    def __init__(self, brokers: str, topic: str, extra: Mapping[str, Any] | None = None) -> None:
         self._topic = topic
-        self._options: Dict[str, Any] = {
+        self._options: dict[str, Any] = {
             "bootstrap.servers": brokers,
             "client.id": "gpu-probe",
             "enable.idempotence": True,
@@ -45,11 +46,11 @@ class KafkaPublisher:
             **(extra or {}),
         }
         self._producer: Any = None
-        self._pid: Optional[int] = None
-        self._error: Optional[str] = None
+        self._pid: int | None = None
+        self._error: str | None = None
 
     def send(self, key: bytes, value: bytes, received: Callable[[], None]) -> None:
-        producer = self._connected()
+        producer = self._connect()
 
         def delivered(error: Any, _message: Any) -> None:
             if error is None:
@@ -89,7 +90,7 @@ class KafkaPublisher:
             self._producer.flush(1)
         self._producer = None
 
-    def _connected(self) -> Any:
+    def _connect(self) -> Any:
         if self._producer is None or self._pid != os.getpid():
             try:
                 from confluent_kafka import Producer

@@ -13,34 +13,35 @@ import os
 import threading
 import time
 import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Union
+from typing import Any
 
 from ..wal import MAX_BYTES, Wal, WalError
 from .delivery import Delivery, Publisher, PublishError
 from .spool import Spool
 
 log = logging.getLogger(__name__)
-Record = Dict[str, Any]
+Record = dict[str, Any]
 _EVERY_S = 0.5
 _AFTER_ERROR_S = 30.0
 _LEFT_BEHIND_EVERY_S = 60.0
 _outboxes: weakref.WeakSet[Outbox] = weakref.WeakSet()
 # The parent's publishers, in a child: librdkafka waits for ever for its threads when it is destroyed there.
-_inherited: List[Any] = []
-_held: List[Outbox] = []
+_inherited: list[Any] = []
+_held: list[Outbox] = []
 
 
 class Outbox:
     """``make_publisher`` is called in the sending thread, after any fork.
 
-    ``max_bytes`` bounds each log, and what it cannot take is counted in ``lost`` and told in the next
+    ``max_bytes`` bounds each log, and what it cannot take is counted in ``lost`` and reported in the next
     totals. Callable from any thread; never waits for the receiver.
     """
 
     def __init__(
         self,
-        folder: Union[str, Path],
+        folder: str | Path,
         make_publisher: Callable[[], Publisher],
         max_bytes: int = MAX_BYTES,
         sync: bool = False,
@@ -56,10 +57,9 @@ class Outbox:
     def _begin(self) -> None:
         self._lock = threading.Lock()
         self._spool = Spool()
-        self._publisher: Optional[Publisher] = None
-        self._thread: Optional[threading.Thread] = None
+        self._publisher: Publisher | None = None
+        self._thread: threading.Thread | None = None
         self._stop = threading.Event()
-        self._acknowledged_all = threading.Event()
 
     def event(self, record: Record) -> None:
         with self._lock:

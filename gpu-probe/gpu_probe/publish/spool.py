@@ -3,24 +3,24 @@ are received."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional
+from typing import Any
 
 from ..records import GPU_TIME_EVENT, GPU_TOTALS, Schema, encode_single_object
 from ..wal import Wal
 
-Record = Dict[str, Any]
+Record = dict[str, Any]
 
 
 class Spool:
     """The accounting's Output.
 
-    A record that finds no room is lost, counted, and the loss told in the next totals that find room.
+    A record that finds no room is lost and counted, and the loss is reported in the next totals that do.
     Without a log (the disk cannot even hold a folder) every event is such a loss.
     """
 
-    def __init__(self, wal: Optional[Wal] = None) -> None:
+    def __init__(self, wal: Wal | None = None) -> None:
         self.wal = wal
-        self._untold = 0
+        self._unreported = 0
         self.lost = 0
         self.errors = 0
 
@@ -32,11 +32,11 @@ class Spool:
     def event(self, record: Record) -> None:
         if not self._keep(GPU_TIME_EVENT, record):
             self.lost += 1
-            self._untold += 1
+            self._unreported += 1
 
     def totals(self, record: Record) -> None:
-        if self._keep(GPU_TOTALS, {**record, "lost_events": self._untold}):
-            self._untold = 0
+        if self._keep(GPU_TOTALS, {**record, "lost_events": self._unreported}):
+            self._unreported = 0
 
     def _keep(self, schema: Schema, record: Record) -> bool:
         if self.wal is None:

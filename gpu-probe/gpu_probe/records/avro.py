@@ -6,11 +6,12 @@ lives in other teams' serving images should bring no binary wheel that it does n
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Tuple
+from collections.abc import Mapping
+from typing import Any
 
 from .schema import Field, Schema, schema_of
 
-Record = Dict[str, Any]
+Record = dict[str, Any]
 _LIMITS = {"int": 1 << 31, "long": 1 << 63}
 
 
@@ -60,7 +61,7 @@ def decode(schema: Schema, body: bytes) -> Record:
     return record
 
 
-def decode_single_object(message: bytes) -> Tuple[Schema, Record]:
+def decode_single_object(message: bytes) -> tuple[Schema, Record]:
     """Reads a message of this package. Raises AvroError if its fingerprint is unknown or its body is bad."""
     schema = schema_of(message)
     if schema is None:
@@ -90,7 +91,7 @@ def _write(out: bytearray, schema: Schema, field: Field, value: Any) -> None:
         out += value
 
 
-def _read(schema: Schema, field: Field, body: bytes, at: int) -> Tuple[Any, int]:
+def _read(schema: Schema, field: Field, body: bytes, at: int) -> tuple[Any, int]:
     if field.kind in _LIMITS:
         return _read_long(body, at)
     if field.kind == "enum":
@@ -123,7 +124,7 @@ def _long(value: int) -> bytes:
     return bytes(out)
 
 
-def _read_long(body: bytes, at: int) -> Tuple[int, int]:
+def _read_long(body: bytes, at: int) -> tuple[int, int]:
     zigzag = shift = 0
     while True:
         if at >= len(body):

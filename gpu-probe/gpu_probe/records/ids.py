@@ -15,7 +15,7 @@ that no two different inputs are the same bytes.
 from __future__ import annotations
 
 import hashlib
-from typing import Iterable
+from collections.abc import Iterable
 
 
 def event_id(session_id: str, sequence: int, rank: int, probe_start_ns: int, ended_at_us: int) -> bytes:

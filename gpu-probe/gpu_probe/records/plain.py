@@ -6,13 +6,14 @@ The examples in schemas/ and the file publisher use this form.
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from .avro import AvroError
 from .schema import Schema
 
 
-def to_plain(schema: Schema, record: Mapping[str, Any]) -> Dict[str, Any]:
+def to_plain(schema: Schema, record: Mapping[str, Any]) -> dict[str, Any]:
     """A decoded record as a JSON object."""
     return {
         field.name: record[field.name].hex() if field.kind == "fixed" else record[field.name]
@@ -20,7 +21,7 @@ def to_plain(schema: Schema, record: Mapping[str, Any]) -> Dict[str, Any]:
     }
 
 
-def from_plain(schema: Schema, document: Mapping[str, Any]) -> Dict[str, Any]:
+def from_plain(schema: Schema, document: Mapping[str, Any]) -> dict[str, Any]:
     """A JSON object as a record that can be encoded. Raises AvroError where bytes are not hexadecimal
     text."""
     record = dict(document)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Dict, NamedTuple, Optional, Tuple
+from typing import Any, NamedTuple
 
 _EMPTY = 0xC15D213AA4D7A795
 _PRIMITIVES = ("int", "long", "string")
 
 
-def _rabin_table() -> Tuple[int, ...]:
+def _rabin_table() -> tuple[int, ...]:
     table = []
     for byte in range(256):
         value = byte
@@ -41,8 +41,8 @@ class Field(NamedTuple):
 
     name: str
     kind: str  # int | long | string | fixed | enum
-    null_branch: Optional[int] = None
-    symbols: Tuple[str, ...] = ()
+    null_branch: int | None = None
+    symbols: tuple[str, ...] = ()
     size: int = 0
 
 
@@ -52,7 +52,7 @@ class Schema(NamedTuple):
 
     name: str
     version: str
-    fields: Tuple[Field, ...]
+    fields: tuple[Field, ...]
     canonical: str
     fingerprint: int
 
@@ -67,7 +67,7 @@ class Schema(NamedTuple):
         return self.fields[0].name
 
 
-def parse(document: Dict[str, Any], version: str) -> Schema:
+def parse(document: dict[str, Any], version: str) -> Schema:
     """Reads a schema. Raises ValueError for a type that a flat record does not have."""
     canonical = json.dumps(
         _canonical(document, str(document.get("namespace", ""))), separators=(",", ":"), ensure_ascii=False
@@ -97,7 +97,7 @@ def _canonical(node: Any, namespace: str) -> Any:
     raise ValueError(f"type {kind!r} is not part of a flat record")
 
 
-def _field(entry: Dict[str, Any]) -> Field:
+def _field(entry: dict[str, Any]) -> Field:
     name, declared, null_branch = entry["name"], entry["type"], None
     if isinstance(declared, list):
         if len(declared) != 2 or "null" not in declared:
@@ -121,10 +121,10 @@ def _load(name: str, version: str) -> Schema:
 GPU_TIME_EVENT = _load("gpu_time_event", "v1")
 GPU_TOTALS = _load("gpu_totals", "v1")
 EVENT_VOID = _load("event_void", "v1")
-RECORDS: Dict[str, Schema] = {schema.name: schema for schema in (GPU_TIME_EVENT, GPU_TOTALS, EVENT_VOID)}
-_BY_HEADER: Dict[bytes, Schema] = {schema.header: schema for schema in RECORDS.values()}
+RECORDS: dict[str, Schema] = {schema.name: schema for schema in (GPU_TIME_EVENT, GPU_TOTALS, EVENT_VOID)}
+_BY_HEADER: dict[bytes, Schema] = {schema.header: schema for schema in RECORDS.values()}
 
 
-def schema_of(message: bytes) -> Optional[Schema]:
+def schema_of(message: bytes) -> Schema | None:
     """The schema whose fingerprint the message carries, None if it is not one of this package's."""
     return _BY_HEADER.get(bytes(message[:10]))

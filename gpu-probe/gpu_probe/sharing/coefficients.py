@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Dict, NamedTuple, Union
+from typing import Any, NamedTuple
 
 FORMAT = "gpu-probe/coefficients@1"
 _COSTS = ("fixed_fs", "token_fs", "prefill_fs", "decode_fs", "longest_prefill_fs", "longest_decode_fs")
@@ -36,16 +36,16 @@ class Coefficients(NamedTuple):
 
     @property
     def label(self) -> str:
-        """Version and a hash of the numbers: two files that both say version 1 are told apart on the bill."""
+        """Version and a hash of the numbers: two files of version 1 have different labels on the bill."""
         numbers = ",".join(str(getattr(self, name)) for name in _NUMBERS)
         return f"{self.version}+{hashlib.sha256(numbers.encode()).hexdigest()[:8]}"
 
-    def to_json(self, fitted_on: Dict[str, Any]) -> str:
+    def to_json(self, fitted_on: dict[str, Any]) -> str:
         """The file's text. ``fitted_on`` says from what, for people."""
         return json.dumps({"format": FORMAT, **self._asdict(), "fitted_on": fitted_on}, indent=2) + "\n"
 
 
-def load_coefficients(path: Union[str, Path]) -> Coefficients:
+def load_coefficients(path: str | Path) -> Coefficients:
     """Reads a coefficients file. Raises ValueError with every fault of it, OSError if it cannot be read."""
     document = json.loads(Path(path).read_text(encoding="utf-8"))
     faults = []

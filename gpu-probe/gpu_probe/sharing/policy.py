@@ -7,15 +7,16 @@ printed on each event.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import cache
 from math import lcm
-from typing import Callable, Dict, List, NamedTuple, Optional, Protocol, Sequence
+from typing import NamedTuple, Protocol
 
 from .coefficients import Coefficients, shipped_coefficients
 
 
 class Work(NamedTuple):
-    """What one session asked of one step.
+    """One session's part in one step.
 
     ``new_tokens`` were computed in the step (at least 0), ``context_tokens`` are in its context after it (not
     fewer); ``prefill`` is true while the prompt is being processed.
@@ -32,8 +33,8 @@ class Policy(Protocol):
     @property
     def label(self) -> str: ...
 
-    def weights(self, rows: Sequence[Work]) -> List[int]:
-        """One weight a row, at least 0, in any unit."""
+    def weights(self, rows: Sequence[Work]) -> list[int]:
+        """One weight per row, at least 0, in any unit."""
         ...
 
 
@@ -43,7 +44,7 @@ class Equal:
 
     label = "equal@1"
 
-    def weights(self, rows: Sequence[Work]) -> List[int]:
+    def weights(self, rows: Sequence[Work]) -> list[int]:
         return [1] * len(rows)
 
 
@@ -52,7 +53,7 @@ class Tokens:
 
     label = "tokens@1"
 
-    def weights(self, rows: Sequence[Work]) -> List[int]:
+    def weights(self, rows: Sequence[Work]) -> list[int]:
         return [row.new_tokens for row in rows]
 
 
@@ -62,7 +63,7 @@ class StaticShapley:
 
     label = "static-shapley@1"
 
-    def weights(self, rows: Sequence[Work]) -> List[int]:
+    def weights(self, rows: Sequence[Work]) -> list[int]:
         return staircase([row.new_tokens for row in rows])
 
 
@@ -83,7 +84,7 @@ class FittedHinge:
         self.coefficients = coefficients
         self.label = f"fitted-hinge@{coefficients.label}"
 
-    def weights(self, rows: Sequence[Work]) -> List[int]:
+    def weights(self, rows: Sequence[Work]) -> list[int]:
         fit = self.coefficients
         count = len(rows)
         total = 0
@@ -115,7 +116,7 @@ class FittedHinge:
         ]
 
 
-def staircase(lengths: Sequence[int]) -> List[int]:
+def staircase(lengths: Sequence[int]) -> list[int]:
     """Shapley values of the longest length, times the least common multiple of 1 to n: the airport game's
     closed form.
 
@@ -140,7 +141,7 @@ def _unit(count: int) -> int:
     return lcm(*range(1, count + 1))
 
 
-POLICIES: Dict[str, Callable[[Optional[Coefficients]], Policy]] = {
+POLICIES: dict[str, Callable[[Coefficients | None], Policy]] = {
     "equal": lambda _: Equal(),
     "tokens": lambda _: Tokens(),
     "static-shapley": lambda _: StaticShapley(),
@@ -148,7 +149,7 @@ POLICIES: Dict[str, Callable[[Optional[Coefficients]], Policy]] = {
 }
 
 
-def make_policy(name: str, coefficients: Optional[Coefficients] = None) -> Policy:
+def make_policy(name: str, coefficients: Coefficients | None = None) -> Policy:
     """The policy of that name. Raises ValueError with the known names for another.
 
     ``coefficients`` are for ``fitted-hinge`` only; without them it takes those shipped with the package.

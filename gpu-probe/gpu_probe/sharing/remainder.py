@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import List, Sequence
+from collections.abc import Sequence
 
 
-def share(total: int, weights: Sequence[int]) -> List[int]:
+def share(total: int, weights: Sequence[int]) -> list[int]:
     """Splits ``total`` (at least 0) in proportion to integer ``weights`` (each at least 0) by largest
     remainder.
 
@@ -19,8 +19,8 @@ def share(total: int, weights: Sequence[int]) -> List[int]:
     whole = sum(weights)
     if whole == 0:
         weights, whole = [1] * count, count
-    parts: List[int] = []
-    remainders: List[int] = []
+    parts: list[int] = []
+    remainders: list[int] = []
     for weight in weights:
         part, remainder = divmod(total * weight, whole)
         parts.append(part)

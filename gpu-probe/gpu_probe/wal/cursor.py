@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import Any, Optional, Tuple, Union
+from typing import Any
 
 from .segment import HEAD, MAGIC, Entry, read_record, segments_of
 
@@ -17,15 +17,15 @@ class Cursor:
     position is then greater than the last one by more than 1.
     """
 
-    def __init__(self, folder: Union[str, Path], position: int) -> None:
+    def __init__(self, folder: str | Path, position: int) -> None:
         self._folder = Path(folder)
         self._from = position
         self._start = -1
         self._at = 0
         self._offset = len(MAGIC)
-        self._file: Optional[io.BufferedReader[Any]] = None
+        self._file: io.BufferedReader[Any] | None = None
 
-    def next(self) -> Optional[Entry]:
+    def next(self) -> Entry | None:
         """The next record, None where there is none yet."""
         while True:
             record = self._record()
@@ -50,7 +50,7 @@ class Cursor:
             self._file.close()
             self._file = None
 
-    def _record(self) -> Optional[Tuple[bytes, bytes]]:
+    def _record(self) -> tuple[bytes, bytes] | None:
         if self._file is None:
             return None
         record = read_record(self._file)
@@ -61,7 +61,7 @@ class Cursor:
             self._file = io.BufferedReader(raw)
         return record
 
-    def _following(self) -> Optional[Tuple[int, Path]]:
+    def _following(self) -> tuple[int, Path] | None:
         segments = segments_of(self._folder)
         if self._start < 0:
             # The segment that holds the first position wanted is the last that begins at or before it.

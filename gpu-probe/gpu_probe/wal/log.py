@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import struct
 import threading
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Iterator, Optional, Union
+from typing import IO
 
+from ..folders import lock_file, make_folder, open_file, write_file
 from .cursor import Cursor
 from .segment import KEY_BYTES, MAGIC, Entry, read_log, record_bytes, scan, segments_of
 
@@ -26,13 +27,13 @@ class WalError(RuntimeError):
 class Wal:
     """``max_bytes`` bounds the folder: what would exceed it is refused, as is what a full disk cannot take.
 
-    ``sync`` also survives power loss, at the price of a disk flush a record; without it a record survives
+    ``sync`` also survives power loss, at the price of a disk flush per record; without it a record survives
     the death of the process. One thread may append while another acknowledges.
     """
 
     def __init__(
         self,
-        folder: Union[str, Path],
+        folder: str | Path,
         max_bytes: int = MAX_BYTES,
         segment_bytes: int = SEGMENT_BYTES,
         sync: bool = False,
@@ -41,11 +42,11 @@ class Wal:
         self._max_bytes = max_bytes
         self._segment_bytes = segment_bytes
         self._sync = sync
-        self._file: Optional[IO[bytes]] = None
+        self._file: IO[bytes] | None = None
         self._file_bytes = 0
         self._guard = threading.Lock()
         self.damaged_segments = 0
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         self._lock = self._take_lock()
         self._acked = self._read_mark()
         self._next = self._acked
@@ -66,7 +67,7 @@ class Wal:
         """Position of the next record."""
         return self._next
 
-    def append(self, key: bytes, value: bytes) -> Optional[int]:
+    def append(self, key: bytes, value: bytes) -> int | None:
         """Writes a record; its position, or None where the bound or the disk leaves no room."""
         if len(key) != KEY_BYTES:
             raise ValueError(f"a key has {KEY_BYTES} bytes, not {len(key)}")
@@ -74,7 +75,7 @@ class Wal:
         with self._guard:
             return self._append(record)
 
-    def _append(self, record: bytes) -> Optional[int]:
+    def _append(self, record: bytes) -> int | None:
         if self._bytes + len(record) + len(MAGIC) > self._max_bytes:
             return None
         try:
@@ -110,7 +111,7 @@ class Wal:
         temporary = self._folder / "acknowledged.new"
         # On a full disk the old mark stays: some records would be sent again after a restart, none is lost.
         with contextlib.suppress(OSError):
-            temporary.write_bytes(body)
+            write_file(temporary, body)
             os.replace(temporary, self._folder / "acknowledged")
         segments = segments_of(self._folder)
         for (_, path), following in zip(segments, [start for start, _ in segments[1:]] + [self._next]):
@@ -140,12 +141,9 @@ class Wal:
         self.close()
 
     def _take_lock(self) -> int:
-        lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(lock)
-            raise WalError(f"{self._folder} is in use by another process") from None
+        lock = lock_file(self._folder / "lock")
+        if lock is None:
+            raise WalError(f"{self._folder} is in use by another process")
         return lock
 
     def _read_mark(self) -> int:
@@ -168,7 +166,7 @@ class Wal:
             # A leftover of that name holds no whole record, or its records would have moved the position.
             if path.exists():
                 self._bytes -= path.stat().st_size
-            self._file = open(path, "wb", buffering=0)  # noqa: SIM115 - it stays open
+            self._file = open_file(path, "wb", buffering=0)
             self._file_bytes = 0
             if self._file.write(MAGIC) != len(MAGIC):
                 raise OSError("the disk took only a part of the segment's head")

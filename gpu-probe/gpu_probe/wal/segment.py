@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import IO, NamedTuple
 
 MAGIC = b"GPWAL01\n"
 KEY_BYTES = 16
@@ -33,14 +34,14 @@ class Entry(NamedTuple):
     value: bytes
 
 
-def read_log(folder: Union[str, Path]) -> Iterator[Entry]:
+def read_log(folder: str | Path) -> Iterator[Entry]:
     """All records that the segments of a folder still hold, acknowledged or not; takes no lock."""
     for start, path in segments_of(Path(folder)):
         for position, (key, value) in enumerate(read_segment(path), start):
             yield Entry(position, key, value)
 
 
-def read_segment(path: Union[str, Path]) -> Iterator[Tuple[bytes, bytes]]:
+def read_segment(path: str | Path) -> Iterator[tuple[bytes, bytes]]:
     """Key and value of each whole record, up to the first that is torn or damaged."""
     with open(path, "rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
@@ -51,7 +52,7 @@ def read_segment(path: Union[str, Path]) -> Iterator[Tuple[bytes, bytes]]:
             record = read_record(file)
 
 
-def read_record(file: IO[bytes]) -> Optional[Tuple[bytes, bytes]]:
+def read_record(file: IO[bytes]) -> tuple[bytes, bytes] | None:
     """The record at the file's place, None where no whole one is."""
     head = file.read(HEAD.size)
     if len(head) < HEAD.size:
@@ -72,12 +73,12 @@ def record_bytes(key: bytes, value: bytes) -> bytes:
     return length + struct.pack("<I", zlib.crc32(body, zlib.crc32(length))) + body
 
 
-def segments_of(folder: Path) -> List[Tuple[int, Path]]:
+def segments_of(folder: Path) -> list[tuple[int, Path]]:
     """Number of the first record, and path, of each segment, in order."""
     return sorted((int(path.stem), path) for path in folder.glob("*.wal"))
 
 
-def scan(path: Path) -> Tuple[int, bool]:
+def scan(path: Path) -> tuple[int, bool]:
     """Number of whole records, and whether anything follows them."""
     records, whole = 0, len(MAGIC)
     for key, value in read_segment(path):

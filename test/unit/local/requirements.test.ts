@@ -17,11 +17,11 @@ describe("a missing tool gets a sentence that says what to install", () => {
       () => requireMaven(absent),
       /Maven, which fetches the Kafka broker, was not found\. Install it/,
     ],
-    ["no Python", () => requirePython(absent), /needs Python, which was not found\. Install Python 3\.9/],
+    ["no Python", () => requirePython(absent), /needs Python, which was not found\. Install Python 3\.10/],
     [
       "an old Python",
-      () => requirePython(says("Python 3.8.19")),
-      /this is Python 3\.8\. Install Python 3\.9/,
+      () => requirePython(says("Python 3.9.18")),
+      /this is Python 3\.9\. Install Python 3\.10/,
     ],
     [
       "no venv",

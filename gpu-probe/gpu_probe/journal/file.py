@@ -1,4 +1,4 @@
-"""The journal of one GPU in one process: what happened, in order, written by the serving threads themselves.
+"""The files of a journal.
 
 A folder with a lock held by the writer and numbered segments of fixed size, written through a memory map: a
 record costs no system call and is safe as soon as it is written, because the pages outlive the process
@@ -13,14 +13,16 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import mmap
 import os
 import struct
 import threading
 import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Callable, Iterator, List, NamedTuple, Optional
+from typing import NamedTuple
+
+from ..folders import FOLDER_MODE, lock_file, make_folder, open_file
 
 MAGIC = b"GPJRN01\n"
 SEGMENT_BYTES = 4 * 1024 * 1024
@@ -52,20 +54,21 @@ class Journal:
         self,
         folder: Path,
         segment_bytes: int = SEGMENT_BYTES,
-        gap: Optional[Callable[[int], bytes]] = None,
+        gap: Callable[[int], bytes] | None = None,
     ) -> None:
         self.folder = folder
         self.lost = 0
-        self._told = 0
+        self._lost_reported = 0
         self._gap = gap
         self._segment_bytes = segment_bytes
         self._number = -1
-        self._map: Optional[mmap.mmap] = None
-        self._next: Optional[mmap.mmap] = None
+        self._map: mmap.mmap | None = None
+        self._next: mmap.mmap | None = None
         self._at = 0
         self._mutex = threading.Lock()
-        folder.mkdir(parents=True, exist_ok=False)
-        self._lock = _lock(folder / "writer.lock")
+        make_folder(folder.parent)
+        folder.mkdir(FOLDER_MODE)
+        self._lock = lock_file(folder / "writer.lock")
         if self._lock is None:
             raise JournalError(f"{folder} is written by another process")
         if not self._turn(0):
@@ -82,7 +85,7 @@ class Journal:
             self._put(self._map, body)
             return True
 
-    def forsake(self) -> None:
+    def detach(self) -> None:
         """In a forked child: the journal is its parent's, which keeps the lock."""
         self._mutex = threading.Lock()
         self.close()
@@ -112,9 +115,9 @@ class Journal:
         if self._map is not None:
             self._map[self._at : self._at + 4] = _TURN_BYTES
         self._map, self._at, self._number = fresh, len(MAGIC), self._number + 1
-        if self._gap is not None and self.lost != self._told:
-            body = self._gap(self.lost - self._told)
-            self._told = self.lost
+        if self._gap is not None and self.lost != self._lost_reported:
+            body = self._gap(self.lost - self._lost_reported)
+            self._lost_reported = self.lost
             self._put(fresh, body)
         return True
 
@@ -125,12 +128,12 @@ class Journal:
         view[at + _HEAD.size : end] = body
         view[at : at + _HEAD.size] = _HEAD.pack(len(body), zlib.crc32(body))
 
-    def _create(self, number: int) -> Optional[mmap.mmap]:
+    def _create(self, number: int) -> mmap.mmap | None:
         """A segment, None where the disk has no room. Its blocks are reserved first: a map over a hole would
         end the process on a full disk."""
         path = self.folder / f"{number:08d}.journal"
         try:
-            with open(path, "w+b") as file:
+            with open_file(path, "w+b") as file:
                 os.posix_fallocate(file.fileno(), 0, self._segment_bytes)
                 fresh = mmap.mmap(file.fileno(), self._segment_bytes)
         except OSError:
@@ -145,10 +148,10 @@ class Journal:
 class JournalReader:
     """Reads from a place on, as far as the writer has come."""
 
-    def __init__(self, folder: Path, place: Optional[Place] = None) -> None:
+    def __init__(self, folder: Path, place: Place | None = None) -> None:
         self.folder = folder
         self.place = Place() if place is None else place
-        self._file: Optional[int] = None
+        self._file: int | None = None
         self._data = b""
         self._data_at = 0
 
@@ -162,7 +165,7 @@ class JournalReader:
 
     def writer_is_gone(self) -> bool:
         """Whether nobody writes any more; what is there then is all there will be."""
-        lock = _lock(self.folder / "writer.lock")
+        lock = lock_file(self.folder / "writer.lock")
         if lock is None:
             return False
         os.close(lock)
@@ -179,7 +182,7 @@ class JournalReader:
             os.close(self._file)
             self._file = None
 
-    def _next(self) -> Optional[bytes]:
+    def _next(self) -> bytes | None:
         body = self._parse()
         if body is None:
             self._refill()
@@ -203,7 +206,7 @@ class JournalReader:
         elif length:
             self._data = os.pread(self._file, max(_CHUNK_BYTES, _HEAD.size + length), offset)
 
-    def _parse(self) -> Optional[bytes]:
+    def _parse(self) -> bytes | None:
         """The record at the place, where what was read holds it whole. At the tail, what was read may be
         older than what is there by now."""
         at = self.place.offset - self._data_at
@@ -229,16 +232,5 @@ def _touch(pages: mmap.mmap) -> None:
         return
 
 
-def _segments(folder: Path) -> List[Path]:
+def _segments(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.journal"))
-
-
-def _lock(path: Path) -> Optional[int]:
-    """The lock, or None where another holds it."""
-    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        return None
-    return lock

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import struct
 from array import array
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 META, OPENED, CLOSED, STARTED, ROWS, MEASURED, MISSED, SPAN, POWER, MEMORY, TICK, FAILED, ENDED, LOST = range(
     14
@@ -33,7 +34,7 @@ _MEMORY = struct.Struct("<Bqqq")
 _PAIR = struct.Struct("<Bqq")
 
 
-class Started(NamedTuple):
+class StepStart(NamedTuple):
     """A step is about to go to a stream, at an instant of the host."""
 
     step: int
@@ -41,15 +42,15 @@ class Started(NamedTuple):
     host_begin_ns: int
 
 
-class Rows(NamedTuple):
-    """A step was launched with these rows: session, new tokens and context, one after the other. Told after
-    the launch, while the GPU works."""
+class StepRows(NamedTuple):
+    """A step was launched with these rows: session, new tokens and context, one after the other. Written
+    after the launch, while the GPU works."""
 
     step: int
     rows: Sequence[int]
 
 
-class Reading(NamedTuple):
+class StepReading(NamedTuple):
     """A step's events were read at ``read_ns``. ``raw_begin_ns`` is on the GPU's own axis."""
 
     step: int
@@ -59,10 +60,10 @@ class Reading(NamedTuple):
     communication_ns: int
     read_ns: int
     flags: int
-    busy_ppm: Optional[int]
+    busy_ppm: int | None
 
 
-class Unread(NamedTuple):
+class StepMiss(NamedTuple):
     """A step had no events; all before it on its stream are read."""
 
     step: int
@@ -70,33 +71,52 @@ class Unread(NamedTuple):
     at_ns: int
 
 
+class SpanStart(NamedTuple):
+    """The operator's own use is about to go to a stream, as a step of that number."""
+
+    step: int
+    stream: int
+    at_ns: int
+    phase: str
+    quality: str
+    model: str
+    model_version: str
+
+
 class Entry(NamedTuple):
+    """What ``decode`` makes of a body: its kind, and what it says."""
+
     kind: int
     value: Any
 
 
-def named(kind: int, fields: Dict[str, Any]) -> bytes:
-    return text(kind, encode_json(fields))
+def json_entry(kind: int, fields: dict[str, Any]) -> bytes:
+    """An entry of META, OPENED or SPAN, whose body is JSON."""
+    return text_entry(kind, encode_json(fields))
 
 
-def text(kind: int, document: str) -> bytes:
+def text_entry(kind: int, document: str) -> bytes:
+    """The same, where the JSON is there already."""
     return bytes((kind,)) + document.encode("utf-8")
 
 
-def closed(session: int, at_ns: int, outcome: str, tokens_out: Optional[int]) -> bytes:
+def closed_entry(session: int, at_ns: int, outcome: str, tokens_out: int | None) -> bytes:
+    """A session is over for its caller."""
     tokens = -1 if tokens_out is None else tokens_out
     return _CLOSED.pack(CLOSED, session, at_ns, OUTCOMES.index(outcome), tokens)
 
 
-def started(step: int, stream: int, host_begin_ns: int) -> bytes:
+def started_entry(step: int, stream: int, host_begin_ns: int) -> bytes:
+    """A step is about to go to a stream: StepStart."""
     return _STARTED.pack(STARTED, step, stream, host_begin_ns)
 
 
-def rows_of(step: int, rows: List[int]) -> bytes:
+def rows_entry(step: int, rows: list[int]) -> bytes:
+    """Rows of a step, three numbers each: StepRows."""
     return _ROWS.pack(ROWS, step) + array("q", rows).tobytes()
 
 
-def measured(
+def measured_entry(
     step: int,
     raw_begin_ns: int,
     elapsed_ns: int,
@@ -104,47 +124,55 @@ def measured(
     communication_ns: int,
     read_ns: int,
     flags: int,
-    busy_ppm: Optional[int],
+    busy_ppm: int | None,
 ) -> bytes:
+    """A step's events were read: StepReading."""
     busy = -1 if busy_ppm is None else busy_ppm
     return _MEASURED.pack(
         MEASURED, step, raw_begin_ns, elapsed_ns, host_submit_ns, communication_ns, read_ns, flags, busy
     )
 
 
-def missed(step: int, stream: int, at_ns: int) -> bytes:
+def missed_entry(step: int, stream: int, at_ns: int) -> bytes:
+    """A step had no events: StepMiss."""
     return _MISSED.pack(MISSED, step, stream, at_ns)
 
 
-def power(at_ns: int, power_mw: int, energy_mj: int, sent: Optional[int], received: Optional[int]) -> bytes:
+def power_entry(at_ns: int, power_mw: int, energy_mj: int, sent: int | None, received: int | None) -> bytes:
+    """A reading of the sensor; None where the hardware has no such counter."""
     links = (-1 if value is None else value for value in (sent, received))
     return _POWER.pack(POWER, at_ns, power_mw, energy_mj, *links)
 
 
-def memory(at_ns: int, peak_bytes: int, allocated_bytes: int) -> bytes:
+def memory_entry(at_ns: int, peak_bytes: int, allocated_bytes: int) -> bytes:
+    """The allocator's peak, and what is allocated."""
     return _MEMORY.pack(MEMORY, at_ns, peak_bytes, allocated_bytes)
 
 
-def pair(kind: int, at_ns: int, value: int = 0) -> bytes:
+def instant_entry(kind: int, at_ns: int, value: int = 0) -> bytes:
     """Kinds with an instant and at most one number: TICK, FAILED, ENDED, LOST (count)."""
     return _PAIR.pack(kind, at_ns, value)
 
 
 def decode(body: bytes) -> Entry:
+    """The entry that a body holds. For bodies that the functions above made."""
     kind = body[0]
-    if kind in (META, OPENED, SPAN):
+    if kind in (META, OPENED):
         return Entry(kind, json.loads(body[1:]))
+    if kind == SPAN:
+        fields = json.loads(body[1:])
+        return Entry(kind, SpanStart(*(fields[name] for name in SpanStart._fields)))
     if kind == STARTED:
-        return Entry(kind, Started(*_STARTED.unpack(body)[1:]))
+        return Entry(kind, StepStart(*_STARTED.unpack(body)[1:]))
     if kind == ROWS:
         rows = array("q")
         rows.frombytes(body[_ROWS.size :])
-        return Entry(kind, Rows(_ROWS.unpack_from(body)[1], rows))
+        return Entry(kind, StepRows(_ROWS.unpack_from(body)[1], rows))
     if kind == MEASURED:
         *fields, busy = _MEASURED.unpack(body)[1:]
-        return Entry(kind, Reading(*fields, None if busy < 0 else busy))  # type: ignore[call-arg]
+        return Entry(kind, StepReading(*fields, None if busy < 0 else busy))  # type: ignore[call-arg]
     if kind == MISSED:
-        return Entry(kind, Unread(*_MISSED.unpack(body)[1:]))
+        return Entry(kind, StepMiss(*_MISSED.unpack(body)[1:]))
     if kind == CLOSED:
         _, session, at, outcome, tokens = _CLOSED.unpack(body)
         return Entry(kind, (session, at, OUTCOMES[outcome], None if tokens < 0 else tokens))

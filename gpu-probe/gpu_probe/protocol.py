@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from typing import ContextManager, Optional, Protocol, Sequence, Tuple, Union
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
 
 
 class SessionHandle(Protocol):
@@ -14,25 +16,25 @@ class SessionHandle(Protocol):
     @property
     def session_id(self) -> str: ...
 
-    def close(self, outcome: str = "ok", tokens_out: Optional[int] = None) -> None:
+    def close(self, outcome: str = "ok", tokens_out: int | None = None) -> None:
         """The session is over for its caller: ok, error, timeout, cancelled or interrupted.
 
-        Callable from any thread, never blocks and never touches the GPU. The first call counts, later ones do
-        nothing: so a ``with`` block ends quietly after its session was closed by hand.
+        May be called from any thread, never blocks and never touches the GPU. The first call counts, later
+        ones do nothing: so a ``with`` block ends quietly after its session was closed by hand.
         """
         ...
 
 
-Row = Tuple[Union[SessionHandle, str], int, int]
+Row = tuple[SessionHandle | str, int, int]
 """A session (or its session_id), tokens computed for it in the step, tokens in its context after the
 step."""
 
 
 class ProbeLike(Protocol):
-    """Labels are the fields of the same name of gpu_time_event.
+    """Labels are the fields of the same name of gpu_time_event; a ``session_id`` of None makes a new one.
 
-    ``session_id`` None makes a new one.     Nothing here raises because of what the GPU, the sensor or the
-    disk does: a probe that cannot measure     counts what it missed and lets the model run.
+    Nothing here raises because of what the GPU, the sensor or the disk does: a probe that cannot measure
+    counts what it missed and lets the model run.
     """
 
     def open_session(
@@ -42,8 +44,8 @@ class ProbeLike(Protocol):
         project_id: str,
         model: str,
         model_version: str = "unknown",
-        user_id: Optional[str] = None,
-        session_id: Optional[str] = None,
+        user_id: str | None = None,
+        session_id: str | None = None,
         prompt_tokens: int = 0,
     ) -> SessionHandle:
         """Opens a session and measures nothing by itself: its GPU time is its rows' in ``step``."""
@@ -56,34 +58,34 @@ class ProbeLike(Protocol):
         project_id: str,
         model: str,
         model_version: str = "unknown",
-        user_id: Optional[str] = None,
-        session_id: Optional[str] = None,
+        user_id: str | None = None,
+        session_id: str | None = None,
         prompt_tokens: int = 0,
-    ) -> ContextManager[SessionHandle]:
+    ) -> AbstractContextManager[SessionHandle]:
         """For plain code: opens a session, makes it the current one, measures the GPU work launched in the
         block as a step of its own (where no ``step`` is open inside), closes it with ok, or with cancelled
         (CancelledError, GeneratorExit), timeout (TimeoutError) or error by what left the block."""
         ...
 
-    def use(self, session: SessionHandle) -> ContextManager[None]:
+    def use(self, session: SessionHandle) -> AbstractContextManager[None]:
         """Makes an open session the current one of this task or thread (contextvars); neither measures nor
         closes."""
         ...
 
-    def current(self) -> Optional[SessionHandle]:
+    def current(self) -> SessionHandle | None:
         """The current session of this task or thread."""
         ...
 
-    def step(self, rows: Sequence[Row]) -> ContextManager[None]:
+    def step(self, rows: Sequence[Row]) -> AbstractContextManager[None]:
         """Measures the GPU work launched in the block as one step of these rows.
 
-        No rows: nobody's, booked as
-        unattributed. A step inside a step measures nothing: the outer one has it.
+        Without rows it is nobody's, booked as unattributed. A step inside a step measures nothing: the outer
+        one has it.
         """
         ...
 
     def warmup(
         self, model: str = "unknown", model_version: str = "unknown", phase: str = "warmup"
-    ) -> ContextManager[None]:
+    ) -> AbstractContextManager[None]:
         """GPU work launched in the block is the operator's. ``phase`` is warmup or load."""
         ...
