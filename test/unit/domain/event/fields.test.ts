@@ -16,11 +16,13 @@ import { TestIntake } from "../../../support/flows/intake.ts";
 
 const words = (text: string): string[] => text.trim().split(/\s+/);
 
-const NUMBERS = words(`sequence sharing rank world_size phase outcome started_at ended_at gpu_time_ns gpu_busy_ns
+const NUMBERS =
+  words(`sequence sharing rank world_size phase outcome started_at ended_at gpu_time_ns gpu_busy_ns
   communication_ns time_quality memory_peak_bytes memory_scope memory_total_bytes energy_uj power_avg_mw power_peak_mw
   power_limit_mw energy_quality nvlink_tx_bytes nvlink_rx_bytes tokens_in tokens_cached tokens_out batch_steps
   batch_size_avg_milli`);
-const TEXTS = words(`session_id user_id tenant_id project_id model model_version node container_id gpu_uuid gpu_model
+const TEXTS =
+  words(`session_id user_id tenant_id project_id model model_version node container_id gpu_uuid gpu_model
   mig_profile apportionment probe_version`);
 const ENUMS = {
   sharing: ["exclusive", "mps", "timeslice"],
@@ -30,7 +32,8 @@ const ENUMS = {
   memory_scope: ["session", "shared"],
   energy_quality: ["counter", "integral", "model", "none"],
 };
-const DICTIONARIES = words(`tenant_id project_id model model_version node container_id gpu_uuid gpu_model mig_profile
+const DICTIONARIES =
+  words(`tenant_id project_id model model_version node container_id gpu_uuid gpu_model mig_profile
   apportionment probe_version`);
 const SUMS = words(`gpu_time_ns gpu_busy_ns gpu_busy_known_ns communication_ns memory_time_byte_ns energy_uj
   power_avg_time_mw_ns power_peak_time_mw_ns nvlink_tx_bytes nvlink_rx_bytes tokens_in tokens_cached tokens_out batch_steps`);
@@ -98,7 +101,9 @@ describe("the field table gives, in the order of what is stored,", () => {
     expect(Object.entries(record.TEXTS)).toEqual(TEXTS.map((name, i) => [name, i]));
     expect(Object.entries(record.ENUMS)).toEqual(Object.entries(ENUMS));
     expect([...record.NULLABLE_NUMBERS]).toEqual(
-      words(`gpu_busy_ns energy_uj power_avg_mw power_peak_mw power_limit_mw nvlink_tx_bytes nvlink_rx_bytes`),
+      words(
+        `gpu_busy_ns energy_uj power_avg_mw power_peak_mw power_limit_mw nvlink_tx_bytes nvlink_rx_bytes`,
+      ),
     );
     expect([...record.NULLABLE_TEXTS]).toEqual(["user_id", "container_id", "mig_profile"]);
     expect(EVENT_TEXT_FIELDS).toEqual([...TEXTS, ...Object.keys(ENUMS)]);
@@ -126,7 +131,8 @@ describe("the field table gives, in the order of what is stored,", () => {
   });
 
   it("what is split over hours, summed by hour and grouped by", () => {
-    const divided = words(`gpu_time_ns gpu_busy_ns communication_ns energy_uj nvlink_tx_bytes nvlink_rx_bytes tokens_in
+    const divided =
+      words(`gpu_time_ns gpu_busy_ns communication_ns energy_uj nvlink_tx_bytes nvlink_rx_bytes tokens_in
       tokens_cached tokens_out batch_steps`);
     expect(DIVIDED).toEqual(divided);
     expect(WINDOW_SUMS).toEqual(["events", "duplicates", "conflicts", "rejected", "voids", ...SUMS]);
@@ -145,18 +151,21 @@ const GOLDEN = {
 };
 
 describe("a block of random records", () => {
-  it.each(Object.entries(GOLDEN))("has the bytes that it had before the table (seed %s)", (seed, expected) => {
-    const intake = new TestIntake({ block_rows_max: 20_000 });
-    const events = randomEvents(Number(seed), 2_000);
-    for (const [i, fields] of events.entries()) intake.send(encodeEvent(fields), i % 5);
-    for (const totals of randomTotals(Number(seed), 50)) intake.send(encodeTotals(totals), 1);
-    for (const order of randomVoids(Number(seed), 50)) intake.send(encodeVoid(order), 2);
-    intake.takeLate();
-    const epochs = new Map([...intake.block.partitions.keys()].map((partition) => [partition, 7]));
-    const rows = [...intake.block.rows, ...closingRows(intake.block, epochs)];
-    const hash = createHash("sha256");
-    for (const piece of encodeNative(intake.block, rows, { ingestDay: 20_000 })) hash.update(piece);
-    expect(intake.block.events.rows).toBeGreaterThan(1_500);
-    expect(hash.digest("hex")).toBe(expected);
-  });
+  it.each(Object.entries(GOLDEN))(
+    "has the bytes that it had before the table (seed %s)",
+    (seed, expected) => {
+      const intake = new TestIntake({ block_rows_max: 20_000 });
+      const events = randomEvents(Number(seed), 2_000);
+      for (const [i, fields] of events.entries()) intake.send(encodeEvent(fields), i % 5);
+      for (const totals of randomTotals(Number(seed), 50)) intake.send(encodeTotals(totals), 1);
+      for (const order of randomVoids(Number(seed), 50)) intake.send(encodeVoid(order), 2);
+      intake.takeLate();
+      const epochs = new Map([...intake.block.partitions.keys()].map((partition) => [partition, 7]));
+      const rows = [...intake.block.rows, ...closingRows(intake.block, epochs)];
+      const hash = createHash("sha256");
+      for (const piece of encodeNative(intake.block, rows, { ingestDay: 20_000 })) hash.update(piece);
+      expect(intake.block.events.rows).toBeGreaterThan(1_500);
+      expect(hash.digest("hex")).toBe(expected);
+    },
+  );
 });
