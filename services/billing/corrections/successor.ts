@@ -4,7 +4,8 @@ import { recordWriter } from "../../adapters/avro/codec.ts";
 import { createRecordReader } from "../../adapters/avro/reader.ts";
 import { loadSchemas } from "../../adapters/avro/schemas.ts";
 import type { Changes } from "../../api/schemas.ts";
-import { EventRecord } from "../../domain/event/record.ts";
+import { fieldsWith } from "../../domain/event/fields.ts";
+import { EventRecord, NULLABLE_TEXTS } from "../../domain/event/record.ts";
 import { validateEvent } from "../../domain/event/validate.ts";
 import type { StoredEvent } from "../../domain/ports/pricing.ts";
 
@@ -22,18 +23,8 @@ const encodeEvent = recordWriter(schemas, "gpu_time_event");
 const encodeVoid = recordWriter(schemas, "event_void");
 const reader = createRecordReader({ schemas });
 
-const QUANTITIES = [
-  "started_at",
-  "ended_at",
-  "gpu_time_ns",
-  "gpu_busy_ns",
-  "communication_ns",
-  "memory_peak_bytes",
-  "memory_total_bytes",
-  "energy_uj",
-  "nvlink_tx_bytes",
-  "nvlink_rx_bytes",
-] as const;
+/** What the API carries as texts. */
+const QUANTITIES = [...fieldsWith({ kind: "time" }), ...fieldsWith({ kind: "uint64" })];
 
 /**
  * The event with changes and an id of its own, which is the same for the same event and changes. It is read and validated
@@ -52,7 +43,7 @@ export function successorOf(
     if (typeof merged[name] === "string") merged[name] = Number(merged[name]);
   }
   // The log keeps an absent text as an empty one.
-  for (const name of ["user_id", "container_id", "mig_profile"]) merged[name] ||= null;
+  for (const name of NULLABLE_TEXTS) merged[name] ||= null;
   const record = encodeEvent(merged);
   const problem = rejection(record.value, age);
   return problem === null ? { ok: true, event_id, record } : { ok: false, problem };

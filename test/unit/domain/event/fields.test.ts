@@ -2,11 +2,19 @@
 // order of stored columns, of sums in usage_log.numbers and of what is hashed.
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { loadSchemas } from "../../../../services/adapters/avro/schemas.ts";
 import { encodeNative, sqlType } from "../../../../services/adapters/clickhouse/native.ts";
 import * as columns from "../../../../services/domain/block/columns.ts";
 import { closingRows } from "../../../../services/domain/block/other-rows.ts";
 import { EVENT_TEXT_FIELDS, QUANTITY_FIELDS } from "../../../../services/domain/closing/logged-event.ts";
 import { USAGE_KEYS, USAGE_SUMS } from "../../../../services/domain/closing/usage.ts";
+import {
+  EVENT_SUMS,
+  FIELD_NAMES,
+  type FieldName,
+  fieldOf,
+  fieldsWith,
+} from "../../../../services/domain/event/fields.ts";
 import * as record from "../../../../services/domain/event/record.ts";
 import { DIVIDED } from "../../../../services/domain/window/split.ts";
 import { WINDOW_SUMS } from "../../../../services/domain/window/sums.ts";
@@ -140,6 +148,52 @@ describe("the field table gives, in the order of what is stored,", () => {
     expect(USAGE_KEYS).toEqual(
       words("tenant_id project_id model model_version gpu_model mig_profile sharing phase outcome"),
     );
+  });
+});
+
+interface AvroField {
+  readonly name: string;
+  readonly type: unknown;
+}
+
+/** What Avro calls a field of the table. Whole numbers of 32 bits go through a long where they have no sign. */
+function avroType(name: FieldName): unknown {
+  const field = fieldOf(name);
+  const types = {
+    id: { type: "fixed", name, size: 16 },
+    time: { type: "long", logicalType: "timestamp-micros" },
+    text: "string",
+    dictionary: "string",
+    uint16: "int",
+    uint32: "long",
+    uint64: "long",
+    enum: { type: "enum", name, symbols: "symbols" in field ? field.symbols : [] },
+  };
+  return field.nullable ? ["null", types[field.kind]] : types[field.kind];
+}
+
+describe("the field table", () => {
+  it("is the schema of gpu_time_event, whose newest version has every field, in one order", () => {
+    const newest = loadSchemas().findLast((it) => it.record === "gpu_time_event");
+    const schema = newest?.schema as { fields?: readonly AvroField[] } | undefined;
+    expect(schema?.fields?.map(({ name, type }) => [name, type])).toEqual(
+      FIELD_NAMES.map((name) => [name, avroType(name)]),
+    );
+  });
+
+  it("groups windows by what WindowSums packs, and hours by more than that", () => {
+    const windowKeys = words("tenant_id project_id model gpu_model sharing phase outcome");
+    expect(fieldsWith({ window_key: true })).toEqual(windowKeys);
+    expect(USAGE_KEYS).toEqual(expect.arrayContaining(windowKeys));
+  });
+
+  it("splits every plain sum over hours, and nothing that is not summed", () => {
+    const plain = EVENT_SUMS.filter(({ rule }) => rule === "plain").map(({ field }) => field);
+    expect(plain).toEqual(fieldsWith({ split: true }));
+  });
+
+  it("has no two sums of one name", () => {
+    expect(new Set(WINDOW_SUMS).size).toBe(WINDOW_SUMS.length);
   });
 });
 
