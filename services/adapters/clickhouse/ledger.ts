@@ -8,6 +8,7 @@ import type {
   UsageLines,
 } from "../../api/schemas.ts";
 import { type ClosedHours, verifyHour, verifyTenantHour } from "../../billing/verification/verify-hour.ts";
+import { usageKey } from "../../domain/closing/usage.ts";
 import type { HourVerification, TenantHourCheck } from "../../domain/closing/verification.ts";
 import { HOUR_MS, idTimeMs } from "../../domain/event/id.ts";
 import type {
@@ -150,20 +151,7 @@ function hourOfCharge(charge_id: string): Hour | null {
 
 /** What a charge was summed by, as parameters. */
 function keyOf(charge: ChargeDetail) {
-  const { tenant_id, project_id, model, model_version, gpu_model, mig_profile, sharing, phase, outcome } =
-    charge;
-  const key = {
-    tenant_id,
-    project_id,
-    model,
-    model_version,
-    gpu_model,
-    mig_profile,
-    sharing,
-    phase,
-    outcome,
-  };
-  return { ...key, hour: parseHour(charge.hour) ?? 0, revision: charge.revision };
+  return { ...usageKey(charge), hour: parseHour(charge.hour) ?? 0, revision: charge.revision };
 }
 
 /** The start of the hour that an event's id carries, no later than a DateTime column can hold. */

@@ -1,7 +1,7 @@
 // What tenants are spending, asked of ClickHouse once for every budget of a tenant and kept for a moment.
 import type { Clock } from "../../adapters/clock/clock.ts";
 import type { PriceBook } from "../../domain/books/price-book.ts";
-import { USAGE_SUMS, usageSums } from "../../domain/closing/usage.ts";
+import { usageSums } from "../../domain/closing/usage.ts";
 import { estimateOf, type SpentPart } from "../../domain/insight/spend.ts";
 import { storedDecimal } from "../../domain/money/stored-decimal.ts";
 import type { Books, Ledger, SpendRecord } from "../../domain/ports/pricing.ts";
@@ -56,14 +56,11 @@ function spendFrom(records: readonly SpendRecord[], books: readonly PriceBook[])
     const estimate = part === "waiting" ? estimateOf({ ...waitingOf(record), hour: at }, books) : null;
     return estimate === null ? [] : [estimate];
   });
-  const counted = records.find(({ part }) => part === "counted")?.numbers[0];
+  const counted = records.find(({ part }) => part === "counted")?.counted_until;
   return { parts, counted_until: Number(counted ?? 0) || null };
 }
 
-/** The sums of a window row: its second to fifth number are about records that were not counted. */
-function waitingOf({ numbers, project_id, model, gpu_model, sharing, phase, outcome }: SpendRecord) {
-  const [events = "0", , , , , ...rest] = numbers;
-  const sums = [events, ...rest];
+function waitingOf({ sums, project_id, model, gpu_model, sharing, phase, outcome }: SpendRecord) {
   const key = { tenant_id: "", project_id, model, gpu_model, sharing, phase, outcome };
-  return { ...key, ...usageSums((name) => BigInt(sums[USAGE_SUMS.indexOf(name)] ?? 0)), apportionments: [] };
+  return { ...key, ...usageSums((name) => BigInt(sums[name] ?? 0)), apportionments: [] };
 }

@@ -148,7 +148,7 @@ export interface Ledger {
   ): Promise<TenantHourCheck | null>;
 }
 
-/** rated: charges of the day that begins at `at`. waiting: sums of windows of the hour. counted: one number, milliseconds. */
+/** rated: charges of the day that begins at `at`. waiting: sums of windows of the hour. counted: how far records are counted. */
 export interface SpendRecord {
   readonly part: "rated" | "waiting" | "counted";
   readonly at: Hour;
@@ -160,8 +160,10 @@ export interface SpendRecord {
   readonly sharing: string;
   readonly phase: string;
   readonly outcome: string;
-  /** Whole numbers, in the order of the view usage_windows. */
-  readonly numbers: readonly string[];
+  /** Of what waits: whole numbers by the names of the sums. */
+  readonly sums: Readonly<Record<string, string>>;
+  /** Milliseconds since 1970 in `counted`, 0 in the others. */
+  readonly counted_until: string;
 }
 
 /** Sends signed webhooks to addresses that are not trusted. */

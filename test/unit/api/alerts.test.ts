@@ -15,11 +15,12 @@ const DAY = parseHour("2026-11-23T00:00:00Z") ?? 0;
 const COUNTED = "1795437294789";
 const DIGITS = ".000000000000";
 
-const NOTHING = { model: "", gpu_model: "", sharing: "", phase: "", outcome: "", numbers: [], currency: "" };
+const NO_KEY = { model: "", gpu_model: "", sharing: "", phase: "", outcome: "" };
+const NOTHING = { ...NO_KEY, sums: {}, counted_until: "0", currency: "" };
 const rated = (amount: string, changes: Partial<SpendRecord> = {}): SpendRecord => {
   return { ...NOTHING, part: "rated", at: DAY, project_id: "p1", currency: "USD", amount, ...changes };
 };
-const counted: SpendRecord = { ...rated("0"), part: "counted", numbers: [COUNTED] };
+const counted: SpendRecord = { ...rated("0"), part: "counted", counted_until: COUNTED };
 /** So many hours of an H100 with nothing but time to pay for: 0.6 x 2.50 an hour. */
 const waiting = (hours: bigint, changes: Partial<SpendRecord> = {}): SpendRecord => ({
   ...rated("0"),
@@ -27,7 +28,7 @@ const waiting = (hours: bigint, changes: Partial<SpendRecord> = {}): SpendRecord
   at: DAY + 12 * 3600,
   currency: "",
   ...{ model: "m", gpu_model: H100, sharing: "exclusive", phase: "inference", outcome: "ok" },
-  numbers: ["1", "0", "0", "0", "0", String(hours * 3_600_000_000_000n), ...Array(13).fill("0")],
+  sums: { events: "1", gpu_time_ns: String(hours * 3_600_000_000_000n) },
   ...changes,
 });
 
