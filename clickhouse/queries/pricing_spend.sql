@@ -16,10 +16,10 @@ FROM
     SELECT
         'waiting', toUnixTimestamp(w.hour) AS at, toString(w.project_id) AS project_id, '', '0', toString(w.model) AS model,
         toString(w.gpu_model) AS gpu_model, toString(w.sharing) AS sharing, toString(w.phase) AS phase,
-        toString(w.outcome) AS outcome, {{window_sums_map}} AS sums, 0
-    FROM usage_windows AS w
+        toString(w.outcome) AS outcome, {{window_sums}} AS sums, 0
+    FROM usage_log AS w
     WHERE
-        w.tenant_id = {tenant_id:String}
+        w.kind = 'window' AND w.tenant_id = {tenant_id:String}
         AND w.hour >= toDateTime({from:UInt32}, 'UTC') AND w.hour < toDateTime({to:UInt32}, 'UTC')
         AND w.hour NOT IN
         (
@@ -27,7 +27,7 @@ FROM
             WHERE hour >= toDateTime({from:UInt32}, 'UTC') AND hour < toDateTime({to:UInt32}, 'UTC')
         )
     GROUP BY at, project_id, model, gpu_model, sharing, phase, outcome
-    HAVING sum(w.events) > 0 OR sum(w.gpu_time_ns) > 0
+    HAVING sums['events'] > 0 OR sums['gpu_time_ns'] > 0
     UNION ALL
     SELECT
         'counted', 0, '', '', '0', '', '', '', '', '', CAST(map(), 'Map(String, UInt128)'),

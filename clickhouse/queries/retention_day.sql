@@ -6,8 +6,8 @@ WITH
 SELECT
     count() AS day_rows,
     sum(cityHash64(tuple(l.* EXCEPT (closed_hour, closed_cut, has_usage)))) AS fingerprint,
-    toUnixTimestamp(maxIf(hour, kind IN ('event', 'void', 'totals') OR has_usage)) AS through_hour,
-    countIf((kind = 'event' OR has_usage) AND kafka_offset >= closed_cut[kafka_partition]) AS uncovered_rows,
+    toUnixTimestamp(maxIf(hour, kind IN ('event', 'void', 'totals') OR (kind = 'window' AND has_usage))) AS through_hour,
+    countIf((kind = 'event' OR (kind = 'window' AND has_usage)) AND kafka_offset >= closed_cut[kafka_partition]) AS uncovered_rows,
     countIf(kind = 'batch' AND kafka_offset >= newest_cut[kafka_partition]) AS unaudited_batches,
     (
         SELECT count()

@@ -19,9 +19,13 @@ WITH
     ),
     windows AS
     (
-        SELECT *
-        FROM usage_windows
-        WHERE hour = toDateTime({hour:UInt32}, 'UTC') AND kafka_offset < {cut:Map(UInt16, UInt64)}[kafka_partition]
+        SELECT {{window_keys}}, {{window_sums}} AS sums
+        FROM usage_log AS w
+        WHERE
+            kind = 'window'
+            AND hour = toDateTime({hour:UInt32}, 'UTC')
+            AND kafka_offset < {cut:Map(UInt16, UInt64)}[kafka_partition]
+        GROUP BY {{window_keys}}
     ),
     by_key AS
     (
@@ -32,7 +36,7 @@ WITH
         (
             SELECT 'events' AS side, {{window_keys}}, sums FROM events_by_key
             UNION ALL
-            SELECT 'windows' AS side, {{window_keys}}, [{{usage_sum_names}}] AS sums FROM windows
+            SELECT 'windows' AS side, {{window_keys}}, [{{window_usage_sums}}] AS sums FROM windows
         )
         GROUP BY {{window_keys}}
     ),
@@ -59,6 +63,6 @@ SELECT
     (SELECT sumForEach(event_sums) FROM by_key) AS event_sums,
     (SELECT sumForEach(window_sums) FROM by_key) AS window_sums,
     (SELECT countIf(event_sums != window_sums) FROM by_key) AS differing_keys,
-    (SELECT toUInt64(sum(w.duplicates)) FROM windows AS w) AS duplicates,
-    (SELECT toUInt64(sum(w.conflicts)) FROM windows AS w) AS conflicts,
-    (SELECT toUInt64(sum(w.rejected)) FROM windows AS w) AS rejected
+    (SELECT toUInt64(sum(sums['duplicates'])) FROM windows) AS duplicates,
+    (SELECT toUInt64(sum(sums['conflicts'])) FROM windows) AS conflicts,
+    (SELECT toUInt64(sum(sums['rejected'])) FROM windows) AS rejected

@@ -12,6 +12,7 @@ import {
   fieldsWith,
   type SumOfEvents,
 } from "../../domain/event/fields.ts";
+import { WINDOW_SUMS } from "../../domain/window/sums.ts";
 import { sqlType } from "./native.ts";
 
 const listed = (parts: readonly string[], indent = "    "): string => parts.join(`,\n${indent}`);
@@ -55,7 +56,10 @@ const INCLUDES: Readonly<Record<string, string>> = {
   usage_sum_names: inLine(USAGE_SUMS),
   event_sums: listed(["sum(toUInt128(l.home)) AS events", ...EVENT_SUMS.map(sumOf)]),
   window_keys: inLine(fieldsWith({ window_key: true })),
-  window_sums_map: `map(${inLine(USAGE_SUMS.map((name) => `'${name}', sum(w.${name})`))})`,
+  // adding up the arrays and naming the sums takes a fifth of the time of adding up each number by its name
+  window_sums: `mapFromArrays([${inLine(WINDOW_SUMS.map((name) => `'${name}'`))}],
+        arrayResize(sumForEach(w.numbers), ${WINDOW_SUMS.length}))`,
+  window_usage_sums: inLine(USAGE_SUMS.map((name) => `sums['${name}']`)),
   card: inLine(CARD_FIELDS),
   card_match: isAs(CARD_FIELDS),
   card_text: `arrayStringConcat(arrayFilter(part -> part != '', [${inLine(
