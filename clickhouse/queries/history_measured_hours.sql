@@ -4,7 +4,7 @@ SELECT
     tenant_id, toUnixTimestamp(u.hour) AS hour,
     sumIf(
         u.events,
-        model = {model:String} AND gpu_model = {gpu_model:String} AND mig_profile = {mig_profile:String}
+        model = {model:String} AND {{card_match}}
         AND phase = 'inference' AND ({all_projects:Bool} OR project_id = {project_id:String})
     ) AS measured,
     sum(u.events) AS read

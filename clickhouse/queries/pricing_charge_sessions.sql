@@ -19,10 +19,8 @@ FROM
     FROM usage_log
     WHERE
         kind = 'event'
-        AND tenant_id = {tenant_id:String} AND hour = toDateTime({hour:UInt32}, 'UTC')
-        AND project_id = {project_id:String} AND model = {model:String} AND model_version = {model_version:String}
-        AND gpu_model = {gpu_model:String} AND mig_profile = {mig_profile:String} AND sharing = {sharing:String}
-        AND phase = {phase:String} AND outcome = {outcome:String}
+        AND {{usage_keys_match}}
+        AND hour = toDateTime({hour:UInt32}, 'UTC')
         AND session_id > {after:String}
         AND kafka_offset < closed_cut[kafka_partition]
         AND event_id NOT IN

@@ -1,9 +1,9 @@
 -- Current charges of the hours in [from, to), after a place in their order: one tenant's, or everybody's and the operator's
 -- own.
 SELECT
-    charge_id, formatDateTime(hour, '%Y-%m-%dT%H:00:00Z') AS hour, revision, rating, payer, billed_to, tenant_id,
-    project_id, model, model_version, gpu_model, mig_profile, sharing, phase, outcome, currency, events, gpu_time_ns,
-    gpu_hours, rate_per_gpu_hour, composite, quality, charge, apportionments
+    charge_id, formatDateTime(hour, '%Y-%m-%dT%H:00:00Z') AS hour, revision, rating, payer, billed_to,
+    {{usage_keys}}, currency, events, gpu_time_ns, gpu_hours,
+    rate_per_gpu_hour, composite, quality, charge, apportionments
 FROM charge_lines
 WHERE
     is_current

@@ -21,8 +21,7 @@ FROM
     WHERE
         kind = 'window'
         AND usage_log.hour >= toDateTime({from:UInt32}, 'UTC') AND usage_log.hour < toDateTime({to:UInt32}, 'UTC')
-        -- sums 2 to 5 count duplicates, conflicts, rejects and voids: no usage
-        AND arrayExists((n, i) -> n > 0 AND (i = 1 OR i > 5), numbers, arrayEnumerate(numbers))
+        AND has_usage
         AND usage_log.hour NOT IN (SELECT closed.hour FROM closed)
     UNION ALL
     SELECT c.hour, 'unrated' FROM closed AS c
@@ -35,7 +34,7 @@ FROM
         u.tenant_id = {tenant_id:String}
         AND u.hour >= toDateTime({from:UInt32}, 'UTC') AND u.hour < toDateTime({to:UInt32}, 'UTC')
         AND u.attempt_id IN (SELECT attempt_id FROM hour_close)
-        AND has(r.unrated_gpus, if(u.mig_profile = '', u.gpu_model, concat(u.gpu_model, ' ', u.mig_profile)))
+        AND has(r.unrated_gpus, {{card_text}})
 ) AS w
 GROUP BY w.hour
 ORDER BY w.hour

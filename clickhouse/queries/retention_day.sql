@@ -2,11 +2,10 @@
 -- rejects) counts in no hour, and its hour may be whatever a faulty record said.
 WITH
     toDate({ingest_day:String}) AS day,
-    (SELECT argMax(cut, sequence) FROM hour_close) AS newest_cut,
-    arrayExists((n, i) -> n > 0 AND (i = 1 OR i > 5), numbers, arrayEnumerate(numbers)) AS has_usage
+    (SELECT argMax(cut, sequence) FROM hour_close) AS newest_cut
 SELECT
     count() AS day_rows,
-    sum(cityHash64(tuple(l.* EXCEPT (closed_hour, closed_cut)))) AS fingerprint,
+    sum(cityHash64(tuple(l.* EXCEPT (closed_hour, closed_cut, has_usage)))) AS fingerprint,
     toUnixTimestamp(maxIf(hour, kind IN ('event', 'void', 'totals') OR (kind = 'window' AND has_usage))) AS through_hour,
     countIf((kind = 'event' OR (kind = 'window' AND has_usage)) AND kafka_offset >= closed_cut[kafka_partition]) AS uncovered_rows,
     countIf(kind = 'batch' AND kafka_offset >= newest_cut[kafka_partition]) AS unaudited_batches,
@@ -24,7 +23,7 @@ SELECT
     ) AS last_positions
 FROM
 (
-    SELECT u.*, c.hour AS closed_hour, c.cut AS closed_cut
+    SELECT u.*, u.has_usage AS has_usage, c.hour AS closed_hour, c.cut AS closed_cut
     FROM usage_log AS u
     LEFT JOIN hour_close_current AS c ON c.hour = u.hour
     WHERE u.ingest_day = toDate({ingest_day:String})

@@ -2,15 +2,14 @@
 WITH starts AS
 (
     SELECT
-        kafka_partition, numbers[1] AS first_offset, kafka_offset AS last_offset,
-        lagInFrame(kafka_offset + 1, 1, 0) OVER partition_order AS expected,
+        kafka_partition, first_offset, last_offset,
+        lagInFrame(last_offset + 1, 1, 0) OVER partition_order AS expected,
         row_number() OVER partition_order AS place
-    FROM usage_log
+    FROM batches
     WHERE
-        kind = 'batch'
-        AND kafka_offset >= {from:Map(UInt16, UInt64)}[kafka_partition]
-        AND kafka_offset < {to:Map(UInt16, UInt64)}[kafka_partition]
-    WINDOW partition_order AS (PARTITION BY kafka_partition ORDER BY numbers[1], kafka_offset ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)
+        last_offset >= {from:Map(UInt16, UInt64)}[kafka_partition]
+        AND last_offset < {to:Map(UInt16, UInt64)}[kafka_partition]
+    WINDOW partition_order AS (PARTITION BY kafka_partition ORDER BY first_offset, last_offset ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)
 ),
 runs AS
 (

@@ -24,14 +24,13 @@ WITH
 SELECT toUnixTimestamp(hour) AS hour, sum(events) AS late_events, sum(voids) AS late_voids
 FROM
 (
-    SELECT w.hour AS hour, toUInt64(w.numbers[1]) AS events, toUInt64(0) AS voids
-    FROM usage_log AS w
+    SELECT w.hour AS hour, toUInt64(w.events) AS events, toUInt64(0) AS voids
+    FROM usage_windows AS w
     INNER JOIN closed AS c ON c.hour = w.hour
     WHERE
-        w.kind = 'window'
-        AND w.kafka_offset < {cut:Map(UInt16, UInt64)}[w.kafka_partition]
+        w.kafka_offset < {cut:Map(UInt16, UInt64)}[w.kafka_partition]
         AND w.kafka_offset >= c.cut[w.kafka_partition]
-        AND arrayExists((n, i) -> n > 0 AND (i = 1 OR i > 5), w.numbers, arrayEnumerate(w.numbers))
+        AND w.has_usage
     UNION ALL
     SELECT e.hour AS hour, toUInt64(0) AS events, toUInt64(1) AS voids
     FROM usage_log AS e

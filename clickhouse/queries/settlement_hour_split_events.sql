@@ -21,7 +21,8 @@ WITH split AS
             )
         )
 )
-SELECT {{columns}}
+SELECT
+    lower(hex(event_id)), toUnixTimestamp(hour), home, kafka_partition, kafka_offset, payload_hash, {{logged_event}}
 FROM usage_log AS l
 WHERE
     kind = 'event'

@@ -1,14 +1,12 @@
 -- Batches under a cut, of records appended in the hour or later, of which other records are in the log than were counted.
 WITH
-    batches AS
+    under_cut AS
     (
         SELECT
-            kafka_partition, toUInt64(numbers[1]) AS first_offset, kafka_offset AS last_offset,
-            toUInt64(numbers[4]) AS counted
-        FROM usage_log
+            kafka_partition, toUInt64(b.first_offset) AS first_offset, last_offset, toUInt64(b.counted) AS counted
+        FROM batches AS b
         WHERE
-            kind = 'batch'
-            AND kafka_offset < {cut:Map(UInt16, UInt64)}[kafka_partition]
+            last_offset < {cut:Map(UInt16, UInt64)}[kafka_partition]
             -- a record may be 5 minutes ahead of the broker's clock
             AND ingested_at >= toDateTime64({hour:UInt32} - 300, 3, 'UTC')
     ),
@@ -19,21 +17,21 @@ WITH
         WHERE
             kind IN ('event', 'void', 'totals')
             AND kafka_offset < {cut:Map(UInt16, UInt64)}[kafka_partition]
-            AND kafka_offset >= (SELECT min(first_offset) FROM batches)
+            AND kafka_offset >= (SELECT min(first_offset) FROM under_cut)
         GROUP BY ALL
     ),
     found AS
     (
         SELECT b.kafka_partition AS kafka_partition, b.last_offset AS last_offset, count() AS found
         FROM records AS r
-        ASOF INNER JOIN batches AS b ON b.kafka_partition = r.kafka_partition AND b.last_offset >= r.kafka_offset
+        ASOF INNER JOIN under_cut AS b ON b.kafka_partition = r.kafka_partition AND b.last_offset >= r.kafka_offset
         WHERE r.kafka_offset >= b.first_offset
         GROUP BY ALL
     )
 SELECT
     b.kafka_partition AS partition, b.first_offset AS first_offset, b.last_offset AS last_offset, b.counted AS counted,
     f.found AS found, count() OVER () AS total
-FROM batches AS b
+FROM under_cut AS b
 LEFT JOIN found AS f ON f.kafka_partition = b.kafka_partition AND f.last_offset = b.last_offset
 WHERE b.counted != f.found
 ORDER BY partition, first_offset

@@ -11,11 +11,9 @@ WITH
             AND (empty({tenants:Array(String)}) OR tenant_id IN {tenants:Array(String)})
             AND kafka_offset < {cut:Map(UInt16, UInt64)}[kafka_partition]
     ),
-    batches AS
+    offsets_of_batches AS
     (
-        SELECT kafka_partition, toUInt64(numbers[1]) AS first_offset, kafka_offset AS last_offset
-        FROM usage_log
-        WHERE kind = 'batch'
+        SELECT kafka_partition, toUInt64(b.first_offset) AS first_offset, last_offset FROM batches AS b
     )
 SELECT *, count() OVER () AS total
 FROM
@@ -28,7 +26,7 @@ FROM
     UNION ALL
     SELECT 'uncounted', lower(hex(o.event_id)), o.tenant_id, o.kafka_partition, o.kafka_offset
     FROM own AS o
-    ASOF LEFT JOIN batches AS b ON b.kafka_partition = o.kafka_partition AND b.last_offset >= o.kafka_offset
+    ASOF LEFT JOIN offsets_of_batches AS b ON b.kafka_partition = o.kafka_partition AND b.last_offset >= o.kafka_offset
     WHERE b.last_offset < o.kafka_offset OR b.first_offset > o.kafka_offset
     UNION ALL
     SELECT 'uncounted', lower(hex(event_id)), tenant_id, kafka_partition, kafka_offset

@@ -5,7 +5,6 @@ FROM usage_log
 WHERE
     kind = 'window'
     AND kafka_offset < {cut:Map(UInt16, UInt64)}[kafka_partition]
-    -- sums 2 to 5 count duplicates, conflicts, rejects and voids: no usage
-    AND arrayExists((n, i) -> n > 0 AND (i = 1 OR i > 5), numbers, arrayEnumerate(numbers))
+    AND has_usage
     AND hour NOT IN (SELECT hour FROM hour_close)
 ORDER BY hour

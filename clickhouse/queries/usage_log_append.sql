@@ -1,6 +1,6 @@
-INSERT INTO usage_log ({{columns}})
-SELECT {{columns}}
-FROM input('{{structure}}')
+INSERT INTO usage_log ({{block_columns}})
+SELECT {{block_columns}}
+FROM input('{{block_structure}}')
 WHERE throwIf(
     (
         SELECT count()

@@ -1,8 +1,18 @@
 // The shapes of what the API takes and gives. Money and integers of 64 bits are texts; units stand last in a name.
 
 import Type, { type TProperties } from "typebox";
+import { USAGE_KEYS } from "../domain/closing/usage.ts";
 import { REJECT_CODES } from "../domain/event/codes.ts";
-import { ENUMS } from "../domain/event/record.ts";
+import {
+  CARD_FIELDS,
+  FIELD_NAMES,
+  type FIELDS,
+  type Field,
+  type FieldName,
+  type FieldsWith,
+  fieldOf,
+  fieldsWith,
+} from "../domain/event/fields.ts";
 import { CHARGE_FACTORS } from "../domain/rating/charges.ts";
 
 export const closed = <P extends TProperties>(properties: P) =>
@@ -95,6 +105,11 @@ export const BookDiff = closed({
 });
 export const DiffQuery = query({ against: Hash });
 
+/** A text of each name. */
+const texts = <N extends string>(names: readonly N[]) =>
+  Object.fromEntries(names.map((name) => [name, Text])) as { [name in N]: typeof Text };
+export const CARD = texts(CARD_FIELDS);
+
 const CHARGE_KEY = {
   charge_id: ChargeId,
   hour: HourText,
@@ -102,15 +117,7 @@ const CHARGE_KEY = {
   rating: Count,
   payer: Type.Union([Type.Literal("tenant"), Type.Literal("operator")]),
   billed_to: Text,
-  tenant_id: Text,
-  project_id: Text,
-  model: Text,
-  model_version: Text,
-  gpu_model: Text,
-  mig_profile: Text,
-  sharing: Text,
-  phase: Text,
-  outcome: Text,
+  ...texts(USAGE_KEYS),
   currency: Text,
   events: Whole,
   gpu_time_ns: Whole,
@@ -162,36 +169,34 @@ export const SessionShape = closed({
   apportionments: APPORTIONMENTS,
 });
 
+/** How the API gives a field: integers that JSON numbers hold are numbers. */
+type ShapeOf<F> = F extends { kind: "uint64"; nullable: true }
+  ? Type.TUnion<[typeof Whole, Type.TNull]>
+  : F extends { kind: "uint64" }
+    ? typeof Whole
+    : F extends { kind: "uint32"; nullable: true }
+      ? Type.TUnion<[typeof Count, Type.TNull]>
+      : F extends { kind: "uint16" | "uint32" }
+        ? typeof Count
+        : typeof Text;
+type MeasuredField = Exclude<
+  FieldName,
+  FieldsWith<{ readonly kind: "id" | "time" }> | FieldsWith<{ readonly usage_key: true }>
+>;
+
+function shapeOf(field: Field) {
+  const isNumber = field.kind === "uint64" || field.kind === "uint32" || field.kind === "uint16";
+  if (!isNumber) return Text;
+  const shape = field.kind === "uint64" ? Whole : Count;
+  return field.nullable ? nullable(shape) : shape;
+}
+
 const MEASURED = {
-  session_id: Text,
-  sequence: Count,
-  user_id: Text,
-  node: Text,
-  container_id: Text,
-  gpu_uuid: Text,
-  rank: Count,
-  world_size: Count,
-  gpu_time_ns: Whole,
-  gpu_busy_ns: nullable(Whole),
-  communication_ns: Whole,
-  time_quality: Text,
-  memory_peak_bytes: Whole,
-  memory_scope: Text,
-  memory_total_bytes: Whole,
-  energy_uj: nullable(Whole),
-  power_avg_mw: nullable(Count),
-  power_peak_mw: nullable(Count),
-  power_limit_mw: nullable(Count),
-  energy_quality: Text,
-  nvlink_tx_bytes: nullable(Whole),
-  nvlink_rx_bytes: nullable(Whole),
-  tokens_in: Count,
-  tokens_cached: Count,
-  tokens_out: Count,
-  batch_steps: Count,
-  batch_size_avg_milli: Count,
-  apportionment: Text,
-  probe_version: Text,
+  ...(Object.fromEntries(
+    FIELD_NAMES.map((name) => [name, fieldOf(name)] as const)
+      .filter(([, { kind, usage_key }]) => kind !== "id" && kind !== "time" && !usage_key)
+      .map(([name, field]) => [name, shapeOf(field)]),
+  ) as { [N in MeasuredField]: ShapeOf<(typeof FIELDS)[N]> }),
   kafka_partition: Count,
   kafka_offset: Whole,
   ingested_at: Moment,
@@ -206,15 +211,7 @@ export const SessionQuery = query({
 export const EventRow = closed({
   id: EventId,
   ...MEASURED,
-  tenant_id: Text,
-  project_id: Text,
-  model: Text,
-  model_version: Text,
-  gpu_model: Text,
-  mig_profile: Text,
-  sharing: Text,
-  phase: Text,
-  outcome: Text,
+  ...texts(USAGE_KEYS),
   started_at: Whole,
   ended_at: Whole,
   hours: Type.Array(HourText),
@@ -248,23 +245,29 @@ export const Name = Type.String({
 });
 const Quantity = Type.String({ pattern: "^[0-9]{1,15}$", description: "A whole number below 10^15" });
 export const Tokens = Type.Integer({ minimum: 0, maximum: 4_294_967_295 });
+type ChangeOf<F> = F extends { kind: "uint64"; nullable: true }
+  ? Type.TUnion<[typeof Quantity, Type.TNull]>
+  : F extends { kind: "uint64" }
+    ? typeof Quantity
+    : F extends { kind: "uint32" }
+      ? typeof Tokens
+      : F extends { symbols: readonly (infer S extends string)[] }
+        ? Type.TUnsafe<S>
+        : F extends { nullable: true }
+          ? Type.TUnion<[typeof Name, Type.TNull]>
+          : typeof Name;
+
+function changeOf(field: Field) {
+  if (field.kind === "enum") return oneOf(field.symbols);
+  const shape = field.kind === "uint64" ? Quantity : field.kind === "uint32" ? Tokens : Name;
+  return field.nullable ? nullable(shape) : shape;
+}
+
 export const Changes = Type.Object(
-  {
-    tenant_id: Type.Optional(Name),
-    project_id: Type.Optional(Name),
-    user_id: Type.Optional(nullable(Name)),
-    model: Type.Optional(Name),
-    model_version: Type.Optional(Name),
-    phase: Type.Optional(Type.Union(ENUMS.phase.map((it) => Type.Literal(it)))),
-    outcome: Type.Optional(Type.Union(ENUMS.outcome.map((it) => Type.Literal(it)))),
-    gpu_time_ns: Type.Optional(Quantity),
-    gpu_busy_ns: Type.Optional(nullable(Quantity)),
-    communication_ns: Type.Optional(Quantity),
-    memory_peak_bytes: Type.Optional(Quantity),
-    energy_uj: Type.Optional(nullable(Quantity)),
-    tokens_in: Type.Optional(Tokens),
-    tokens_cached: Type.Optional(Tokens),
-    tokens_out: Type.Optional(Tokens),
+  Object.fromEntries(
+    fieldsWith({ amendable: true }).map((name) => [name, Type.Optional(changeOf(fieldOf(name)))]),
+  ) as {
+    [N in FieldsWith<{ readonly amendable: true }>]: Type.TOptional<ChangeOf<(typeof FIELDS)[N]>>;
   },
   { additionalProperties: false, minProperties: 1 },
 );

@@ -1,4 +1,4 @@
-import { type Clock } from "../domain/ports/clock.ts";
+import type { Clock } from "../domain/ports/clock.ts";
 /** Seals a block that does not fill up in time: `flushMs` after the first records went in. */
 export class SealTimer {
   private readonly clock: Pick<Clock, "sleep">;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type KnownId } from "../../services/domain/dedupe/known-ids.ts";
-import { type UsageLog } from "../../services/domain/ports/usage-log.ts";
+import type { KnownId } from "../../services/domain/dedupe/known-ids.ts";
+import type { UsageLog } from "../../services/domain/ports/usage-log.ts";
 import { encodeEvent, encodeVoid, makeEvent, uuidV7 } from "../support/builders/events.ts";
 import { blockOf, guardOf, USAGE_LOGS } from "../support/stores/usage-logs.ts";
 

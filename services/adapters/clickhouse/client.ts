@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Readable } from "node:stream";
 import { ClickHouseLogLevel, type ClickHouseSettings, createClient } from "@clickhouse/client";
 import { failureOf } from "./failure.ts";
+import { withIncludes } from "./includes.ts";
 
 export interface ClickHouseOptions {
   readonly url: string;
@@ -114,9 +115,9 @@ export function openClickHouse(options: ClickHouseOptions): ClickHouse {
 
 const QUERIES = new URL("../../../clickhouse/queries/", import.meta.url);
 
-/** The text of `clickhouse/queries/<name>.sql`. */
+/** The text of `clickhouse/queries/<name>.sql`, with what it includes. */
 export function loadQuery(name: string): string {
-  return readFileSync(new URL(`${name}.sql`, QUERIES), "utf8");
+  return withIncludes(readFileSync(new URL(`${name}.sql`, QUERIES), "utf8"));
 }
 
 function request(options: StatementOptions, always: ClickHouseSettings = WAIT_FOR_END) {

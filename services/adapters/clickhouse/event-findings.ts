@@ -27,21 +27,6 @@ const SPILL = {
   max_bytes_before_external_group_by: "268435456",
 } as const;
 
-const HEAD = [
-  "lower(hex(event_id))",
-  "toUnixTimestamp(hour)",
-  "home",
-  "kafka_partition",
-  "kafka_offset",
-  "payload_hash",
-];
-const TIMES: ReadonlySet<string> = new Set(["started_at", "ended_at"]);
-const COLUMNS = [
-  ...HEAD,
-  ...EVENT_TEXT_FIELDS,
-  ...QUANTITY_FIELDS.map((name) => (TIMES.has(name) ? `toUnixTimestamp64Micro(l.${name})` : name)),
-].join(", ");
-
 /** What is wrong with the events of these tenants (of all where none is named) in a closed hour, under its own cut. */
 export async function findEvents(
   clickhouse: ClickHouse,
@@ -87,12 +72,11 @@ class Named {
 
 /** The rows of each event: those that lie in the hour alone as they come, the others put together. */
 async function* eventsOf(clickhouse: ClickHouse, params: Params): AsyncGenerator<EventRow[]> {
-  const sql = (name: string) => loadQuery(name).replace("{{columns}}", COLUMNS);
-  for await (const values of compactRows(clickhouse, sql("settlement_hour_events"), params)) {
+  for await (const values of compactRows(clickhouse, loadQuery("settlement_hour_events"), params)) {
     yield [eventRow(values)];
   }
   let rows: EventRow[] = [];
-  for await (const values of compactRows(clickhouse, sql("settlement_hour_split_events"), params)) {
+  for await (const values of compactRows(clickhouse, loadQuery("settlement_hour_split_events"), params)) {
     const row = eventRow(values);
     if (rows.length > 0 && rows[0]?.event_id !== row.event_id) {
       yield rows;
@@ -104,13 +88,14 @@ async function* eventsOf(clickhouse: ClickHouse, params: Params): AsyncGenerator
 }
 
 function eventRow(values: readonly unknown[]): EventRow {
-  const [event_id, hour, home, kafka_partition, kafka_offset, payload_hash] = values;
+  // in the order of settlement_hour_events.sql
+  const [event_id, hour, home, kafka_partition, kafka_offset, payload_hash, ...fields] = values;
   const texts = EVENT_TEXT_FIELDS.map((name, at): [TextField | EnumField, string] => [
     name,
-    String(values[HEAD.length + at]),
+    String(fields[at]),
   ]);
   const quantities = QUANTITY_FIELDS.map((name, at): [QuantityField, bigint | null] => {
-    const value = values[HEAD.length + EVENT_TEXT_FIELDS.length + at] as string | number | null;
+    const value = fields[EVENT_TEXT_FIELDS.length + at] as string | number | null;
     return [name, value === null ? null : BigInt(value)];
   });
   return {

@@ -1,5 +1,5 @@
 import type { Audience } from "../../domain/access/audience.ts";
-import { USAGE_SUMS, usageKey, usageSums } from "../../domain/closing/usage.ts";
+import { usageKey, usageSums } from "../../domain/closing/usage.ts";
 import { HOUR_MS, idTimeMs } from "../../domain/event/id.ts";
 import { parseStoredDecimal } from "../../domain/money/stored-decimal.ts";
 import type {
@@ -84,7 +84,7 @@ export class ClickHouseLedger implements ChargeLedger, RecordLedger, UsageTotals
           amount: parseStoredDecimal(amount),
         })),
       waiting: records.filter(({ part }) => part === "waiting").map(toWindowUsage),
-      counted_until: Number(counted?.numbers[0] ?? 0) || null,
+      counted_until: Number(counted?.counted_until ?? 0) || null,
     };
   }
 
@@ -149,7 +149,7 @@ function keyOf(charge: ChargeDetail) {
   return { ...usageKey(charge), hour: parseHour(charge.hour) ?? 0, revision: charge.revision };
 }
 
-/** A row of pricing_spend. rated: charges of the day that begins at `at`. waiting: windows of the hour. counted: one number. */
+/** A row of pricing_spend. rated: charges of the day that begins at `at`. waiting: windows of the hour. counted: how far records are counted. */
 interface SpendRecord {
   readonly part: "rated" | "waiting" | "counted";
   readonly at: Hour;
@@ -161,18 +161,17 @@ interface SpendRecord {
   readonly sharing: string;
   readonly phase: string;
   readonly outcome: string;
-  /** Whole numbers, in the order of the view usage_windows. */
-  readonly numbers: readonly string[];
+  /** Of what waits: whole numbers by the names of the sums. */
+  readonly sums: Readonly<Record<string, string>>;
+  /** Milliseconds since 1970 in `counted`, 0 in the others. */
+  readonly counted_until: string;
 }
 
-/** The second to fifth number of a window are about records that were not counted. */
 function toWindowUsage(record: SpendRecord): SpendRecords["waiting"][number] {
-  const { at: hour, numbers, project_id, model, gpu_model, sharing, phase, outcome } = record;
-  const [events = "0", , , , , ...rest] = numbers;
-  const sums = [events, ...rest];
+  const { at: hour, sums, project_id, model, gpu_model, sharing, phase, outcome } = record;
   return {
     ...{ hour, project_id, model, gpu_model, sharing, phase, outcome },
-    ...usageSums((name) => BigInt(sums[USAGE_SUMS.indexOf(name)] ?? 0)),
+    ...usageSums((name) => BigInt(sums[name] ?? 0)),
   };
 }
 

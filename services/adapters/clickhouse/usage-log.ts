@@ -4,21 +4,15 @@
 // where the block begins, is the lease over. One `no` and no row of the block is written.
 
 import type { Block } from "../../domain/block/block.ts";
-import { COLUMN_NAMES, COLUMNS } from "../../domain/block/columns.ts";
 import { closingRows } from "../../domain/block/other-rows.ts";
 import type { KnownId } from "../../domain/dedupe/known-ids.ts";
 import { ID_SPACES, type IdSpace } from "../../domain/dedupe/memory.ts";
 import { HOUR_MS, ID_BYTES, idTimeMs } from "../../domain/event/id.ts";
-import { type Clock } from "../../domain/ports/clock.ts";
-import {
-  type AppendResult,
-  type Guard,
-  type Ownership,
-  type UsageLog,
-} from "../../domain/ports/usage-log.ts";
+import type { Clock } from "../../domain/ports/clock.ts";
+import type { AppendResult, Guard, Ownership, UsageLog } from "../../domain/ports/usage-log.ts";
 import { type ClickHouse, loadQuery } from "./client.ts";
 import { ClickHouseFailure } from "./failure.ts";
-import { encodeNative, sqlType } from "./native.ts";
+import { encodeNative } from "./native.ts";
 
 const DAY_MS = 24 * HOUR_MS;
 const HOUR_S = HOUR_MS / 1000;
@@ -50,8 +44,8 @@ export function clickHouseUsageLog(client: ClickHouse, clock: Clock): UsageLog {
 class ClickHouseUsageLog implements UsageLog {
   private readonly client: ClickHouse;
   private readonly clock: Clock;
-  private readonly insert: string;
   private readonly queries = {
+    append: loadQuery("usage_log_append"),
     newestOwners: loadQuery("usage_log_newest_owners"),
     endInserts: loadQuery("usage_log_end_inserts"),
     positions: loadQuery("usage_log_positions"),
@@ -62,10 +56,6 @@ class ClickHouseUsageLog implements UsageLog {
   constructor(client: ClickHouse, clock: Clock) {
     this.client = client;
     this.clock = clock;
-    const structure = COLUMN_NAMES.map((name) => `${name} ${sqlType(COLUMNS[name])}`).join(", ");
-    this.insert = loadQuery("usage_log_append")
-      .replaceAll("{{columns}}", COLUMN_NAMES.join(", "))
-      .replace("{{structure}}", structure.replaceAll("\\", "\\\\").replaceAll("'", "\\'"));
   }
 
   async takeOver(partitions: readonly number[], owner: string): Promise<Ownership[]> {
@@ -108,7 +98,7 @@ class ClickHouseUsageLog implements UsageLog {
       ({ partition, firstOffset, lastOffset }) => `${partition}:${firstOffset}-${lastOffset}`,
     );
     try {
-      await this.client.execInsert(this.insert, encodeNative(block, rows, stamp), {
+      await this.client.execInsert(this.queries.append, encodeNative(block, rows, stamp), {
         params,
         queryId: guard.name,
         settings: { ...INSERT_SETTINGS, insert_deduplication_token: token.join() },

@@ -1,23 +1,16 @@
 // The corrected event that stands for a voided one.
+
 import type { EventChanges } from "../../domain/event/changes.ts";
+import { fieldsWith } from "../../domain/event/fields.ts";
+import { NULLABLE_TEXTS } from "../../domain/event/record.ts";
 import type { EncodedRecord, RecordCodec, StoredEvent } from "../../domain/ports/records.ts";
 
 export type Successor =
   | { readonly ok: true; readonly event_id: string; readonly record: EncodedRecord }
   | { readonly ok: false; readonly problem: string };
 
-const QUANTITIES = [
-  "started_at",
-  "ended_at",
-  "gpu_time_ns",
-  "gpu_busy_ns",
-  "communication_ns",
-  "memory_peak_bytes",
-  "memory_total_bytes",
-  "energy_uj",
-  "nvlink_tx_bytes",
-  "nvlink_rx_bytes",
-] as const;
+/** What the API carries as texts. */
+const QUANTITIES = [...fieldsWith({ kind: "time" }), ...fieldsWith({ kind: "uint64" })];
 
 /**
  * The event with changes and an id of its own, which is the same for the same event and changes. It is read and validated
@@ -36,7 +29,7 @@ export function successorOf(
     if (typeof merged[name] === "string") merged[name] = Number(merged[name]);
   }
   // The log keeps an absent text as an empty one.
-  for (const name of ["user_id", "container_id", "mig_profile"]) merged[name] ||= null;
+  for (const name of NULLABLE_TEXTS) merged[name] ||= null;
   const record = codec.encodeEvent(merged);
   const problem = codec.rejection(record.value, age);
   return problem === null ? { ok: true, event_id, record } : { ok: false, problem };

@@ -1,14 +1,21 @@
 // The one place that says what a valid event is. Returns undefined, or the code and what was wrong.
 import type { RejectCode } from "./codes.ts";
+import { FIELDS, fieldsWith, LARGEST } from "./fields.ts";
 import { idTimeMs, isUuidV7 } from "./id.ts";
-import { type EventRecord, NUMBER_COUNT, NUMBERS, TEXTS, type TextField } from "./record.ts";
+import {
+  type EventRecord,
+  NULLABLE_TEXTS,
+  NUMBER_COUNT,
+  NUMBERS,
+  type NumberField,
+  TEXTS,
+  type TextField,
+} from "./record.ts";
 import { isCleanText } from "./text.ts";
 
 export const TEXT_BYTES_MAX = 128;
-/** Largest quantity an event may carry: sums of two still fit in the 2^53 that JavaScript holds exactly. */
-export const QUANTITY_MAX = 2 ** 52;
-const UINT32_MAX = 2 ** 32 - 1;
-const UINT16_MAX = 2 ** 16 - 1;
+/** Largest quantity that a record may carry: sums of two still fit in the 2^53 that JavaScript holds exactly. */
+export const QUANTITY_MAX = LARGEST.uint64;
 export const SPAN_MAX_US = 24 * 3600 * 1_000_000;
 /** CUDA event times are float32 milliseconds and started_at/ended_at whole microseconds: 1 ms and a thousandth more. */
 const GPU_TIME_SLACK_NS = 1_000_000;
@@ -26,32 +33,12 @@ export interface Fault {
 
 const fault = (code: RejectCode, detail: string): Fault => ({ code, detail });
 
-/** [field, largest value]; all must be whole and not negative. */
-const LIMITS = Object.entries({
-  sequence: UINT32_MAX,
-  rank: UINT16_MAX,
-  world_size: UINT16_MAX,
-  gpu_time_ns: QUANTITY_MAX,
-  gpu_busy_ns: QUANTITY_MAX,
-  communication_ns: QUANTITY_MAX,
-  memory_peak_bytes: QUANTITY_MAX,
-  memory_total_bytes: QUANTITY_MAX,
-  energy_uj: QUANTITY_MAX,
-  power_avg_mw: UINT32_MAX,
-  power_peak_mw: UINT32_MAX,
-  power_limit_mw: UINT32_MAX,
-  nvlink_tx_bytes: QUANTITY_MAX,
-  nvlink_rx_bytes: QUANTITY_MAX,
-  tokens_in: UINT32_MAX,
-  tokens_cached: UINT32_MAX,
-  tokens_out: UINT32_MAX,
-  batch_steps: UINT32_MAX,
-  batch_size_avg_milli: UINT32_MAX,
-} as const) as [keyof typeof NUMBERS, number][];
-const NUMBER_FIELDS = Object.keys(NUMBERS);
+const NUMBER_FIELDS = Object.keys(NUMBERS) as NumberField[];
 /** By position in EventRecord.numbers; enums have been checked by the reader and times are compared with one another. */
-const LIMIT_OF = new Float64Array(NUMBER_COUNT).fill(Number.POSITIVE_INFINITY);
-for (const [field, max] of LIMITS) LIMIT_OF[NUMBERS[field]] = max;
+const LIMIT_OF = Float64Array.from(NUMBER_FIELDS, (field) => {
+  const { kind } = FIELDS[field];
+  return kind === "enum" || kind === "time" ? Number.POSITIVE_INFINITY : LARGEST[kind];
+});
 
 /** @param ingestedAtMs the broker's append time, milliseconds since the Unix epoch */
 export function validateEvent(event: EventRecord, ingestedAtMs: number, age: AcceptedAge): Fault | undefined {
@@ -128,11 +115,9 @@ function gpuTimeFault(numbers: Float64Array): Fault | undefined {
 }
 
 const TEXT_FIELDS = Object.keys(TEXTS) as TextField[];
-const TEXT_OPTIONAL = Uint8Array.from(TEXT_FIELDS, (field) =>
-  field === "user_id" || field === "container_id" || field === "mig_profile" ? 1 : 0,
-);
-/** Texts past these two go through a Dictionary, which checks the characters of each distinct value once. */
-const PLAIN_TEXTS = 2;
+const TEXT_OPTIONAL = Uint8Array.from(TEXT_FIELDS, (field) => (NULLABLE_TEXTS.has(field) ? 1 : 0));
+/** Texts past these go through a Dictionary, which checks the characters of each distinct value once. */
+const PLAIN_TEXTS = fieldsWith({ kind: "text" }).length;
 
 function textFault(event: EventRecord): Fault | undefined {
   for (let i = 0; i < TEXT_FIELDS.length; i++) {

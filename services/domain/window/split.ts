@@ -1,21 +1,10 @@
 // An event that crosses an hour's end is cut there, pro rata by wall time, so that the parts add up to the whole.
-import type { NumberField } from "../event/record.ts";
+import { fieldsWith } from "../event/fields.ts";
 
 export const HOUR_US = 3_600_000_000;
 
 /** What is used up over time, and so is split over the hours; peaks and averages hold in each of them. */
-export const DIVIDED = [
-  "gpu_time_ns",
-  "gpu_busy_ns",
-  "communication_ns",
-  "energy_uj",
-  "nvlink_tx_bytes",
-  "nvlink_rx_bytes",
-  "tokens_in",
-  "tokens_cached",
-  "tokens_out",
-  "batch_steps",
-] as const satisfies readonly NumberField[];
+export const DIVIDED = fieldsWith({ split: true });
 
 /** Hour (since the epoch) of the last instant of [startedAt, endedAt); times in microseconds. */
 export function lastHour(startedAt: number, endedAt: number): number {

@@ -3,32 +3,15 @@
 // Sums are exact: quantities are at most 2^52, so a float64 holds sum + quantity exactly; whatever passes 2^52 moves into
 // a bigint at once. Products (bytes x ns, mW x ns) are summed as three products of 26-bit halves. Compared with bigint
 // sums this is measured at a tenth of the time.
+import { EVENT_SUMS, type EventSum } from "../event/fields.ts";
 import { type EventRecord, NUMBERS } from "../event/record.ts";
 
+/** What a window counts beside its events, in the order of usage_log.numbers. */
+const COUNTS = ["duplicates", "conflicts", "rejected", "voids"] as const;
+export type WindowCount = (typeof COUNTS)[number];
+export type WindowSum = "events" | WindowCount | EventSum;
 /** Order of usage_log.numbers in window rows, and of the view usage_windows. */
-export const WINDOW_SUMS = [
-  "events",
-  "duplicates",
-  "conflicts",
-  "rejected",
-  "voids",
-  "gpu_time_ns",
-  "gpu_busy_ns",
-  "gpu_busy_known_ns",
-  "communication_ns",
-  "memory_time_byte_ns",
-  "energy_uj",
-  "power_avg_time_mw_ns",
-  "power_peak_time_mw_ns",
-  "nvlink_tx_bytes",
-  "nvlink_rx_bytes",
-  "tokens_in",
-  "tokens_cached",
-  "tokens_out",
-  "batch_steps",
-] as const;
-export type WindowSum = (typeof WINDOW_SUMS)[number];
-export type WindowCount = "duplicates" | "conflicts" | "rejected" | "voids";
+export const WINDOW_SUMS: readonly WindowSum[] = ["events", ...COUNTS, ...EVENT_SUMS.map(({ name }) => name)];
 
 /** What a window row is summed by; numbers are positions in the dictionaries of the block. */
 export interface WindowKey {
@@ -49,11 +32,9 @@ export interface Window extends WindowKey {
   readonly sums: readonly bigint[];
 }
 
-const PRODUCTS: ReadonlySet<string> = new Set([
-  "memory_time_byte_ns",
-  "power_avg_time_mw_ns",
-  "power_peak_time_mw_ns",
-]);
+const PRODUCTS: ReadonlySet<string> = new Set(
+  EVENT_SUMS.filter(({ rule }) => rule === "times_gpu_time").map(({ name }) => name),
+);
 /** First accumulator of each sum; a product takes three (low x low, low x high, high x high). */
 const SLOT = {} as Record<WindowSum, number>;
 let slots = 0;

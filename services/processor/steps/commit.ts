@@ -1,10 +1,10 @@
 // A sealed block into usage_log, once: every answer that is not "applied" is resolved by reading the position, which moves
 // together with the rows.
 
-import { type Clock } from "../../domain/ports/clock.ts";
-import { type Log } from "../../domain/ports/log.ts";
 import type { Metrics } from "../../adapters/metrics/metrics.ts";
 import type { Block } from "../../domain/block/block.ts";
+import type { Clock } from "../../domain/ports/clock.ts";
+import type { Log } from "../../domain/ports/log.ts";
 import type { Guard, UsageLog } from "../../domain/ports/usage-log.ts";
 import { type Assignment, type Retry, serverOffsetMs } from "../stream.ts";
 

@@ -1,10 +1,10 @@
 // Becomes the owner of the partitions just assigned: takes the newest epoch, kills older inserts, reads the position, rebuilds
 // the memory.
 
-import { type Log } from "../../domain/ports/log.ts";
 import type { BlockLimits } from "../../domain/block/block.ts";
 import type { DedupeLimits, DedupeMemory } from "../../domain/dedupe/memory.ts";
 import { HOUR_MS } from "../../domain/event/id.ts";
+import type { Log } from "../../domain/ports/log.ts";
 import type { UsageLog } from "../../domain/ports/usage-log.ts";
 import { Assignment, type ServerTimeParts, serverOffsetMs } from "../stream.ts";
 
