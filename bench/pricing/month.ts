@@ -14,7 +14,7 @@ import { record } from "../events.ts";
 const TOPIC = "gpu-time-events";
 const RECORDS = 40_000;
 const SEND_AT_ONCE = 10_000;
-const BOOK = new URL("../../services/settlement/price-books/2026-h100.json", import.meta.url).pathname;
+const BOOK = new URL("../../docs/price-books/2026-h100.json", import.meta.url).pathname;
 
 export async function logMonth(
   stack: Stack,

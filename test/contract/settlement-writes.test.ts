@@ -1,10 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { StaleLeaderError } from "../../services/adapters/clickhouse/leader.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
-import { canonicalPriceBook } from "../../services/domain/books/price-book.ts";
 import { settle } from "../../services/settlement/pipeline.ts";
 import { demoBook, H100 } from "../support/builders/price-books.ts";
-import { ELEVEN, pass, settlementOver, sha256, TEN } from "../support/flows/settlement-pass.ts";
+import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
 import { batch } from "../support/stores/logged-batches.ts";
 import { dropStores, STORES } from "../support/stores/settlement-stores.ts";
 
@@ -68,18 +67,19 @@ describe.each(STORES)("leading, chaining and pricing %s", (_name, open) => {
   });
 
   it("an hour without a price book closes, and is charged once a book is there", async () => {
-    const { store, append, total } = await open();
+    const { store, append, total, publish } = await open([]);
     await append(batch(0, 0, [{ id: "a", hour: TEN }]));
-    const before = await pass(settlementOver(store, { priceBooks: [] }));
+    const before = await pass(settlementOver(store));
     expect([before.closed.length, before.rated, before.unpriced]).toEqual([1, [], [TEN]]);
     expect(await total()).toBe("0.000000000000");
+    expect(await publish(demoBook())).toBe("published");
     const after = await pass(settlementOver(store));
     expect([after.closed, after.rated.length, after.unpriced]).toEqual([[], 1, []]);
     expect(await total()).toBe("0.032291666667");
   });
 
   it("a card without a price waits alone, until a later book has it", async () => {
-    const { store, append, total } = await open();
+    const { store, append, total, publish } = await open();
     await append(
       batch(0, 0, [
         { id: "a", hour: ELEVEN },
@@ -95,25 +95,19 @@ describe.each(STORES)("leading, chaining and pricing %s", (_name, open) => {
     if (h100 === undefined) throw new Error(`no price for ${H100}`);
     const gpus = [{ ...h100, gpu_model: "NVIDIA B300", rate_per_gpu_hour: 5_000_000_000_000n }, h100];
     const book = { ...demoBook(), name: "with B300", effective_from: ELEVEN, gpus };
-    const second = await pass(settlementOver(store, { priceBooks: [demoBook(), book] }));
+    expect(await publish(book)).toBe("published");
+    const second = await pass(settlementOver(store));
     expect(second.rated).toMatchObject([{ rating: 2, rated: 2n, unrated: 0n }]);
     expect(await total()).toBe("0.096875000000");
   });
 
   it("a published book never changes, and none takes effect in hours that are charged", async () => {
-    const { store, append } = await open();
+    const { store, append, publish } = await open();
     await append(batch(0, 0, [{ id: "a", hour: TEN }]));
     await pass(settlementOver(store));
-    const answer = await store.takeLease("publisher", 60_000);
-    if (answer.kind !== "held") throw new Error("somebody leads");
-    const publish = (changes: { effective_from?: number; name?: string }) => {
-      const book = { ...demoBook(), ...changes };
-      const content = canonicalPriceBook(book);
-      return store.publishBook({ ...book, content, hash: sha256(content) }, answer.lease);
-    };
-    expect(await publish({ name: "other prices" })).toBe("overlaps");
-    expect(await publish({ effective_from: TEN })).toBe("too_late");
-    expect(await publish({ effective_from: ELEVEN })).toBe("published");
+    expect(await publish({ ...demoBook(), name: "other prices" })).toBe("overlaps");
+    expect(await publish({ ...demoBook(), effective_from: TEN })).toBe("too_late");
+    expect(await publish({ ...demoBook(), effective_from: ELEVEN })).toBe("published");
     expect(await store.priceBooks()).toHaveLength(2);
   });
 });

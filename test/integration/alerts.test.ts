@@ -1,5 +1,6 @@
 // Spending rises through a budget's thresholds, on the real engine: first as an estimate from the processors' own sums, then as
 // charges; one alert each, whose webhook arrives at last although its receiver fails twice and the process starts anew in between.
+
 import { createHmac } from "node:crypto";
 import { expect, it, onTestFinished } from "vitest";
 import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
@@ -9,6 +10,7 @@ import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/se
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import type { Pricing } from "../../services/api/app.ts";
 import { raiseAlerts } from "../../services/billing/budgets/alerts.ts";
+import { demoBook } from "../support/builders/price-books.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
 import { alertDeps, WEBHOOK_KEY } from "../support/flows/alerts.ts";
 import { post } from "../support/flows/contracts.ts";
@@ -26,7 +28,7 @@ const event = (id: string, hour: number, changes: object = {}) => ({
 });
 
 it("one alert each, delivered at last", async () => {
-  const database = await freshDatabase();
+  const database = await freshDatabase({ priceBooks: [demoBook()] });
   onTestFinished(() => database.drop());
   const clickhouse = database.open("pricing");
   const processor = database.open("processor");

@@ -1,5 +1,6 @@
 // P10 over HTTP, by somebody else's judgement: schemathesis makes requests from the served description, valid and not, and
 // holds the running service to it. Values that are there are given to it in a second run, as it would never guess them.
+
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -16,6 +17,7 @@ import { formatHour } from "../../services/domain/time/hour.ts";
 import { PYTHON } from "../../services/local/paths.ts";
 import { encodeEvent, makeEvent } from "../support/builders/events.ts";
 import { operationsOf } from "../support/builders/fuzz.ts";
+import { demoBook } from "../support/builders/price-books.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
 import type { Flow } from "../support/flows/flow.ts";
 import { pass, settlementOver, sha256 } from "../support/flows/settlement-pass.ts";
@@ -41,7 +43,7 @@ const random = (bytes: number) => randomBytes(bytes).toString("hex");
 
 /** A closed and rated hour of a tenant. */
 async function settledFlow(): Promise<Flow> {
-  const flow = await sharedFlow();
+  const flow = await sharedFlow({ priceBooks: [demoBook()] });
   flow.start();
   const at = (minute: number, seed: string) =>
     makeEvent(hourMs + minute * 60_000, seed, { tenant_id: "acme" });

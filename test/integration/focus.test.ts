@@ -1,4 +1,5 @@
 // FOCUS 1.2: every mandatory column with its type, nullability and values; sums to the digit; Parquet says what CSV says.
+
 import { execFile } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -10,6 +11,7 @@ import { ClickHouseFocus, type FocusFile } from "../../services/adapters/clickho
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { listen } from "../../services/adapters/http/listen.ts";
 import { formatHour } from "../../services/domain/time/hour.ts";
+import { demoBook } from "../support/builders/price-books.ts";
 import { expectFocus, MANDATORY } from "../support/checks/focus.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
 import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
@@ -22,7 +24,7 @@ let admin: ClickHouse;
 let focus: ClickHouseFocus;
 
 beforeAll(async () => {
-  database = await freshDatabase();
+  database = await freshDatabase({ priceBooks: [demoBook()] });
   admin = database.open("migrate");
   focus = new ClickHouseFocus(database.open("pricing"), 'The "GPU" Company');
   const events = [

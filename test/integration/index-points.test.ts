@@ -1,4 +1,5 @@
 // The index on the real engine: from committed charges to published points, and a late event to their next versions. By hand.
+
 import { expect, it, onTestFinished } from "vitest";
 import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
 import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/documents.ts";
@@ -6,6 +7,7 @@ import { ClickHouseHistory } from "../../services/adapters/clickhouse/history.ts
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { computeIndexPoints } from "../../services/billing/index/index-points.ts";
+import { demoBook } from "../support/builders/price-books.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
 import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
@@ -20,7 +22,7 @@ const ROOMY = { ...HALF, memory_peak_bytes: 85_899_345_920n };
 const QUERY = "from=2026-11-23T00:00Z&to=2026-11-24T00:00Z&currency=USD&period=hour";
 
 it("points follow the charges, tell nothing of few tenants, and change only with a reason", async () => {
-  const database = await freshDatabase();
+  const database = await freshDatabase({ priceBooks: [demoBook()] });
   onTestFinished(() => database.drop());
   const clickhouse = database.open("pricing");
   const api = await testApi({

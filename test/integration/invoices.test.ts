@@ -1,5 +1,6 @@
 // Invoices on the real engine: from events through settlement to an invoice, a late revision and its adjustment, a void, and
 // numbers without gaps while two processes finalise at once.
+
 import { randomUUID } from "node:crypto";
 import { afterEach, expect, it } from "vitest";
 import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
@@ -10,6 +11,7 @@ import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/se
 import { ClickHouseTenantCharges } from "../../services/adapters/clickhouse/tenant-charges.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { parseHour } from "../../services/domain/time/hour.ts";
+import { demoBook } from "../support/builders/price-books.ts";
 import { type TestApi, testApi } from "../support/flows/pricing-api.ts";
 import { pass, settlementOver, sha256, TEN } from "../support/flows/settlement-pass.ts";
 import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
@@ -24,7 +26,7 @@ afterEach(async () => {
 });
 
 async function open(): Promise<TestDatabase> {
-  const database = await freshDatabase();
+  const database = await freshDatabase({ priceBooks: [demoBook()] });
   databases.push(database);
   return database;
 }

@@ -1,4 +1,5 @@
 // Alerts as they are raised in earnest: by the jobs' own process, with a secret from a file, at its first turn.
+
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
@@ -13,6 +14,7 @@ import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/se
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { NODE_FLAGS } from "../../services/adapters/lifecycle/node-flags.ts";
 import { HOUR_S, hourOf } from "../../services/domain/time/hour.ts";
+import { demoBook } from "../support/builders/price-books.ts";
 import { eventually } from "../support/checks/eventually.ts";
 import { post } from "../support/flows/contracts.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
@@ -36,7 +38,7 @@ function jobs(database: TestDatabase, more: Record<string, string>) {
     METERHOUSE_WEBHOOK_PRIVATE: "true",
     ...more,
   };
-  const child = spawn(process.execPath, [...NODE_FLAGS, "services/api/main.ts", "jobs"], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, "services/jobs/main.ts"], {
     env,
     stdio: ["ignore", "ignore", "pipe"],
   });
@@ -46,7 +48,7 @@ function jobs(database: TestDatabase, more: Record<string, string>) {
 }
 
 async function open() {
-  const database = await freshDatabase();
+  const database = await freshDatabase({ priceBooks: [demoBook()] });
   onTestFinished(() => database.drop());
   const clickhouse = database.open("pricing");
   await pass(settlementOver(new ClickHouseSettlementStore(database.open("settlement"), database.name)));

@@ -1,4 +1,5 @@
 // The jobs as they are run: two processes, of which one leads, do what fell due while neither ran, and end in order.
+
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
@@ -10,6 +11,7 @@ import { openClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { NODE_FLAGS } from "../../services/adapters/lifecycle/node-flags.ts";
 import type { Role } from "../../services/local/roles.ts";
+import { demoBook } from "../support/builders/price-books.ts";
 import { pass, settlementOver } from "../support/flows/settlement-pass.ts";
 import { sharedFlow } from "../support/flows/shared-flow.ts";
 import { appendBatch, batch } from "../support/stores/logged-batches.ts";
@@ -22,7 +24,7 @@ interface Said {
 
 /** A process of the jobs, with what it says. */
 function startJobs(env: Record<string, string>) {
-  const child = spawn(process.execPath, [...NODE_FLAGS, "services/api/main.ts", "jobs"], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, "services/jobs/main.ts"], {
     env: { PATH: process.env["PATH"] ?? "", METERHOUSE_METRICS_PORT: "0", ...env },
     stdio: ["ignore", "ignore", "pipe"],
   });
@@ -41,7 +43,7 @@ function startJobs(env: Record<string, string>) {
 }
 
 it("drop an old day once, and say so", async () => {
-  const flow = await sharedFlow({ partitions: 1 });
+  const flow = await sharedFlow({ partitions: 1, priceBooks: [demoBook()] });
   const { clickhouseUrl: url, users, database, kafkaBrokers } = flow.target;
   const open = (role: Role) => {
     const client = openClickHouse({ url, database, ...users[role] });

@@ -1,4 +1,5 @@
 // P10 over HTTP down to the server: what passes the description reaches ClickHouse as a value and never as a statement.
+
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
@@ -12,7 +13,7 @@ import { createLog } from "../../services/adapters/log/log.ts";
 import { pricingDocument } from "../../services/api/app.ts";
 import { formatHour } from "../../services/domain/time/hour.ts";
 import { operationsOf, requestsOf } from "../support/builders/fuzz.ts";
-import { bookDocument } from "../support/builders/price-books.ts";
+import { bookDocument, demoBook } from "../support/builders/price-books.ts";
 import { type TestApi, testApi } from "../support/flows/pricing-api.ts";
 import { ELEVEN, pass, settlementOver, sha256, TEN } from "../support/flows/settlement-pass.ts";
 import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
@@ -32,7 +33,7 @@ const known: Record<string, string[]> = {
 };
 
 beforeAll(async () => {
-  database = await freshDatabase();
+  database = await freshDatabase({ priceBooks: [demoBook()] });
   const clickhouse = database.open("pricing");
   const events = ["a", "b"].map((id) => ({ id, hour: TEN }));
   await appendBatch(database.open("processor"), batch(0, 0, events));

@@ -1,11 +1,12 @@
 // A quote on the real engine: sessions of closed hours become samples by the log's primary key, with what is voided, cut off,
 // of other models, or in hours that are not closed left out. All figures by hand.
+
 import { expect, it, onTestFinished } from "vitest";
 import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
 import { ClickHouseHistory } from "../../services/adapters/clickhouse/history.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
-import { H100 } from "../support/builders/price-books.ts";
+import { demoBook, H100 } from "../support/builders/price-books.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
 import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
@@ -25,7 +26,7 @@ async function open(database: TestDatabase) {
 }
 
 async function fresh() {
-  const database = await freshDatabase();
+  const database = await freshDatabase({ priceBooks: [demoBook()] });
   onTestFinished(() => database.drop());
   const append = (...logged: Parameters<typeof batch>) =>
     appendBatch(database.open("processor"), batch(...logged));

@@ -1,4 +1,5 @@
 // Retention beside a real processor: the position outlives the day, and what is too old to be found again is not accepted.
+
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +15,7 @@ import { createMetrics } from "../../services/adapters/metrics/metrics.ts";
 import { dropOldDays } from "../../services/jobs/retention.ts";
 import type { Role } from "../../services/local/roles.ts";
 import { encodeEvent, makeEvent } from "../support/builders/events.ts";
+import { demoBook } from "../support/builders/price-books.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
 import { pass, settlementOver } from "../support/flows/settlement-pass.ts";
 import { sharedFlow } from "../support/flows/shared-flow.ts";
@@ -21,7 +23,7 @@ import { sharedFlow } from "../support/flows/shared-flow.ts";
 const DAY_MS = 86_400_000;
 
 it("after a day is dropped a processor goes on where it was, and takes nothing older than the log can tell", async () => {
-  const flow = await sharedFlow({ partitions: 2 });
+  const flow = await sharedFlow({ partitions: 2, priceBooks: [demoBook()] });
   const { clickhouseUrl: url, users, database } = flow.target;
   const open = (role: Role) => {
     const client = openClickHouse({ url, database, ...users[role] });

@@ -1,4 +1,5 @@
 // What another book would have made of closed hours, on the real engine, from the current revision of each. Figures by hand.
+
 import { expect, it, onTestFinished } from "vitest";
 import { ClickHousePricingBooks } from "../../services/adapters/clickhouse/books.ts";
 import { ClickHousePricingDocuments } from "../../services/adapters/clickhouse/documents.ts";
@@ -6,7 +7,7 @@ import { ClickHouseHistory } from "../../services/adapters/clickhouse/history.ts
 import { ClickHouseLedger } from "../../services/adapters/clickhouse/ledger.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
-import { bookDocument } from "../support/builders/price-books.ts";
+import { bookDocument, demoBook } from "../support/builders/price-books.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
 import { ELEVEN, pass, settlementOver, sha256, TEN } from "../support/flows/settlement-pass.ts";
 import { freshDatabase } from "../support/stack/stack.ts";
@@ -16,7 +17,7 @@ const HOUR = { gpu_time_ns: 3_600_000_000_000n, energy_uj: 1_260_000_000_000n };
 const RANGE = { from: "2026-11-23T10:00Z", to: "2026-11-23T12:00Z" };
 
 async function open() {
-  const database = await freshDatabase();
+  const database = await freshDatabase({ priceBooks: [demoBook()] });
   onTestFinished(() => database.drop());
   const clickhouse = database.open("pricing");
   const store = new ClickHouseSettlementStore(clickhouse, database.name);

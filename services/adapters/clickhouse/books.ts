@@ -1,12 +1,20 @@
 import type { Hour } from "../../domain/time/hour.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { ClickHouse } from "./client.ts";
-import { Leader, whileLeading } from "./leader.ts";
+import { isRefusal, Leader, type Lease, whileLeading } from "./leader.ts";
 import { ClickHouseSettlementStore } from "./settlement-store.ts";
 
 const LEASE_MS = 10_000;
 /** A pass of settlement may take a while; a request does not wait for its end. */
 const WAIT_MS_MAX = 10_000;
+
+interface Book {
+  readonly hash: string;
+  readonly name: string;
+  readonly effective_from: Hour;
+  readonly currency: string;
+  readonly content: string;
+}
 
 /**
  * Published price books. Publishing takes settlement's own lease for a moment, so that no hour is rated by the books before
@@ -27,13 +35,19 @@ export class ClickHousePricingBooks {
     return this.#store.priceBooks();
   }
 
-  publish(book: {
-    hash: string;
-    name: string;
-    effective_from: Hour;
-    currency: string;
-    content: string;
-  }): Promise<"published" | "overlaps" | "too_late"> {
-    return whileLeading(this.#leader, this.#lead, (lease) => this.#store.publishBook(book, lease));
+  publish(book: Book): Promise<"published" | "overlaps" | "too_late"> {
+    return whileLeading(this.#leader, this.#lead, (lease) => this.#publish(book, lease));
+  }
+
+  async #publish(book: Book, lease: Lease): Promise<"published" | "overlaps" | "too_late"> {
+    const token = `${book.hash}:${lease.epoch}`;
+    try {
+      await this.#leader.guarded("settlement_publish_book", { ...book, ...lease }, token);
+      return "published";
+    } catch (error) {
+      if (isRefusal(error, "METERHOUSE_BOOK_OVERLAPS")) return "overlaps";
+      if (isRefusal(error, "METERHOUSE_BOOK_TOO_LATE")) return "too_late";
+      throw error;
+    }
   }
 }

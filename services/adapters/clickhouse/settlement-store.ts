@@ -1,4 +1,3 @@
-import type { BillLine } from "../../domain/billing/bill.ts";
 import type { HourAudit } from "../../domain/closing/audit.ts";
 import type { Cut } from "../../domain/closing/cut.ts";
 import type { HourClose } from "../../domain/closing/revision.ts";
@@ -10,16 +9,14 @@ import type { Charge } from "../../domain/rating/rate.ts";
 import type { Hour } from "../../domain/time/hour.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";
 import { findEvents } from "./event-findings.ts";
-import { isRefusal, Leader, type Lease } from "./leader.ts";
+import { Leader, type Lease } from "./leader.ts";
 import {
   type AuditRecord,
-  type BillRecord,
   type CloseRecord,
   chargeRecord,
   closeParams,
   ratingParams,
   toAudit,
-  toBillLine,
   toClose,
   toCut,
   toUsage,
@@ -138,24 +135,6 @@ export class ClickHouseSettlementStore {
     return this.#ask("settlement_price_books");
   }
 
-  async publishBook(
-    book: { hash: string; name: string; effective_from: Hour; currency: string; content: string },
-    lease: Lease,
-  ): Promise<"published" | "overlaps" | "too_late"> {
-    try {
-      await this.#leader.guarded(
-        "settlement_publish_book",
-        { ...book, ...lease },
-        `${book.hash}:${lease.epoch}`,
-      );
-      return "published";
-    } catch (error) {
-      if (isRefusal(error, "METERHOUSE_BOOK_OVERLAPS")) return "overlaps";
-      if (isRefusal(error, "METERHOUSE_BOOK_TOO_LATE")) return "too_late";
-      throw error;
-    }
-  }
-
   async hoursToRate(): Promise<
     { hour: Hour; revision: number; attempt_id: string; rating: number; price_book: string }[]
   > {
@@ -175,10 +154,6 @@ export class ClickHouseSettlementStore {
       { ...ratingParams(rating), ...lease },
       rating.attempt_id,
     );
-  }
-
-  async billLines(from: Hour, to: Hour): Promise<BillLine[]> {
-    return (await this.#ask<BillRecord>("settlement_bill", { from, to })).map(toBillLine);
   }
 
   #ask<Row>(name: string, params: Params = {}): Promise<Row[]> {

@@ -1,4 +1,3 @@
-import type { BillLine } from "../billing/bill.ts";
 import type { HourAudit } from "../closing/audit.ts";
 import type { Cut } from "../closing/cut.ts";
 import type { HourClose } from "../closing/revision.ts";
@@ -39,14 +38,6 @@ export interface StoredPriceBook {
   readonly content: string;
 }
 
-export interface NewPriceBook extends StoredPriceBook {
-  readonly name: string;
-  readonly effective_from: Hour;
-  readonly currency: string;
-}
-
-export type PublishAnswer = "published" | "overlaps" | "too_late";
-
 /**
  * Where settlement reads the log and keeps what it made of it. What is written with a lease is refused with
  * StaleLeaderError as soon as the lease is not the newest, has run out, or somebody else wrote the same place.
@@ -82,13 +73,10 @@ export interface SettlementStore {
   commitClose(close: HourClose, lease: Lease): Promise<void>;
 
   priceBooks(): Promise<readonly StoredPriceBook[]>;
-  publishBook(book: NewPriceBook, lease: Lease): Promise<PublishAnswer>;
   hoursToRate(): Promise<readonly HourToRate[]>;
   /** Charges are in no view before their rating is committed. */
   writeCharges(rating: HourRating, charges: readonly Charge[]): Promise<void>;
   commitRating(rating: HourRating, lease: Lease): Promise<void>;
-  /** Current charges of the hours in [from, to), summed by what a bill shows. */
-  billLines(from: Hour, to: Hour): Promise<readonly BillLine[]>;
 }
 
 /** Where the log's records stand in time. */

@@ -1,6 +1,8 @@
 import { StaleLeaderError } from "../../../services/adapters/clickhouse/leader.ts";
 import type { Clock } from "../../../services/adapters/clock/clock.ts";
-import type { BillLine } from "../../../services/domain/billing/bill.ts";
+import { sha256 } from "../../../services/adapters/crypto/crypto.ts";
+import { bookOf } from "../../../services/billing/books/books.ts";
+import type { PriceBook } from "../../../services/domain/books/price-book.ts";
 import type { HourAudit } from "../../../services/domain/closing/audit.ts";
 import { type Cut, covers } from "../../../services/domain/closing/cut.ts";
 import type { HourClose } from "../../../services/domain/closing/revision.ts";
@@ -14,18 +16,18 @@ import {
   usageKeyText,
 } from "../../../services/domain/closing/usage.ts";
 import { type EventFindings, NO_FINDINGS } from "../../../services/domain/closing/verification.ts";
+import type { Books, NewBook } from "../../../services/domain/ports/pricing.ts";
 import type {
   DirtyHour,
   HourToRate,
   Lease,
   LeaseAnswer,
-  NewPriceBook,
-  PublishAnswer,
   SettlementStore,
 } from "../../../services/domain/ports/settlement-store.ts";
 import type { HourRating } from "../../../services/domain/rating/charges.ts";
 import type { Charge } from "../../../services/domain/rating/rate.ts";
 import type { Hour } from "../../../services/domain/time/hour.ts";
+import { demoBook } from "../builders/price-books.ts";
 import { addSums, type LoggedBatch, type LoggedEvent, sumsOf, windowKey } from "../stores/logged-batches.ts";
 
 /** Settlement's store without a server. The contract suite holds it to the same answers as ClickHouse. */
@@ -34,13 +36,15 @@ export class MemorySettlementStore implements SettlementStore {
   readonly #batches: LoggedBatch[] = [];
   readonly #closes: HourClose[] = [];
   readonly #usage = new Map<string, readonly UsageRow[]>();
-  readonly #books: NewPriceBook[] = [];
+  readonly #books: NewBook[];
   readonly #ratings: HourRating[] = [];
   readonly #charges = new Map<string, readonly Charge[]>();
   #lease = { epoch: 0n, owner: "", expires_at: 0 };
 
-  constructor(clock: Clock) {
+  /** The demo's price book is published unless others are named. */
+  constructor(clock: Clock, priceBooks: readonly PriceBook[] = [demoBook()]) {
     this.#clock = clock;
+    this.#books = priceBooks.map((book) => bookOf(book, "published", { hash: sha256 }));
   }
 
   append(batch: LoggedBatch): void {
@@ -206,12 +210,12 @@ export class MemorySettlementStore implements SettlementStore {
     this.#closes.push(close);
   }
 
-  async priceBooks(): Promise<readonly NewPriceBook[]> {
+  async priceBooks(): Promise<readonly NewBook[]> {
     return this.#books.toSorted((left, right) => left.effective_from - right.effective_from);
   }
 
-  async publishBook(book: NewPriceBook, lease: Lease): Promise<PublishAnswer> {
-    this.#guard(lease);
+  /** As the pricing service does. */
+  async publish(book: NewBook): ReturnType<Books["publish"]> {
     const { effective_from } = book;
     if (this.#books.some((other) => other.effective_from === effective_from)) return "overlaps";
     const isTooLate = this.#ratings.some(({ hour, unrated, price_book }) => {
@@ -245,10 +249,6 @@ export class MemorySettlementStore implements SettlementStore {
     const before = this.#ratings.filter((other) => other.hour === hour && other.revision === revision);
     if (rating.rating !== before.length + 1) throw new StaleLeaderError("METERHOUSE_SEQUENCE_TAKEN");
     this.#ratings.push(rating);
-  }
-
-  async billLines(): Promise<BillLine[]> {
-    throw new Error("bills are asked of ClickHouse");
   }
 
   /** Current charges, for tests. */

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { inject } from "vitest";
+import { ClickHousePricingBooks } from "../../../services/adapters/clickhouse/books.ts";
 import {
   type ClickHouse,
   type ClickHouseOptions,
@@ -7,6 +8,10 @@ import {
 } from "../../../services/adapters/clickhouse/client.ts";
 import { ClickHouseFailure } from "../../../services/adapters/clickhouse/failure.ts";
 import { migrate } from "../../../services/adapters/clickhouse/migrate.ts";
+import { systemClock } from "../../../services/adapters/clock/clock.ts";
+import { sha256 } from "../../../services/adapters/crypto/crypto.ts";
+import { bookOf } from "../../../services/billing/books/books.ts";
+import type { PriceBook } from "../../../services/domain/books/price-book.ts";
 import type { Role, Users } from "../../../services/local/roles.ts";
 
 /** What tests know of a stack, the shared one or one of their own. */
@@ -47,8 +52,17 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
+export interface DatabaseOptions {
+  readonly migrated?: boolean;
+  /** Published from the start. */
+  readonly priceBooks?: readonly PriceBook[];
+}
+
 /** A database of the caller's own on the shared stack, migrated unless told otherwise. `drop` it in the end. */
-export async function freshDatabase({ migrated = true } = {}): Promise<TestDatabase> {
+export async function freshDatabase({
+  migrated = true,
+  priceBooks = [],
+}: DatabaseOptions = {}): Promise<TestDatabase> {
   const { clickhouseUrl: url, users } = sharedStack();
   const server = openClickHouse({ url, database: "default", ...users.migrate });
   const name = await createFree(server);
@@ -60,7 +74,7 @@ export async function freshDatabase({ migrated = true } = {}): Promise<TestDatab
     return client;
   };
   if (migrated) await migrate(open("migrate"), MIGRATIONS);
-  return {
+  const database = {
     name,
     options,
     open,
@@ -69,6 +83,15 @@ export async function freshDatabase({ migrated = true } = {}): Promise<TestDatab
       await Promise.all(clients.map((client) => client.close()));
     },
   };
+  for (const book of priceBooks) await publish(database, book);
+  return database;
+}
+
+/** As the pricing service does. */
+export async function publish(database: TestDatabase, book: PriceBook): Promise<void> {
+  const books = new ClickHousePricingBooks(database.open("pricing"), database.name, "publisher", systemClock);
+  const answer = await books.publish(bookOf(book, "draft", { hash: sha256 }));
+  if (answer !== "published") throw new Error(`${book.name}: ${answer}`);
 }
 
 /** Workers start at different names, so that they seldom try the same one. */

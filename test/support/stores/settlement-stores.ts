@@ -1,18 +1,27 @@
+import { ClickHousePricingBooks } from "../../../services/adapters/clickhouse/books.ts";
 import { ClickHouseSettlementStore } from "../../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../../services/adapters/clock/clock.ts";
+import { sha256 } from "../../../services/adapters/crypto/crypto.ts";
+import { bookOf } from "../../../services/billing/books/books.ts";
+import type { PriceBook } from "../../../services/domain/books/price-book.ts";
 import { formatDecimal } from "../../../services/domain/money/decimal.ts";
+import type { Books } from "../../../services/domain/ports/pricing.ts";
 import type { SettlementStore } from "../../../services/domain/ports/settlement-store.ts";
+import { demoBook } from "../builders/price-books.ts";
 import { MemorySettlementStore } from "../doubles/memory-settlement-store.ts";
 import { freshDatabase, type TestDatabase } from "../stack/stack.ts";
 import { appendBatch, type LoggedBatch } from "./logged-batches.ts";
 
 interface Opened {
   readonly store: SettlementStore;
+  /** Publishes a book as the pricing service does. */
+  publish(book: PriceBook): ReturnType<Books["publish"]>;
   append(...batches: LoggedBatch[]): Promise<void>;
   /** Sum of the current charges of all tenants. */
   total(): Promise<string>;
 }
 
+const asNew = (book: PriceBook) => bookOf(book, "draft", { hash: sha256 });
 const databases: TestDatabase[] = [];
 
 /** To be called after each test. */
@@ -20,10 +29,11 @@ export async function dropStores(): Promise<void> {
   await Promise.all(databases.splice(0).map((database) => database.drop()));
 }
 
-async function openMemory(): Promise<Opened> {
-  const store = new MemorySettlementStore(systemClock);
+async function openMemory(priceBooks = [demoBook()]): Promise<Opened> {
+  const store = new MemorySettlementStore(systemClock, priceBooks);
   return {
     store,
+    publish: (book) => store.publish(asNew(book)),
     append: async (...batches) => {
       for (const one of batches) store.append(one);
     },
@@ -34,13 +44,16 @@ async function openMemory(): Promise<Opened> {
   };
 }
 
-async function openReal(): Promise<Opened> {
-  const database = await freshDatabase();
+async function openReal(priceBooks = [demoBook()]): Promise<Opened> {
+  const database = await freshDatabase({ priceBooks });
   databases.push(database);
   const processor = database.open("processor");
   const reader = database.open("reader");
+  const pricing = database.open("pricing");
+  const books = new ClickHousePricingBooks(pricing, database.name, "publisher", systemClock);
   return {
     store: new ClickHouseSettlementStore(database.open("settlement"), database.name),
+    publish: (book) => books.publish(asNew(book)),
     append: async (...batches) => {
       for (const one of batches) await appendBatch(processor, one);
     },
