@@ -7,7 +7,6 @@ import { configOrExit } from "../adapters/config/start.ts";
 import { newId, sha256 } from "../adapters/crypto/crypto.ts";
 import { offsetsAt } from "../adapters/kafka/admin.ts";
 import { openKafka } from "../adapters/kafka/client.ts";
-import { createMetrics } from "../adapters/metrics/metrics.ts";
 import { type OneShot, runOneShot } from "../adapters/process/one-shot.ts";
 import { runService, type Service } from "../adapters/process/service.ts";
 import { schedule } from "../adapters/schedule/schedule.ts";
@@ -28,14 +27,14 @@ const config = configOrExit("settlement", FIELDS);
 if (asked.kind === "serve") await runService("settlement", config, serve);
 else await runOneShot("settlement", config, (parts) => once(parts, asked));
 
-function settlementOf({ life, clock, log, clickhouse }: Omit<Service | OneShot, "retry">): Settlement {
+function settlementOf({ life, clock, log, metrics, clickhouse }: Service | OneShot): Settlement {
   const kafka = openKafka({ brokers: config.kafka_brokers, clientId: "meterhouse-settlement", log });
   return {
     store: new ClickHouseSettlementStore(clickhouse, config.clickhouse_database),
     logTimes: { offsetsAt: (timeMs) => offsetsAt(kafka, config.topic, timeMs) },
     clock,
     log,
-    metrics: createMetrics("settlement"),
+    metrics,
     hash: sha256,
     newId,
     owner: newId(),
@@ -46,9 +45,9 @@ function settlementOf({ life, clock, log, clickhouse }: Omit<Service | OneShot, 
 }
 
 async function serve(service: Service): Promise<void> {
-  const { life, metrics, retry } = service;
+  const { life, retry } = service;
   const passed = service.notReady("the first pass is not through yet");
-  const pass = createPasses({ ...settlementOf(service), metrics });
+  const pass = createPasses(settlementOf(service));
   const run = async () => {
     await retry(pass);
     passed();

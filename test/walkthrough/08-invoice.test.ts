@@ -70,7 +70,7 @@ it("goes from events to an invoice that anyone can check", async () => {
   const draft = await meterhouse(finance, "invoice", "draft", "--tenant", "anna", ...period);
   expect(draft.printed.split("\n")).toEqual([
     `Draft for anna, ${hour} up to ${next}`,
-    "  Usage: synthetic-7b on NVIDIA H100 80GB HBM3, chat",
+    "  Usage: synthetic-7b on NVIDIA H100 80GB HBM3, chat (on_demand)",
     "    0.00775 composite GPU-hours x 2.50 = 0.019375, rounded 0.02 USD",
     "Total: 0.02 USD",
   ]);

@@ -4,7 +4,7 @@ export const EXIT = {
   done: 0,
   /** Refused, not found, out of reach, or done in part; or something differs, or is still waited for. */
   failed: 1,
-  /** The command line or the configuration is wrong; nothing was begun. */
+  /** The command line or the configuration asks for what cannot be; nothing was begun. */
   usage: 2,
   /** A command that Ctrl-C cut short. */
   interrupted: 130,

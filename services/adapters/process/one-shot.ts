@@ -5,17 +5,21 @@ import { type Clock, systemClock } from "../clock/clock.ts";
 import { EXIT } from "../command/exit-codes.ts";
 import { type Life, runProcess } from "../lifecycle/lifecycle.ts";
 import { createLog, type Log } from "../log/log.ts";
+import { createMetrics, type Metrics } from "../metrics/metrics.ts";
 import { AwayError, retryUntilBack } from "../retry/retry.ts";
 import type { StoreConfig } from "./fields.ts";
 import { connectedClickHouse } from "./store.ts";
 
 /** Somebody waits for the answer of a command: a restart is outlasted, an outage is said. */
 const PATIENCE_MS = 10_000;
+/** For what does not say whether it is away or slow. */
+const ANSWER_MS_MAX = 30_000;
 
 export interface OneShot {
   readonly life: Life;
   readonly log: Log;
   readonly clock: Clock;
+  readonly metrics: Metrics;
   readonly clickhouse: ClickHouse;
   /** Tries while ClickHouse is away, but not for long. */
   readonly retry: <T>(attempt: () => Promise<T>) => Promise<T>;
@@ -35,13 +39,14 @@ export async function runOneShot(
 ): Promise<void> {
   const log = createLog({ level: config.log_level, name });
   const clock = systemClock;
+  const metrics = createMetrics(name);
   await runProcess({ log }, async (life) => {
     const { signal } = life;
     const retry = <T>(attempt: () => Promise<T>) =>
       retryUntilBack("ClickHouse", attempt, { isRetriable, log, clock, signal, patienceMs: PATIENCE_MS });
     const inTime = <T>(what: string, work: Promise<T>) => {
-      const late = new Error(`no answer within ${PATIENCE_MS / 1000} s`);
-      const over = clock.sleep(PATIENCE_MS, signal).then(() => Promise.reject(new AwayError(what, late)));
+      const late = new Error(`no answer within ${ANSWER_MS_MAX / 1000} s`);
+      const over = clock.sleep(ANSWER_MS_MAX, signal).then(() => Promise.reject(new AwayError(what, late)));
       return Promise.race([work, over]);
     };
     try {
@@ -50,7 +55,7 @@ export async function runOneShot(
         () => retry(() => connect(config)),
         (it) => it.close(),
       );
-      life.stop(await body({ life, log, clock, clickhouse, retry, inTime }));
+      life.stop(await body({ life, log, clock, metrics, clickhouse, retry, inTime }));
     } catch (error) {
       if (!(error instanceof AwayError || error instanceof ClickHouseFailure)) throw error;
       process.stderr.write(`meterhouse: ${sentence(error, config)}\n`);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createLog } from "../../../../services/adapters/log/log.ts";
-import { retryUntilBack } from "../../../../services/adapters/retry/retry.ts";
+import { AwayError, retryUntilBack } from "../../../../services/adapters/retry/retry.ts";
 import { ManualClock } from "../../../support/doubles/manual-clock.ts";
 
 class Away extends Error {}
@@ -48,6 +48,22 @@ describe("retryUntilBack", () => {
       "ClickHouse is back",
     ]);
     expect(lines[1]).toMatchObject({ away_ms: 1_700, failures: 5 });
+  });
+
+  it("gives up once the outage outlasts its patience, however long all went well before", async () => {
+    const { clock, options } = bench();
+    const failing = async () => Promise.reject(new Away("refused"));
+    await clock.advance(60_000);
+    const result = retryUntilBack("ClickHouse", failing, { ...options, pauseMsMin: 100, patienceMs: 1_000 });
+    const over = expect(result).rejects.toEqual(new AwayError("ClickHouse", new Away("refused")));
+    const pauses: number[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      const pause = await clock.asleep();
+      pauses.push(pause);
+      await clock.advance(pause);
+    }
+    await over;
+    expect(pauses).toEqual([100, 200, 400]);
   });
 
   it("takes up to half off a pause at random", async () => {
