@@ -32,6 +32,8 @@ const WORKLOAD = {
   tokens_out: 200,
 };
 
+const BOOK = new URL("../../docs/price-books/2026-h100.json", import.meta.url).pathname;
+
 const { values } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
@@ -63,8 +65,6 @@ try {
   const now = new Date(systemClock.nowMs());
   const monthStart: Hour = Date.UTC(now.getUTCFullYear(), now.getUTCMonth()) / 1000;
   const period = { from: monthStart - invoicedHours * HOUR_S, to: monthStart };
-  await logMonth(stack, period, say);
-
   const env = pricingEnvironment();
   const key = JSON.parse(
     await runOnce(
@@ -81,6 +81,9 @@ try {
   });
   const ask = pricingClient({ url, key });
   await untilItAnswers();
+  const api = { METERHOUSE_API_URL: url, METERHOUSE_API_KEY: key };
+  say((await runOnce("services/cli/main.ts", ["price-book", "publish", BOOK], api)).trim());
+  await logMonth(stack, period, say);
   const { results } = await ask("finaliseInvoices", {
     header: { "Idempotency-Key": "bench" },
     body: { tenant_id: TENANT, period_from: formatHour(period.from), period_to: formatHour(period.to) },

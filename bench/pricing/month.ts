@@ -14,7 +14,6 @@ import { record } from "../events.ts";
 const TOPIC = "gpu-time-events";
 const RECORDS = 40_000;
 const SEND_AT_ONCE = 10_000;
-const BOOK = new URL("../../services/settlement/price-books/2026-h100.json", import.meta.url).pathname;
 
 export async function logMonth(
   stack: Stack,
@@ -60,8 +59,7 @@ export async function logMonth(
   await reader.close();
   const began = systemClock.monotonicMs();
   const through = formatHour(to - HOUR_S);
-  const settlement = { ...env("settlement"), METERHOUSE_PRICE_BOOKS: BOOK };
-  await runOnce("services/settlement/main.ts", ["close", "--through", through], settlement);
+  await runOnce("services/settlement/main.ts", ["close", "--through", through], env("settlement"));
   const took = (systemClock.monotonicMs() - began) / 1000;
   say(
     `${(to - from) / HOUR_S} hours with ${RECORDS.toLocaleString("en")} records closed and rated in ${took.toFixed(1)} s`,

@@ -19,7 +19,7 @@ const HOURS = 720;
 const GPU = "NVIDIA H100 80GB HBM3";
 const FROM: Hour = parseHour("2026-11-01T00:00:00Z") ?? 0;
 const PERIOD = { from: FROM, to: FROM + HOURS * HOUR_S };
-const BOOK_FILE = new URL("../../services/settlement/price-books/2026-h100.json", import.meta.url);
+const BOOK_FILE = new URL("../../docs/price-books/2026-h100.json", import.meta.url);
 const PLAN = {
   name: "scale",
   rates: [

@@ -95,7 +95,7 @@ export const BookCheck = closed({
   faults: Type.Array(FaultShape),
 });
 export const BookDocument = Type.Unknown({
-  description: "A price book; see services/settlement/price-books",
+  description: "A price book; see docs/price-books",
 });
 export const BookHash = params({ price_book: Hash });
 export const BookDiff = closed({

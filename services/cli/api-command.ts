@@ -1,50 +1,74 @@
-import { parseArgs } from "node:util";
-import { isAboutPrices, type Question, readQuestion } from "./question.ts";
+// What every command of the API has in common.
+import { type Command, command, Faults } from "../adapters/command/command.ts";
+import { EXIT } from "../adapters/command/exit-codes.ts";
+import { JSON_OPTION, type Options, text, type Values } from "../adapters/command/options.ts";
+import { type JsonFile, readJsonFile } from "../adapters/files/json-file.ts";
+import type { PricingClient, PricingOperation } from "../client/client.ts";
+import type { PricingOperations } from "../client/pricing-operations.ts";
+import { API_FIELDS } from "./config.ts";
 
-/** What a command line asks the pricing API. */
-export type ApiCommand =
-  | { readonly kind: "explain" | "history"; readonly id: string; readonly json: boolean }
-  | { readonly kind: "verify"; readonly id: string; readonly depth: Depth; readonly json: boolean }
-  | { readonly kind: "void"; readonly id: string; readonly reason: string; readonly json: boolean }
-  | { readonly kind: "question"; readonly question: Question; readonly json: boolean }
-  | { readonly kind: "fault"; readonly problem: string };
-
-const DEPTHS = ["lines", "charges", "events"] as const;
-type Depth = (typeof DEPTHS)[number];
-
-const OPTIONS = {
-  depth: { type: "string", default: "events" },
-  reason: { type: "string" },
-  json: { type: "boolean", default: false },
-  // Read by the configuration.
-  config: { type: "string" },
-  "check-config": { type: "boolean" },
-} as const;
-
-export function readApiCommand(argv: readonly string[]): ApiCommand {
-  const [name, ...rest] = argv;
-  if (isAboutPrices(name)) {
-    const read = readQuestion(name, rest);
-    return read.ok ? { kind: "question", question: read.question, json: read.json } : fault(read.problem);
-  }
-  try {
-    const { values, positionals } = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
-    const [kind, id, ...more] = positionals;
-    const { reason = "", json } = values;
-    if (id === undefined || more.length > 0) return fault(`${kind ?? "this command"} needs one id`);
-    if (kind === "explain" || kind === "history") return { kind, id, json };
-    if (kind === "verify") {
-      const depth = DEPTHS.find((known) => known === values.depth);
-      return depth === undefined ? fault(`--depth must be ${DEPTHS.join(", ")}`) : { kind, id, depth, json };
-    }
-    if (kind !== "void") return fault(`there is no command "${kind}"`);
-    if (reason.trim() === "") return fault("to void an event, say why with --reason");
-    return { kind, id, reason: reason.trim(), json };
-  } catch (error) {
-    return fault(error instanceof Error ? error.message : String(error));
-  }
+/** The API as commands see it. */
+export interface Api {
+  readonly ask: PricingClient;
+  readonly download: <Name extends PricingOperation>(
+    operation: Name,
+    asked: PricingOperations[Name]["asked"],
+  ) => AsyncIterable<Uint8Array>;
 }
 
-function fault(problem: string): ApiCommand {
-  return { kind: "fault", problem };
+export interface Answer {
+  readonly text: string;
+  readonly exitCode: number;
+}
+
+/** What a command line asks of the API. */
+export type Question = (api: Api) => Promise<Answer>;
+
+interface ApiCommandShape<O extends Options> {
+  readonly name: string;
+  readonly help: string;
+  readonly argument?: { readonly name: string; readonly help: string };
+  readonly options: O;
+  readonly read: (values: Values<O>, argument: string) => Question | Faults;
+}
+
+export function apiCommand<const O extends Options>(shape: ApiCommandShape<O>): Command<Question> {
+  return command({ ...shape, settings: API_FIELDS });
+}
+
+/** The reply as one line of JSON, or in words for a person. */
+export function answer<Reply>(
+  reply: Reply,
+  { json, words, isGood = true }: { json: boolean; words: (reply: Reply) => string; isGood?: boolean },
+): Answer {
+  const text = json ? JSON.stringify(reply) : words(reply);
+  return { text, exitCode: isGood ? EXIT.done : EXIT.failed };
+}
+
+/** Options that many commands have. Hours are left to the API to judge. */
+export const json = JSON_OPTION;
+export const tenant = text("--tenant <id>", "only of this tenant");
+export const from = text("--from <hour>", "the first hour (UTC), such as 2026-11-01T00:00Z");
+export const to = text("--to <hour>", "the first hour that is left out");
+export const reason = text("--reason <text>", "why, as it is kept and shown");
+
+/** A reason that says something, or what is wrong. */
+export function reasonOf(given: string, what: string): string | Faults {
+  const said = given.trim();
+  return said === "" ? new Faults(`to void ${what}, say why with --reason`) : said;
+}
+
+/** The JSON document in a file, or what is wrong with it. */
+export function documentOf(file: string): Extract<JsonFile, { ok: true }> | Faults {
+  const read = readJsonFile(file);
+  return read.ok ? read : new Faults(`${file} ${read.problem}`);
+}
+
+type Given<Fields> = { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> };
+
+/** The fields that have a value. */
+export function given<Fields extends object>(fields: Fields): Given<Fields> {
+  return Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== undefined),
+  ) as Given<Fields>;
 }

@@ -1,11 +1,14 @@
-import { choice, secret, text, url } from "../adapters/config/fields.ts";
-import { LOG_LEVELS } from "../adapters/log/log.ts";
+import { secret, url } from "../adapters/config/fields.ts";
+import { storeFields } from "../adapters/process/fields.ts";
 
 /** Settings of `migrate`. */
-export const fields = {
-  clickhouseUrl: url("METERHOUSE_CLICKHOUSE_URL", { default: "http://127.0.0.1:8123" }),
-  clickhouseDatabase: text("METERHOUSE_CLICKHOUSE_DATABASE", { default: "meterhouse" }),
-  clickhouseUser: text("METERHOUSE_CLICKHOUSE_USER", { default: "migrate" }),
-  clickhousePassword: secret("METERHOUSE_CLICKHOUSE_PASSWORD"),
-  logLevel: choice("METERHOUSE_LOG_LEVEL", LOG_LEVELS, { default: "info" }),
+export const MIGRATE_FIELDS = {
+  ...storeFields("migrate"),
+  clickhouse_url: url("METERHOUSE_CLICKHOUSE_URL", { default: "http://127.0.0.1:8123" }),
+};
+
+/** Settings of every command that asks the API. */
+export const API_FIELDS = {
+  api_url: url("METERHOUSE_API_URL", { default: "http://127.0.0.1:8080" }),
+  api_key: secret("METERHOUSE_API_KEY"),
 };

@@ -19,14 +19,13 @@ export const SETTLEMENT_TABLES = [
   "leader_lease",
   "hour_close",
   "usage_hourly",
-  "price_books",
   "hour_rating",
   "charges",
 ] as const;
-/** The first two are settlement's too: a book is published under settlement's own lease, so that no hour is rated meanwhile. */
-const PRICING_TABLES = ["leader_lease", "price_books", "pricing_documents"] as const;
-/** What pricing writes, since jobs write for it, and what is about to be dropped. */
-export const JOBS_TABLES = [...PRICING_TABLES, "log_drops"] as const;
+/** The lease is settlement's too: a book is published under settlement's own lease, so that no hour is rated meanwhile. */
+export const PRICING_TABLES = ["leader_lease", "price_books", "pricing_documents"] as const;
+/** Jobs write documents for pricing, and what is about to be dropped. */
+export const JOBS_TABLES = ["leader_lease", "pricing_documents", "log_drops"] as const;
 export const READER_VIEWS = [
   "events",
   "usage_windows",

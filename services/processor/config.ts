@@ -1,17 +1,6 @@
 import { confluentIds, loadSchemas } from "../adapters/avro/schemas.ts";
-import {
-  choice,
-  duration,
-  type Field,
-  integer,
-  list,
-  optional,
-  port,
-  secret,
-  text,
-  url,
-} from "../adapters/config/fields.ts";
-import { LOG_LEVELS } from "../adapters/log/log.ts";
+import { duration, type Field, integer, list, optional, text } from "../adapters/config/fields.ts";
+import { serviceFields } from "../adapters/process/fields.ts";
 
 const SCHEMA_IDS: Field<ReadonlyMap<number, string>> = {
   key: "METERHOUSE_CONFLUENT_SCHEMA_IDS",
@@ -27,16 +16,10 @@ const SCHEMA_IDS: Field<ReadonlyMap<number, string>> = {
 };
 
 export const FIELDS = {
-  log_level: choice("METERHOUSE_LOG_LEVEL", LOG_LEVELS, { default: "info" }),
-  metrics_host: text("METERHOUSE_METRICS_HOST", { default: "127.0.0.1" }),
-  metrics_port: port("METERHOUSE_METRICS_PORT", { default: 9464 }),
+  ...serviceFields("processor", 9464),
   kafka_brokers: list("METERHOUSE_KAFKA_BROKERS"),
   topic: text("METERHOUSE_TOPIC", { default: "gpu-time-events" }),
   consumer_group: text("METERHOUSE_CONSUMER_GROUP", { default: "meterhouse-processor" }),
-  clickhouse_url: url("METERHOUSE_CLICKHOUSE_URL"),
-  clickhouse_database: text("METERHOUSE_CLICKHOUSE_DATABASE", { default: "meterhouse" }),
-  clickhouse_user: text("METERHOUSE_CLICKHOUSE_USER", { default: "processor" }),
-  clickhouse_password: secret("METERHOUSE_CLICKHOUSE_PASSWORD"),
   block_rows_max: integer("METERHOUSE_BLOCK_ROWS_MAX", { default: 100_000, min: 1, max: 1_000_000 }),
   block_bytes_max: integer("METERHOUSE_BLOCK_BYTES_MAX", {
     default: 33_554_432,

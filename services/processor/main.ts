@@ -1,22 +1,20 @@
 // Kafka -> usage_log. Starts its parts in order; what they do together is in pipeline.ts.
+
 import { randomBytes, randomInt } from "node:crypto";
 import { hostname } from "node:os";
 import { createRecordReader } from "../adapters/avro/reader.ts";
 import { loadSchemas } from "../adapters/avro/schemas.ts";
-import { openClickHouse } from "../adapters/clickhouse/client.ts";
-import { isRetriable } from "../adapters/clickhouse/failure.ts";
 import { clickHouseUsageLog } from "../adapters/clickhouse/usage-log.ts";
-import { systemClock } from "../adapters/clock/clock.ts";
+import { commandOrExit } from "../adapters/command/command.ts";
 import { configOrExit } from "../adapters/config/start.ts";
-import { startOpsServer } from "../adapters/http/ops.ts";
 import { logBounds } from "../adapters/kafka/admin.ts";
 import { openKafka } from "../adapters/kafka/client.ts";
 import { KafkaSource, type RecordHandlers } from "../adapters/kafka/source.ts";
-import { runProcess } from "../adapters/lifecycle/lifecycle.ts";
-import { createLog } from "../adapters/log/log.ts";
-import { createMetrics } from "../adapters/metrics/metrics.ts";
-import { retryForever } from "../adapters/retry/retry.ts";
+import { runService } from "../adapters/process/service.ts";
 import { Intake } from "../domain/block/intake.ts";
+import type { Clock } from "../domain/ports/clock.ts";
+import type { Log } from "../domain/ports/log.ts";
+import { COMMANDS } from "./command.ts";
 import { FIELDS } from "./config.ts";
 import { Pipeline } from "./pipeline.ts";
 
@@ -24,9 +22,8 @@ const LEASE_PARTS = 0.7;
 /** How long a stopping process waits for ClickHouse. */
 const LAST_INSERT_MS_MAX = 5_000;
 
+commandOrExit(COMMANDS);
 const config = configOrExit("processor", FIELDS);
-const log = createLog({ level: config.log_level, name: "processor" });
-const clock = systemClock;
 const reader = createRecordReader({
   schemas: loadSchemas(),
   confluentIds: config.confluent_ids ?? new Map<number, string>(),
@@ -36,43 +33,18 @@ const PARTS = {
   limits: { ...config, lease_ms: config.session_timeout_ms * LEASE_PARTS },
   owner: `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`,
   seed: randomInt(2 ** 32),
-  clock,
-  log,
 };
 
-await runProcess({ log }, async (life) => {
-  const metrics = createMetrics("processor");
-  let isReady = false;
-  const ops = await life.start(
-    "ops server",
-    () =>
-      startOpsServer({
-        host: config.metrics_host,
-        port: config.metrics_port,
-        metrics,
-        notReady: () => (isReady ? [] : ["no Kafka partition has been taken over yet"]),
-      }),
-    (server) => server.close(),
-  );
-  log.info({ port: ops.port }, "metrics are served");
-  const client = await life.start(
-    "ClickHouse",
-    () =>
-      openClickHouse({
-        url: config.clickhouse_url,
-        database: config.clickhouse_database,
-        user: config.clickhouse_user,
-        password: config.clickhouse_password.reveal(),
-      }),
-    (it) => it.close(),
-  );
-  await retry(() => client.ping(), life.signal);
+await runService("processor", config, async ({ life, log, clock, metrics, clickhouse, retry, notReady }) => {
+  const taken = notReady("no Kafka partition has been taken over yet");
   const kafka = openKafka({ brokers: config.kafka_brokers, clientId: "meterhouse-processor", log });
-  const source = openSource(kafka);
+  const source = openSource(kafka, { log, clock });
   const patience = new AbortController();
   const pipeline = new Pipeline({
     ...PARTS,
-    usageLog: clickHouseUsageLog(client, clock),
+    clock,
+    log,
+    usageLog: clickHouseUsageLog(clickhouse, clock),
     metrics,
     retry: (attempt) => retry(attempt, patience.signal),
     patience: patience.signal,
@@ -85,7 +57,7 @@ await runProcess({ log }, async (life) => {
     records: (...records) => pipeline.records(...records),
     async assigned(partitions) {
       const positions = await pipeline.assigned(partitions);
-      isReady = true;
+      taken();
       return positions;
     },
   };
@@ -104,17 +76,12 @@ await runProcess({ log }, async (life) => {
   );
 });
 
-function retry<T>(attempt: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  return retryForever("ClickHouse", attempt, { isRetriable, log, clock, signal });
-}
-
-function openSource(kafka: ReturnType<typeof openKafka>): KafkaSource {
+function openSource(kafka: ReturnType<typeof openKafka>, parts: { log: Log; clock: Clock }): KafkaSource {
   return new KafkaSource({
     kafka,
     topic: config.topic,
     groupId: config.consumer_group,
-    clock,
-    log,
+    ...parts,
     sessionTimeoutMs: config.session_timeout_ms,
     fetchBytesMax: config.fetch_bytes_max,
     fetchBytesMaxPerPartition: Math.ceil(config.fetch_bytes_max / 4),

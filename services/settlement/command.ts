@@ -1,82 +1,72 @@
-import { parseArgs } from "node:util";
-import { formatHour, HOUR_MAX, type Hour, parseHour } from "../domain/time/hour.ts";
+import { command, Faults } from "../adapters/command/command.ts";
+import { JSON_OPTION, otherwise, read, required, text, whole } from "../adapters/command/options.ts";
+import { formatHour, type Hour, parseHour } from "../domain/time/hour.ts";
+import { FIELDS } from "./config.ts";
 import type { PassRequest } from "./pipeline.ts";
 
 /** What the process is asked to do. */
-export type Command =
+export type Asked =
   | { readonly kind: "serve" }
   | { readonly kind: "close"; readonly request: PassRequest; readonly json: boolean }
-  | { readonly kind: "bill"; readonly from: Hour; readonly to: Hour; readonly json: boolean }
-  | { readonly kind: "verify"; readonly hour: Hour; readonly revision: number; readonly json: boolean }
-  | { readonly kind: "fault"; readonly problem: string };
+  | { readonly kind: "verify"; readonly hour: Hour; readonly revision: number; readonly json: boolean };
 
-const OPTIONS = {
-  through: { type: "string" },
-  hour: { type: "string" },
-  reason: { type: "string" },
-  revision: { type: "string" },
-  from: { type: "string" },
-  to: { type: "string" },
-  json: { type: "boolean", default: false },
-  // Read by the configuration.
-  config: { type: "string" },
-  "check-config": { type: "boolean" },
-} as const;
+const REVISION_MAX = 1_000_000_000;
 
-/** Reads the command line. Hours are written as 2026-01-31T10:00Z. */
-export function readCommand(argv: readonly string[]): Command {
-  try {
-    const { values, positionals } = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
-    const hours = { through: values.through, hour: values.hour, from: values.from, to: values.to };
-    for (const [name, text] of Object.entries(hours)) {
-      if (text !== undefined && parseHour(text) === null) {
-        return fault(`--${name} ${text} is no hour; write it as ${formatHour(1_769_853_600)}`);
+const hour = (flags: string, help: string) =>
+  read(
+    flags,
+    `${help}, such as 2026-01-31T10:00Z`,
+    parseHour,
+    `is no hour; write it as ${formatHour(1_769_853_600)}`,
+  );
+
+export const COMMANDS = [
+  command({
+    name: "settlement",
+    help: "Close hours as they become due, audit them and rate them.",
+    isDefault: true,
+    settings: FIELDS,
+    options: {},
+    read: (): Asked => ({ kind: "serve" }),
+  }),
+  command({
+    name: "close",
+    help: "Close every hour up to one now, or one closed hour anew. Ends with 1 if an hour still waits for records.",
+    settings: FIELDS,
+    options: {
+      through: hour("--through <hour>", "close every hour that is due up to this one"),
+      hour: hour("--hour <hour>", "close this closed hour anew"),
+      reason: text("--reason <text>", "why, as it is written into the revisions; needed with --hour"),
+      json: JSON_OPTION,
+    },
+    read({ through, hour: again, reason, json }): Asked | Faults {
+      const faults: string[] = [];
+      if (through === undefined && again === undefined) faults.push("close needs --through or --hour");
+      if (again !== undefined && (reason ?? "").trim() === "") {
+        faults.push("to close an hour anew, say why with --reason");
       }
-    }
-    const hour = (name: keyof typeof hours) => parseHour(hours[name] ?? "");
-    const { json, reason } = values;
-    switch (positionals.join(" ")) {
-      case "":
-        return { kind: "serve" };
-      case "close":
-        return closeCommand(hour("through"), hour("hour"), reason, json);
-      case "bill":
-        return { kind: "bill", from: hour("from") ?? 0, to: hour("to") ?? HOUR_MAX, json };
-      case "verify": {
-        const verified = hour("hour");
-        const revision = Number(values.revision ?? 0);
-        if (verified === null) return fault("verify needs --hour");
-        if (!Number.isSafeInteger(revision) || revision < 0)
-          return fault("--revision must be a whole number");
-        return { kind: "verify", hour: verified, revision, json };
-      }
-      default:
-        return fault(`there is no command "${positionals.join(" ")}"; there are close, bill and verify`);
-    }
-  } catch (error) {
-    return fault(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function closeCommand(
-  through: Hour | null,
-  again: Hour | null,
-  reason: string | undefined,
-  json: boolean,
-): Command {
-  if (through === null && again === null) return fault("close needs --through or --hour");
-  if (again !== null && (reason ?? "").trim() === "") {
-    return fault("to close an hour anew, say why with --reason");
-  }
-  const request: PassRequest = {
-    // An hour that is closed anew takes no other hours along.
-    through: through ?? 0,
-    ...(again === null ? {} : { again }),
-    ...(reason === undefined ? {} : { reason }),
-  };
-  return { kind: "close", request, json };
-}
-
-function fault(problem: string): Command {
-  return { kind: "fault", problem };
-}
+      if (faults.length > 0) return new Faults(...faults);
+      const request: PassRequest = {
+        // An hour that is closed anew takes no other hours along.
+        through: through ?? 0,
+        ...(again === undefined ? {} : { again }),
+        ...(reason === undefined ? {} : { reason }),
+      };
+      return { kind: "close", request, json };
+    },
+  }),
+  command({
+    name: "verify",
+    help: "Add a closed hour up again from its events, compare, and name what differs. Ends with 1 if anything does.",
+    settings: FIELDS,
+    options: {
+      hour: required(hour("--hour <hour>", "the closed hour")),
+      revision: otherwise(
+        whole("--revision <n>", "its revision, 0 for the newest", { min: 0, max: REVISION_MAX }),
+        0,
+      ),
+      json: JSON_OPTION,
+    },
+    read: ({ hour: verified, revision, json }): Asked => ({ kind: "verify", hour: verified, revision, json }),
+  }),
+];

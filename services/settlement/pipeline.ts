@@ -1,5 +1,4 @@
 import type { Metrics } from "../adapters/metrics/metrics.ts";
-import type { PriceBook } from "../domain/books/price-book.ts";
 import type { HourClose } from "../domain/closing/revision.ts";
 import type { Clock } from "../domain/ports/clock.ts";
 import type { Log } from "../domain/ports/log.ts";
@@ -8,7 +7,6 @@ import type { HourRating } from "../domain/rating/charges.ts";
 import type { Hour } from "../domain/time/hour.ts";
 import { closeHours, reviseHours } from "./steps/close-hours.ts";
 import { findDueHours } from "./steps/find-hours.ts";
-import { publishBooks } from "./steps/publish-books.ts";
 import { rateHours } from "./steps/rate-hours.ts";
 
 export interface Settlement {
@@ -23,7 +21,6 @@ export interface Settlement {
   readonly owner: string;
   readonly graceMs: number;
   readonly leaseMs: number;
-  readonly priceBooks: readonly PriceBook[];
   readonly signal?: AbortSignal;
 }
 
@@ -36,16 +33,18 @@ export interface PassRequest {
   readonly reason?: string;
 }
 
+export interface Settled {
+  readonly kind: "settled";
+  readonly closed: readonly HourClose[];
+  readonly revised: readonly HourClose[];
+  readonly waiting: readonly Hour[];
+  readonly rated: readonly HourRating[];
+  readonly unpriced: readonly Hour[];
+}
+
 export type PassResult =
   | { readonly kind: "not_leader"; readonly owner: string; readonly left_ms: number }
-  | {
-      readonly kind: "settled";
-      readonly closed: readonly HourClose[];
-      readonly revised: readonly HourClose[];
-      readonly waiting: readonly Hour[];
-      readonly rated: readonly HourRating[];
-      readonly unpriced: readonly Hour[];
-    };
+  | Settled;
 
 /** One pass: whatever can be closed, revised and rated now, under one lease and one cut. Running it again changes nothing. */
 export async function settle(deps: Settlement, request: PassRequest = {}): Promise<PassResult> {
@@ -57,7 +56,6 @@ export async function settle(deps: Settlement, request: PassRequest = {}): Promi
   const cut = await store.positions();
   const due = await findDueHours(deps, cut, request.through ?? Number.MAX_SAFE_INTEGER);
   metrics.hours_waiting.set(due.waiting.length);
-  await publishBooks(deps, lease, deps.priceBooks);
   const revised = await reviseHours(deps, lease, cut, request);
   const closed = await closeHours(deps, lease, cut, { ...request, hours: due.closable });
   const { rated, unpriced } = await rateHours(deps, lease);

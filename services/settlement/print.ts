@@ -1,13 +1,10 @@
-import { type BillLine, billJson, billsOf, formatBill } from "../domain/billing/bill.ts";
 import type { HourClose } from "../domain/closing/revision.ts";
 import { USAGE_KEYS } from "../domain/closing/usage.ts";
 import { type HourVerification, verificationJson } from "../domain/closing/verification.ts";
 import { formatDecimal } from "../domain/money/decimal.ts";
 import type { HourRating } from "../domain/rating/charges.ts";
 import { formatHour, type Hour } from "../domain/time/hour.ts";
-import type { PassResult } from "./pipeline.ts";
-
-type Settled = Extract<PassResult, { kind: "settled" }>;
+import type { Settled } from "./pipeline.ts";
 
 /** What a pass did, for a person or as one line of JSON. */
 export function passText(pass: Settled, json: boolean): string {
@@ -20,12 +17,6 @@ export function passText(pass: Settled, json: boolean): string {
     ...pass.unpriced.map((hour) => `unpriced ${formatHour(hour)}: no price book has a price for all of it`),
   ];
   return lines.length === 0 ? "nothing to close" : lines.join("\n");
-}
-
-export function billText(lines: readonly BillLine[], json: boolean): string {
-  const bills = billsOf(lines);
-  if (json) return JSON.stringify({ bills: bills.map(billJson) });
-  return bills.length === 0 ? "no charges" : bills.map(formatBill).join("\n\n");
 }
 
 export function verificationText(hour: Hour, result: HourVerification | null, json: boolean): string {

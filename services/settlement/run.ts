@@ -1,6 +1,6 @@
 import { StaleLeaderError } from "../adapters/clickhouse/leader.ts";
 import type { Hour } from "../domain/time/hour.ts";
-import { type PassRequest, type PassResult, type Settlement, settle } from "./pipeline.ts";
+import { type PassRequest, type Settled, type Settlement, settle } from "./pipeline.ts";
 import { span } from "./steps/rate-hours.ts";
 
 /** Room for the clocks of two machines to differ when a lease runs out. */
@@ -32,7 +32,7 @@ export function createPasses(deps: Settlement): () => Promise<void> {
 }
 
 /** A pass that waits for the lead if another settlement has it. */
-export async function settleOnce(deps: Settlement, request: PassRequest): Promise<PassResult> {
+export async function settleOnce(deps: Settlement, request: PassRequest): Promise<Settled> {
   for (;;) {
     const result = await settle(deps, request);
     if (result.kind === "settled") return result;

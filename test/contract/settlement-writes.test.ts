@@ -2,10 +2,7 @@ import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { StaleLeaderError } from "../../services/adapters/clickhouse/leader.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
-import { sha256 } from "../../services/adapters/crypto/crypto.ts";
-import { canonicalPriceBook } from "../../services/domain/books/price-book.ts";
 import type { LeaseAnswer } from "../../services/domain/ports/leases.ts";
-
 import { settle } from "../../services/settlement/pipeline.ts";
 import { demoBook, H100 } from "../support/builders/price-books.ts";
 import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
@@ -16,9 +13,6 @@ function held(answer: LeaseAnswer) {
   if (answer.kind !== "held") throw new Error(`${answer.owner} leads`);
   return answer.lease;
 }
-
-const LATER_BOOK = { ...demoBook(), name: "later", effective_from: ELEVEN };
-const later = { ...LATER_BOOK, content: canonicalPriceBook(LATER_BOOK), hash: sha256("later") };
 
 describe.each(STORES)("leading, chaining and pricing %s", (_name, open) => {
   it("one leads: another owner waits, a stale one cannot write", async () => {
@@ -52,7 +46,6 @@ describe.each(STORES)("leading, chaining and pricing %s", (_name, open) => {
     const writes = [
       () => store.commitClose({ ...close, sequence: 2n, revision: 2 }, lease),
       () => store.commitRating({ ...rating, rating: 2 }, lease),
-      () => store.publishBook(later, lease),
     ];
     for (const write of writes) await expect(write()).rejects.toThrow("METERHOUSE_LEASE_OVER");
   });
@@ -70,18 +63,12 @@ describe.each(STORES)("leading, chaining and pricing %s", (_name, open) => {
     const nextClose = { ...close, sequence: 2n, revision: 2 };
     const nextRating = { ...rating, rating: 2 };
     for (const stale of [before, { ...lease, owner: "e" }, { ...lease, owner: "g" }]) {
-      const writes = [
-        () => store.commitClose(nextClose, stale),
-        () => store.commitRating(nextRating, stale),
-        () => store.publishBook(later, stale),
-      ];
+      const writes = [() => store.commitClose(nextClose, stale), () => store.commitRating(nextRating, stale)];
       for (const write of writes) await expect(write()).rejects.toThrow("METERHOUSE_STALE_LEADER");
     }
     expect((await store.latestClose())?.sequence).toBe(1n);
-    expect(await store.priceBooks()).toHaveLength(1);
     await store.commitClose(nextClose, lease);
     await store.commitRating(nextRating, lease);
-    expect(await store.publishBook(later, lease)).toBe("published");
   });
 
   it("each rating of a revision is the next one, and is made once", async () => {
@@ -123,18 +110,19 @@ describe.each(STORES)("leading, chaining and pricing %s", (_name, open) => {
   });
 
   it("an hour without a price book closes, and is charged once a book is there", async () => {
-    const { store, append, total } = await open();
+    const { store, append, total, publish } = await open([]);
     await append(batch(0, 0, [{ id: "a", hour: TEN }]));
-    const before = await pass(settlementOver(store, { priceBooks: [] }));
+    const before = await pass(settlementOver(store));
     expect([before.closed.length, before.rated, before.unpriced]).toEqual([1, [], [TEN]]);
     expect(await total()).toBe("0.000000000000");
+    expect(await publish(demoBook())).toBe("published");
     const after = await pass(settlementOver(store));
     expect([after.closed, after.rated.length, after.unpriced]).toEqual([[], 1, []]);
     expect(await total()).toBe("0.032291666667");
   });
 
   it("a card without a price waits alone, until a later book has it", async () => {
-    const { store, append, total } = await open();
+    const { store, append, total, publish } = await open();
     await append(
       batch(0, 0, [
         { id: "a", hour: ELEVEN },
@@ -150,24 +138,19 @@ describe.each(STORES)("leading, chaining and pricing %s", (_name, open) => {
     if (h100 === undefined) throw new Error(`no price for ${H100}`);
     const gpus = [{ ...h100, gpu_model: "NVIDIA B300", rate_per_gpu_hour: 5_000_000_000_000n }, h100];
     const book = { ...demoBook(), name: "with B300", effective_from: ELEVEN, gpus };
-    const second = await pass(settlementOver(store, { priceBooks: [demoBook(), book] }));
+    expect(await publish(book)).toBe("published");
+    const second = await pass(settlementOver(store));
     expect(second.rated).toMatchObject([{ rating: 2, rated: 2n, unrated: 0n }]);
     expect(await total()).toBe("0.096875000000");
   });
 
   it("a published book never changes, and none takes effect in hours that are charged", async () => {
-    const { store, append } = await open();
+    const { store, append, publish } = await open();
     await append(batch(0, 0, [{ id: "a", hour: TEN }]));
     await pass(settlementOver(store));
-    const lease = held(await store.takeLease("publisher", 60_000));
-    const publish = (changes: { effective_from?: number; name?: string }) => {
-      const book = { ...demoBook(), ...changes };
-      const content = canonicalPriceBook(book);
-      return store.publishBook({ ...book, content, hash: sha256(content) }, lease);
-    };
-    expect(await publish({ name: "other prices" })).toBe("overlaps");
-    expect(await publish({ effective_from: TEN })).toBe("too_late");
-    expect(await publish({ effective_from: ELEVEN })).toBe("published");
+    expect(await publish({ ...demoBook(), name: "other prices" })).toBe("overlaps");
+    expect(await publish({ ...demoBook(), effective_from: TEN })).toBe("too_late");
+    expect(await publish({ ...demoBook(), effective_from: ELEVEN })).toBe("published");
     expect(await store.priceBooks()).toHaveLength(2);
   });
 });

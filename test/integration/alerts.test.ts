@@ -8,6 +8,7 @@ import { ClickHousePriceBooks } from "../../services/adapters/clickhouse/price-b
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { raiseAlerts } from "../../services/billing/budgets/alerts.ts";
+import { demoBook } from "../support/builders/price-books.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
 import { type TestDeps, testApi } from "../support/flows/pricing-api.ts";
 import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
@@ -25,7 +26,7 @@ const event = (id: string, hour: number, changes: object = {}) => ({
 });
 
 it("one alert each, delivered at last", async () => {
-  const database = await databaseOfTest();
+  const database = await databaseOfTest({ priceBooks: [demoBook()] });
   const clickhouse = database.open("pricing");
   const processor = database.open("processor");
   const store = new ClickHouseSettlementStore(database.open("settlement"), database.name);

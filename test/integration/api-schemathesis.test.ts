@@ -18,6 +18,7 @@ import { formatHour } from "../../services/domain/time/hour.ts";
 import { PYTHON } from "../../services/local/paths.ts";
 import { encodeEvent, makeEvent } from "../support/builders/events.ts";
 import { operationsOf } from "../support/builders/fuzz.ts";
+import { demoBook } from "../support/builders/price-books.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
 import type { Flow } from "../support/flows/flow.ts";
 import { sharedFlow } from "../support/flows/flow.ts";
@@ -43,7 +44,7 @@ const random = (bytes: number) => randomBytes(bytes).toString("hex");
 
 /** A closed and rated hour of a tenant. */
 async function settledFlow(): Promise<Flow> {
-  const flow = await sharedFlow();
+  const flow = await sharedFlow({ priceBooks: [demoBook()] });
   flow.start();
   const at = (minute: number, seed: string) =>
     makeEvent(hourMs + minute * 60_000, seed, { tenant_id: "acme" });

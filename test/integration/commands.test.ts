@@ -5,6 +5,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { formatHour, hourOf } from "../../services/domain/time/hour.ts";
 import { freePort } from "../../services/local/ports.ts";
 import { encodeEvent, makeEvent } from "../support/builders/events.ts";
+import { demoBook } from "../support/builders/price-books.ts";
 import { eventually } from "../support/checks/eventually.ts";
 import type { Flow } from "../support/flows/flow.ts";
 import { sharedFlow } from "../support/flows/flow.ts";
@@ -58,7 +59,7 @@ it("settlement closes by the clock, is ready once it did, shows it in its metric
 });
 
 it("close prints what it closed, and does an hour anew only for a reason", async () => {
-  const flow = await sharedFlow({ partitions: 1 });
+  const flow = await sharedFlow({ partitions: 1, priceBooks: [demoBook()] });
   const settings = settingsOf(flow, "settlement");
   await counted(flow, "first");
   const closed = await meterhouse(settings, "close", "--through", hour, "--json");

@@ -18,12 +18,12 @@ let database: TestDatabase;
 let api: TestApi;
 
 beforeAll(async () => {
-  database = await freshDatabase();
+  database = await freshDatabase({ priceBooks: [bookWithPlan({})] });
   const clickhouse = database.open("pricing");
   const events = ["a", "b"].map((id) => ({ id, hour: TEN }));
   await appendBatch(database.open("processor"), batch(0, 0, events));
   const store = new ClickHouseSettlementStore(database.open("settlement"), database.name);
-  await pass(settlementOver(store, { priceBooks: [bookWithPlan({})] }));
+  await pass(settlementOver(store));
   api = await testApi({
     documents: new ClickHouseDocuments(clickhouse, database.name, "pricing", systemClock),
     books: new ClickHousePriceBooks(clickhouse, database.name, "pricing", systemClock),

@@ -39,7 +39,6 @@ async function open(flow: Flow) {
   const store = new ClickHouseSettlementStore(settlements, database);
   const settlement = settlementOver(store, {
     clock: new ManualClock(hourMs + 2 * HOUR_MS),
-    priceBooks: [demoBook()],
   });
   const api = await testApi({
     documents: new ClickHouseDocuments(clickhouse, database, "pricing-1", systemClock),
@@ -59,7 +58,7 @@ async function items(api: TestApi, url: string, who: "acme" | "operator" = "acme
 }
 
 it("a charge opens into its sessions and events, and its hour verifies", async () => {
-  const flow = await sharedFlow();
+  const flow = await sharedFlow({ priceBooks: [demoBook()] });
   const { api, settlement } = await open(flow);
   flow.start();
   await flow.send([
@@ -113,7 +112,7 @@ it("a charge opens into its sessions and events, and its hour verifies", async (
 });
 
 it("a void makes the next revision and a signed difference, an amendment its successor's", async () => {
-  const flow = await sharedFlow();
+  const flow = await sharedFlow({ priceBooks: [demoBook()] });
   const { api, settlement } = await open(flow);
   flow.start();
   await flow.send([encodeEvent(event(1, "a")), encodeEvent(event(2, "b"))]);
@@ -165,7 +164,7 @@ it("a void makes the next revision and a signed difference, an amendment its suc
 });
 
 it("a book is published for hours that are not rated, and for no others", async () => {
-  const flow = await sharedFlow();
+  const flow = await sharedFlow({ priceBooks: [demoBook()] });
   const { api, settlement } = await open(flow);
   flow.start();
   await flow.send([encodeEvent(event(1, "a"))]);

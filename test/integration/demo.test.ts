@@ -69,6 +69,7 @@ describe("the demo", () => {
     expect(account.hours_closed).toBe(2);
     expect(account.tenants_billed).toBe(16);
     expect(account.currency).toBe("USD");
+    expect(output).toMatch(/Demo is published: in USD from 2026-01-01T00:00:00Z on/);
     expect(output).toMatch(/revised .* revision 2/);
     expectInvoices(output);
     const readme = readFileSync(`${PROJECT_ROOT}README.md`, "utf8");
@@ -96,7 +97,7 @@ describe("the demo", () => {
       said += text;
     });
     const [code] = (await once(child, "close")) as [number | null];
-    expect(code).toBe(1);
-    expect(said).toContain("--boundary soon is no hour");
+    expect(code).toBe(2);
+    expect(said).toContain('--boundary "soon" is no hour');
   });
 });

@@ -4,8 +4,10 @@ import { once } from "node:events";
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { helpOf } from "../../services/adapters/command/command.ts";
 import { COMMANDS } from "../../services/cli/commands.ts";
 import { PROJECT_ROOT, VIRTUAL_ENV } from "../../services/local/paths.ts";
+import { DECLARED } from "../support/flows/declared-commands.ts";
 import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
 
 const PROBE = `${VIRTUAL_ENV}/bin/gpu-probe`;
@@ -72,10 +74,13 @@ async function run(
   return { code, output: output + errors };
 }
 
-/** The flags of our own command, as `--check-config` and every flag of its usage. */
+/** The options of our own command, of all that begin with this word, as their help names them. */
 function flagsOf(command: string): string[] {
-  const usage = COMMANDS[command]?.usage ?? "";
-  return [...optionsIn(usage), "--help", "--check-config"];
+  return Object.values(DECLARED).flatMap((commands) =>
+    commands
+      .filter(({ name }) => name.split(" ")[0] === command)
+      .flatMap(({ name }) => optionsIn(helpOf(commands, name))),
+  );
 }
 
 describe("a command in the documents", () => {
@@ -162,28 +167,31 @@ describe("what is typed does what is said", () => {
   it("npm run meterhouse -- help lists every command", async () => {
     const { code, output } = await run("npm", ["run", "--silent", "meterhouse", "--", "help"]);
     expect(code).toBe(0);
-    for (const { usage, help } of Object.values(COMMANDS)) {
-      expect(output).toContain(usage);
+    for (const [name, { help }] of Object.entries(COMMANDS)) {
+      expect(output).toContain(`  ${name} `);
       expect(output).toContain(help);
     }
   });
 
-  it.each(["processor", "settlement", "migrate"])("meterhouse %s --check-config", async (name) => {
-    const secret = { METERHOUSE_CLICKHOUSE_PASSWORD: "x" };
-    const addresses = {
-      METERHOUSE_KAFKA_BROKERS: "127.0.0.1:9092",
-      METERHOUSE_CLICKHOUSE_URL: "http://127.0.0.1:8123",
-    };
-    const args = ["services/cli/main.ts", name, "--check-config"];
-    expect(await run(process.execPath, args, { ...secret, ...addresses })).toEqual({
-      code: 0,
-      output: `${name}: configuration ok\n`,
-    });
-    const faulty = await run(process.execPath, args, { METERHOUSE_LOG_LEVEL: "loud" });
-    expect(faulty.code).toBe(2);
-    expect(faulty.output).toMatch(/METERHOUSE_CLICKHOUSE_PASSWORD is not set/);
-    expect(faulty.output).toMatch(/METERHOUSE_LOG_LEVEL/);
-  });
+  it.each(["processor", "settlement", "migrate", "pricing", "jobs"])(
+    "meterhouse %s --check-config",
+    async (name) => {
+      const secret = { METERHOUSE_CLICKHOUSE_PASSWORD: "x" };
+      const addresses = {
+        METERHOUSE_KAFKA_BROKERS: "127.0.0.1:9092",
+        METERHOUSE_CLICKHOUSE_URL: "http://127.0.0.1:8123",
+      };
+      const args = ["services/cli/main.ts", name, "--check-config"];
+      expect(await run(process.execPath, args, { ...secret, ...addresses })).toEqual({
+        code: 0,
+        output: `${name}: configuration ok\n`,
+      });
+      const faulty = await run(process.execPath, args, { METERHOUSE_LOG_LEVEL: "loud" });
+      expect(faulty.code).toBe(2);
+      expect(faulty.output).toMatch(/METERHOUSE_CLICKHOUSE_PASSWORD is not set/);
+      expect(faulty.output).toMatch(/METERHOUSE_LOG_LEVEL/);
+    },
+  );
 
   it("the account that gpu-probe's README shows is what replay prints", async () => {
     const shown = /^```json\n(.*?)^```/ms.exec(read("gpu-probe/README.md"))?.[1]?.replaceAll(/\s/g, "");

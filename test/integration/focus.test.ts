@@ -13,6 +13,7 @@ import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/se
 import { listen } from "../../services/adapters/http/listen.ts";
 import type { FocusFile } from "../../services/domain/ports/focus.ts";
 import { formatHour } from "../../services/domain/time/hour.ts";
+import { demoBook } from "../support/builders/price-books.ts";
 import { expectFocus, MANDATORY } from "../support/checks/focus.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
 import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
@@ -25,7 +26,7 @@ let admin: ClickHouse;
 let focus: ClickHouseFocus;
 
 beforeAll(async () => {
-  database = await freshDatabase();
+  database = await freshDatabase({ priceBooks: [demoBook()] });
   admin = database.open("migrate");
   focus = new ClickHouseFocus(database.open("pricing"), 'The "GPU" Company');
   const events = [

@@ -6,6 +6,7 @@ import { ClickHousePriceBooks } from "../../services/adapters/clickhouse/price-b
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { computeIndexPoints } from "../../services/billing/index/index-points.ts";
+import { demoBook } from "../support/builders/price-books.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
 import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
@@ -20,7 +21,7 @@ const ROOMY = { ...HALF, memory_peak_bytes: 85_899_345_920n };
 const QUERY = "from=2026-11-23T00:00Z&to=2026-11-24T00:00Z&currency=USD&period=hour";
 
 it("points follow the charges, tell nothing of few tenants, and change only with a reason", async () => {
-  const database = await databaseOfTest();
+  const database = await databaseOfTest({ priceBooks: [demoBook()] });
   const clickhouse = database.open("pricing");
   const api = await testApi({
     documents: new ClickHouseDocuments(clickhouse, database.name, "pricing", systemClock),

@@ -10,6 +10,7 @@ import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/se
 import { ClickHouseTenantCharges } from "../../services/adapters/clickhouse/tenant-charges.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { parseHour } from "../../services/domain/time/hour.ts";
+import { demoBook } from "../support/builders/price-books.ts";
 import { type TestApi, testApi } from "../support/flows/pricing-api.ts";
 import { pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
 import { databaseOfTest, type TestDatabase } from "../support/stack/stack.ts";
@@ -20,7 +21,7 @@ const NOVEMBER = "2026-11-01T00:00:00Z";
 const JANUARY_MS = (parseHour("2027-01-02T00:00:00Z") ?? 0) * 1000;
 
 async function open(): Promise<TestDatabase> {
-  const database = await databaseOfTest();
+  const database = await databaseOfTest({ priceBooks: [demoBook()] });
   return database;
 }
 

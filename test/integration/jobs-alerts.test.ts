@@ -13,6 +13,7 @@ import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/se
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { NODE_FLAGS } from "../../services/adapters/lifecycle/node-flags.ts";
 import { HOUR_S, hourOf } from "../../services/domain/time/hour.ts";
+import { demoBook } from "../support/builders/price-books.ts";
 import { eventually } from "../support/checks/eventually.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
 import { pass, settlementOver } from "../support/flows/settlement-pass.ts";
@@ -37,7 +38,7 @@ function jobs(database: TestDatabase, more: Record<string, string>) {
     METERHOUSE_WEBHOOK_PRIVATE: "true",
     ...more,
   };
-  const child = spawn(process.execPath, [...NODE_FLAGS, "services/api/main.ts", "jobs"], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, "services/jobs/main.ts"], {
     env,
     stdio: ["ignore", "ignore", "pipe"],
   });
@@ -47,7 +48,7 @@ function jobs(database: TestDatabase, more: Record<string, string>) {
 }
 
 async function open() {
-  const database = await databaseOfTest();
+  const database = await databaseOfTest({ priceBooks: [demoBook()] });
   const clickhouse = database.open("pricing");
   await pass(settlementOver(new ClickHouseSettlementStore(database.open("settlement"), database.name)));
   const api = await testApi({

@@ -11,6 +11,7 @@ import { openClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { NODE_FLAGS } from "../../services/adapters/lifecycle/node-flags.ts";
 import type { Role } from "../../services/local/roles.ts";
+import { demoBook } from "../support/builders/price-books.ts";
 import { sharedFlow } from "../support/flows/flow.ts";
 import { pass, settlementOver } from "../support/flows/settlement-pass.ts";
 import { appendBatch, batch } from "../support/stores/logged-batches.ts";
@@ -23,7 +24,7 @@ interface Said {
 
 /** A process of the jobs, with what it says. */
 function startJobs(env: Record<string, string>) {
-  const child = spawn(process.execPath, [...NODE_FLAGS, "services/api/main.ts", "jobs"], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, "services/jobs/main.ts"], {
     env: { PATH: process.env["PATH"] ?? "", METERHOUSE_METRICS_PORT: "0", ...env },
     stdio: ["ignore", "ignore", "pipe"],
   });
@@ -42,7 +43,7 @@ function startJobs(env: Record<string, string>) {
 }
 
 it("drop an old day once, and say so", async () => {
-  const flow = await sharedFlow({ partitions: 1 });
+  const flow = await sharedFlow({ partitions: 1, priceBooks: [demoBook()] });
   const { clickhouseUrl: url, users, database, kafkaBrokers } = flow.target;
   const open = (role: Role) => {
     const client = openClickHouse({ url, database, ...users[role] });
@@ -82,7 +83,7 @@ it("drop an old day once, and say so", async () => {
       "SELECT version, content FROM pricing_documents WHERE kind = 'job_run' AND id = 'retention'",
     );
   const tails = () => both.map(({ lines }) => lines.join("\n")).join("\n\n");
-  await expect.poll(async () => (await runs()).length, { timeout: 30_000, message: tails() }).toBe(1);
+  await expect.poll(async () => (await runs()).length, { timeout: 200_000, message: tails() }).toBe(1);
   const [run] = await runs();
   expect(JSON.parse(run?.content ?? "")).toMatchObject({ outcome: `dropped: ${old.ingest_day}; kept: none` });
   const left = await flow.query("SELECT DISTINCT toString(ingest_day) AS day FROM usage_log");

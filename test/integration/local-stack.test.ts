@@ -199,12 +199,12 @@ describe("up", () => {
   });
 
   it.each([
-    [["up", "--kafka-port", "0"], '--kafka-port takes a port from 1 to 65535, not "0".'],
-    [["up", "--nonsense"], "usage: "],
-    [["down"], "usage: "],
+    [["up", "--kafka-port", "0"], '--kafka-port "0" is no whole number from 1 to 65535'],
+    [["up", "--nonsense"], "unknown option '--nonsense'"],
+    [["down"], "unknown command 'down'"],
   ])("refuses %j with a sentence", async (args, sentence) => {
     const { code, message } = await fails(args);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(message).toContain(sentence);
   });
 });

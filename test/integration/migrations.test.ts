@@ -6,6 +6,7 @@ import type { ClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { migrate, openForMigration } from "../../services/adapters/clickhouse/migrate.ts";
 import {
   JOBS_TABLES,
+  PRICING_TABLES,
   PROCESSOR_TABLES,
   READER_VIEWS,
   SETTLEMENT_TABLES,
@@ -100,7 +101,7 @@ describe("the house's own migrations", () => {
     for (const name of names) await copyFile(join(MIGRATIONS, name), join(folder, name));
     expect(await migrate(client, folder)).toEqual(names);
     expect(await migrate(client, folder)).toEqual([]);
-    const tablesOfAll = [...PROCESSOR_TABLES, ...SETTLEMENT_TABLES, ...JOBS_TABLES];
+    const tablesOfAll = [...PROCESSOR_TABLES, ...SETTLEMENT_TABLES, ...PRICING_TABLES, ...JOBS_TABLES];
     const written = [...new Set(tablesOfAll), "schema_migrations"];
     expect(await tables()).toEqual([...written, ...READER_VIEWS].sort());
     const reader = database.open("reader");
@@ -115,6 +116,10 @@ describe("the house's own migrations", () => {
     for (const foreign of PROCESSOR_TABLES) {
       const insert = database.open("settlement").command(`INSERT INTO ${foreign} SELECT * FROM ${foreign}`);
       await expect(insert, foreign).rejects.toThrow("Not enough privileges");
+    }
+    for (const role of ["settlement", "jobs"] as const) {
+      const insert = database.open(role).command("INSERT INTO price_books SELECT * FROM price_books");
+      await expect(insert, role).rejects.toThrow("Not enough privileges");
     }
     for (const foreign of ["usage_log", "hour_close", "charges", "log_drops"]) {
       const insert = database.open("pricing").command(`INSERT INTO ${foreign} SELECT * FROM ${foreign}`);

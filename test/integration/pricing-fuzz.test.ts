@@ -12,7 +12,7 @@ import { createLog } from "../../services/adapters/log/log.ts";
 import { pricingDocument } from "../../services/api/app.ts";
 import { formatHour } from "../../services/domain/time/hour.ts";
 import { operationsOf, requestsOf } from "../support/builders/fuzz.ts";
-import { bookDocument } from "../support/builders/price-books.ts";
+import { bookDocument, demoBook } from "../support/builders/price-books.ts";
 import { type TestApi, testApi } from "../support/flows/pricing-api.ts";
 import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
 import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
@@ -33,7 +33,7 @@ const known: Record<string, string[]> = {
 };
 
 beforeAll(async () => {
-  database = await freshDatabase();
+  database = await freshDatabase({ priceBooks: [demoBook()] });
   const clickhouse = database.open("pricing");
   const events = ["a", "b"].map((id) => ({ id, hour: TEN }));
   await appendBatch(database.open("processor"), batch(0, 0, events));

@@ -61,9 +61,9 @@ it("makes a key, serves it, is asked on the command line, and ends in order", as
 
 it.each([
   [["key", "create", "--scope", "tenant", "--name", "x"], "--tenant names the tenant"],
-  [["key", "create", "--scope", "king", "--name", "x"], "--scope must be tenant, operator, admin"],
-  [["key", "create", "--scope", "admin"], "--name says who the key is for"],
-  [["key", "steal"], 'there is no command "key steal"'],
+  [["key", "create", "--scope", "king", "--name", "x"], '--scope "king" is none of tenant, operator, admin'],
+  [["key", "create", "--scope", "admin"], "--name <text> is missing: who the key is for"],
+  [["key", "steal"], "unknown command 'steal'"],
 ])("%j is refused with a sentence", async (args, sentence) => {
   await expect(cli(...args)).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining(sentence) });
 });

@@ -5,7 +5,7 @@ import { ClickHouseHistory } from "../../services/adapters/clickhouse/history.ts
 import { ClickHousePriceBooks } from "../../services/adapters/clickhouse/price-books.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
-import { H100 } from "../support/builders/price-books.ts";
+import { demoBook, H100 } from "../support/builders/price-books.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
 import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
@@ -25,7 +25,7 @@ async function open(database: TestDatabase) {
 }
 
 async function fresh() {
-  const database = await databaseOfTest();
+  const database = await databaseOfTest({ priceBooks: [demoBook()] });
   const append = (...logged: Parameters<typeof batch>) =>
     appendBatch(database.open("processor"), batch(...logged));
   const store = new ClickHouseSettlementStore(database.open("settlement"), database.name);

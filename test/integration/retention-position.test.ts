@@ -15,6 +15,7 @@ import { createMetrics } from "../../services/adapters/metrics/metrics.ts";
 import { dropOldDays } from "../../services/jobs/retention.ts";
 import type { Role } from "../../services/local/roles.ts";
 import { encodeEvent, makeEvent } from "../support/builders/events.ts";
+import { demoBook } from "../support/builders/price-books.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
 import { sharedFlow } from "../support/flows/flow.ts";
 import { pass, settlementOver } from "../support/flows/settlement-pass.ts";
@@ -22,7 +23,7 @@ import { pass, settlementOver } from "../support/flows/settlement-pass.ts";
 const DAY_MS = 86_400_000;
 
 it("after a day is dropped a processor goes on where it was, and takes nothing older than the log can tell", async () => {
-  const flow = await sharedFlow({ partitions: 2 });
+  const flow = await sharedFlow({ partitions: 2, priceBooks: [demoBook()] });
   const { clickhouseUrl: url, users, database } = flow.target;
   const open = (role: Role) => {
     const client = openClickHouse({ url, database, ...users[role] });

@@ -5,9 +5,12 @@ import { ClickHouseDocuments } from "../../services/adapters/clickhouse/document
 import { Leader, LeaderBusyError } from "../../services/adapters/clickhouse/leader.ts";
 import { ClickHouseLogDays } from "../../services/adapters/clickhouse/log-days.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
+import { sha256 } from "../../services/adapters/crypto/crypto.ts";
+import { bookOf } from "../../services/billing/books/books.ts";
 import type { Clock } from "../../services/domain/ports/clock.ts";
 import type { NewDocument } from "../../services/domain/ports/documents.ts";
 import type { Lease } from "../../services/domain/ports/leases.ts";
+import { demoBook } from "../support/builders/price-books.ts";
 
 import { haltInserts } from "../support/doubles/halted-insert.ts";
 import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
@@ -120,4 +123,18 @@ it("the lead is not taken from another while it runs, nor back from who came aft
   await leader.release(one);
   await leader.renew(next, 0);
   await expect(leader.renew(one, 60_000)).rejects.toThrow("METERHOUSE_STALE_LEADER");
+});
+
+it("a price book is not published by who led before, nor when the lead is over", async () => {
+  const leader = new Leader(database.open("pricing"), "settlement", database.name);
+  const book = bookOf(demoBook(), "draft", { hash: sha256 });
+  const publish = (lease: Lease) =>
+    leader.guarded("settlement_publish_book", { ...book, ...lease }, `${book.hash}:${lease.epoch}`);
+  const one = await lead(leader, "one");
+  await leader.release(one);
+  await systemClock.sleep(2);
+  await expect(publish(one)).rejects.toThrow("METERHOUSE_LEASE_OVER");
+  const two = await lead(leader, "two");
+  await expect(publish(one)).rejects.toThrow("METERHOUSE_STALE_LEADER");
+  await publish(two);
 });

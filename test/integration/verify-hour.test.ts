@@ -12,6 +12,7 @@ import {
   makeTotals,
   makeVoid,
 } from "../support/builders/events.ts";
+import { demoBook } from "../support/builders/price-books.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
 import { sharedFlow } from "../support/flows/flow.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
@@ -34,7 +35,7 @@ const idOf = ({ event_id }: { event_id: Uint8Array }) => hex(event_id);
 
 /** An hour that is closed, and whoever may change what lies under it. */
 async function closedHour() {
-  const flow = await sharedFlow({ partitions: 1 });
+  const flow = await sharedFlow({ partitions: 1, priceBooks: [demoBook()] });
   const { clickhouseUrl: url, users, database, admin } = flow.target;
   const clients = [users.pricing, users.settlement].map((user) => openClickHouse({ url, database, ...user }));
   const [reader, writer] = clients as [(typeof clients)[number], (typeof clients)[number]];

@@ -48,14 +48,13 @@ interface Verified {
 
 /** A finalised invoice of two hours of which the first was revised once, and whoever may change what lies under it. */
 async function invoiced() {
-  const flow = await sharedFlow({ partitions: 1 });
+  const flow = await sharedFlow({ partitions: 1, priceBooks: [demoBook()] });
   const { clickhouseUrl: url, users, database, admin } = flow.target;
   const clients = [users.pricing, users.settlement].map((user) => openClickHouse({ url, database, ...user }));
   const [clickhouse, writer] = clients as [(typeof clients)[number], (typeof clients)[number]];
   onTestFinished(async () => void (await Promise.all(clients.map((client) => client.close()))));
   const settlement = settlementOver(new ClickHouseSettlementStore(writer, database), {
     clock: new ManualClock(hourMs + 3 * HOUR_MS),
-    priceBooks: [demoBook()],
   });
   flow.start();
   await flow.send([encodeEvent(A), encodeEvent(B), encodeEvent(OTHERS)]);

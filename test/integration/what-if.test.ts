@@ -5,7 +5,7 @@ import { ClickHouseHistory } from "../../services/adapters/clickhouse/history.ts
 import { ClickHousePriceBooks } from "../../services/adapters/clickhouse/price-books.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
-import { bookDocument } from "../support/builders/price-books.ts";
+import { bookDocument, demoBook } from "../support/builders/price-books.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
 import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
 import { databaseOfTest } from "../support/stack/stack.ts";
@@ -16,7 +16,7 @@ const HOUR = { gpu_time_ns: 3_600_000_000_000n, energy_uj: 1_260_000_000_000n };
 const RANGE = { from: "2026-11-23T10:00Z", to: "2026-11-23T12:00Z" };
 
 async function open() {
-  const database = await databaseOfTest();
+  const database = await databaseOfTest({ priceBooks: [demoBook()] });
   const clickhouse = database.open("pricing");
   const api = await testApi({
     documents: new ClickHouseDocuments(clickhouse, database.name, "pricing", systemClock),

@@ -24,6 +24,7 @@ export const LIBRARY_HOMES: Readonly<Record<string, readonly RegExp[]>> = {
   avsc: [/^services\/adapters\/avro\//],
   pino: [/^services\/adapters\/log\//],
   "prom-client": [/^services\/adapters\/metrics\//],
+  commander: [/^services\/adapters\/command\//],
   "node-cron": [/^services\/adapters\/schedule\//],
   fastify: [/^services\/adapters\/http\//, /^services\/(api|gateway)\/(app\.ts|routes\/)/],
   "ffi-rs": [/^services\/local\//],

@@ -1,4 +1,5 @@
 import type { Clock } from "../../domain/ports/clock.ts";
+import type { Lease } from "../../domain/ports/leases.ts";
 import type {
   NewPriceBook,
   PriceBooks,
@@ -7,7 +8,7 @@ import type {
 } from "../../domain/ports/price-books.ts";
 
 import type { ClickHouse } from "./client.ts";
-import { Leader, whileLeading } from "./leader.ts";
+import { isRefusedBy, Leader, whileLeading } from "./leader.ts";
 import { ClickHouseSettlementStore } from "./settlement-store.ts";
 
 const LEASE_MS = 10_000;
@@ -34,6 +35,18 @@ export class ClickHousePriceBooks implements PriceBooks {
   }
 
   publish(book: NewPriceBook): Promise<PublishAnswer> {
-    return whileLeading(this.#leader, this.#lead, (lease) => this.#store.publishBook(book, lease));
+    return whileLeading(this.#leader, this.#lead, (lease) => this.#publish(book, lease));
+  }
+
+  async #publish(book: NewPriceBook, lease: Lease): Promise<PublishAnswer> {
+    const token = `${book.hash}:${lease.epoch}`;
+    try {
+      await this.#leader.guarded("settlement_publish_book", { ...book, ...lease }, token);
+      return "published";
+    } catch (error) {
+      if (isRefusedBy(error, "METERHOUSE_BOOK_OVERLAPS")) return "overlaps";
+      if (isRefusedBy(error, "METERHOUSE_BOOK_TOO_LATE")) return "too_late";
+      throw error;
+    }
   }
 }

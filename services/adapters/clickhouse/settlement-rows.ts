@@ -1,4 +1,3 @@
-import type { BillLine } from "../../domain/billing/bill.ts";
 import type { AuditCheck, HourAudit } from "../../domain/closing/audit.ts";
 import type { Cut } from "../../domain/closing/cut.ts";
 import type { HourClose } from "../../domain/closing/revision.ts";
@@ -11,7 +10,6 @@ import {
   usageSums,
 } from "../../domain/closing/usage.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";
-import { parseStoredDecimal } from "../../domain/money/stored-decimal.ts";
 import { CHARGE_FACTORS, type HourRating } from "../../domain/rating/charges.ts";
 import type { Charge } from "../../domain/rating/rate.ts";
 import { formatHour, type Hour } from "../../domain/time/hour.ts";
@@ -44,26 +42,6 @@ export type CloseRecord = Omit<
     event_sums: Record<string, string>;
     window_sums: Record<string, string>;
   };
-
-export type BillRecord = Omit<
-  BillLine,
-  | "hours"
-  | "events"
-  | "gpu_time_ns"
-  | "rate_per_gpu_hour"
-  | "composite_time_ns"
-  | "quality_time_ns"
-  | "charge"
-> &
-  Texts<
-    | "hours"
-    | "events"
-    | "gpu_time_ns"
-    | "rate_per_gpu_hour"
-    | "composite_time_ns"
-    | "quality_time_ns"
-    | "charge"
-  >;
 
 /** A DateTime as ClickHouse reads it in JSON. */
 export function dateTime(hour: Hour): string {
@@ -152,19 +130,6 @@ export function chargeRecord(rating: HourRating, charge: Charge): object {
   const { hour, revision, rating: number, attempt_id, price_book } = rating;
   const terms = Object.fromEntries(CHARGE_FACTORS.map((name) => [name, formatDecimal(charge[name])]));
   return { hour: dateTime(hour), revision, rating: number, attempt_id, price_book, ...charge, ...terms };
-}
-
-export function toBillLine(record: BillRecord): BillLine {
-  return {
-    ...record,
-    hours: Number(record.hours),
-    events: BigInt(record.events),
-    gpu_time_ns: BigInt(record.gpu_time_ns),
-    rate_per_gpu_hour: parseStoredDecimal(record.rate_per_gpu_hour),
-    composite_time_ns: parseStoredDecimal(record.composite_time_ns),
-    quality_time_ns: parseStoredDecimal(record.quality_time_ns),
-    charge: parseStoredDecimal(record.charge),
-  };
 }
 
 /** Sums that SQL keeps as an array in the order of USAGE_SUMS; an hour without rows has an empty one. */

@@ -1,5 +1,4 @@
 import { ALL, type Audience } from "../../domain/access/audience.ts";
-import type { BillLine } from "../../domain/billing/bill.ts";
 import type { HourAudit } from "../../domain/closing/audit.ts";
 import type { Cut } from "../../domain/closing/cut.ts";
 import type { HourClose } from "../../domain/closing/revision.ts";
@@ -7,7 +6,7 @@ import type { Run } from "../../domain/closing/tiling.ts";
 import type { UsageRow } from "../../domain/closing/usage.ts";
 import type { EventFindings } from "../../domain/closing/verification.ts";
 import type { Lease, LeaseAnswer } from "../../domain/ports/leases.ts";
-import type { NewPriceBook, PublishAnswer, StoredPriceBook } from "../../domain/ports/price-books.ts";
+import type { StoredPriceBook } from "../../domain/ports/price-books.ts";
 import type { DirtyHour, HourToRate, SettlementStore } from "../../domain/ports/settlement-store.ts";
 import type { HourRating } from "../../domain/rating/charges.ts";
 import type { Charge } from "../../domain/rating/rate.ts";
@@ -15,16 +14,14 @@ import type { Hour } from "../../domain/time/hour.ts";
 import { audienceParams } from "./audience.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";
 import { findEvents } from "./event-findings.ts";
-import { isRefusedBy, Leader } from "./leader.ts";
+import { Leader } from "./leader.ts";
 import {
   type AuditRecord,
-  type BillRecord,
   type CloseRecord,
   chargeRecord,
   closeParams,
   ratingParams,
   toAudit,
-  toBillLine,
   toClose,
   toCut,
   toUsage,
@@ -149,21 +146,6 @@ export class ClickHouseSettlementStore implements SettlementStore {
     return this.#ask("settlement_price_books");
   }
 
-  async publishBook(book: NewPriceBook, lease: Lease): Promise<PublishAnswer> {
-    try {
-      await this.#leader.guarded(
-        "settlement_publish_book",
-        { ...book, ...lease },
-        `${book.hash}:${lease.epoch}`,
-      );
-      return "published";
-    } catch (error) {
-      if (isRefusedBy(error, "METERHOUSE_BOOK_OVERLAPS")) return "overlaps";
-      if (isRefusedBy(error, "METERHOUSE_BOOK_TOO_LATE")) return "too_late";
-      throw error;
-    }
-  }
-
   async hoursToRate(): Promise<HourToRate[]> {
     return this.#ask("settlement_hours_to_rate");
   }
@@ -181,10 +163,6 @@ export class ClickHouseSettlementStore implements SettlementStore {
       { ...ratingParams(rating), ...lease },
       rating.attempt_id,
     );
-  }
-
-  async billLines(from: Hour, to: Hour): Promise<BillLine[]> {
-    return (await this.#ask<BillRecord>("settlement_bill", { from, to })).map(toBillLine);
   }
 
   #ask<Row>(name: string, params: Params = {}): Promise<Row[]> {

@@ -10,8 +10,8 @@ export interface Field<T> {
   /** What a good value looks like, for people. */
   readonly expected: string;
   readonly parse: (raw: string) => Parsed<T>;
-  /** Absent: the setting must be given. */
-  readonly fallback?: { readonly value: T };
+  /** Absent: the setting must be given. `text` is how a person would write it; absent where nothing is meant. */
+  readonly fallback?: { readonly value: T; readonly text?: string };
   /** May be given as a path under `<key>_FILE`; its raw text never shows in a fault. */
   readonly isSecret?: boolean;
 }
@@ -70,10 +70,16 @@ export function duration(
   const max = options?.max === undefined ? Number.MAX_SAFE_INTEGER : durationMs(options.max);
   const expected = `a duration such as 1500ms, 30s, 10m, 2h or 1d${range(options?.min, options?.max)}`;
   const settings = options?.default === undefined ? {} : { default: durationMs(options.default) };
-  return field(key, expected, settings, (raw) => {
-    const value = parseDuration(raw);
-    return value === undefined ? bad("is not a duration") : within(value, min, max);
-  });
+  return field(
+    key,
+    expected,
+    settings,
+    (raw) => {
+      const value = parseDuration(raw);
+      return value === undefined ? bad("is not a duration") : within(value, min, max);
+    },
+    options?.default,
+  );
 }
 
 /** Texts separated by commas; blanks around them and empty ones are left out. */
@@ -127,9 +133,10 @@ function field<T>(
   expected: string,
   settings: Settings<T> | undefined,
   parse: (raw: string) => Parsed<T>,
+  text = String(settings?.default),
 ): Field<T> {
   const base = { key, expected, parse };
-  return settings?.default === undefined ? base : { ...base, fallback: { value: settings.default } };
+  return settings?.default === undefined ? base : { ...base, fallback: { value: settings.default, text } };
 }
 
 function good<T>(value: T): Parsed<T> {

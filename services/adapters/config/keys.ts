@@ -25,7 +25,6 @@ export const CONFIG_KEYS = {
   METERHOUSE_EVENT_AGE_MAX: "Oldest event accepted; at most 90d, which retention counts on.",
   METERHOUSE_FETCH_BYTES_MAX: "Bytes fetched from Kafka at once.",
   METERHOUSE_CONFLUENT_SCHEMA_IDS: "Schemas that a registry's ids stand for, such as 1=gpu_time_event/v1.",
-  METERHOUSE_PRICE_BOOKS: "Paths of price book files that settlement publishes, separated by commas.",
   METERHOUSE_GRACE: "How long after an hour's end its records may still be appended before it closes.",
   METERHOUSE_CLOSE_SCHEDULE: "Cron expression (UTC) of settlement's passes.",
   METERHOUSE_LEASE:

@@ -1,4 +1,3 @@
-import type { BillLine } from "../billing/bill.ts";
 import type { Cut } from "../closing/cut.ts";
 import type { HourClose } from "../closing/revision.ts";
 import type { Run } from "../closing/tiling.ts";
@@ -8,7 +7,7 @@ import type { Charge } from "../rating/rate.ts";
 import type { Hour } from "../time/hour.ts";
 import type { ClosedHours } from "./closed-hours.ts";
 import type { Lease, LeaseAnswer } from "./leases.ts";
-import type { NewPriceBook, PublishAnswer, StoredPriceBook } from "./price-books.ts";
+import type { StoredPriceBook } from "./price-books.ts";
 
 export interface DirtyHour {
   readonly hour: Hour;
@@ -49,13 +48,10 @@ export interface SettlementStore extends ClosedHours {
   commitClose(close: HourClose, lease: Lease): Promise<void>;
 
   priceBooks(): Promise<readonly StoredPriceBook[]>;
-  publishBook(book: NewPriceBook, lease: Lease): Promise<PublishAnswer>;
   hoursToRate(): Promise<readonly HourToRate[]>;
   /** Charges are in no view before their rating is committed. */
   writeCharges(rating: HourRating, charges: readonly Charge[]): Promise<void>;
   commitRating(rating: HourRating, lease: Lease): Promise<void>;
-  /** Current charges of the hours in [from, to), summed by what a bill shows. */
-  billLines(from: Hour, to: Hour): Promise<readonly BillLine[]>;
 }
 
 /** Where the log's records stand in time. */

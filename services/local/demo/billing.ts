@@ -55,6 +55,11 @@ export class Billing {
     return billing;
   }
 
+  /** Brings a price book into force, as `meterhouse price-book publish` says it. */
+  publish(file: string): Promise<string> {
+    return this.command("price-book", "publish", file);
+  }
+
   async close(): Promise<void> {
     await this.service.end("SIGTERM");
   }

@@ -1,42 +1,19 @@
 // npm run demo [-- --json] [-- --keep] [-- --kills N] [-- --boundary 2026-01-31T10:00Z]
-import { parseArgs } from "node:util";
 import { systemClock } from "../../adapters/clock/clock.ts";
+import { commandOrExit } from "../../adapters/command/command.ts";
+import { EXIT } from "../../adapters/command/exit-codes.ts";
 import { runProcess } from "../../adapters/lifecycle/lifecycle.ts";
 import { createLog } from "../../adapters/log/log.ts";
-import { parseHour } from "../../domain/time/hour.ts";
+import { DEMO_COMMANDS } from "../commands.ts";
 import { LocalFailure } from "../failure.ts";
 import { setUp } from "../setup.ts";
 import { type Stack, startStack } from "../stack.ts";
 import type { Account } from "./account.ts";
 import { latestBoundary, tell } from "./story.ts";
 
-const USAGE = "usage: npm run demo [-- --json] [-- --keep] [-- --kills N] [-- --boundary 2026-01-31T10:00Z]";
 const GRACE_MS = 600_000;
 
-function optionsOf(args: string[]) {
-  try {
-    const { values } = parseArgs({
-      args,
-      options: {
-        json: { type: "boolean", default: false },
-        keep: { type: "boolean", default: false },
-        kills: { type: "string", default: "0" },
-        boundary: { type: "string" },
-      },
-    });
-    const boundary =
-      values.boundary === undefined
-        ? latestBoundary(systemClock.nowMs(), GRACE_MS)
-        : parseHour(values.boundary);
-    if (boundary === null)
-      throw new Error(`--boundary ${values.boundary} is no hour such as 2026-01-31T10:00Z`);
-    if (!/^\d$/.test(values.kills)) throw new Error("--kills takes a number from 0 to 9");
-    return { json: values.json, keep: values.keep, kills: Number(values.kills), boundary };
-  } catch (error) {
-    throw new LocalFailure(`${error instanceof Error ? error.message : error}\n${USAGE}`);
-  }
-}
-
+const options = commandOrExit(DEMO_COMMANDS);
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 await runProcess({ log: createLog({ level: "warn", name: "demo" }) }, async (life) => {
@@ -46,7 +23,6 @@ await runProcess({ log: createLog({ level: "warn", name: "demo" }) }, async (lif
   const say = (text: string): void =>
     print(text.includes("\n") ? text : `${elapsed().toFixed(1).padStart(5)} s  ${text}`);
   try {
-    const options = optionsOf(process.argv.slice(2));
     await setUp(say);
     const stack = await life.start(
       "stack",
@@ -54,7 +30,8 @@ await runProcess({ log: createLog({ level: "warn", name: "demo" }) }, async (lif
       (started) => started.stop(),
     );
     say(`Kafka on ${stack.kafkaBrokers} and ClickHouse on ${stack.clickhouseUrl} are up`);
-    const account = await tell({ stack, boundary: options.boundary, kills: options.kills, log, say });
+    const boundary = options.boundary ?? latestBoundary(systemClock.nowMs(), GRACE_MS);
+    const account = await tell({ stack, boundary, kills: options.kills, log, say });
     print(accountText(account));
     if (options.keep) print(keepText(stack));
     if (options.json) print(JSON.stringify({ ...account, seconds: Number(elapsed().toFixed(1)) }));
@@ -62,7 +39,7 @@ await runProcess({ log: createLog({ level: "warn", name: "demo" }) }, async (lif
   } catch (error) {
     if (!(error instanceof LocalFailure)) throw error;
     process.stderr.write(`${error.message}\n`);
-    life.stop(1);
+    life.stop(EXIT.failed);
   }
 });
 

@@ -1,5 +1,4 @@
-// The demo, told in order: a recorded workload through probe, Kafka, processor, settlement, to a bill per tenant.
-
+// The demo, told in order: a recorded workload through probe, Kafka, processor, settlement, to an invoice per tenant.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -83,8 +82,9 @@ export async function tell(options: StoryOptions): Promise<Account> {
     const settlement = settlementEnvironment(stack);
     const closeHours = async () =>
       say(await runOnce("services/settlement/main.ts", ["close", "--through", through], settlement));
-    await closeHours();
     billing = await Billing.open(pricingEnvironment(stack), boundary, say);
+    say(await billing.publish(PRICE_BOOK));
+    await closeHours();
     await billing.agree();
     const invoices = await billing.invoice();
 
@@ -93,7 +93,6 @@ export async function tell(options: StoryOptions): Promise<Account> {
     await processor.catchUp({ kafka, reader, kills: 0, say });
     await closeHours();
     const adjusted = await billing.invoice();
-    say(await runOnce("services/settlement/main.ts", ["bill"], settlement));
     await showAndVerify(billing, owner, { invoices, adjusted, say });
     const account = await readAccount(reader);
     const faults = faultsOf(account);
@@ -224,7 +223,6 @@ const settlementEnvironment = (stack: Stack): Environment => ({
   ...commonEnvironment(stack),
   METERHOUSE_CLICKHOUSE_USER: stack.users.settlement.user,
   METERHOUSE_CLICKHOUSE_PASSWORD: stack.users.settlement.password,
-  METERHOUSE_PRICE_BOOKS: PRICE_BOOK,
 });
 
 const pricingEnvironment = (stack: Stack): Environment => ({

@@ -5,7 +5,7 @@ import { type UsageRow, usageSums } from "../../../services/domain/closing/usage
 
 export const H100 = "NVIDIA H100 80GB HBM3";
 
-const BOOK_FILE = new URL("../../../services/settlement/price-books/2026-h100.json", import.meta.url);
+const BOOK_FILE = new URL("../../../docs/price-books/2026-h100.json", import.meta.url);
 
 /** The demo's price book as parsed JSON, a fresh copy on every call. */
 export function bookDocument(): Record<string, unknown> {

@@ -1,7 +1,9 @@
 // Settlement's store without a server: a log of batches, and what settlement made of it.
 
 import { StaleLeaderError } from "../../../services/adapters/clickhouse/leader.ts";
-import type { BillLine } from "../../../services/domain/billing/bill.ts";
+import { sha256 } from "../../../services/adapters/crypto/crypto.ts";
+import { bookOf } from "../../../services/billing/books/books.ts";
+import type { PriceBook } from "../../../services/domain/books/price-book.ts";
 import type { HourAudit } from "../../../services/domain/closing/audit.ts";
 import { type Cut, covers } from "../../../services/domain/closing/cut.ts";
 import type { HourClose } from "../../../services/domain/closing/revision.ts";
@@ -10,7 +12,7 @@ import { USAGE_SUMS, type UsageRow } from "../../../services/domain/closing/usag
 import { type EventFindings, NO_FINDINGS } from "../../../services/domain/closing/verification.ts";
 import type { Clock } from "../../../services/domain/ports/clock.ts";
 import type { Lease, LeaseAnswer } from "../../../services/domain/ports/leases.ts";
-import type { NewPriceBook, PublishAnswer } from "../../../services/domain/ports/price-books.ts";
+import type { NewPriceBook, PriceBooks } from "../../../services/domain/ports/price-books.ts";
 import type {
   DirtyHour,
   HourToRate,
@@ -19,6 +21,7 @@ import type {
 import type { HourRating } from "../../../services/domain/rating/charges.ts";
 import type { Charge } from "../../../services/domain/rating/rate.ts";
 import type { Hour } from "../../../services/domain/time/hour.ts";
+import { demoBook } from "../builders/price-books.ts";
 import type { LoggedBatch, LoggedEvent, LoggedWindow } from "../stores/logged-batches.ts";
 import { auditOf, firstCopies, joinRuns, usageOf } from "./hour-sums.ts";
 
@@ -40,13 +43,15 @@ export class MemorySettlementStore implements SettlementStore {
   readonly #voids: (Place & { readonly id: string })[] = [];
   readonly #closes: HourClose[] = [];
   readonly #usage = new Map<string, readonly UsageRow[]>();
-  readonly #books: NewPriceBook[] = [];
+  readonly #books: NewPriceBook[];
   readonly #ratings: HourRating[] = [];
   readonly #charges = new Map<string, readonly Charge[]>();
   #lease = { epoch: 0n, owner: "", expires_at: 0 };
 
-  constructor(clock: Clock) {
+  /** The demo's price book is published unless others are named. */
+  constructor(clock: Clock, priceBooks: readonly PriceBook[] = [demoBook()]) {
     this.#clock = clock;
+    this.#books = priceBooks.map((book) => bookOf(book, "published", { hash: sha256 }));
   }
 
   append({ partition, first, last, events, windows, voids }: LoggedBatch): void {
@@ -162,8 +167,8 @@ export class MemorySettlementStore implements SettlementStore {
     return this.#books.toSorted((left, right) => left.effective_from - right.effective_from);
   }
 
-  async publishBook(book: NewPriceBook, lease: Lease): Promise<PublishAnswer> {
-    this.#guard(lease);
+  /** As the pricing service does. */
+  async publish(book: NewPriceBook): ReturnType<PriceBooks["publish"]> {
     const { effective_from } = book;
     if (this.#books.some((other) => other.effective_from === effective_from)) return "overlaps";
     const isTooLate = this.#ratings.some(({ hour, unrated, price_book }) => {
@@ -196,10 +201,6 @@ export class MemorySettlementStore implements SettlementStore {
     const before = this.#ratings.filter((other) => other.hour === hour && other.revision === revision);
     if (rating.rating !== before.length + 1) throw new StaleLeaderError("METERHOUSE_SEQUENCE_TAKEN");
     this.#ratings.push(rating);
-  }
-
-  async billLines(): Promise<BillLine[]> {
-    throw new Error("bills are asked of ClickHouse");
   }
 
   /** Current charges, for tests. */

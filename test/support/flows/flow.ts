@@ -14,7 +14,7 @@ import type { EncodedRecord } from "../../../services/domain/ports/records.ts";
 import type { Users } from "../../../services/local/roles.ts";
 import { eventually } from "../checks/eventually.ts";
 import { type Environment, killProcessors, ProcessorProcess } from "../stack/processor-process.ts";
-import { databaseOfTest, sharedStack } from "../stack/stack.ts";
+import { type DatabaseOptions, databaseOfTest, sharedStack } from "../stack/stack.ts";
 
 const RECORD_BYTES_MAX = 4 << 20;
 const DAY_MS = 86_400_000;
@@ -148,8 +148,8 @@ export class Flow {
 }
 
 /** A topic and a database of the calling test's own on the shared stack; both gone, and no processor left, when it is over. */
-export async function sharedFlow(options: { partitions?: number } = {}): Promise<Flow> {
-  const database = await databaseOfTest();
+export async function sharedFlow(options: { partitions?: number } & DatabaseOptions = {}): Promise<Flow> {
+  const database = await databaseOfTest(options);
   const { kafkaBrokers, clickhouseUrl, users } = sharedStack();
   const admin = database.open("migrate");
   const target = { kafkaBrokers, clickhouseUrl, users, database: database.name, admin };

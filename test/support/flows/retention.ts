@@ -1,4 +1,5 @@
 // Retention over a database of its own: two days of the log, half a year later.
+
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +12,7 @@ import { createLog } from "../../../services/adapters/log/log.ts";
 import { createMetrics } from "../../../services/adapters/metrics/metrics.ts";
 import { hourEndMs } from "../../../services/domain/time/hour.ts";
 import { dropOldDays, type Retention } from "../../../services/jobs/retention.ts";
+import { demoBook } from "../builders/price-books.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
 import { freshDatabase, type TestDatabase } from "../stack/stack.ts";
 import { appendBatch, batch } from "../stores/logged-batches.ts";
@@ -43,7 +45,7 @@ export class RetentionBench {
   }
 
   static async open(): Promise<RetentionBench> {
-    const database = await freshDatabase();
+    const database = await freshDatabase({ priceBooks: [demoBook()] });
     return new RetentionBench(database, await mkdtemp(join(tmpdir(), "meterhouse-exports-")));
   }
 

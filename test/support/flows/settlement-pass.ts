@@ -8,7 +8,6 @@ import type { SettlementStore } from "../../../services/domain/ports/settlement-
 import { hourEndMs, parseHour } from "../../../services/domain/time/hour.ts";
 import type { PassRequest, PassResult, Settlement } from "../../../services/settlement/pipeline.ts";
 import { settle } from "../../../services/settlement/pipeline.ts";
-import { demoBook } from "../builders/price-books.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
 
 export const TEN = parseHour("2026-11-23T10:00:00Z") ?? 0;
@@ -28,7 +27,6 @@ export function settlementOver(store: SettlementStore, changes: Partial<Settleme
     owner: "settlement-1",
     graceMs: GRACE_MS,
     leaseMs: 60_000,
-    priceBooks: [demoBook()],
     ...changes,
   };
 }

@@ -8,7 +8,6 @@ import type { Flow } from "../flows/flow.ts";
 import type { Environment } from "./processor-process.ts";
 
 const CLI = `${PROJECT_ROOT}services/cli/main.ts`;
-const PRICE_BOOK = `${PROJECT_ROOT}services/settlement/price-books/2026-h100.json`;
 
 /** Settings of a command or a service over this flow. */
 export function settingsOf(flow: Flow, role: Role, changes: Environment = {}): Environment {
@@ -16,7 +15,6 @@ export function settingsOf(flow: Flow, role: Role, changes: Environment = {}): E
   return flow.environment({
     METERHOUSE_CLICKHOUSE_USER: user,
     METERHOUSE_CLICKHOUSE_PASSWORD: password,
-    METERHOUSE_PRICE_BOOKS: PRICE_BOOK,
     METERHOUSE_LOG_LEVEL: "warn",
     ...changes,
   });

@@ -8,6 +8,11 @@ import {
 } from "../../../services/adapters/clickhouse/client.ts";
 import { ClickHouseFailure } from "../../../services/adapters/clickhouse/failure.ts";
 import { migrate } from "../../../services/adapters/clickhouse/migrate.ts";
+import { ClickHousePriceBooks } from "../../../services/adapters/clickhouse/price-books.ts";
+import { systemClock } from "../../../services/adapters/clock/clock.ts";
+import { sha256 } from "../../../services/adapters/crypto/crypto.ts";
+import { bookOf } from "../../../services/billing/books/books.ts";
+import type { PriceBook } from "../../../services/domain/books/price-book.ts";
 import type { Role, Users } from "../../../services/local/roles.ts";
 
 /** What tests know of a stack, the shared one or one of their own. */
@@ -48,8 +53,17 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
+export interface DatabaseOptions {
+  readonly migrated?: boolean;
+  /** Published from the start. */
+  readonly priceBooks?: readonly PriceBook[];
+}
+
 /** A database of the caller's own on the shared stack, migrated unless told otherwise. `drop` it in the end. */
-export async function freshDatabase({ migrated = true } = {}): Promise<TestDatabase> {
+export async function freshDatabase({
+  migrated = true,
+  priceBooks = [],
+}: DatabaseOptions = {}): Promise<TestDatabase> {
   const { clickhouseUrl: url, users } = sharedStack();
   const server = openClickHouse({ url, database: "default", ...users.migrate });
   const name = await createFree(server);
@@ -61,7 +75,7 @@ export async function freshDatabase({ migrated = true } = {}): Promise<TestDatab
     return client;
   };
   if (migrated) await migrate(open("migrate"), MIGRATIONS);
-  return {
+  const database = {
     name,
     options,
     open,
@@ -70,11 +84,20 @@ export async function freshDatabase({ migrated = true } = {}): Promise<TestDatab
       await Promise.all(clients.map((client) => client.close()));
     },
   };
+  for (const book of priceBooks) await publish(database, book);
+  return database;
+}
+
+/** As the pricing service does. */
+export async function publish(database: TestDatabase, book: PriceBook): Promise<void> {
+  const books = new ClickHousePriceBooks(database.open("pricing"), database.name, "publisher", systemClock);
+  const answer = await books.publish(bookOf(book, "draft", { hash: sha256 }));
+  if (answer !== "published") throw new Error(`${book.name}: ${answer}`);
 }
 
 /** A migrated database of the calling test's own, gone when the test is over. */
-export async function databaseOfTest(): Promise<TestDatabase> {
-  const database = await freshDatabase();
+export async function databaseOfTest(options: DatabaseOptions = {}): Promise<TestDatabase> {
+  const database = await freshDatabase(options);
   onTestFinished(() => database.drop());
   return database;
 }

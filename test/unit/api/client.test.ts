@@ -1,6 +1,5 @@
 import { afterEach, expect, it } from "vitest";
 import { listen } from "../../../services/adapters/http/listen.ts";
-import { readApiCommand } from "../../../services/cli/api-command.ts";
 import { ApiFailure, pricingClient } from "../../../services/client/client.ts";
 import { EVENT } from "../../support/builders/ledger-rows.ts";
 import { type TestApi, testApi } from "../../support/flows/pricing-api.ts";
@@ -32,18 +31,4 @@ it("throws what the API says no with", async () => {
   const refused = ask("liveUsage", { query: { tenant_id: "globex" } });
   await expect(refused).rejects.toThrow(ApiFailure);
   await expect(refused).rejects.toMatchObject({ status: 404, code: "API_NOT_FOUND" });
-});
-
-it.each([
-  [["explain", "x"], { kind: "explain", id: "x", json: false }],
-  [["history", "x", "--json"], { kind: "history", id: "x", json: true }],
-  [["void", "x", "--reason", " late "], { kind: "void", id: "x", reason: "late", json: false }],
-  [["void", "x", "--reason", "  "], { kind: "fault", problem: "to void an event, say why with --reason" }],
-  [["verify", "x"], { kind: "verify", id: "x", depth: "events", json: false }],
-  [["verify", "x", "--depth", "lines"], { kind: "verify", id: "x", depth: "lines", json: false }],
-  [["verify", "x", "--depth", "deep"], { kind: "fault", problem: "--depth must be lines, charges, events" }],
-  [["void"], { kind: "fault", problem: "void needs one id" }],
-  [["burn", "x"], { kind: "fault", problem: 'there is no command "burn"' }],
-])("understands %j", (argv, asked) => {
-  expect(readApiCommand(argv)).toEqual(asked);
 });

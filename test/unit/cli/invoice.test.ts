@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { readInvoiceCommand } from "../../../services/cli/invoice-command.ts";
 import {
   creditNoteText,
   draftText,
@@ -8,40 +7,6 @@ import {
   runText,
 } from "../../../services/cli/invoice-text.ts";
 import { DECEMBER_FROM, invoicingApi, NOVEMBER_FROM } from "../../support/flows/tenant-api.ts";
-
-describe("the command line", () => {
-  const read = (line: string) => readInvoiceCommand(line.split(" "));
-
-  it("says what is asked", () => {
-    expect(read("draft --tenant acme --from 2026-11-01T00:00Z")).toEqual({
-      kind: "draft",
-      tenant_id: "acme",
-      period_from: "2026-11-01T00:00Z",
-      json: false,
-    });
-    expect(read("finalise --from a --to b --json")).toEqual({
-      kind: "finalise",
-      period_from: "a",
-      period_to: "b",
-      json: true,
-    });
-    expect(read("list --tenant acme")).toEqual({ kind: "list", tenant_id: "acme", json: false });
-    expect(read("show abc --format html")).toEqual({ kind: "show", id: "abc", format: "html", json: false });
-    expect(read("void abc --reason wrong")).toEqual({
-      kind: "void",
-      id: "abc",
-      reason: "wrong",
-      json: false,
-    });
-  });
-
-  it.each(["draft --from a", "finalise", "show", "show a b", "show a --format pdf", "void a", "pay a", ""])(
-    "names what is wrong with %j",
-    (line) => {
-      expect(read(line)).toMatchObject({ kind: "fault", problem: expect.stringMatching(/./) });
-    },
-  );
-});
 
 describe("what a person reads", () => {
   it("has every line as quantity x price = amount, adjustments with what they correct", async () => {

@@ -4,12 +4,10 @@ import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { listen } from "../../../services/adapters/http/listen.ts";
 import { computeIndexPoints } from "../../../services/billing/index/index-points.ts";
-import { readApiCommand } from "../../../services/cli/api-command.ts";
-import { answerQuestion } from "../../../services/cli/question.ts";
-import { pricingClient } from "../../../services/client/client.ts";
 import { bookDocument, H100 } from "../../support/builders/price-books.ts";
 import { decimal, secondsOfUsage } from "../../support/builders/tenant-hours.ts";
 import { memoryHistory, sessionPart } from "../../support/doubles/memory-history.ts";
+import { apiAt, fault, type } from "../../support/flows/command-line.ts";
 import { type TestApi, testApi } from "../../support/flows/pricing-api.ts";
 import { publishBook } from "../../support/flows/tenant-api.ts";
 
@@ -26,8 +24,6 @@ let served: TestApi | undefined;
 afterEach(async () => served?.api.close());
 
 async function say(...argv: string[]): Promise<string> {
-  const command = readApiCommand(argv);
-  if (command.kind !== "question") throw new Error(JSON.stringify(command));
   const usage = ["acme", "globex", "initech"].map((tenant_id) => ({
     hour: HOUR,
     revision: 1,
@@ -43,8 +39,7 @@ async function say(...argv: string[]): Promise<string> {
   await publishBook(served, {});
   await computeIndexPoints(served.pricing);
   const port = await listen(served.api, { host: "127.0.0.1", port: 0, name: "TEST" });
-  const ask = pricingClient({ url: `http://127.0.0.1:${port}`, key: served.keys.operator });
-  return answerQuestion(ask, command.question, command.json);
+  return (await type(apiAt(`http://127.0.0.1:${port}`, served.keys.operator), ...argv)).text;
 }
 
 describe("meterhouse quote", () => {
@@ -82,21 +77,18 @@ it("meterhouse index shows the points", async () => {
 });
 
 it.each([
-  [["quote"], "a quote needs --model, --gpu and --requests"],
+  [["quote"], /3 faults.*--model <name> is missing.*--gpu <name> is missing.*--requests <n> is missing/s],
   [
     ["quote", "--model", "m", "--gpu", "g", "--requests", "1", "--tokens-in", "x"],
-    "tokens are a whole number",
+    /--tokens-in "x" is no whole number/,
   ],
-  [["quote", "--colour", "red"], /Unknown option '--colour'/],
-  [["what-if", "--book", "x"], "what-if needs --from and --to"],
+  [["quote", "--colour", "red"], /unknown option '--colour'/],
+  [["what-if", "--book", "x"], /--from <hour> is missing.*--to <hour> is missing/s],
   [["what-if", ...RANGE], /needs either --book/],
   [["what-if", ...RANGE, "--candidate", join(folder, "bad.json")], /is not JSON/],
-  [["index"], "the index needs --from and --to"],
-  [["index", ...RANGE, "--period", "week"], "--period is hour or day"],
-  [["index", ...RANGE, "--series", "mine"], "--series is all or shared"],
+  [["index"], /--from <hour> is missing.*--to <hour> is missing/s],
+  [["index", ...RANGE, "--period", "week"], /--period "week" is none of hour, day/],
+  [["index", ...RANGE, "--series", "mine"], /--series "mine" is none of all, shared/],
 ])("%j is refused with a sentence", (argv, problem) => {
-  expect(readApiCommand(argv)).toEqual({
-    kind: "fault",
-    problem: typeof problem === "string" ? problem : expect.stringMatching(problem),
-  });
+  expect(fault(...argv)).toEqual({ kind: "text", text: expect.stringMatching(problem), exitCode: 2 });
 });

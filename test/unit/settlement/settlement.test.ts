@@ -1,14 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
-import { HOUR_MAX, hourEndMs } from "../../../services/domain/time/hour.ts";
-import { readCommand } from "../../../services/settlement/command.ts";
-import { readPriceBooks } from "../../../services/settlement/price-books.ts";
-import { billText, passText } from "../../../services/settlement/print.ts";
+import { describe, expect, it } from "vitest";
+import { readCommandLine } from "../../../services/adapters/command/command.ts";
+import { hourEndMs } from "../../../services/domain/time/hour.ts";
+import { COMMANDS } from "../../../services/settlement/command.ts";
+import { passText } from "../../../services/settlement/print.ts";
 import { settleOnce } from "../../../services/settlement/run.ts";
 import { findDueHours } from "../../../services/settlement/steps/find-hours.ts";
-import { bookDocument } from "../../support/builders/price-books.ts";
 import { ManualClock } from "../../support/doubles/manual-clock.ts";
 import { MemorySettlementStore } from "../../support/doubles/memory-settlement-store.ts";
 import { GRACE_MS, pass, settlementOver, TEN } from "../../support/flows/settlement-pass.ts";
@@ -27,10 +23,9 @@ describe("the command line", () => {
       ["close", "--hour", "2026-11-23T10:00Z", "--reason", "r"],
       { kind: "close", request: { through: 0, again: TEN, reason: "r" }, json: false },
     ],
-    [["bill", "--from", "2026-11-23T10:00Z"], { kind: "bill", from: TEN, to: HOUR_MAX, json: false }],
     [["verify", "--hour", "2026-11-23T10:00Z"], { kind: "verify", hour: TEN, revision: 0, json: false }],
   ])("%j", (argv, command) => {
-    expect(readCommand(argv)).toEqual(command);
+    expect(readCommandLine(COMMANDS, argv)).toEqual({ kind: "command", asked: command });
   });
 
   it.each([
@@ -38,38 +33,23 @@ describe("the command line", () => {
     [["close", "--hour", "2026-11-23T10:00Z"], /say why/],
     [["close", "--hour", "2026-11-23T10:00Z", "--reason", " "], /say why/],
     [["close", "--through", "10:30"], /no hour/],
-    [["verify"], /needs --hour/],
+    [["verify"], /--hour <hour> is missing/],
     [["verify", "--hour", "2026-11-23T10:00Z", "--revision", "x"], /whole number/],
     [["pay"], /no command "pay"/],
     [["--frobnicate"], /frobnicate/],
+    [["close", "--trough", "2026-11-23T10:00Z"], /unknown option '--trough' \(Did you mean --through\?\)/],
+    [["close", "2026-11-23T10:00Z"], /close takes nothing beside its options/],
+    [["close", "--through"], /argument missing/],
+    [
+      ["close", "--hour", "10:30", "--colour", "red", "--through", "now"],
+      /3 faults.*--hour "10:30" is no hour.*--through "now" is no hour.*--colour/s,
+    ],
   ])("%j is answered with what is wrong", (argv, problem) => {
-    expect(readCommand(argv)).toMatchObject({ kind: "fault", problem: expect.stringMatching(problem) });
-  });
-});
-
-describe("price book files", () => {
-  const folder = mkdtempSync(join(tmpdir(), "price-books-"));
-  afterAll(() => rmSync(folder, { recursive: true }));
-  const file = (name: string, content: string) => {
-    const path = join(folder, name);
-    writeFileSync(path, content);
-    return path;
-  };
-
-  it("are refused with every fault of every file", () => {
-    const good = file("good.json", JSON.stringify(bookDocument()));
-    const twin = file("twin.json", JSON.stringify({ ...bookDocument(), name: "twin" }));
-    const bad = file("bad.json", JSON.stringify({ ...bookDocument(), currency: "usd", tiers: [] }));
-    const torn = file("torn.json", '{"name": ');
-    const { faults } = readPriceBooks([good, twin, bad, torn, join(folder, "missing.json")]);
-    expect(faults.map((text) => text.replaceAll(folder, ""))).toEqual([
-      expect.stringMatching(/^\/bad.json: tiers is no field .*PRICE_BOOK_FIELD_UNKNOWN/),
-      expect.stringMatching(/^\/bad.json: currency must be .*PRICE_BOOK_CURRENCY/),
-      expect.stringMatching(/^\/torn.json is not JSON/),
-      "/missing.json cannot be read (ENOENT)",
-      expect.stringMatching(/^twin: effective_from .*PRICE_BOOK_OVERLAP/),
-    ]);
-    expect(readPriceBooks([good])).toMatchObject({ faults: [], books: [{ name: "2026 H100" }] });
+    expect(readCommandLine(COMMANDS, argv)).toEqual({
+      kind: "text",
+      text: expect.stringMatching(problem),
+      exitCode: 2,
+    });
   });
 });
 
@@ -119,6 +99,5 @@ describe("one pass by hand", () => {
       rated: [{ charges_total: "0.032291666667", currency: "USD" }],
     });
     expect(passText(await pass(settlementOver(store, { clock })), false)).toBe("nothing to close");
-    expect(billText([], false)).toBe("no charges");
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createLog } from "../../../../services/adapters/log/log.ts";
-import { retryForever } from "../../../../services/adapters/retry/retry.ts";
+import { AwayError, retryUntilBack } from "../../../../services/adapters/retry/retry.ts";
 import { ManualClock } from "../../../support/doubles/manual-clock.ts";
 
 class Away extends Error {}
@@ -19,10 +19,10 @@ function bench() {
   return { lines, clock, controller, options };
 }
 
-describe("retryForever", () => {
+describe("retryUntilBack", () => {
   it("says nothing where nothing fails", async () => {
     const { lines, options } = bench();
-    expect(await retryForever("ClickHouse", async () => 7, options)).toBe(7);
+    expect(await retryUntilBack("ClickHouse", async () => 7, options)).toBe(7);
     expect(lines).toEqual([]);
   });
 
@@ -35,7 +35,7 @@ describe("retryForever", () => {
       return "there";
     };
     const pauses: number[] = [];
-    const result = retryForever("ClickHouse", attempt, { ...options, pauseMsMin: 100, pauseMsMax: 500 });
+    const result = retryUntilBack("ClickHouse", attempt, { ...options, pauseMsMin: 100, pauseMsMax: 500 });
     for (let round = 0; round < 5; round += 1) {
       const pause = await clock.asleep();
       pauses.push(pause);
@@ -50,10 +50,26 @@ describe("retryForever", () => {
     expect(lines[1]).toMatchObject({ away_ms: 1_700, failures: 5 });
   });
 
+  it("gives up once the outage outlasts its patience, however long all went well before", async () => {
+    const { clock, options } = bench();
+    const failing = async () => Promise.reject(new Away("refused"));
+    await clock.advance(60_000);
+    const result = retryUntilBack("ClickHouse", failing, { ...options, pauseMsMin: 100, patienceMs: 1_000 });
+    const over = expect(result).rejects.toEqual(new AwayError("ClickHouse", new Away("refused")));
+    const pauses: number[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      const pause = await clock.asleep();
+      pauses.push(pause);
+      await clock.advance(pause);
+    }
+    await over;
+    expect(pauses).toEqual([100, 200, 400]);
+  });
+
   it("takes up to half off a pause at random", async () => {
     const { clock, controller, options } = bench();
     const failing = async () => Promise.reject(new Away());
-    const result = retryForever("Kafka", failing, { ...options, random: () => 0.5, pauseMsMin: 100 });
+    const result = retryUntilBack("Kafka", failing, { ...options, random: () => 0.5, pauseMsMin: 100 });
     expect(await clock.asleep()).toBe(75);
     controller.abort("stop");
     await expect(result).rejects.toBe("stop");
@@ -62,7 +78,7 @@ describe("retryForever", () => {
   it("throws at once what waiting cannot mend", async () => {
     const { lines, options } = bench();
     const attempt = async () => Promise.reject(new TypeError("a mistake"));
-    await expect(retryForever("Kafka", attempt, options)).rejects.toThrow("a mistake");
+    await expect(retryUntilBack("Kafka", attempt, options)).rejects.toThrow("a mistake");
     expect(lines).toEqual([]);
   });
 
@@ -70,6 +86,6 @@ describe("retryForever", () => {
     const { controller, options } = bench();
     controller.abort("stop");
     const attempt = async () => Promise.reject(new Error("tried"));
-    await expect(retryForever("Kafka", attempt, options)).rejects.toBe("stop");
+    await expect(retryUntilBack("Kafka", attempt, options)).rejects.toBe("stop");
   });
 });

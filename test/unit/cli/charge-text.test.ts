@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { verificationText } from "../../../services/cli/verification-text.ts";
+import { verificationText } from "../../../services/cli/charge-text.ts";
 import type { PricingOperations } from "../../../services/client/pricing-operations.ts";
 
 type Verified = PricingOperations["verifyInvoice"]["reply"];

@@ -1,7 +1,15 @@
 import type { PricingOperations } from "../client/pricing-operations.ts";
 
+type Explained = PricingOperations["explainCharge"]["reply"];
 type Verified = PricingOperations["verifyInvoice"]["reply"];
 type Hour = Verified["hours"][number];
+
+/** A charge for a person: each step of the formula with its value. */
+export function explanationText({ charge, steps }: Explained): string {
+  const rows = steps.map(({ what, how, value }) => `  ${what.padEnd(13)} ${value.padStart(22)}  ${how}`);
+  const head = `${charge.billed_to}, ${charge.hour}, revision ${charge.revision}: ${charge.charge} ${charge.currency}`;
+  return [head, ...rows, `  GPU time shared by ${charge.apportionments.join(", ")}`].join("\n");
+}
 
 /** The verification of an invoice for a person: what was checked, then a line for everything that differs. */
 export function verificationText(verified: Verified): string {

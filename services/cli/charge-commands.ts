@@ -1,0 +1,73 @@
+// meterhouse explain, history, void and verify: how a figure came about, and putting it right.
+
+import { Faults } from "../adapters/command/command.ts";
+import { choice, otherwise, required } from "../adapters/command/options.ts";
+import { sha256 } from "../adapters/crypto/crypto.ts";
+import { answer, apiCommand, json, reason, reasonOf } from "./api-command.ts";
+import { explanationText, verificationText } from "./charge-text.ts";
+
+const DEPTHS = ["lines", "charges", "events"] as const;
+
+export const CHARGE_COMMANDS = [
+  apiCommand({
+    name: "explain",
+    help: "Show how a charge came about, term by term.",
+    argument: { name: "<charge id>", help: "as GET /v1/charges gives it" },
+    options: { json },
+    read:
+      (asked, charge_id) =>
+      async ({ ask }) => {
+        const reply = await ask("explainCharge", { path: { charge_id } });
+        return answer(reply, { json: asked.json, words: explanationText });
+      },
+  }),
+  apiCommand({
+    name: "history",
+    help: "Show an event, who corrected it, when and why, and the revisions of its hours.",
+    argument: { name: "<event id>", help: "32 hexadecimal digits" },
+    options: { json },
+    read:
+      (asked, event_id) =>
+      async ({ ask }) => {
+        const reply = await ask("eventHistory", { path: { event_id } });
+        return answer(reply, { json: asked.json, words: (history) => JSON.stringify(history, null, 2) });
+      },
+  }),
+  apiCommand({
+    name: "void",
+    help: "Take an event out of all later revisions; the differences follow by themselves.",
+    argument: { name: "<event id>", help: "32 hexadecimal digits" },
+    options: { reason: required(reason), json },
+    read(asked, event_id) {
+      const because = reasonOf(asked.reason, "an event");
+      if (because instanceof Faults) return because;
+      return async ({ ask }) => {
+        // The same command is the same request: run again, it changes nothing.
+        const header = { "Idempotency-Key": sha256(JSON.stringify(["void", event_id, because])) };
+        const reply = await ask("voidEvent", { path: { event_id }, header, body: { reason: because } });
+        return answer(reply, {
+          json: asked.json,
+          words: ({ hours }) =>
+            `${event_id} is taken out; revised as settlement goes on: ${hours.join(", ")}`,
+        });
+      };
+    },
+  }),
+  apiCommand({
+    name: "verify",
+    help:
+      "Recompute an invoice and name what differs. Ends with 1 if anything does. " +
+      "With --hour it is a closed hour that is recomputed: see meterhouse verify --hour --help.",
+    argument: { name: "<invoice id>", help: "64 hexadecimal digits" },
+    options: {
+      depth: otherwise(choice("--depth <depth>", "what it is recomputed from", DEPTHS), "events"),
+      json,
+    },
+    read:
+      ({ depth, json }, invoice_id) =>
+      async ({ ask }) => {
+        const reply = await ask("verifyInvoice", { path: { invoice_id }, query: { depth } });
+        return answer(reply, { json, words: verificationText, isGood: reply.matches });
+      },
+  }),
+];

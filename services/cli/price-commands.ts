@@ -1,0 +1,111 @@
+// meterhouse quote, what-if and index: what prices mean for work that is planned or done.
+import { Faults } from "../adapters/command/command.ts";
+import { EXIT } from "../adapters/command/exit-codes.ts";
+import { choice, otherwise, required, text, whole } from "../adapters/command/options.ts";
+import { answer, apiCommand, documentOf, from, given, json, tenant, to } from "./api-command.ts";
+import { indexText, quoteText, whatIfText } from "./price-text.ts";
+
+const TOKENS = { min: 0, max: 9_999_999_999 };
+
+export const PRICE_COMMANDS = [
+  apiCommand({
+    name: "quote",
+    help: "Show what a workload is expected to cost, from measured sessions, with p50 and p90.",
+    options: {
+      model: required(text("--model <name>", "the model that is asked")),
+      gpu: required(text("--gpu <name>", "the card that it runs on")),
+      requests: required(text("--requests <n>", "how many requests")),
+      mig: text("--mig <profile>", "the MIG profile, for a part of a card"),
+      "tokens-in": whole("--tokens-in <n>", "tokens of one prompt", TOKENS),
+      "tokens-out": whole("--tokens-out <n>", "tokens of one answer", TOKENS),
+      tenant: text("--tenant <id>", "from this tenant's sessions and by its plan"),
+      project: text("--project <id>", "from this project's sessions"),
+      from: text(
+        "--from <hour>",
+        "by the prices of this hour (UTC), such as 2026-11-01T00:00Z; now where it is absent",
+      ),
+      json,
+    },
+    read:
+      (asked) =>
+      async ({ ask }) => {
+        const optional = {
+          mig_profile: asked.mig,
+          tenant_id: asked.tenant,
+          project_id: asked.project,
+          from: asked.from,
+          tokens_in: asked["tokens-in"],
+          tokens_out: asked["tokens-out"],
+        };
+        const { model, gpu: gpu_model, requests } = asked;
+        const reply = await ask("quote", { body: { model, gpu_model, requests, ...given(optional) } });
+        return answer(reply, { json: asked.json, words: quoteText });
+      },
+  }),
+  apiCommand({
+    name: "what-if",
+    help: "Show what another price book would have made of stored hours, by tenant.",
+    options: {
+      from: required(from),
+      to: required(to),
+      book: text("--book <hash>", "a price book of the API"),
+      candidate: text("--candidate <file>", "or a price book as JSON"),
+      tenant,
+      json,
+    },
+    read({ book: price_book, candidate: file, ...asked }) {
+      if ((price_book === undefined) === (file === undefined)) {
+        return new Faults("what-if needs either --book, a price book's hash, or --candidate, a file");
+      }
+      const read = file === undefined ? undefined : documentOf(file);
+      if (read instanceof Faults) return read;
+      const body = {
+        from: asked.from,
+        to: asked.to,
+        ...given({ tenant_id: asked.tenant, price_book, candidate: read?.document }),
+      };
+      return async ({ ask }) => {
+        const [first, ...more] = await allPages((query) => ask("whatIf", { body, query }));
+        const items = [first, ...more].flatMap((page) => page.items);
+        const reply = { price_book: first.price_book, items, assumes: first.assumes };
+        return answer(reply, { json: asked.json, words: () => whatIfText(first, items) });
+      };
+    },
+  }),
+  apiCommand({
+    name: "index",
+    help: "Show the unit-quality compute price over time: base 100, a chained Fisher index.",
+    options: {
+      from: required(from),
+      to: required(to),
+      period: otherwise(choice("--period <period>", "a point for each", ["hour", "day"]), "day"),
+      currency: otherwise(text("--currency <code>", "of the prices"), "USD"),
+      series: choice("--series <series>", "all sales, or those that tenants may see", ["all", "shared"]),
+      json,
+    },
+    read:
+      ({ json, series, ...range }) =>
+      async ({ ask }) => {
+        const pages = await allPages((page) =>
+          ask("listIndexPoints", { query: { ...range, ...given({ series }), ...page } }),
+        );
+        const items = pages.flatMap((page) => page.items);
+        return json
+          ? { text: JSON.stringify({ items }), exitCode: EXIT.done }
+          : answer(items, { json, words: indexText });
+      },
+  }),
+];
+
+/** A list, asked for to its end. */
+async function allPages<Page extends { readonly next_cursor: string | null }>(
+  read: (page: { readonly cursor?: string }) => Promise<Page>,
+): Promise<[Page, ...Page[]]> {
+  const pages: [Page, ...Page[]] = [await read({})];
+  for (let cursor = pages[0].next_cursor; cursor !== null; ) {
+    const page = await read({ cursor });
+    pages.push(page);
+    cursor = page.next_cursor;
+  }
+  return pages;
+}

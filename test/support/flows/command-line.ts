@@ -1,0 +1,41 @@
+// A command of the API as it is typed, asked of whatever stands in for the API.
+import { readCommandLine } from "../../../services/adapters/command/command.ts";
+import type { Answer, Api } from "../../../services/cli/api-command.ts";
+import { API_COMMANDS } from "../../../services/cli/api-commands.ts";
+import { pricingClient, pricingDownload } from "../../../services/client/client.ts";
+
+/** What is wrong with a command line, or help: what is said of it and the exit code. */
+export function fault(...argv: string[]): Answer {
+  const line = readCommandLine(API_COMMANDS, argv);
+  if (line.kind === "command") throw new Error(`${argv.join(" ")} is understood`);
+  return line;
+}
+
+export async function type(api: Api, ...argv: string[]): Promise<Answer> {
+  const line = readCommandLine(API_COMMANDS, argv);
+  if (line.kind === "text") throw new Error(line.text);
+  return line.asked(api);
+}
+
+/** The API at an address. */
+export function apiAt(url: string, key: string): Api {
+  const access = { url, key };
+  return {
+    ask: pricingClient(access),
+    download: (operation, asked) => pricingDownload(access, operation, asked),
+  };
+}
+
+/** What the API is asked, by a command that is answered with `reply`. */
+export async function asked(
+  argv: readonly string[],
+  reply: unknown = { items: [], next_cursor: null },
+): Promise<unknown[]> {
+  const questions: unknown[] = [];
+  const ask = async (operation: string, what: unknown) => {
+    questions.push(operation, what);
+    return reply;
+  };
+  await type({ ask, download: async function* () {} } as unknown as Api, ...argv).catch(() => undefined);
+  return questions;
+}
