@@ -1,8 +1,6 @@
 import { type Problem, problem } from "../adapters/http/problem.ts";
 import type { Reply } from "../adapters/http/route.ts";
-import type { HourRange } from "../domain/ports/charges.ts";
-
-import { HOUR_S, type Hour, parseHour } from "../domain/time/hour.ts";
+import { HOUR_S, type Hour, type HourRange, parseHour } from "../domain/time/hour.ts";
 
 const LIMIT_DEFAULT = 100;
 

@@ -136,7 +136,7 @@ export const ChargeShape = closed({
   apportionments: APPORTIONMENTS,
 });
 
-export const ChargeTerms = closed({
+const ChargeTerms = closed({
   ...CHARGE_KEY,
   is_current: Type.Boolean(),
   price_book: Hash,
@@ -293,7 +293,7 @@ const UsageLine = closed({
   tokens_in: Whole,
   tokens_out: Whole,
 });
-export const UsageLines = Type.Array(UsageLine);
+const UsageLines = Type.Array(UsageLine);
 export const LiveUsage = closed({
   tenant_id: Text,
   from: HourText,
@@ -314,7 +314,7 @@ export const AccountingRow = closed({
   conflicts: Whole,
   rejected: Whole,
 });
-export const RejectedRow = closed({
+const RejectedRow = closed({
   kafka_partition: Count,
   kafka_offset: Whole,
   ingested_at: Moment,

@@ -1,4 +1,5 @@
-import { type AlertDeps, raiseAlerts } from "../billing/budgets/alerts.ts";
+import type { AlertDeps } from "../billing/budgets/alert.ts";
+import { raiseAlerts } from "../billing/budgets/alerts.ts";
 import type { IndexRun } from "../billing/index/index-points.ts";
 import type { Outcome } from "../billing/invoices/finalise.ts";
 import { invoicePeriods } from "../billing/invoices/invoice-periods.ts";

@@ -19,7 +19,8 @@ import { offsetsAt } from "../adapters/kafka/admin.ts";
 import { openKafka } from "../adapters/kafka/client.ts";
 import { runService, type Service } from "../adapters/process/service.ts";
 import { schedule } from "../adapters/schedule/schedule.ts";
-import type { AlertDeps } from "../billing/budgets/alerts.ts";
+import type { AlertDeps } from "../billing/budgets/alert.ts";
+
 import { computeIndexPoints } from "../billing/index/index-points.ts";
 import { COMMANDS } from "./command.ts";
 import { FIELDS } from "./config.ts";

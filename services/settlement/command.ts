@@ -2,7 +2,7 @@ import { command, Faults } from "../adapters/command/command.ts";
 import { JSON_OPTION, otherwise, read, required, text, whole } from "../adapters/command/options.ts";
 import { formatHour, type Hour, parseHour } from "../domain/time/hour.ts";
 import { FIELDS } from "./config.ts";
-import type { PassRequest } from "./pipeline.ts";
+import type { PassRequest } from "./pass.ts";
 
 /** What the process is asked to do. */
 export type Asked =

@@ -1,4 +1,5 @@
 // Closes hours and rates them, by the clock or once. Starts its parts in order; what they do together is in pipeline.ts.
+
 import { StaleLeaderError } from "../adapters/clickhouse/leader.ts";
 import { ClickHouseSettlementStore } from "../adapters/clickhouse/settlement-store.ts";
 import { commandOrExit } from "../adapters/command/command.ts";
@@ -14,7 +15,8 @@ import { verifyHour } from "../billing/verification/verify-hour.ts";
 import { verificationJson } from "../domain/closing/verification.ts";
 import { type Asked, COMMANDS } from "./command.ts";
 import { FIELDS } from "./config.ts";
-import type { Settlement } from "./pipeline.ts";
+import type { Settlement } from "./pass.ts";
+
 import { passText, verificationText } from "./print.ts";
 import { createPasses, settleOnce } from "./run.ts";
 

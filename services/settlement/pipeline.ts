@@ -1,50 +1,7 @@
-import type { Metrics } from "../adapters/metrics/metrics.ts";
-import type { HourClose } from "../domain/closing/revision.ts";
-import type { Clock } from "../domain/ports/clock.ts";
-import type { Log } from "../domain/ports/log.ts";
-import type { LogTimes, SettlementStore } from "../domain/ports/settlement-store.ts";
-import type { HourRating } from "../domain/rating/charges.ts";
-import type { Hour } from "../domain/time/hour.ts";
+import type { PassRequest, PassResult, Settlement } from "./pass.ts";
 import { closeHours, reviseHours } from "./steps/close-hours.ts";
 import { findDueHours } from "./steps/find-hours.ts";
 import { rateHours } from "./steps/rate-hours.ts";
-
-export interface Settlement {
-  readonly store: SettlementStore;
-  readonly logTimes: LogTimes;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics: Metrics;
-  readonly hash: (text: string) => string;
-  readonly newId: () => string;
-  /** Names this process in the lease. */
-  readonly owner: string;
-  readonly graceMs: number;
-  readonly leaseMs: number;
-  readonly signal?: AbortSignal;
-}
-
-export interface PassRequest {
-  /** Hours after this one stay open. */
-  readonly through?: Hour;
-  /** Closes this closed hour anew; needs a reason. */
-  readonly again?: Hour;
-  /** Written into every revision of this pass, in place of the reason that settlement sees. */
-  readonly reason?: string;
-}
-
-export interface Settled {
-  readonly kind: "settled";
-  readonly closed: readonly HourClose[];
-  readonly revised: readonly HourClose[];
-  readonly waiting: readonly Hour[];
-  readonly rated: readonly HourRating[];
-  readonly unpriced: readonly Hour[];
-}
-
-export type PassResult =
-  | { readonly kind: "not_leader"; readonly owner: string; readonly left_ms: number }
-  | Settled;
 
 /** One pass: whatever can be closed, revised and rated now, under one lease and one cut. Running it again changes nothing. */
 export async function settle(deps: Settlement, request: PassRequest = {}): Promise<PassResult> {

@@ -4,7 +4,7 @@ import { type HourVerification, verificationJson } from "../domain/closing/verif
 import { formatDecimal } from "../domain/money/decimal.ts";
 import type { HourRating } from "../domain/rating/charges.ts";
 import { formatHour, type Hour } from "../domain/time/hour.ts";
-import type { Settled } from "./pipeline.ts";
+import type { Settled } from "./pass.ts";
 
 /** What a pass did, for a person or as one line of JSON. */
 export function passText(pass: Settled, json: boolean): string {

@@ -1,6 +1,7 @@
 import { StaleLeaderError } from "../adapters/clickhouse/leader.ts";
 import type { Hour } from "../domain/time/hour.ts";
-import { type PassRequest, type Settled, type Settlement, settle } from "./pipeline.ts";
+import type { PassRequest, Settled, Settlement } from "./pass.ts";
+import { settle } from "./pipeline.ts";
 import { span } from "./steps/rate-hours.ts";
 
 /** Room for the clocks of two machines to differ when a lease runs out. */

@@ -1,6 +1,6 @@
 import type { Audience } from "../../domain/access/audience.ts";
-import type { HourRange } from "../../domain/ports/charges.ts";
 import type { FocusExport, FocusFile } from "../../domain/ports/focus.ts";
+import type { HourRange } from "../../domain/time/hour.ts";
 import { audienceParams } from "./audience.ts";
 import { type ClickHouse, loadQuery } from "./client.ts";
 

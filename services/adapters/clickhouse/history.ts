@@ -3,7 +3,6 @@ import type { UsageRow } from "../../domain/closing/usage.ts";
 import type { HourSales } from "../../domain/insight/index-sales.ts";
 import type { SessionPart } from "../../domain/insight/measured-sessions.ts";
 import { parseStoredDecimal } from "../../domain/money/stored-decimal.ts";
-import type { HourRange } from "../../domain/ports/charges.ts";
 import type {
   History,
   MeasuredHour,
@@ -12,7 +11,7 @@ import type {
   StoredUsage,
   UsageSize,
 } from "../../domain/ports/history.ts";
-import type { Hour } from "../../domain/time/hour.ts";
+import type { Hour, HourRange } from "../../domain/time/hour.ts";
 import { audienceParams } from "./audience.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";
 import { toUsage, type UsageRecord } from "./settlement-rows.ts";

@@ -7,7 +7,6 @@ import type {
   ChargedSession,
   ChargeLedger,
   ChargeSummary,
-  HourRange,
 } from "../../domain/ports/charges.ts";
 import type { HourRevisionRow, HourRevisions } from "../../domain/ports/closed-hours.ts";
 import type {
@@ -19,7 +18,7 @@ import type {
   VoidOrder,
 } from "../../domain/ports/records.ts";
 import type { SpendRecords, UsageLine, UsageTotals } from "../../domain/ports/usage-totals.ts";
-import { HOUR_MAX, HOUR_S, type Hour, parseHour } from "../../domain/time/hour.ts";
+import { HOUR_MAX, HOUR_S, type Hour, type HourRange, parseHour } from "../../domain/time/hour.ts";
 import { audienceParams } from "./audience.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";
 

@@ -1,16 +1,10 @@
 import type { HourRevision } from "../../domain/billing/settle.ts";
 import { usageKey } from "../../domain/closing/usage.ts";
 import { parseStoredDecimal } from "../../domain/money/stored-decimal.ts";
-import type {
-  ChargedHour,
-  HourRange,
-  RevisionRun,
-  TenantCharges,
-  WaitingHour,
-} from "../../domain/ports/charges.ts";
+import type { ChargedHour, RevisionRun, TenantCharges, WaitingHour } from "../../domain/ports/charges.ts";
 import { CHARGE_FACTORS } from "../../domain/rating/charges.ts";
 import type { Charge, ChargeFactors } from "../../domain/rating/rate.ts";
-import type { Hour } from "../../domain/time/hour.ts";
+import type { Hour, HourRange } from "../../domain/time/hour.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";
 
 type ChargeRecord = Omit<Charge, keyof ChargeFactors | "events" | "gpu_time_ns"> & {

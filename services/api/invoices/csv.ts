@@ -1,6 +1,6 @@
 // The lines of an invoice or credit note as CSV (RFC 4180), one row each, with the head repeated in every row.
 
-import type { StoredCreditNote, StoredInvoice } from "../../billing/invoices/invoices.ts";
+import type { StoredCreditNote, StoredInvoice } from "../../billing/issued/issued-invoices.ts";
 import { type InvoiceLine, lineFields } from "../../domain/billing/invoice.ts";
 import { formatHour } from "../../domain/time/hour.ts";
 

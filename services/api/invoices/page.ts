@@ -1,6 +1,6 @@
 // Invoices and credit notes as pages to print: one file, nothing loaded, nothing run, every text escaped.
 
-import type { StoredCreditNote, StoredInvoice } from "../../billing/invoices/invoices.ts";
+import type { StoredCreditNote, StoredInvoice } from "../../billing/issued/issued-invoices.ts";
 import type { InvoiceLine } from "../../domain/billing/invoice.ts";
 import { lineWords, moneyWords, shortDecimal, unitWords } from "../../domain/billing/line-texts.ts";
 import { type Decimal, ONE } from "../../domain/money/decimal.ts";

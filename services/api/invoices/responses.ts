@@ -1,13 +1,13 @@
 // Invoices and credit notes as the API shows them: hours as texts.
 
+import type { TenantSettlement } from "../../billing/invoices/settle-tenant.ts";
 import {
   creditNoteSummaryOf,
   type InvoiceSummary,
   type InvoiceVoid,
   type StoredCreditNote,
   type StoredInvoice,
-} from "../../billing/invoices/invoices.ts";
-import type { TenantSettlement } from "../../billing/invoices/settle-tenant.ts";
+} from "../../billing/issued/issued-invoices.ts";
 import { type InvoiceLineDocument, lineDocument } from "../../domain/billing/invoice-document.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";
 import type { RevisionRun, WaitingHour } from "../../domain/ports/charges.ts";

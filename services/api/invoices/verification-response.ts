@@ -1,7 +1,7 @@
 // The verification of an invoice as the API shows it: the first of everything that differs, and how many more.
 
-import type { StoredInvoice } from "../../billing/invoices/invoices.ts";
 import type { Depth, HourFinding, InvoiceVerification } from "../../billing/invoices/verify.ts";
+import type { StoredInvoice } from "../../billing/issued/issued-invoices.ts";
 import { findingsJson, NO_FINDINGS } from "../../domain/closing/verification.ts";
 import { formatHour } from "../../domain/time/hour.ts";
 

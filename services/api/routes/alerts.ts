@@ -1,6 +1,7 @@
 import { route } from "../../adapters/http/route.ts";
 import { audienceOf } from "../../billing/access/visibility.ts";
-import type { Alert } from "../../billing/budgets/alerts.ts";
+import type { Alert } from "../../billing/budgets/alert.ts";
+
 import type { Delivery } from "../../billing/budgets/deliveries.ts";
 import { everyDocument } from "../../billing/documents/every-document.ts";
 import { includes } from "../../domain/access/audience.ts";

@@ -12,7 +12,7 @@ import {
 } from "../../billing/budgets/budgets.ts";
 import type { SpendSource } from "../../billing/budgets/spend.ts";
 import { createSpending } from "../../billing/budgets/spend.ts";
-import { createCache } from "../../billing/cache/cache.ts";
+import { createCache } from "../../billing/cache/aged-cache.ts";
 import type { ContractDeps } from "../../billing/contracts/contracts.ts";
 import { findTenant } from "../../billing/contracts/contracts.ts";
 import { everyDocument } from "../../billing/documents/every-document.ts";

@@ -1,7 +1,7 @@
 import { problem } from "../../adapters/http/problem.ts";
 import { route } from "../../adapters/http/route.ts";
 import { canSee } from "../../billing/access/visibility.ts";
-import { type CreditNoteSummary, findCreditNote } from "../../billing/invoices/invoices.ts";
+import { type CreditNoteSummary, findCreditNote } from "../../billing/issued/issued-invoices.ts";
 import { SCOPES } from "../../domain/access/caller.ts";
 import type { Documents } from "../../domain/ports/documents.ts";
 import { creditNoteCsv } from "../invoices/csv.ts";

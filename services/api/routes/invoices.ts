@@ -6,19 +6,19 @@ import { canSee } from "../../billing/access/visibility.ts";
 import { Batches } from "../../billing/cache/batches.ts";
 import { KeptAnswers } from "../../billing/cache/kept.ts";
 import { finalisePeriod, type Outcome } from "../../billing/invoices/finalise.ts";
-import {
-  findInvoice,
-  type InvoiceSummary,
-  type StoredInvoice,
-  summaryOf,
-  voidedAmong,
-} from "../../billing/invoices/invoices.ts";
 import type { Invoicing } from "../../billing/invoices/settle-tenant.ts";
 import { periodFrom, settleTenant } from "../../billing/invoices/settle-tenant.ts";
 import { everyTenant } from "../../billing/invoices/tenants.ts";
 import type { VerificationDeps } from "../../billing/invoices/verify.ts";
 import { verifyInvoice } from "../../billing/invoices/verify.ts";
 import { voidByCreditNote } from "../../billing/invoices/void.ts";
+import {
+  findInvoice,
+  type InvoiceSummary,
+  type StoredInvoice,
+  summaryOf,
+  voidedAmong,
+} from "../../billing/issued/issued-invoices.ts";
 import type { Caller } from "../../domain/access/caller.ts";
 import { OPERATORS, SCOPES } from "../../domain/access/caller.ts";
 import { isRefusal } from "../../domain/access/refusal.ts";

@@ -6,7 +6,7 @@ import {
   type InvoiceSummary,
   numbered,
   type Series,
-} from "../../billing/invoices/invoices.ts";
+} from "../../billing/issued/issued-invoices.ts";
 import type { Caller } from "../../domain/access/caller.ts";
 import { isRefusal } from "../../domain/access/refusal.ts";
 import type { Documents } from "../../domain/ports/documents.ts";

@@ -11,7 +11,7 @@ import {
   listTenants,
   tenantContent,
 } from "../../billing/contracts/contracts.ts";
-import { invoicesOf } from "../../billing/invoices/invoices.ts";
+import { invoicesOf } from "../../billing/issued/issued-invoices.ts";
 import type { Caller } from "../../domain/access/caller.ts";
 import { OPERATORS, SCOPES } from "../../domain/access/caller.ts";
 import { pageOf } from "../paging.ts";

@@ -1,5 +1,3 @@
-import type { Documents } from "../../domain/ports/documents.ts";
-import type { Log } from "../../domain/ports/log.ts";
 // Alerts: once for each threshold of a budget and period. Run by the clock, again and again; a run that broke off, or two at once,
 // raise nothing twice, because an alert's id is made of what it is about.
 
@@ -8,47 +6,12 @@ import type { Period } from "../../domain/billing/terms.ts";
 import { crossedThresholds } from "../../domain/insight/budget.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";
 import type { NewDocument } from "../../domain/ports/documents.ts";
-import type { Webhooks } from "../../domain/ports/webhooks.ts";
 import { formatHour, HOUR_S, type Hour, hourOf } from "../../domain/time/hour.ts";
 import { everyDocument } from "../documents/every-document.ts";
+import type { Alert, AlertDeps, AlertReport } from "./alert.ts";
 import { budgetFrom, periodAt, standOf, type TenantBudget } from "./budgets.ts";
 import { type Delivery, deliverAlerts } from "./deliveries.ts";
-import { createSpending, type SpendSource, type TenantSpend } from "./spend.ts";
-
-export interface AlertDeps extends SpendSource {
-  readonly documents: Documents;
-  readonly log: Log;
-  readonly webhooks: Webhooks;
-  /** How long the delivery of an alert is tried. */
-  readonly webhookAgeMsMax: number;
-}
-
-/** What is stored of an alert, and what its webhook carries. */
-export interface Alert {
-  readonly budget_id: string;
-  readonly tenant_id: string;
-  readonly project_id: string | null;
-  readonly name: string;
-  readonly currency: string;
-  readonly period: TenantBudget["period"];
-  readonly period_from: string;
-  readonly period_to: string;
-  readonly threshold_percent: number;
-  readonly amount: string;
-  readonly spent: string;
-  readonly rated: string;
-  readonly estimated: string;
-  readonly counted_until: string | null;
-  readonly raised_at: string;
-}
-
-export interface AlertReport {
-  readonly raised: number;
-  readonly delivered: number;
-  /** To be tried again in a later run. */
-  readonly waiting: number;
-  readonly given_up: number;
-}
+import { createSpending, type TenantSpend } from "./spend.ts";
 
 interface Dated {
   readonly budget: TenantBudget;

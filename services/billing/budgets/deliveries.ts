@@ -4,7 +4,7 @@
 import type { WrittenDocument } from "../../domain/ports/documents.ts";
 import { formatHour, hourOf } from "../../domain/time/hour.ts";
 import { everyDocument } from "../documents/every-document.ts";
-import type { Alert, AlertDeps, AlertReport } from "./alerts.ts";
+import type { Alert, AlertDeps, AlertReport } from "./alert.ts";
 
 export const DELIVERY_STATES = ["waiting", "delivered", "given_up"] as const;
 

@@ -7,7 +7,7 @@ import type { PriceBooks } from "../../domain/ports/price-books.ts";
 import type { SpendRecords, UsageTotals } from "../../domain/ports/usage-totals.ts";
 import { HOUR_S, type Hour } from "../../domain/time/hour.ts";
 import { publishedBooks } from "../books/books.ts";
-import { createCache } from "../cache/cache.ts";
+import { createCache } from "../cache/aged-cache.ts";
 
 /** Spending of a tenant since the start of a month. */
 export interface TenantSpend {

@@ -2,7 +2,7 @@ import { isRefusal, type Refusal, refuse } from "../../domain/access/refusal.ts"
 import type { Documents } from "../../domain/ports/documents.ts";
 import { type KeyedRequest, withIdempotencyKey } from "../access/idempotency.ts";
 import { type BookShelf, publishedBooks } from "../books/books.ts";
-import { invoicedUntil } from "../invoices/invoices.ts";
+import { invoicedUntil } from "../issued/issued-invoices.ts";
 import type { ChangeContext, Changed } from "./contract-changes.ts";
 import { knownFrom, type Tenant, tenantContent } from "./contracts.ts";
 

@@ -5,7 +5,7 @@ import { finalise, invoiceText } from "../../domain/billing/invoice.ts";
 import { arePeriodsSame } from "../../domain/billing/periods.ts";
 import type { Period } from "../../domain/billing/terms.ts";
 import { formatHour } from "../../domain/time/hour.ts";
-import { invoiceDocuments, lastNumber, type StoredInvoice } from "./invoices.ts";
+import { invoiceDocuments, lastNumber, type StoredInvoice } from "../issued/issued-invoices.ts";
 import { type Invoicing, settleTenant, type TenantSettlement } from "./settle-tenant.ts";
 
 /** What became of a tenant in a run. */

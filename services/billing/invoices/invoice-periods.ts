@@ -4,8 +4,8 @@ import { monthOf, periodsOf } from "../../domain/billing/periods.ts";
 import type { Period } from "../../domain/billing/terms.ts";
 import type { Hour } from "../../domain/time/hour.ts";
 import { contractOf } from "../contracts/contracts.ts";
+import { coveredPeriods } from "../issued/issued-invoices.ts";
 import { finalisePeriod, type Outcome } from "./finalise.ts";
-import { coveredPeriods } from "./invoices.ts";
 import { type Invoicing, RESTATED_S } from "./settle-tenant.ts";
 import { everyTenant } from "./tenants.ts";
 

@@ -4,7 +4,7 @@
 import type { InvoiceLine } from "../../domain/billing/invoice.ts";
 import { lineKey } from "../../domain/billing/lines.ts";
 import type { Allocation } from "../../domain/billing/statement.ts";
-import { invoicesOf, type StoredInvoice } from "./invoices.ts";
+import { invoicesOf, type StoredInvoice } from "../issued/issued-invoices.ts";
 import { type Recomputed, recompute } from "./recompute.ts";
 import type { Invoicing } from "./settle-tenant.ts";
 

@@ -6,8 +6,8 @@ import { drawnBefore, settle } from "../../domain/billing/settle.ts";
 import type { Contract } from "../../domain/billing/statement.ts";
 import type { Decimal } from "../../domain/money/decimal.ts";
 import { hourOf } from "../../domain/time/hour.ts";
-import { runsOf } from "./basis.ts";
-import { invoicesOf } from "./invoices.ts";
+import { runsOf } from "../issued/basis.ts";
+import { invoicesOf } from "../issued/issued-invoices.ts";
 import type { Invoicing } from "./settle-tenant.ts";
 
 export interface PrepaidLeft {

@@ -5,8 +5,8 @@ import type { PublishedBook } from "../../domain/billing/terms.ts";
 import type { ChargedHour } from "../../domain/ports/charges.ts";
 
 import { publishedBooks } from "../books/books.ts";
-import { contractIn, type InvoiceBasis } from "./basis.ts";
-import { invoicesOf, type StoredInvoice } from "./invoices.ts";
+import { contractIn, type InvoiceBasis } from "../issued/basis.ts";
+import { invoicesOf, type StoredInvoice } from "../issued/issued-invoices.ts";
 import type { Invoicing } from "./settle-tenant.ts";
 
 export interface Recomputed {

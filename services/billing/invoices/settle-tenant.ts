@@ -9,8 +9,8 @@ import type { Period } from "../../domain/billing/terms.ts";
 import type { TenantCharges } from "../../domain/ports/charges.ts";
 import { formatHour, HOUR_S, type Hour } from "../../domain/time/hour.ts";
 import { type ContractDeps, contractOf } from "../contracts/contracts.ts";
-import { basisOf, type InvoiceBasis, runsOf, type StatedPeriod, termsHash } from "./basis.ts";
-import { invoicesOf, type StoredInvoice, type TenantInvoices } from "./invoices.ts";
+import { basisOf, type InvoiceBasis, runsOf, type StatedPeriod, termsHash } from "../issued/basis.ts";
+import { invoicesOf, type StoredInvoice, type TenantInvoices } from "../issued/issued-invoices.ts";
 
 /** What invoices are computed from and written to. */
 export interface Invoicing extends ContractDeps {

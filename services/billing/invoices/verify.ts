@@ -15,9 +15,9 @@ import type { ChargedHour } from "../../domain/ports/charges.ts";
 import { type ChargeDifference, chargeDifferences } from "../../domain/rating/charge-differences.ts";
 import { rateHour } from "../../domain/rating/charges.ts";
 import type { Hour } from "../../domain/time/hour.ts";
-import { revisionsOf } from "./basis.ts";
-import { inTurns } from "./bounded.ts";
-import { invoicesOf, type StoredInvoice } from "./invoices.ts";
+import { revisionsOf } from "../issued/basis.ts";
+import { invoicesOf, type StoredInvoice } from "../issued/issued-invoices.ts";
+import { mapConcurrent } from "./map-concurrent.ts";
 import { earlierOf, settleAgain } from "./recompute.ts";
 
 /** From where on an invoice is computed again: from its stored charges, from the hours' usage, or from the events. */
@@ -107,7 +107,7 @@ async function checkHours(
   depth: Depth,
 ): Promise<CheckedHour[]> {
   const floor = await verifier.logFloor();
-  return inTurns(revisions, HOURS_AT_ONCE, async (it) => {
+  return mapConcurrent(revisions, HOURS_AT_ONCE, async (it) => {
     const hasEvents = it.hour > floor;
     const from = depth === "events" && hasEvents ? "events" : "rows";
     const { hour, revision } = it;

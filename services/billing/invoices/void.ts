@@ -9,7 +9,7 @@ import {
   type InvoiceVoid,
   lastNumber,
   type StoredCreditNote,
-} from "./invoices.ts";
+} from "../issued/issued-invoices.ts";
 import type { Invoicing } from "./settle-tenant.ts";
 
 /** How often somebody else may come in between with the same tenant. */

@@ -4,12 +4,10 @@ import { drawnBefore } from "../../domain/billing/settle.ts";
 import type { PublishedBook } from "../../domain/billing/terms.ts";
 import type { UsageHour, WhatIf } from "../../domain/insight/what-if.ts";
 import { whatIf } from "../../domain/insight/what-if.ts";
-import type { HourRange } from "../../domain/ports/charges.ts";
 import type { History, StoredUsage } from "../../domain/ports/history.ts";
-
-import type { Hour } from "../../domain/time/hour.ts";
+import type { Hour, HourRange } from "../../domain/time/hour.ts";
 import { type ContractDeps, contractFrom, findTenant } from "../contracts/contracts.ts";
-import { invoicesOf } from "../invoices/invoices.ts";
+import { invoicesOf } from "../issued/issued-invoices.ts";
 
 export interface TenantWhatIf {
   readonly tenant_id: string;

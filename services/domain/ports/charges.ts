@@ -3,14 +3,8 @@ import type { HourRevision } from "../billing/settle.ts";
 import type { TenantHour } from "../billing/statement.ts";
 import type { UsageKey } from "../closing/usage.ts";
 import type { ChargeFactor } from "../rating/charges.ts";
-import type { Hour } from "../time/hour.ts";
+import type { Hour, HourRange } from "../time/hour.ts";
 import type { ChargedEvent } from "./records.ts";
-
-/** Hours from `from` up to and without `to`. */
-export interface HourRange {
-  readonly from: Hour;
-  readonly to: Hour;
-}
 
 /** What a charge is for. Integers of 64 bits are texts, as everywhere outside the arithmetic. */
 interface ChargeHead extends UsageKey {

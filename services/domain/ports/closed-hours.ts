@@ -4,8 +4,7 @@ import type { Cut } from "../closing/cut.ts";
 import type { HourClose } from "../closing/revision.ts";
 import type { UsageRow } from "../closing/usage.ts";
 import type { EventFindings } from "../closing/verification.ts";
-import type { Hour } from "../time/hour.ts";
-import type { HourRange } from "./charges.ts";
+import type { Hour, HourRange } from "../time/hour.ts";
 
 /** Closed hours, and the log that they were added up from: what a revision is checked with. */
 export interface ClosedHours {

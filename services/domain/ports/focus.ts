@@ -1,5 +1,5 @@
 import type { Audience } from "../access/audience.ts";
-import type { HourRange } from "./charges.ts";
+import type { HourRange } from "../time/hour.ts";
 
 export interface FocusFile {
   readonly format: "csv" | "parquet";

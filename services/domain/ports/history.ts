@@ -2,8 +2,7 @@ import type { Audience } from "../access/audience.ts";
 import type { UsageRow } from "../closing/usage.ts";
 import type { HourSales } from "../insight/index-sales.ts";
 import type { SessionPart } from "../insight/measured-sessions.ts";
-import type { Hour } from "../time/hour.ts";
-import type { HourRange } from "./charges.ts";
+import type { Hour, HourRange } from "../time/hour.ts";
 
 /** A model on a card; a part of a card if `mig_profile` is not empty. */
 export interface ModelOnGpu {

@@ -7,7 +7,7 @@ import type {
   UINT64_FIELDS,
 } from "../block/columns.ts";
 import type { EnumField, TextField } from "../event/record.ts";
-import type { HourRange } from "./charges.ts";
+import type { HourRange } from "../time/hour.ts";
 
 type Names<List extends readonly string[]> = List[number];
 type KeyField =

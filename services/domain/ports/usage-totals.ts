@@ -1,6 +1,5 @@
 import type { UsageKey, UsageSums } from "../closing/usage.ts";
-import type { Hour } from "../time/hour.ts";
-import type { HourRange } from "./charges.ts";
+import type { Hour, HourRange } from "../time/hour.ts";
 
 export interface UsageLine {
   readonly project_id: string;

@@ -1,4 +1,13 @@
-import type { ChargeDetail } from "../ports/charges.ts";
+import type { ChargeFactor } from "./charges.ts";
+/** A charge as it is stored: its factors as decimals in text, and what they are factors of. */
+export type StoredCharge = { readonly [name in ChargeFactor]: string } & {
+  readonly gpu_time_ns: string;
+  readonly currency: string;
+  readonly gpu_model: string;
+  readonly sharing: string;
+  readonly outcome: string;
+};
+
 export interface Step {
   readonly what: string;
   readonly how: string;
@@ -6,7 +15,7 @@ export interface Step {
 }
 
 /** How a charge came about, step by step, in the order of the formula. Every value is one of the charge's own terms. */
-export function explain(charge: ChargeDetail): Step[] {
+export function explain(charge: StoredCharge): Step[] {
   const it = charge;
   return [
     { what: "GPU-hours", how: `${it.gpu_time_ns} ns of GPU time / 3,600,000,000,000`, value: it.gpu_hours },

@@ -1,6 +1,12 @@
 /** The start of an hour, in seconds since the Unix epoch, UTC; a multiple of 3600. */
 export type Hour = number;
 
+/** Hours from `from` up to and without `to`. */
+export interface HourRange {
+  readonly from: Hour;
+  readonly to: Hour;
+}
+
 export const HOUR_S = 3600;
 /** The last hour whose end a DateTime column of ClickHouse (32 bits of seconds) holds too. */
 export const HOUR_MAX: Hour = 4_294_962_000;

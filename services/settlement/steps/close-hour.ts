@@ -3,9 +3,8 @@ import type { Cut } from "../../domain/closing/cut.ts";
 import { CHAIN_START, chainText, contentText, type HourClose } from "../../domain/closing/revision.ts";
 import type { TilingFault } from "../../domain/closing/tiling.ts";
 import type { Lease } from "../../domain/ports/leases.ts";
-
 import { formatHour, type Hour } from "../../domain/time/hour.ts";
-import type { Settlement } from "../pipeline.ts";
+import type { Settlement } from "../pass.ts";
 
 export interface CloseRequest {
   readonly hour: Hour;

@@ -2,9 +2,9 @@ import type { Cut } from "../../domain/closing/cut.ts";
 import type { HourClose } from "../../domain/closing/revision.ts";
 import { type TilingFault, tilingFaults } from "../../domain/closing/tiling.ts";
 import type { Lease } from "../../domain/ports/leases.ts";
-
 import type { Hour } from "../../domain/time/hour.ts";
-import type { PassRequest, Settlement } from "../pipeline.ts";
+import type { PassRequest, Settlement } from "../pass.ts";
+
 import { closeHour } from "./close-hour.ts";
 
 /**

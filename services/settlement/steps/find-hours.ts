@@ -1,6 +1,6 @@
 import { type Cut, reaches } from "../../domain/closing/cut.ts";
 import { type Hour, hourEndMs } from "../../domain/time/hour.ts";
-import type { Settlement } from "../pipeline.ts";
+import type { Settlement } from "../pass.ts";
 
 export interface DueHours {
   /** Over, grace included, and with all their records in the cut; oldest first. */

@@ -4,7 +4,7 @@ import type { StoredPriceBook } from "../../domain/ports/price-books.ts";
 import type { HourToRate } from "../../domain/ports/settlement-store.ts";
 import { chargesText, type HourRating, rateHour } from "../../domain/rating/charges.ts";
 import { formatHour, type Hour } from "../../domain/time/hour.ts";
-import type { Settlement } from "../pipeline.ts";
+import type { Settlement } from "../pass.ts";
 
 type PublishedBook = PriceBook & { readonly hash: string };
 

@@ -6,7 +6,8 @@ import { createLog } from "../../../services/adapters/log/log.ts";
 import { createMetrics } from "../../../services/adapters/metrics/metrics.ts";
 import type { SettlementStore } from "../../../services/domain/ports/settlement-store.ts";
 import { hourEndMs, parseHour } from "../../../services/domain/time/hour.ts";
-import type { PassRequest, PassResult, Settlement } from "../../../services/settlement/pipeline.ts";
+import type { PassRequest, PassResult, Settlement } from "../../../services/settlement/pass.ts";
+
 import { settle } from "../../../services/settlement/pipeline.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
 

@@ -3,7 +3,8 @@
 import { Secret } from "../../../services/adapters/config/secret.ts";
 import { createWebhookSender } from "../../../services/adapters/http/webhook.ts";
 import { bookOf } from "../../../services/billing/books/books.ts";
-import type { AlertDeps } from "../../../services/billing/budgets/alerts.ts";
+import type { AlertDeps } from "../../../services/billing/budgets/alert.ts";
+
 import type { PriceBook } from "../../../services/domain/books/price-book.ts";
 import type { UsageRow } from "../../../services/domain/closing/usage.ts";
 import { NO_FINDINGS } from "../../../services/domain/closing/verification.ts";

@@ -1,5 +1,5 @@
 /** The answers in the order of the items; no more than `atOnce` of them are waited for at the same time. */
-export async function inTurns<Item, Answer>(
+export async function mapConcurrent<Item, Answer>(
   items: readonly Item[],
   atOnce: number,
   ask: (item: Item) => Promise<Answer>,
