@@ -12,7 +12,7 @@ import {
 } from "../../billing/budgets/budgets.ts";
 import type { SpendSource } from "../../billing/budgets/spend.ts";
 import { createSpending } from "../../billing/budgets/spend.ts";
-import { createCache } from "../../billing/cache/aged-cache.ts";
+import { Cache } from "../../billing/cache/cache.ts";
 import type { ContractDeps } from "../../billing/contracts/contracts.ts";
 import { findTenant } from "../../billing/contracts/contracts.ts";
 import { everyDocument } from "../../billing/documents/every-document.ts";
@@ -46,6 +46,8 @@ interface Deps extends Omit<ContractDeps, "ledger"> {
 const PLACE = [/^[0-9a-f]{16}-[A-Za-z0-9-]{1,40}$/];
 const PREFIX_LENGTH = 16;
 const AGE_S_DEFAULT = 5;
+/** In memory, of which the status was asked. */
+const BUDGETS_MAX = 10_000;
 
 /** Budgets, and how they stand. */
 export function budgetRoutes(deps: Deps) {
@@ -154,7 +156,7 @@ const endBudget = (deps: Deps) =>
 
 const budgetStanding = (deps: Deps) => {
   const spending = createSpending(deps);
-  const budgets = createCache<WrittenDocument | null>(deps.clock);
+  const budgets = new Cache<WrittenDocument | null>({ clock: deps.clock, weightMax: BUDGETS_MAX });
   return route({
     method: "GET",
     path: "/v1/budgets/{budget_id}/status",
@@ -168,7 +170,10 @@ const budgetStanding = (deps: Deps) => {
     async handle({ params: { budget_id }, query: { max_age_s }, caller }) {
       const { documents, clock } = deps;
       const maxAgeMs = Number(max_age_s ?? AGE_S_DEFAULT) * 1000;
-      const written = await budgets(budget_id, maxAgeMs, () => documents.newest("budget", budget_id));
+      const age = { freshMs: maxAgeMs, staleMs: maxAgeMs };
+      const { value: written } = await budgets.get(budget_id, age, () =>
+        documents.newest("budget", budget_id),
+      );
       if (!isOwn(written, caller)) return problem("API_NOT_FOUND");
       const budget = budgetFrom(written);
       const now = clock.nowMs();

@@ -3,8 +3,8 @@ import { problem } from "../../adapters/http/problem.ts";
 import { type Format, route } from "../../adapters/http/route.ts";
 import { withIdempotencyKey } from "../../billing/access/idempotency.ts";
 import { canSee } from "../../billing/access/visibility.ts";
-import { Batches } from "../../billing/cache/batches.ts";
-import { KeptAnswers } from "../../billing/cache/kept.ts";
+import { BatchLoader } from "../../billing/cache/batch-loader.ts";
+import { Cache } from "../../billing/cache/cache.ts";
 import { finalisePeriod, type Outcome } from "../../billing/invoices/finalise.ts";
 import type { Invoicing } from "../../billing/invoices/settle-tenant.ts";
 import { periodFrom, settleTenant } from "../../billing/invoices/settle-tenant.ts";
@@ -129,9 +129,13 @@ const listInvoices = (deps: Deps) =>
       }),
   });
 
-const getInvoice = ({ documents }: Deps) => {
-  const kept = new KeptAnswers<KeptInvoice>(KEPT_BYTES_MAX);
-  const voids = new Batches((ids) => voidedAmong(documents, ids));
+const getInvoice = ({ documents, clock }: Deps) => {
+  const written = new Cache<WrittenInvoice>({
+    clock,
+    weightMax: WRITTEN_BYTES_MAX,
+    weightOf: ({ content }) => content.length,
+  });
+  const voids = new BatchLoader((ids) => voidedAmong(documents, ids));
   return route({
     method: "GET",
     path: "/v1/invoices/{invoice_id}",
@@ -146,18 +150,18 @@ const getInvoice = ({ documents }: Deps) => {
       // An invoice never changes; only whether it is voided has to be looked up.
       const voided = await voids.has(invoice_id);
       const key = `${invoice_id}-${voided ? "voided" : "finalised"}-${format}`;
-      const known = kept.get(key) ?? (await writtenInvoice(documents, invoice_id, format));
+      const known = written.peek(key) ?? (await writtenInvoice(documents, invoice_id, format));
       if (known === null || !canSee(caller, known.tenant_id)) {
         return problem("API_NOT_FOUND");
       }
-      if (known.state === (voided ? "voided" : "finalised")) kept.keep(key, known);
+      if (known.state === (voided ? "voided" : "finalised")) written.put(key, known);
       const { content, file_name, etag, state } = known;
       return { content, format, file_name, etag, isRevalidated: state !== "voided" };
     },
   });
 };
 
-interface KeptInvoice {
+interface WrittenInvoice {
   readonly tenant_id: string;
   readonly state: string;
   readonly content: Uint8Array;
@@ -166,22 +170,22 @@ interface KeptInvoice {
 }
 
 /** Of all invoices in memory. */
-const KEPT_BYTES_MAX = 64 * 1024 * 1024;
+const WRITTEN_BYTES_MAX = 64 * 1024 * 1024;
 
 async function writtenInvoice(
   documents: Documents,
   invoice_id: string,
   format: Format,
-): Promise<KeptInvoice | null> {
+): Promise<WrittenInvoice | null> {
   const stored = await findInvoice(documents, invoice_id);
   if (stored === null) return null;
   const { tenant_id, state, number } = stored.invoice;
   const etag = `${stored.content_hash}-${state}-${format}`;
   const file_name = `invoice-${number}.${format}`;
-  return { tenant_id, state, content: Buffer.from(written(stored, format)), file_name, etag };
+  return { tenant_id, state, content: Buffer.from(textOf(stored, format)), file_name, etag };
 }
 
-function written(stored: StoredInvoice, format: Format): string {
+function textOf(stored: StoredInvoice, format: Format): string {
   if (format === "csv") return invoiceCsv(stored);
   if (format === "html") return invoicePage(stored);
   const response: Static<typeof InvoiceShape> = shownInvoice(stored);

@@ -3,7 +3,7 @@ import { type Problem, problem } from "../../adapters/http/problem.ts";
 import { route } from "../../adapters/http/route.ts";
 import { tenantOf } from "../../billing/access/visibility.ts";
 import { publishedBooks } from "../../billing/books/books.ts";
-import { remember } from "../../billing/cache/stale-while-revalidate.ts";
+import { Cache } from "../../billing/cache/cache.ts";
 import type { ContractDeps } from "../../billing/contracts/contracts.ts";
 import { contractFrom, findTenant } from "../../billing/contracts/contracts.ts";
 import type { MeasuredDeps } from "../../billing/quotes/measured.ts";
@@ -29,8 +29,7 @@ type Deps = ContractDeps & MeasuredDeps;
 
 const DAY_S = 24 * HOUR_S;
 /** A quote may be so far behind a new book or subscription; the first after a while may be so much further. */
-const FRESH_MS = 5_000;
-const STALE_MS = 30_000;
+const AGE = { freshMs: 5_000, staleMs: 30_000 };
 const TENANTS_MAX = 10_000;
 
 interface Quoting {
@@ -42,23 +41,22 @@ interface Quoting {
 
 /** What a workload is going to cost. */
 export function quoteRoutes(deps: Deps) {
-  const failed = (err: unknown) => deps.log.warn({ err }, "prices could not be looked up anew");
-  const terms = { freshMs: FRESH_MS, staleMs: STALE_MS, entriesMax: TENANTS_MAX, failed };
-  const findBooks = remember(() => publishedBooks(deps), terms, deps.clock);
-  const books = async () => (await findBooks("")).value;
-  const findSubscriptions = remember(
-    async (tenant_id) => {
-      const known = await findTenant(deps, tenant_id, await books());
-      return known === null ? [] : contractFrom(known.tenant, []).subscriptions;
-    },
-    terms,
-    deps.clock,
-  );
+  const onFailure = (err: unknown) => deps.log.warn({ err }, "prices could not be looked up anew");
+  const options = { clock: deps.clock, weightMax: TENANTS_MAX, onFailure };
+  const publishedNow = new Cache<readonly PublishedBook[]>(options);
+  const subscriptionsNow = new Cache<readonly Subscription[]>(options);
+  const books = async () => (await publishedNow.get("", AGE, () => publishedBooks(deps))).value;
+  const subscriptionsOf = async (tenant_id: string) => {
+    const known = await findTenant(deps, tenant_id, await books());
+    return known === null ? [] : contractFrom(known.tenant, []).subscriptions;
+  };
   const quoting: Quoting = {
     clock: deps.clock,
     books,
     subscriptions: async (tenant_id) =>
-      tenant_id === null ? [] : (await findSubscriptions(tenant_id)).value,
+      tenant_id === null
+        ? []
+        : (await subscriptionsNow.get(tenant_id, AGE, () => subscriptionsOf(tenant_id))).value,
     find: createFindMeasured(deps),
   };
   return [

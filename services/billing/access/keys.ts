@@ -1,7 +1,7 @@
 import type { Caller, Scope } from "../../domain/access/caller.ts";
 import type { Clock } from "../../domain/ports/clock.ts";
 import type { Documents, NewDocument } from "../../domain/ports/documents.ts";
-import { remember } from "../cache/stale-while-revalidate.ts";
+import { Cache } from "../cache/cache.ts";
 
 /** What is stored of an API key. The key itself is not: only its hash, which nobody can turn back. */
 export interface StoredKey {
@@ -47,13 +47,13 @@ export function createAuthenticate(
 ): (key: string) => Promise<Caller | null> {
   const lookUp = async (id: string) =>
     ((await documents.newest("api_key", id))?.content ?? null) as StoredKey | null;
-  // Looked up again by half time, so that of many requests none waits. What fails meanwhile is told to who does.
-  const terms = { freshMs: CACHE_MS / 2, staleMs: CACHE_MS, entriesMax: CACHED_MAX, failed: () => undefined };
-  const find = remember(lookUp, terms, clock);
+  // Looked up again by half time, so that of many requests none waits. What fails meanwhile, whoever waits is told.
+  const age = { freshMs: CACHE_MS / 2, staleMs: CACHE_MS };
+  const keys = new Cache<StoredKey | null>({ clock, weightMax: CACHED_MAX });
   return async (key) => {
     const id = PATTERN.exec(key)?.[1];
     if (id === undefined) return null;
-    const { value: stored } = await find(id);
+    const { value: stored } = await keys.get(id, age, () => lookUp(id));
     if (stored === null || stored.is_revoked || stored.secret_hash !== hash(key)) return null;
     return { key_id: id, scope: stored.scope, tenant_id: stored.tenant_id };
   };

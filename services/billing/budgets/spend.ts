@@ -7,7 +7,7 @@ import type { PriceBooks } from "../../domain/ports/price-books.ts";
 import type { SpendRecords, UsageTotals } from "../../domain/ports/usage-totals.ts";
 import { HOUR_S, type Hour } from "../../domain/time/hour.ts";
 import { publishedBooks } from "../books/books.ts";
-import { createCache } from "../cache/aged-cache.ts";
+import { Cache } from "../cache/cache.ts";
 
 /** Spending of a tenant since the start of a month. */
 export interface TenantSpend {
@@ -26,7 +26,8 @@ export interface SpendSource {
   readonly clock: Clock;
 }
 
-const BOOKS_AGE_MS = 60_000;
+const BOOKS_AGE = { freshMs: 60_000, staleMs: 60_000 };
+const TENANTS_MAX = 10_000;
 /** Records are looked for so far back to tell how old the answer is. */
 const FRESH_S = 7 * 24 * HOUR_S;
 /** Events may lie a little ahead of this machine's clock. */
@@ -35,17 +36,20 @@ const AHEAD_S = 24 * HOUR_S;
 /** Reads spending through a cache: whoever asks meanwhile gets the same answer, if it is young enough for them. */
 export function createSpending(source: SpendSource): Spending {
   const { clock } = source;
-  const spends = createCache<TenantSpend>(clock);
-  const books = createCache<readonly PriceBook[]>(clock);
-  return (tenant_id, since, maxAgeMs) =>
-    spends(JSON.stringify([tenant_id, since]), maxAgeMs, async () => {
-      const known = books("", BOOKS_AGE_MS, () => publishedBooks(source));
+  const spends = new Cache<TenantSpend>({ clock, weightMax: TENANTS_MAX });
+  const books = new Cache<readonly PriceBook[]>({ clock, weightMax: 1 });
+  return async (tenant_id, since, maxAgeMs) => {
+    const age = { freshMs: maxAgeMs, staleMs: maxAgeMs };
+    const { value } = await spends.get(JSON.stringify([tenant_id, since]), age, async () => {
+      const published = books.get("", BOOKS_AGE, () => publishedBooks(source));
       const asked_at = clock.nowMs();
       const now = Math.floor(asked_at / 1000);
       const range = { from: since, to: now + AHEAD_S };
       const records = await source.ledger.spend(tenant_id, range, Math.max(0, now - FRESH_S));
-      return { ...spendFrom(records, await known), asked_at };
+      return { ...spendFrom(records, (await published).value), asked_at };
     });
+    return value;
+  };
 }
 
 function spendFrom({ rated, waiting, counted_until }: SpendRecords, books: readonly PriceBook[]) {

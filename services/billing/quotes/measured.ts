@@ -6,7 +6,7 @@ import type { Clock } from "../../domain/ports/clock.ts";
 import type { History, MeasuredHour, ModelOnGpu, SessionFilter } from "../../domain/ports/history.ts";
 import type { Log } from "../../domain/ports/log.ts";
 import { HOUR_S, type Hour, hourOf } from "../../domain/time/hour.ts";
-import { type Remembered, remember } from "../cache/stale-while-revalidate.ts";
+import { Cache, type Cached } from "../cache/cache.ts";
 
 export interface Measured {
   readonly sessions: readonly MeasuredSession[];
@@ -28,12 +28,11 @@ const FOUND_MAX = 5_000;
 const EVENTS_READ_MAX = 200_000;
 /** A session on many ranks, or under many keys, has a row for each. */
 const ROWS_MAX = 4_096;
-const FRESH_MS = 300_000;
-const STALE_MS = 3_600_000;
+const AGE = { freshMs: 300_000, staleMs: 3_600_000 };
 const ENTRIES_MAX = 500;
 const EVERYTHING = 2n ** 64n - 1n;
 
-export type FindMeasured = (served: ModelOnGpu, filter: SessionFilter) => Promise<Remembered<Measured>>;
+export type FindMeasured = (served: ModelOnGpu, filter: SessionFilter) => Promise<Cached<Measured>>;
 
 export interface MeasuredDeps {
   readonly history: Pick<History, "measuredHours" | "sessions">;
@@ -43,8 +42,7 @@ export interface MeasuredDeps {
 
 /** At most some hundred whole sessions of the newest closed hours, remembered for five minutes. */
 export function createFindMeasured({ history, clock, log }: MeasuredDeps): FindMeasured {
-  const lookUp = async (key: string): Promise<Measured> => {
-    const [served, filter] = JSON.parse(key) as [ModelOnGpu, SessionFilter];
+  const lookUp = async (served: ModelOnGpu, filter: SessionFilter): Promise<Measured> => {
     const searched_to = hourOf(clock.nowMs()) + HOUR_S;
     const range = { from: Math.max(0, searched_to - SEARCHED_S), to: searched_to };
     const limits = { read_max: EVENTS_READ_MAX, limit: FOUND_MAX };
@@ -62,16 +60,13 @@ export function createFindMeasured({ history, clock, log }: MeasuredDeps): FindM
       to: starts.length === 0 ? null : Math.max(...starts) + HOUR_S,
     };
   };
-  const failed = (err: unknown) => log.warn({ err }, "measured sessions could not be looked up anew");
-  const terms = { freshMs: FRESH_MS, staleMs: STALE_MS, entriesMax: ENTRIES_MAX, failed };
-  const find = remember(lookUp, terms, clock);
-  return ({ model, gpu_model, mig_profile }, { audience, project_id }) =>
-    find(
-      JSON.stringify([
-        { model, gpu_model, mig_profile },
-        { audience, project_id },
-      ]),
-    );
+  const onFailure = (err: unknown) => log.warn({ err }, "measured sessions could not be looked up anew");
+  const measured = new Cache<Measured>({ clock, weightMax: ENTRIES_MAX, onFailure });
+  return (served, filter) => {
+    const { model, gpu_model, mig_profile } = served;
+    const key = JSON.stringify([model, gpu_model, mig_profile, filter.audience, filter.project_id]);
+    return measured.get(key, AGE, () => lookUp(served, filter));
+  };
 }
 
 /** The newest hours first, so many of each tenant, as long as all together stay within what is read at once. */

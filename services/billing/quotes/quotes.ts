@@ -10,7 +10,7 @@ import {
 import { pooledQuote, type Quote, quote, SOUND_SAMPLES, type Workload } from "../../domain/insight/quote.ts";
 import type { ModelOnGpu, SessionFilter } from "../../domain/ports/history.ts";
 import type { Hour } from "../../domain/time/hour.ts";
-import type { Remembered } from "../cache/stale-while-revalidate.ts";
+import type { Cached } from "../cache/cache.ts";
 import type { FindMeasured, Measured } from "./measured.ts";
 
 /** SessionFilter sessions a quote rests on. */
@@ -33,7 +33,7 @@ export interface FoundQuote {
   readonly quoted: Quote;
   readonly source: Source;
   /** Null where there is no history. */
-  readonly measured: Remembered<Measured> | null;
+  readonly measured: Cached<Measured> | null;
   /** Whether prompts that are much shorter or longer could be left out; null where no length was given. */
   readonly are_prompts_comparable: boolean | null;
 }
@@ -66,7 +66,7 @@ export async function findQuote(find: FindMeasured, request: QuoteRequest): Prom
   return most ?? { quoted: none, source: "none", measured: null, are_prompts_comparable: null };
 }
 
-function quoteFrom(source: Source, measured: Remembered<Measured>, request: QuoteRequest): FoundQuote {
+function quoteFrom(source: Source, measured: Cached<Measured>, request: QuoteRequest): FoundQuote {
   const { requests, tokens_in, tokens_out, tenant_id, prices } = request;
   const rated = ratedOnce(measured.value, prices);
   // Choosing among the sessions of others would tell something of single ones.

@@ -1,8 +1,7 @@
 // What can be done with an invoice: printed, read by a spreadsheet, split by project, opened line by line; and made by a clock.
 
 import { describe, expect, it } from "vitest";
-import { Batches } from "../../../services/billing/cache/batches.ts";
-import { KeptAnswers } from "../../../services/billing/cache/kept.ts";
+import { BatchLoader } from "../../../services/billing/cache/batch-loader.ts";
 import { invoicePeriods } from "../../../services/billing/invoices/invoice-periods.ts";
 import { formatDecimal } from "../../../services/domain/money/decimal.ts";
 import { decimal, hourAt } from "../../support/builders/tenant-hours.ts";
@@ -211,7 +210,7 @@ describe("asking for many", () => {
   it("is one question at a time, begun after whoever is in it came", async () => {
     const questions: string[][] = [];
     const answers: ((found: string[]) => void)[] = [];
-    const batches = new Batches(async (ids) => {
+    const batches = new BatchLoader(async (ids) => {
       questions.push([...ids]);
       return new Set(await new Promise<string[]>((resolve) => void answers.push(resolve)));
     });
@@ -226,21 +225,6 @@ describe("asking for many", () => {
     expect(questions).toEqual([["a"], ["a", "b"]]);
     answers[1]?.(["a"]);
     expect(await Promise.all(later)).toEqual([true, false, true]);
-  });
-});
-
-describe("answers that are kept", () => {
-  it("never have more bytes than they may; the least used go first", () => {
-    const kept = new KeptAnswers(10);
-    const keep = (key: string, length: number) => kept.keep(key, { content: new Uint8Array(length) });
-    keep("a", 4);
-    keep("b", 4);
-    kept.get("a");
-    keep("c", 4);
-    keep("d", 11);
-    expect(["a", "b", "c", "d"].filter((key) => kept.get(key) !== undefined)).toEqual(["a", "c"]);
-    keep("e", 10);
-    expect(["a", "c", "e"].filter((key) => kept.get(key) !== undefined)).toEqual(["e"]);
   });
 });
 

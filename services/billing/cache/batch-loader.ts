@@ -2,7 +2,7 @@
  * Asks about many ids at once: whoever comes while an answer is under way is in the next question. So no answer is older than
  * the request, and however many there are, one question at a time is asked.
  */
-export class Batches {
+export class BatchLoader {
   readonly #ask: (ids: readonly string[]) => Promise<ReadonlySet<string>>;
   #running: Promise<unknown> = Promise.resolve();
   #next: { readonly ids: Set<string>; readonly answer: Promise<ReadonlySet<string>> } | null = null;
