@@ -1,4 +1,5 @@
 // The ceiling: the same rows as prepared Native blocks straight into the same table, one after the other, no Kafka.
+
 import { createRecordReader } from "../services/adapters/avro/reader.ts";
 import { loadSchemas } from "../services/adapters/avro/schemas.ts";
 import type { ClickHouse } from "../services/adapters/clickhouse/client.ts";
@@ -9,7 +10,8 @@ import { Intake } from "../services/domain/block/intake.ts";
 import { closingRows } from "../services/domain/block/other-rows.ts";
 import { recordOf } from "../services/domain/block/record-run.ts";
 import { DedupeMemory } from "../services/domain/dedupe/memory.ts";
-import { HOUR_MS } from "../services/domain/event/id.ts";
+import { HOUR_MS } from "../services/domain/time/hour.ts";
+
 import { record } from "./events.ts";
 
 const BLOCK_ROWS = 100_000;

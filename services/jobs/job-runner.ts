@@ -5,6 +5,7 @@ import type { Clock } from "../domain/ports/clock.ts";
 import type { Documents, WrittenDocument } from "../domain/ports/documents.ts";
 import type { Lease } from "../domain/ports/leases.ts";
 import type { Log } from "../domain/ports/log.ts";
+import { DAY_MS } from "../domain/time/hour.ts";
 
 /** One run of a job. */
 export interface JobTurn {
@@ -51,7 +52,6 @@ export interface JobRunner {
 
 /** Runs of one job in one turn; what is left is done in the next turns. */
 const RUNS_MAX = 100;
-const DAY_MS = 86_400_000;
 /** A job that never ran is due since its newest time; one that pauses longer than this starts anew. */
 const LOOK_BACK_MS = 400 * DAY_MS;
 

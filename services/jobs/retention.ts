@@ -15,10 +15,9 @@ import {
 import type { Clock } from "../domain/ports/clock.ts";
 import type { Log } from "../domain/ports/log.ts";
 import type { ExportedDay, LogDays } from "../domain/ports/log-days.ts";
-import { formatHour } from "../domain/time/hour.ts";
+import { DAY_MS, formatHour } from "../domain/time/hour.ts";
 import type { JobTurn } from "./job-runner.ts";
 
-const DAY_MS = 86_400_000;
 const MANIFEST_FORMAT = "meterhouse.usage_log_day@1";
 
 export interface Retention {

@@ -1,6 +1,6 @@
 import type { Audience } from "../../domain/access/audience.ts";
 import { usageKey, usageSums } from "../../domain/closing/usage.ts";
-import { HOUR_MS, idTimeMs } from "../../domain/event/id.ts";
+import { idTimeMs } from "../../domain/event/id.ts";
 import { parseStoredDecimal } from "../../domain/money/stored-decimal.ts";
 import type {
   ChargeDetail,
@@ -18,7 +18,7 @@ import type {
   VoidOrder,
 } from "../../domain/ports/records.ts";
 import type { SpendRecords, UsageLine, UsageTotals } from "../../domain/ports/usage-totals.ts";
-import { HOUR_MAX, HOUR_S, type Hour, type HourRange, parseHour } from "../../domain/time/hour.ts";
+import { HOUR_MAX, HOUR_MS, HOUR_S, type Hour, type HourRange, parseHour } from "../../domain/time/hour.ts";
 import { audienceParams } from "./audience.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";
 

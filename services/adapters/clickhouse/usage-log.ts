@@ -7,15 +7,14 @@ import type { Block } from "../../domain/block/block.ts";
 import { closingRows } from "../../domain/block/other-rows.ts";
 import type { KnownId } from "../../domain/dedupe/known-ids.ts";
 import { ID_SPACES, type IdSpace } from "../../domain/dedupe/memory.ts";
-import { HOUR_MS, ID_BYTES, idTimeMs } from "../../domain/event/id.ts";
+import { ID_BYTES, idTimeMs } from "../../domain/event/id.ts";
 import type { Clock } from "../../domain/ports/clock.ts";
 import type { AppendResult, Guard, Ownership, UsageLog } from "../../domain/ports/usage-log.ts";
+import { DAY_MS, HOUR_MS, HOUR_S, type HourIndex } from "../../domain/time/hour.ts";
 import { type ClickHouse, loadQuery } from "./client.ts";
 import { ClickHouseFailure } from "./failure.ts";
 import { encodeNative } from "./native.ts";
 
-const DAY_MS = 24 * HOUR_MS;
-const HOUR_S = HOUR_MS / 1000;
 /** One block, one thread, one partition: what makes the insert one part, and so atomic. */
 const INSERT_SETTINGS = {
   async_insert: 0,
@@ -128,7 +127,7 @@ class ClickHouseUsageLog implements UsageLog {
 
   async *recentIds(
     partition: number,
-    fromHour: number,
+    fromHour: HourIndex,
   ): AsyncIterable<{ space: IdSpace; ids: readonly KnownId[] }> {
     // an event that ends on the hour has its home in the hour before the one its id names
     const params = { partition, from_hour_s: (fromHour - 1) * HOUR_S };

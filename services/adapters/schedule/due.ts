@@ -1,7 +1,6 @@
 import { createTask, parse } from "node-cron";
+import { DAY_MS, HOUR_MS } from "../../domain/time/hour.ts";
 
-const DAY_MS = 86_400_000;
-const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 
 export interface Stretch {

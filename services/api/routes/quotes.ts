@@ -21,13 +21,12 @@ import { type PublishedBook, planOf, type Subscription, subscriptionAt } from ".
 import { bookInForce, priceOf } from "../../domain/books/price-book.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";
 import type { Clock } from "../../domain/ports/clock.ts";
-import { formatHour, HOUR_S, hourOf } from "../../domain/time/hour.ts";
+import { DAY_S, formatHour, hourOf } from "../../domain/time/hour.ts";
 import { hourIn } from "../paging.ts";
 import { QuoteBody, QuoteShape } from "./quote-schemas.ts";
 
 type Deps = ContractDeps & MeasuredDeps;
 
-const DAY_S = 24 * HOUR_S;
 /** A quote may be so far behind a new book or subscription; the first after a while may be so much further. */
 const AGE = { freshMs: 5_000, staleMs: 30_000 };
 const TENANTS_MAX = 10_000;

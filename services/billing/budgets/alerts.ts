@@ -6,7 +6,7 @@ import type { Period } from "../../domain/billing/terms.ts";
 import { crossedThresholds } from "../../domain/insight/budget.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";
 import type { NewDocument } from "../../domain/ports/documents.ts";
-import { formatHour, HOUR_S, type Hour, hourOf } from "../../domain/time/hour.ts";
+import { DAY_MS, formatHour, HOUR_S, type Hour, hourOf } from "../../domain/time/hour.ts";
 import { everyDocument } from "../documents/every-document.ts";
 import type { Alert, AlertDeps, AlertReport } from "./alert.ts";
 import { budgetFrom, periodAt, standOf, type TenantBudget } from "./budgets.ts";
@@ -21,7 +21,6 @@ interface Dated {
 const AUTHOR = "alerts";
 /** A period is looked at for so long after its end: until then its last hours are rated. */
 const AFTER_MS = 48 * HOUR_S * 1000;
-const DAY_MS = 24 * HOUR_S * 1000;
 
 /**
  * Raises what is to be raised and delivers what is to be delivered, deliveries of earlier runs too. To be run every minute or so;

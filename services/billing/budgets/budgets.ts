@@ -8,7 +8,7 @@ import { formatDecimal } from "../../domain/money/decimal.ts";
 import { parseStoredDecimal } from "../../domain/money/stored-decimal.ts";
 import type { WrittenDocument } from "../../domain/ports/documents.ts";
 
-import { HOUR_S, hourOf } from "../../domain/time/hour.ts";
+import { DAY_S, hourOf } from "../../domain/time/hour.ts";
 import type { TenantSpend } from "./spend.ts";
 
 export const PERIODS = ["day", "month"] as const;
@@ -25,8 +25,6 @@ export interface TenantBudget extends Budget {
   /** No alert is raised any more. */
   readonly is_ended: boolean;
 }
-
-const DAY_S = 24 * HOUR_S;
 
 /** The day or month that holds a moment. */
 export function periodAt({ period }: Pick<TenantBudget, "period">, timeMs: number): Period {

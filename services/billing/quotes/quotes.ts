@@ -9,7 +9,7 @@ import {
 } from "../../domain/insight/measured-sessions.ts";
 import { pooledQuote, type Quote, quote, SOUND_SAMPLES, type Workload } from "../../domain/insight/quote.ts";
 import type { ModelOnGpu, SessionFilter } from "../../domain/ports/history.ts";
-import type { Hour } from "../../domain/time/hour.ts";
+import { DAY_S, type Hour } from "../../domain/time/hour.ts";
 import type { Cached } from "../cache/cache.ts";
 import type { FindMeasured, Measured } from "./measured.ts";
 
@@ -81,7 +81,6 @@ function quoteFrom(source: Source, measured: Cached<Measured>, request: QuoteReq
   return { quoted: quote(samples, { requests, tokens_out }), source, measured, are_prompts_comparable };
 }
 
-const DAY_S = 86_400;
 const RATED = new WeakMap<Measured, Map<string, readonly TenantSample[]>>();
 
 /** Rating some hundred sessions takes longer than everything else, so it is done once for all who ask under the same prices. */

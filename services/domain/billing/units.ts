@@ -2,8 +2,8 @@ import type { RatePrice, Unit } from "../books/plan.ts";
 import { type Decimal, ONE } from "../money/decimal.ts";
 import { divideHalfEven } from "../money/rounding.ts";
 import type { Charge } from "../rating/rate.ts";
+import { NS_PER_HOUR } from "../time/hour.ts";
 
-const NS_PER_HOUR = 3_600_000_000_000n;
 const SCALE = NS_PER_HOUR * ONE * ONE;
 
 /** Units of a charge: `exact` as the numerator over 3.6 x 10^36, and as the decimal that is shown and deducted. */

@@ -1,8 +1,10 @@
 // One batch on its way to ClickHouse: event rows in columns, all other rows as objects, the dictionaries they share, and
 // the account of each Kafka partition in it. Everything of a block becomes visible together or not at all.
+
 import type { RejectCode } from "../event/codes.ts";
 import { type EventRecord, NUMBERS, TEXTS } from "../event/record.ts";
 import { type Fault, TEXT_BYTES_MAX } from "../event/validate.ts";
+import type { HourIndex } from "../time/hour.ts";
 import { type WindowCount, WindowSums } from "../window/sums.ts";
 import { COLUMNS, type ColumnName, type DictionaryColumn, EVENT_DICTIONARIES, type Row } from "./columns.ts";
 import { DICTIONARY_MAX, Dictionary, EMPTY_TEXT, INVALID_TEXT } from "./dictionary.ts";
@@ -149,12 +151,12 @@ export class Block {
   }
 
   /** Counts a duplicate, conflict or reject in the event's window of that hour. */
-  count(keys: EventKeys, hour: number, count: WindowCount): void {
+  count(keys: EventKeys, hour: HourIndex, count: WindowCount): void {
     this.windows.addCount(this.windowOf(keys, hour), count);
   }
 
   /** A void knows its event's hour from the id, but neither tenant nor model. */
-  countVoid(hour: number): void {
+  countVoid(hour: HourIndex): void {
     this.voidKey.hour = hour;
     this.windows.addCount(this.windows.find(this.voidKey), "voids");
   }
@@ -179,7 +181,7 @@ export class Block {
   }
 
   /** @param hour in hours since the Unix epoch */
-  private windowOf({ window }: EventKeys, hour: number): number {
+  private windowOf({ window }: EventKeys, hour: HourIndex): number {
     window.hour = hour;
     return this.windows.find(window);
   }

@@ -1,7 +1,9 @@
 // The rows of one event: one per hour.
+
 import { type EventRecord, isNull, NUMBERS, type NumberField } from "../event/record.ts";
 import { FUTURE_MAX_MS, SPAN_MAX_US } from "../event/validate.ts";
-import { crossesHour, DIVIDED, HOUR_US, lastHour, slices, splitQuantity } from "../window/split.ts";
+import { HOUR_US } from "../time/hour.ts";
+import { crossesHour, DIVIDED, lastHour, slices, splitQuantity } from "../window/split.ts";
 import type { Block } from "./block.ts";
 import type { EventKeys } from "./event-keys.ts";
 import type { SliceRef } from "./slice-ref.ts";

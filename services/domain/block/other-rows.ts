@@ -1,9 +1,10 @@
 // The rows of a block that are not events.
 
-import { HOUR_MS, idHour } from "../event/id.ts";
+import { idHour } from "../event/id.ts";
 import type { PayloadHash } from "../event/payload-hash.ts";
 import type { EventVoid, GpuTotals } from "../event/reader.ts";
 import type { Fault } from "../event/validate.ts";
+import { hourOf, hourStart } from "../time/hour.ts";
 import { firstHour } from "../window/split.ts";
 import type { Block, PartitionBatch } from "./block.ts";
 import type { Row } from "./columns.ts";
@@ -52,7 +53,7 @@ export function totalsRow(
     kafka_partition: partition,
     kafka_offset: record.offset,
     ingested_at: record.ingestedAtMs,
-    hour: firstHour(totals.started_at) * 3600,
+    hour: hourStart(firstHour(totals.started_at)),
     event_id: totals.totals_id.slice(),
     payload_hash_words: [hash.low, hash.high],
     home: 1,
@@ -95,7 +96,7 @@ export function voidRow(
     kafka_partition: partition,
     kafka_offset: record.offset,
     ingested_at: record.ingestedAtMs,
-    hour: idHour(order.event_id, 0) * 3600,
+    hour: hourStart(idHour(order.event_id, 0)),
     event_id: order.event_id.slice(),
     payload_hash_words: [hash.low, hash.high],
     home: 1,
@@ -115,7 +116,7 @@ export function closingRows(block: Block, epochs: ReadonlyMap<number, number>): 
     kafka_partition: anchor.partition,
     kafka_offset: anchor.lastOffset,
     ingested_at: anchor.ingestedAtMs,
-    hour: window.hour * 3600,
+    hour: hourStart(window.hour),
     tenant_id: window.tenant,
     project_id: window.project,
     model: window.model,
@@ -134,7 +135,7 @@ const batchRow = (batch: PartitionBatch, epoch: number): Row => ({
   kafka_partition: batch.partition,
   kafka_offset: batch.lastOffset,
   ingested_at: batch.ingestedAtMs,
-  hour: Math.floor(batch.ingestedAtMs / HOUR_MS) * 3600,
+  hour: hourOf(batch.ingestedAtMs),
   numbers: [
     batch.firstOffset,
     epoch,

@@ -1,9 +1,11 @@
 // Records that are not counted: the account of their partition, their rows, and what is wrong with a key.
+
 import type { RejectCode } from "../event/codes.ts";
 import { ID_BYTES, sameBytes } from "../event/id.ts";
 import type { PayloadHash } from "../event/payload-hash.ts";
 import type { EventRecord } from "../event/record.ts";
 import type { Fault } from "../event/validate.ts";
+import { hourStart } from "../time/hour.ts";
 import type { Block, PartitionBatch } from "./block.ts";
 import { type EventKeys, isFault } from "./event-keys.ts";
 import { eventHour, eventRejectHour } from "./event-rows.ts";
@@ -43,7 +45,7 @@ export function rejectEvent(
   }
   batch.rejected++;
   block.count(keys, hour, "rejected");
-  addReject(block, batch, record, fault, { ...keyColumns(keys), hour: hour * 3600 });
+  addReject(block, batch, record, fault, { ...keyColumns(keys), hour: hourStart(hour) });
 }
 
 /** Another event with the same id was counted before. */
@@ -60,7 +62,7 @@ export function addEventConflict(
   block.count(keys, hour, "conflicts");
   addReject(block, batch, record, conflictWith("an event"), {
     ...keyColumns(keys),
-    hour: hour * 3600,
+    hour: hourStart(hour),
     event_id: event.bytes.slice(event.id, event.id + ID_BYTES),
     payload_hash_words: [hash.low, hash.high],
   });

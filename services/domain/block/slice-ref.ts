@@ -1,4 +1,5 @@
 import type { PayloadHash } from "../event/payload-hash.ts";
+import type { HourIndex } from "../time/hour.ts";
 import { KafkaRecord } from "./record-run.ts";
 
 /**
@@ -10,7 +11,7 @@ export class SliceRef {
   record: KafkaRecord = new KafkaRecord();
   hash: PayloadHash = { low: 0, high: 0 };
   /** Hours since the Unix epoch. */
-  hour = 0;
+  hour: HourIndex = 0;
   /** The last slice stands for the event: it alone counts as one. Column `home`. */
   isLastSlice = false;
 }

@@ -1,4 +1,5 @@
 // What a valid totals record and a valid void are.
+
 import { idTimeMs, isUuidV7 } from "../event/id.ts";
 import type { EventVoid, GpuTotals } from "../event/reader.ts";
 import { isCleanText } from "../event/text.ts";
@@ -10,10 +11,10 @@ import {
   TEXT_BYTES_MAX,
   timeFault,
 } from "../event/validate.ts";
+import { MINUTE_US } from "../time/hour.ts";
 import { utf8 } from "./utf8.ts";
 
 const REASON_BYTES_MAX = 1024;
-const MINUTE_US = 60_000_000;
 
 export function validateTotals(totals: GpuTotals, ingestedAtMs: number, age: AcceptedAge): Fault | undefined {
   for (const [field, value] of Object.entries(totals)) {

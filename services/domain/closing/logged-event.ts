@@ -1,6 +1,6 @@
 import { ENUMS, type EnumField, NUMBERS, type NumberField, TEXTS, type TextField } from "../event/record.ts";
-import { HOUR_S, type Hour } from "../time/hour.ts";
-import { DIVIDED, HOUR_US, slices, splitQuantity } from "../window/split.ts";
+import { HOUR_US, type Hour, hourStart } from "../time/hour.ts";
+import { DIVIDED, slices, splitQuantity } from "../window/split.ts";
 
 export type QuantityField = Exclude<NumberField, EnumField>;
 
@@ -82,7 +82,7 @@ function isSplitInto(whole: EventFields, parts: readonly EventRow[]): boolean {
     expected.every((slice, index) => {
       const part = parts[index] as EventRow;
       return (
-        part.hour === slice.hour * HOUR_S &&
+        part.hour === hourStart(slice.hour) &&
         part.fields.started_at === BigInt(slice.startedAt) &&
         part.fields.ended_at === BigInt(slice.endedAt) &&
         part.home === (index === expected.length - 1)

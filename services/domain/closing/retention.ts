@@ -1,8 +1,7 @@
 import { SPAN_MAX_US } from "../event/validate.ts";
-import { type Hour, hourEndMs } from "../time/hour.ts";
+import { DAY_MS, type Hour, hourEndMs } from "../time/hour.ts";
 import { type Cut, reaches } from "./cut.ts";
 
-const DAY_MS = 86_400_000;
 /** The oldest event that any processor may be set to accept, whatever this one is set to. */
 export const EVENT_AGE_MS_MAX = 90 * DAY_MS;
 /** Room for the clocks of two machines to differ. */

@@ -1,8 +1,10 @@
 // What a processor remembers: for each Kafka partition, the ids of every event-hour from `completeFrom` on. An id of an
 // older hour is not unknown, only not remembered: it is looked up in usage_log. So forgetting costs a look-up, never a
 // double count, and memory has a bound.
+
 import { idHour } from "../event/id.ts";
 import type { PayloadHash } from "../event/payload-hash.ts";
+import type { HourIndex } from "../time/hour.ts";
 import { DedupeTable, type Novelty } from "./table.ts";
 
 /** The id's hour lies before what is remembered. */
@@ -78,7 +80,7 @@ export class DedupeMemory {
   }
 
   /** Drops hours beyond the horizon of `newestHour`, then the oldest ones until the ids fit. */
-  trim(newestHour: number): DedupeUsage {
+  trim(newestHour: HourIndex): DedupeUsage {
     this.forgetBefore(newestHour - this.limits.dedupe_hours);
     let usage = this.usage();
     while (usage.ids > this.limits.dedupe_ids_max) {
@@ -108,7 +110,7 @@ export class DedupeMemory {
     return oldest;
   }
 
-  private forgetBefore(hour: number): void {
+  private forgetBefore(hour: HourIndex): void {
     for (const memory of this.partitions.values()) {
       memory.completeFrom = Math.max(memory.completeFrom, hour);
       for (const key of memory.tables.keys()) {

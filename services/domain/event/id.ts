@@ -1,6 +1,6 @@
 // UUIDv7 (RFC 9562): 48 bits of Unix milliseconds, 4 bits version, 12 + 62 bits that are a hash here.
 
-export const HOUR_MS = 3_600_000;
+import { HOUR_MS, type HourIndex } from "../time/hour.ts";
 export const ID_BYTES = 16;
 
 export function isUuidV7(bytes: Uint8Array, at: number): boolean {
@@ -20,7 +20,7 @@ export function idTimeMs(bytes: Uint8Array, at: number): number {
 }
 
 /** The id's hour, counted in hours since the Unix epoch: which table of the dedupe memory it belongs to. */
-export const idHour = (bytes: Uint8Array, at: number): number => Math.floor(idTimeMs(bytes, at) / HOUR_MS);
+export const idHour = (bytes: Uint8Array, at: number): HourIndex => Math.floor(idTimeMs(bytes, at) / HOUR_MS);
 
 export function sameBytes(a: Uint8Array, aAt: number, b: Uint8Array, bAt: number, length: number): boolean {
   for (let i = 0; i < length; i++) if (a[aAt + i] !== b[bAt + i]) return false;

@@ -10,10 +10,9 @@ import { compareText } from "../closing/usage.ts";
 import { type Decimal, ONE, ratio } from "../money/decimal.ts";
 import { divideHalfEven, squareRoot } from "../money/rounding.ts";
 import type { Charge } from "../rating/rate.ts";
-import { HOUR_S, type Hour } from "../time/hour.ts";
+import { HOUR_S, type Hour, NS_PER_HOUR } from "../time/hour.ts";
 
 const BASE: Decimal = 100n * ONE;
-const NS_PER_HOUR = 3_600_000_000_000n;
 
 /** What was sold of a class in an hour. */
 export interface ClassSales {

@@ -1,7 +1,7 @@
 import { compareText } from "../closing/usage.ts";
 import type { Decimal } from "../money/decimal.ts";
 import { divideHalfEven } from "../money/rounding.ts";
-import type { Hour } from "../time/hour.ts";
+import { type Hour, NS_PER_HOUR } from "../time/hour.ts";
 import { type ClassSales, classOf, type IndexRules, periodOf } from "./compute-index.ts";
 
 /** What tenants bought of a model on a card in an hour, by one rating of one revision. */
@@ -25,7 +25,6 @@ export type IndexSeries = (typeof INDEX_SERIES)[number];
 
 /** The price of a class is what its buyers paid: of one or two it would be theirs to tell. */
 const TENANTS_MIN = 3;
-const NS_PER_HOUR = 3_600_000_000_000n;
 
 /** The rating of an hour that a point rests on. */
 export type RatedRevision = Pick<HourSales, "hour" | "revision" | "rating">;

@@ -3,7 +3,7 @@ import type { PriceBook } from "../books/price-book.ts";
 import type { UsageRow } from "../closing/usage.ts";
 import type { Decimal } from "../money/decimal.ts";
 import { rate } from "../rating/rate.ts";
-import { HOUR_S, type Hour } from "../time/hour.ts";
+import { HOUR_S, HOUR_US, type Hour } from "../time/hour.ts";
 import { plannedCharge, type QuoteSample } from "./quote.ts";
 
 /** A part of a session, on one rank and under one key, from the hours that were looked at. Moments in microseconds. */
@@ -30,7 +30,6 @@ export interface TenantSample extends QuoteSample {
   readonly tokens_in: bigint;
 }
 
-const HOUR_US = 3_600_000_000;
 /** A session that goes on says so at least once a minute. */
 const SILENCE_US = 120_000_000;
 

@@ -1,8 +1,10 @@
 // The port between the processor and the log it writes. Implemented by adapters/clickhouse/usage-log.ts, and in
 // memory by the tests' double of it; both pass test/contract/usage-log.test.ts.
+
 import type { Block } from "../block/block.ts";
 import type { KnownId } from "../dedupe/known-ids.ts";
 import type { IdSpace } from "../dedupe/memory.ts";
+import type { HourIndex } from "../time/hour.ts";
 
 /** What one owner holds of one Kafka partition. */
 export interface Ownership {
@@ -39,7 +41,10 @@ export interface UsageLog {
   killInsert(name: string): Promise<void>;
   positions(partitions: readonly number[]): Promise<Map<number, number>>;
   /** Ids of a partition from hour `fromHour` (since the epoch) on, in any order, in pieces. */
-  recentIds(partition: number, fromHour: number): AsyncIterable<{ space: IdSpace; ids: readonly KnownId[] }>;
+  recentIds(
+    partition: number,
+    fromHour: HourIndex,
+  ): AsyncIterable<{ space: IdSpace; ids: readonly KnownId[] }>;
   /** Which of the ids (of one space) the log holds, anywhere. */
   lookUp(space: IdSpace, ids: readonly Uint8Array[]): Promise<KnownId[]>;
   /** The server's clock, milliseconds since the Unix epoch: leases are judged by it alone. */

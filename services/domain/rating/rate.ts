@@ -2,8 +2,8 @@ import { type GpuPrice, type Payer, type PriceBook, priceOf, type Quality } from
 import type { UsageKey, UsageRow } from "../closing/usage.ts";
 import { type Decimal, multiply, ONE, ratio, sumOfProducts } from "../money/decimal.ts";
 import { divideHalfEven } from "../money/rounding.ts";
+import { NS_PER_HOUR } from "../time/hour.ts";
 
-const NS_PER_HOUR = 3_600_000_000_000n;
 const NS_PER_S = 1_000_000_000n;
 /** Microjoules in one milliwatt-nanosecond, inverted: 1 mW·ns is 10^-6 µJ. */
 const MW_NS_PER_UJ = 1_000_000n;

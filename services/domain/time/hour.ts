@@ -1,5 +1,9 @@
+// Hours, and the lengths of time that are counted in. Two numbers stand for an hour; their types cannot stand for one another.
+
 /** The start of an hour, in seconds since the Unix epoch, UTC; a multiple of 3600. */
-export type Hour = number;
+export type Hour = number & { readonly unit?: "hour start" };
+/** An hour, counted in hours since the Unix epoch: on the hot path and in the dedupe memory. */
+export type HourIndex = number & { readonly unit?: "hour index" };
 
 /** Hours from `from` up to and without `to`. */
 export interface HourRange {
@@ -8,6 +12,12 @@ export interface HourRange {
 }
 
 export const HOUR_S = 3600;
+export const DAY_S = 24 * HOUR_S;
+export const HOUR_MS = 1000 * HOUR_S;
+export const DAY_MS = 1000 * DAY_S;
+export const MINUTE_US = 60_000_000;
+export const HOUR_US = 60 * MINUTE_US;
+export const NS_PER_HOUR = 3_600_000_000_000n;
 /** The last hour whose end a DateTime column of ClickHouse (32 bits of seconds) holds too. */
 export const HOUR_MAX: Hour = 4_294_962_000;
 const PATTERN = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):00(?::00(?:\.0+)?)?Z$/;
@@ -29,8 +39,10 @@ export function formatHour(hour: Hour): string {
 
 /** The hour that holds this moment. */
 export function hourOf(timeMs: number): Hour {
-  return Math.floor(timeMs / (HOUR_S * 1000)) * HOUR_S;
+  return Math.floor(timeMs / HOUR_MS) * HOUR_S;
 }
+
+export const hourStart = (index: HourIndex): Hour => index * HOUR_S;
 
 /** The first moment after the hour, in milliseconds. */
 export function hourEndMs(hour: Hour): number {

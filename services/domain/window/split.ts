@@ -1,24 +1,24 @@
 // An event that crosses an hour's end is cut there, pro rata by wall time, so that the parts add up to the whole.
-import { fieldsWith } from "../event/fields.ts";
 
-export const HOUR_US = 3_600_000_000;
+import { fieldsWith } from "../event/fields.ts";
+import { HOUR_US, type HourIndex } from "../time/hour.ts";
 
 /** What is used up over time, and so is split over the hours; peaks and averages hold in each of them. */
 export const DIVIDED = fieldsWith({ split: true });
 
 /** Hour (since the epoch) of the last instant of [startedAt, endedAt); times in microseconds. */
-export function lastHour(startedAt: number, endedAt: number): number {
+export function lastHour(startedAt: number, endedAt: number): HourIndex {
   return Math.floor((endedAt > startedAt ? endedAt - 1 : endedAt) / HOUR_US);
 }
 
-export const firstHour = (startedAt: number): number => Math.floor(startedAt / HOUR_US);
+export const firstHour = (startedAt: number): HourIndex => Math.floor(startedAt / HOUR_US);
 
 export const crossesHour = (startedAt: number, endedAt: number): boolean =>
   firstHour(startedAt) !== lastHour(startedAt, endedAt);
 
 export interface Slice {
   /** Hours since the Unix epoch. */
-  readonly hour: number;
+  readonly hour: HourIndex;
   readonly startedAt: number;
   readonly endedAt: number;
 }

@@ -3,8 +3,10 @@
 // Sums are exact: quantities are at most 2^52, so a float64 holds sum + quantity exactly; whatever passes 2^52 moves into
 // a bigint at once. Products (bytes x ns, mW x ns) are summed as three products of 26-bit halves. Compared with bigint
 // sums this is measured at a tenth of the time.
+
 import { EVENT_SUMS, type EventSum } from "../event/fields.ts";
 import { type EventRecord, NUMBERS } from "../event/record.ts";
+import type { HourIndex } from "../time/hour.ts";
 
 /** What a window counts beside its events, in the order of usage_log.numbers. */
 const COUNTS = ["duplicates", "conflicts", "rejected", "voids"] as const;
@@ -16,7 +18,7 @@ export const WINDOW_SUMS: readonly WindowSum[] = ["events", ...COUNTS, ...EVENT_
 /** What a window row is summed by; numbers are positions in the dictionaries of the block. */
 export interface WindowKey {
   /** Hours since the Unix epoch. */
-  readonly hour: number;
+  readonly hour: HourIndex;
   readonly tenant: number;
   readonly project: number;
   readonly model: number;

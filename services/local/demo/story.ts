@@ -13,7 +13,7 @@ import { readTopic } from "../../adapters/kafka/read-topic.ts";
 import type { Clock } from "../../domain/ports/clock.ts";
 import type { Log } from "../../domain/ports/log.ts";
 
-import { formatHour } from "../../domain/time/hour.ts";
+import { DAY_MS, formatHour, HOUR_S } from "../../domain/time/hour.ts";
 import { PROBE_FOLDER, PROJECT_ROOT } from "../paths.ts";
 import type { Stack } from "../stack.ts";
 import { type Account, faultsOf, readAccount } from "./account.ts";
@@ -36,8 +36,6 @@ export interface StoryOptions {
 const TOPIC = "gpu-time-events";
 const DATABASE = "meterhouse";
 const PARTITIONS = 8;
-const DAY_MS = 86_400_000;
-const HOUR_S = 3600;
 const RECORD_BYTES_MAX = 4 * 2 ** 20;
 /** Records that the probe's node holds back, as if its network were gone: they come after the hours are closed. */
 const LATE = 7;

@@ -1,7 +1,9 @@
 // Fills the open block from the next offset.
+
 import type { Intake } from "../../domain/block/intake.ts";
 import type { RecordRun } from "../../domain/block/record-run.ts";
-import { HOUR_MS } from "../../domain/event/id.ts";
+import { HOUR_MS } from "../../domain/time/hour.ts";
+
 import type { Assignment } from "../stream.ts";
 
 /**

@@ -3,9 +3,9 @@
 
 import type { BlockLimits } from "../../domain/block/block.ts";
 import type { DedupeLimits, DedupeMemory } from "../../domain/dedupe/memory.ts";
-import { HOUR_MS } from "../../domain/event/id.ts";
 import type { Log } from "../../domain/ports/log.ts";
 import type { UsageLog } from "../../domain/ports/usage-log.ts";
+import { HOUR_MS, type HourIndex } from "../../domain/time/hour.ts";
 import { Assignment, type ServerTimeParts, serverOffsetMs } from "../stream.ts";
 
 export interface TakeOverParts extends ServerTimeParts {
@@ -57,7 +57,7 @@ async function remember(
   { usageLog, retry }: Pick<TakeOverParts, "usageLog" | "retry">,
   memory: DedupeMemory,
   partition: number,
-  fromHour: number,
+  fromHour: HourIndex,
 ): Promise<void> {
   await retry(async () => {
     memory.open(partition, fromHour);

@@ -5,9 +5,10 @@ import type { Block } from "../../../services/domain/block/block.ts";
 import { closingRows } from "../../../services/domain/block/other-rows.ts";
 import type { KnownId } from "../../../services/domain/dedupe/known-ids.ts";
 import type { IdSpace } from "../../../services/domain/dedupe/memory.ts";
-import { HOUR_MS, idTimeMs } from "../../../services/domain/event/id.ts";
+import { idTimeMs } from "../../../services/domain/event/id.ts";
 import type { Clock } from "../../../services/domain/ports/clock.ts";
 import type { AppendResult, Guard, Ownership, UsageLog } from "../../../services/domain/ports/usage-log.ts";
+import { HOUR_MS } from "../../../services/domain/time/hour.ts";
 import { type PlainRow, plainRows } from "./plain-rows.ts";
 
 const DAY_MS = 24 * HOUR_MS;

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SPAN_MAX_US } from "../../../../services/domain/event/validate.ts";
+import { HOUR_US } from "../../../../services/domain/time/hour.ts";
 import {
   crossesHour,
   firstHour,
-  HOUR_US,
   lastHour,
   slices,
   splitQuantity,
