@@ -6,7 +6,7 @@ WITH split AS
     FROM usage_log AS l
     WHERE
         kind = 'event'
-        AND (empty({tenants:Array(String)}) OR tenant_id IN {tenants:Array(String)})
+        AND ({all_tenants:Bool} OR tenant_id IN {tenants:Array(String)})
         AND kafka_offset < {cut:Map(UInt16, UInt64)}[kafka_partition]
         AND
         (

@@ -8,7 +8,7 @@ WITH
         WHERE
             kind = 'event'
             AND hour = toDateTime({hour:UInt32}, 'UTC')
-            AND (empty({tenants:Array(String)}) OR tenant_id IN {tenants:Array(String)})
+            AND ({all_tenants:Bool} OR tenant_id IN {tenants:Array(String)})
             AND kafka_offset < {cut:Map(UInt16, UInt64)}[kafka_partition]
     ),
     offsets_of_batches AS

@@ -27,16 +27,18 @@ const SPILL = {
   max_bytes_before_external_group_by: "268435456",
 } as const;
 
-/** What is wrong with the events of these tenants (of all where none is named) in a closed hour, under its own cut. */
+/** What is wrong with the events of these tenants in a closed hour, under its own cut. */
 export async function findEvents(
   clickhouse: ClickHouse,
   close: Pick<HourClose, "hour" | "cut">,
-  tenants: readonly string[],
+  tenants: readonly string[] | "all",
 ): Promise<EventFindings> {
+  const areAll = tenants === "all" || tenants.length > TENANTS_MAX;
   const params = {
     hour: close.hour,
     cut: new Map(close.cut),
-    tenants: tenants.length > TENANTS_MAX ? [] : [...tenants],
+    all_tenants: areAll,
+    tenants: areAll ? [] : tenants,
   };
   const found = new Named();
   const odd = await oddEvents(clickhouse, params);

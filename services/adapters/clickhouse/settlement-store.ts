@@ -123,7 +123,7 @@ export class ClickHouseSettlementStore implements SettlementStore {
     return (await this.#ask<UsageRecord>("settlement_usage_of_revision", { hour, attempt_id })).map(toUsage);
   }
 
-  eventFindings(close: HourClose, tenants: readonly string[]): Promise<EventFindings> {
+  eventFindings(close: HourClose, tenants: readonly string[] | "all"): Promise<EventFindings> {
     return findEvents(this.#clickhouse, close, tenants);
   }
 

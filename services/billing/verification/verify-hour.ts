@@ -61,7 +61,7 @@ export async function verifyHour(
   const findings =
     verified.events_match || isOwnSound
       ? NO_FINDINGS
-      : await store.eventFindings(close, suspectTenants(keys));
+      : await store.eventFindings(close, keys.length === 0 ? "all" : suspectTenants(keys));
   return { ...verified, keys, ...findings };
 }
 

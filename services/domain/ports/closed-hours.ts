@@ -15,8 +15,8 @@ export interface ClosedHours {
   hourUsage(hour: Hour, cut: Cut, areIdsUnique: boolean, audience?: Audience): Promise<readonly UsageRow[]>;
   /** The rows that a close wrote. */
   usageOf(close: { hour: Hour; attempt_id: string }): Promise<readonly UsageRow[]>;
-  /** What is wrong with the events of these tenants in a closed hour; of all tenants where none is named. */
-  eventFindings(close: HourClose, tenants: readonly string[]): Promise<EventFindings>;
+  /** What is wrong with the events of these tenants in a closed hour. */
+  eventFindings(close: HourClose, tenants: readonly string[] | "all"): Promise<EventFindings>;
   /** Of hours up to this one, rows may have been exported and dropped; 0 if nothing was. */
   logFloor(): Promise<Hour>;
 }

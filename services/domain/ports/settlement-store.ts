@@ -24,16 +24,16 @@ export interface HourToRate {
   readonly price_book: string;
 }
 
-/**
- * Where settlement reads the log and keeps what it made of it. What is written with a lease is refused with
- * StaleLeaderError as soon as the lease is not the newest, has run out, or somebody else wrote the same place.
- */
-export interface SettlementStore extends ClosedHours {
+/** The lead over closing and rating. */
+export interface SettlementLead {
   /** Takes the lease, or renews it where `owner` holds it; then ends what an earlier leader left running. */
   takeLease(owner: string, ttlMs: number): Promise<LeaseAnswer>;
   renewLease(lease: Lease, ttlMs: number): Promise<void>;
   releaseLease(lease: Lease): Promise<void>;
+}
 
+/** What of the log is not in a revision yet. */
+export interface DueHours {
   /** The positions of all partitions, at one moment. */
   positions(): Promise<Cut>;
   /** Hours with usage under the cut and without a revision, sorted. */
@@ -41,18 +41,30 @@ export interface SettlementStore extends ClosedHours {
   /** Closed hours that records between their newest cut and this one change, sorted. */
   dirtyHours(cut: Cut): Promise<readonly DirtyHour[]>;
   batchRuns(from: Cut, to: Cut): Promise<readonly Run[]>;
+}
 
+/** Where revisions of hours are written. */
+export interface Closes {
   latestClose(): Promise<HourClose | null>;
   /** Rows are in no view before their close is committed. */
   writeUsage(close: HourClose, rows: readonly UsageRow[]): Promise<void>;
   commitClose(close: HourClose, lease: Lease): Promise<void>;
+}
 
+/** Where charges of revisions are written, and what they are rated by. */
+export interface Ratings {
   priceBooks(): Promise<readonly StoredPriceBook[]>;
   hoursToRate(): Promise<readonly HourToRate[]>;
   /** Charges are in no view before their rating is committed. */
   writeCharges(rating: HourRating, charges: readonly Charge[]): Promise<void>;
   commitRating(rating: HourRating, lease: Lease): Promise<void>;
 }
+
+/**
+ * All that a pass of settlement works with. What is written with a lease is refused with StaleLeaderError as soon as the lease
+ * is not the newest, has run out, or somebody else wrote the same place.
+ */
+export interface SettlementStore extends SettlementLead, DueHours, ClosedHours, Closes, Ratings {}
 
 /** Where the log's records stand in time. */
 export interface LogTimes {
