@@ -58,7 +58,7 @@ export const CHARGE_COMMANDS = [
     help:
       "Recompute an invoice and name what differs. Ends with 1 if anything does. " +
       "With --hour it is a closed hour that is recomputed: see meterhouse verify --hour --help.",
-    argument: { name: "<invoice id>", help: "64 hexadecimal digits" },
+    argument: { name: "<invoice id>", help: "64 hexadecimal digits; or --hour <hour> for a closed hour" },
     options: {
       depth: otherwise(choice("--depth <depth>", "what it is recomputed from", DEPTHS), "events"),
       json,

@@ -108,11 +108,12 @@ function add<T>(root: Parser, shape: Command<T>, argv: readonly string[], asked:
   if (shape.settings !== undefined) addSettings(parser, shape.settings);
   parser.action(() => {
     const values = parser.opts<Record<string, unknown>>();
-    const missing = missingOptions(shape.options, values, given);
+    const argument = parser.args.find((word) => !parser.unknown.includes(word));
+    const missing = [...missingArgument(shape, argument), ...missingOptions(shape.options, values, given)];
     parser.add([...missing, ...excess(parser, shape, argv)]);
     if (missing.length > 0 || given.unreadable.size > 0) return;
     const named = Object.keys(shape.options).map((name) => [name, values[name]] as const);
-    const meant = shape.read(Object.fromEntries(named), String(parser.processedArgs[0] ?? ""));
+    const meant = shape.read(Object.fromEntries(named), argument ?? "");
     if (meant instanceof Faults) parser.add(meant.problems);
     else asked.value = meant;
   });
@@ -147,6 +148,12 @@ function optionOf(name: string, shape: OptionShape<unknown>, parser: Parser, { u
   });
 }
 
+function missingArgument({ argument }: Shape, found: string | undefined): string[] {
+  return argument === undefined || found !== undefined
+    ? []
+    : [`${argument.name} is missing: ${argument.help}`];
+}
+
 function missingOptions(
   options: Options,
   values: Readonly<Record<string, unknown>>,
@@ -168,7 +175,7 @@ function excess(
 ): string[] {
   const more = parser.args.slice(argument === undefined ? 0 : 1);
   // What follows an unknown option is most likely meant as its value.
-  if (more.length === 0 || parser.args.some((word) => word.startsWith("-"))) return [];
+  if (more.length === 0 || parser.unknown.length > 0) return [];
   const names = more.map((word) => JSON.stringify(word)).join(" ");
   if (!isDefault || argv.includes(name))
     return [`${name} takes ${argument === undefined ? "nothing" : "one"} beside its options, not ${names}`];

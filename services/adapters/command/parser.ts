@@ -2,9 +2,10 @@
 import { Command, type ParseOptionsResult } from "commander";
 
 declare module "commander" {
-  // What commander calls for an option that it does not know; it finds the suggestion.
+  // What commander calls for an option that it does not know, with a suggestion, and for an argument that is not there.
   interface Command {
     unknownOption(flag: string): void;
+    missingArgument(name: string): void;
   }
 }
 
@@ -21,7 +22,8 @@ export interface Findings {
 
 export class Parser extends Command {
   readonly findings: Findings;
-  #unknown: readonly string[] = [];
+  /** Options on the command line that nobody declared. */
+  unknown: readonly string[] = [];
 
   constructor(name: string, findings: Findings = { problems: [], path: name, shown: [] }) {
     super(name);
@@ -56,13 +58,16 @@ export class Parser extends Command {
 
   override parseOptions(argv: string[]): ParseOptionsResult {
     const parsed = super.parseOptions(argv);
-    this.#unknown = parsed.unknown.filter((word) => /^-./.test(word));
+    this.unknown = parsed.unknown.filter((word) => /^-./.test(word));
     return parsed;
   }
 
+  /** Commander takes an unknown option for an argument, so this is looked at where the command is read. */
+  override missingArgument(): void {}
+
   /** Commander names the first one. */
   override unknownOption(): void {
-    for (const flag of this.#unknown) super.unknownOption(flag);
+    for (const flag of this.unknown) super.unknownOption(flag);
   }
 
   /** The path of names from the program to this command. */

@@ -26,7 +26,10 @@ export function schedule(expression: string, name: string, job: Job): Schedule {
     expression,
     async () => {
       if (running !== undefined || stopping.signal.aborted) return;
-      running = job.run(stopping.signal).catch(job.onFailure);
+      running = job.run(stopping.signal).catch((error: unknown) => {
+        // A run that was told to stop throws the signal's reason: that is no failure.
+        if (error !== stopping.signal.reason) job.onFailure(error);
+      });
       await running;
       running = undefined;
     },

@@ -50,3 +50,16 @@ it("hands on what a run throws and goes on", async () => {
   expect(onFailure).toHaveBeenLastCalledWith(error);
   await job.stop();
 });
+
+it("does not call it a failure that a run stops when it is told to", async () => {
+  const onFailure = vi.fn();
+  const run = vi.fn(
+    (signal: AbortSignal) =>
+      new Promise<void>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+  );
+  const job = schedule(EVERY_SECOND, "close", { run, onFailure });
+  await vi.advanceTimersByTimeAsync(1_500);
+  expect(run).toHaveBeenCalledTimes(1);
+  await job.stop();
+  expect(onFailure).not.toHaveBeenCalled();
+});
