@@ -15,25 +15,25 @@ export const API_CODES = {
   },
   API_CURSOR_INVALID: {
     status: 400,
-    title: "The cursor is none that was given out for this list; start without one.",
+    title: "The cursor was not given out for this list; start without one.",
   },
   API_RANGE_TOO_LONG: {
     status: 400,
-    title: "The time asked for is longer than this route answers at once; ask in parts.",
+    title: "The range is longer than this route answers at once; ask in parts.",
   },
   API_KEY_MISSING: { status: 401, title: "Send an API key: `Authorization: Bearer mh_…`." },
-  API_KEY_UNKNOWN: { status: 401, title: "The API key is not known or was revoked." },
+  API_KEY_UNKNOWN: { status: 401, title: "The API key is unknown or revoked." },
   API_SCOPE_MISSING: { status: 403, title: "The API key's scope does not cover this route." },
-  API_ROUTE_UNKNOWN: { status: 404, title: "There is no such route; /openapi.json has them all." },
-  API_BODY_TOO_LARGE: { status: 413, title: "The body is larger than this API takes." },
+  API_ROUTE_UNKNOWN: { status: 404, title: "No such route; /openapi.json lists them all." },
+  API_BODY_TOO_LARGE: { status: 413, title: "The body is larger than this API accepts." },
   API_MEDIA_TYPE: { status: 415, title: "Bodies are JSON: `Content-Type: application/json`." },
   API_RATE_LIMITED: {
     status: 429,
-    title: "Too many requests; try again after the seconds in Retry-After.",
+    title: "Too many requests; try again after the seconds given in Retry-After.",
   },
   API_INTERNAL: {
     status: 500,
-    title: "This must not happen. The log has the details under the request's id.",
+    title: "An internal error; the log has the details under the request's id.",
   },
 } as const satisfies Readonly<Record<string, { readonly status: number; readonly title: string }>>;
 

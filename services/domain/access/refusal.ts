@@ -4,18 +4,18 @@ export type RefusalKind = "missing" | "conflict" | "invalid" | "gone" | "malform
 /** Why a request is refused, whoever makes it, and what to do about it. Codes are never renamed or used again. */
 export const REFUSAL_CODES = {
   API_TIMES_REVERSED: { kind: "malformed", title: "`from` must be before `to`." },
-  API_NOT_FOUND: { kind: "missing", title: "There is no such thing, or not for this API key." },
+  API_NOT_FOUND: { kind: "missing", title: "Not found, or not visible to this API key." },
   API_IDEMPOTENCY_KEY_USED: {
     kind: "conflict",
-    title: "The Idempotency-Key was used for another request; use a new one.",
+    title: "This Idempotency-Key was already used for another request; use a new one.",
   },
   API_VERSION_STALE: {
     kind: "conflict",
-    title: "Somebody else changed it meanwhile; read it again and repeat.",
+    title: "It has changed since it was read; read it again and repeat the request.",
   },
   API_UNAVAILABLE: {
     kind: "unavailable",
-    title: "Something that the answer needs is away or busy; try again.",
+    title: "A service that the answer needs is unavailable or busy; try again.",
   },
   BOOK_INVALID: { kind: "invalid", title: "The price book has faults; every one is named." },
   BOOK_OVERLAPS: {
@@ -29,28 +29,28 @@ export const REFUSAL_CODES = {
   HOUR_DROPPED: {
     kind: "gone",
     title:
-      "Rows of this hour were exported and dropped from the log: it can be neither added up again nor revised.",
+      "Rows of this hour were exported and dropped from the log; the hour can be neither recomputed nor revised.",
   },
   EVENT_NOT_COUNTED: {
     kind: "conflict",
-    title: "The event is voided already, so there is nothing to correct.",
+    title: "The event is already voided, so there is nothing to correct.",
   },
   EVENT_AMENDED_ALREADY: {
     kind: "conflict",
-    title: "The event has a successor already; correct that one.",
+    title: "The event already has a successor; correct that one.",
   },
   EVENT_SUCCESSOR_INVALID: {
     kind: "invalid",
     title: "The corrected event would be rejected; the detail says why.",
   },
-  TENANT_EXISTS: { kind: "conflict", title: "A tenant of this id was written down already." },
+  TENANT_EXISTS: { kind: "conflict", title: "A tenant with this id is already registered." },
   CONTRACT_CURRENCY: {
     kind: "invalid",
-    title: "It is in another currency than the tenant; the detail says which.",
+    title: "Its currency differs from the tenant's; the detail says which.",
   },
   CONTRACT_PLAN_UNKNOWN: {
     kind: "invalid",
-    title: "A price book that is in force under the subscription does not have its plan.",
+    title: "A price book in force during the subscription does not have its plan.",
   },
   CONTRACT_OVERLAPS: {
     kind: "conflict",
@@ -58,17 +58,17 @@ export const REFUSAL_CODES = {
   },
   CONTRACT_OFFER_UNKNOWN: {
     kind: "invalid",
-    title: "The price book in force at `starts_at` has no such offer; the detail says which it has.",
+    title: "The price book in force at `starts_at` has no such offer; the detail lists those that it has.",
   },
   CONTRACT_TERMS_INVALID: {
     kind: "invalid",
     title: "The terms of the package or credit have faults; every one is named.",
   },
-  CONTRACT_OVER: { kind: "conflict", title: "It is over, ended or refunded by then already." },
+  CONTRACT_OVER: { kind: "conflict", title: "It is already over, ended or refunded by then." },
   CONTRACT_INVOICED: {
     kind: "conflict",
     title:
-      "A finalised invoice covers these hours, and what it rests on stays; choose a later hour, or void the invoice first.",
+      "A finalised invoice covers these hours, and its terms stay; choose a later hour, or void the invoice first.",
   },
   QUOTE_NO_PRICE: {
     kind: "invalid",
@@ -76,15 +76,15 @@ export const REFUSAL_CODES = {
   },
   WHAT_IF_TOO_MUCH: {
     kind: "invalid",
-    title: "There is more usage in it than is rated at once; ask for fewer hours or a smaller page.",
+    title: "This is more usage than is rated at once; ask for fewer hours or a smaller page.",
   },
   INVOICE_PERIOD_INVALID: {
     kind: "invalid",
-    title: "This is no period of the tenant; the detail names the one that is.",
+    title: "This is not a period of the tenant; the detail names the one that is.",
   },
   INVOICE_PERIOD_RUNNING: {
     kind: "conflict",
-    title: "The period is not over; a draft shows what it comes to so far.",
+    title: "The period is not over yet; a draft shows what it comes to so far.",
   },
   INVOICE_HOURS_WAITING: {
     kind: "conflict",
@@ -96,12 +96,12 @@ export const REFUSAL_CODES = {
   },
   INVOICE_LINE_CHANGED: {
     kind: "conflict",
-    title: "The hours of the line do not add up to it any more; verifying the invoice tells where.",
+    title: "The hours of the line no longer add up to it; verify the invoice to see where.",
   },
-  INVOICE_NOT_FINALISED: { kind: "conflict", title: "The invoice is voided already." },
+  INVOICE_NOT_FINALISED: { kind: "conflict", title: "The invoice is already voided." },
   BUDGET_WEBHOOK: {
     kind: "invalid",
-    title: "The webhook's URL is not one that this service sends to; the detail says why.",
+    title: "This service does not send to the webhook's URL; the detail says why.",
   },
 } as const satisfies Readonly<Record<string, { readonly kind: RefusalKind; readonly title: string }>>;
 

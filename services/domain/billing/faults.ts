@@ -12,7 +12,7 @@ export const SETTLEMENT_FAULTS = {
   SETTLEMENT_PLAN_UNKNOWN: "the book in force does not have the subscription's plan",
   SETTLEMENT_BOOK: "an hour was not rated by the book in force",
   SETTLEMENT_CURRENCY: "a package, a credit, an invoice or the candidate book is in another currency",
-  SETTLEMENT_TENANT: "a charge, subscription, package, credit or invoice is another tenant's",
+  SETTLEMENT_TENANT: "a charge, subscription, package, credit or invoice belongs to another tenant",
 } as const;
 
 export type SettlementFaultCode = keyof typeof SETTLEMENT_FAULTS;

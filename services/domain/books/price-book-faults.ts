@@ -1,12 +1,12 @@
 /** Everything that can be wrong with a price book, and what to do about it. */
 export const PRICE_BOOK_FAULTS = {
   PRICE_BOOK_FIELD_MISSING: "is missing",
-  PRICE_BOOK_FIELD_UNKNOWN: "is no field of a price book",
+  PRICE_BOOK_FIELD_UNKNOWN: "is not a field of a price book",
   PRICE_BOOK_NOT_AN_OBJECT: "must be an object",
   PRICE_BOOK_NOT_A_LIST: "must be a list with at least one entry",
   PRICE_BOOK_NOT_A_TEXT: "must be a text of 1 to 128 characters",
   PRICE_BOOK_NOT_A_DECIMAL: 'must be a decimal written as a text, such as "2.50": a JSON number is not exact',
-  PRICE_BOOK_TOO_MANY_DIGITS: "has more digits than the 26 before and 12 behind the point that are kept",
+  PRICE_BOOK_TOO_MANY_DIGITS: "has more digits than the 26 before and 12 after the point that are kept",
   PRICE_BOOK_NEGATIVE: "must not be negative",
   PRICE_BOOK_FACTOR_TOO_LARGE: "must be at most 4",
   PRICE_BOOK_NOT_A_COUNT: "must be a whole number from 1 to 2^53 - 1",
@@ -15,11 +15,11 @@ export const PRICE_BOOK_FAULTS = {
   PRICE_BOOK_CURRENCY: 'must be three capital letters, such as "USD"',
   PRICE_BOOK_WEIGHTS_SUM: "must add up to exactly 1",
   PRICE_BOOK_MIN_ABOVE_MAX: "must not be above max",
-  PRICE_BOOK_GPU_TWICE: "names a GPU model and MIG profile that is there already",
+  PRICE_BOOK_GPU_TWICE: "names a GPU model and MIG profile that is already listed",
   PRICE_BOOK_PAYER: 'must be "tenant" or "operator"',
   PRICE_BOOK_COLD_START: 'must be "operator": a cold start is never the first caller\'s',
-  PRICE_BOOK_CHOICE: "is none of the values there are",
-  PRICE_BOOK_NAME_TWICE: "is the name of an entry before it",
+  PRICE_BOOK_CHOICE: "is not one of the allowed values",
+  PRICE_BOOK_NAME_TWICE: "is already the name of an earlier entry",
   PRICE_BOOK_ZERO: "must be more than 0",
   PRICE_BOOK_PERCENT: "must be at most 100",
   PRICE_BOOK_PRICES: "must have at most one of unit_price, graduated and volume",
@@ -28,9 +28,9 @@ export const PRICE_BOOK_FAULTS = {
   PRICE_BOOK_HOUR_TWICE: "gives one hour of the day two factors",
   PRICE_BOOK_ADJUSTMENT:
     "must have exactly one of percentage_discount, fixed_discount and minimum_commitment",
-  PRICE_BOOK_RATE_UNKNOWN: "names no rate of its plan",
-  PRICE_BOOK_RATE_TWICE: "has an hourly commitment already",
-  PRICE_BOOK_OVERLAP: "is the hour from which another book takes effect too",
+  PRICE_BOOK_RATE_UNKNOWN: "does not name a rate of its plan",
+  PRICE_BOOK_RATE_TWICE: "already has an hourly commitment",
+  PRICE_BOOK_OVERLAP: "is also the hour from which another book takes effect",
 } as const;
 
 export type PriceBookFaultCode = keyof typeof PRICE_BOOK_FAULTS;

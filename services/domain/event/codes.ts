@@ -27,8 +27,7 @@ export const REJECT_CODES = {
   EVENT_GPU_TIME_EXCEEDS_SPAN:
     "gpu_time_ns is more than (ended_at - started_at) x world_size and the slack allow.",
   EVENT_PART_EXCEEDS_WHOLE: "gpu_busy_ns or communication_ns is larger than gpu_time_ns.",
-  EVENT_CONFLICT:
-    "Another event with the same id and other contents was counted before; the first one stands.",
+  EVENT_CONFLICT: "An event with the same id and other contents was counted before; the first one stands.",
   TOTALS_NOT_CONSERVED: "wall_time_ns is not attributed + operator + idle + unattributed.",
   TOTALS_CROSS_MINUTE: "A totals record covers more than one minute of the clock.",
 } as const;
