@@ -28,7 +28,7 @@ const listAlerts = ({ documents }: Deps) =>
     method: "GET",
     path: "/v1/alerts",
     operation: "listAlerts",
-    summary: "Alerts by their period, with the state of their delivery",
+    summary: "List alerts by period, with the state of their delivery",
     scopes: SCOPES,
     query: AlertQuery,
     reply: page(AlertShape),

@@ -25,8 +25,7 @@ export function focusRoutes({ focus }: Deps) {
       method: "GET",
       path: "/v1/focus",
       operation: "exportFocus",
-      summary:
-        "Current charges of closed hours, or lines of invoices, in the columns of FOCUS 1.2, as a file",
+      summary: "Export current charges or invoice lines as a file in FOCUS 1.2 columns",
       scopes: SCOPES,
       query: query({
         ...RANGE,

@@ -38,7 +38,7 @@ const listIndexPoints = (deps: Deps) =>
     path: "/v1/index",
     operation: "listIndexPoints",
     summary:
-      "The price of a GPU-hour of unit quality over all models and cards: a chained Fisher index, base 100 at its first point, from committed charges",
+      "List points of the price index: the price of a GPU-hour of unit quality, a chained Fisher index with base 100",
     scopes: SCOPES,
     query: IndexQuery,
     reply: page(PointShape),
@@ -66,7 +66,7 @@ const indexPointVersions = (deps: Deps) =>
     method: "GET",
     path: "/v1/index/{from}",
     operation: "indexPointVersions",
-    summary: "All versions of a point of the index, newest first, with why each was published",
+    summary: "List all versions of an index point, newest first, and why each was published",
     scopes: SCOPES,
     params: PointParams,
     query: PointQuery,

@@ -66,8 +66,7 @@ export function quoteRoutes(deps: Deps) {
       method: "POST",
       path: "/v1/quotes",
       operation: "quote",
-      summary:
-        "What a workload is expected to cost, from measured sessions of that model on that card; keeps nothing",
+      summary: "Quote a workload from measured sessions of that model on that card; nothing is stored",
       scopes: SCOPES,
       body: QuoteBody,
       reply: QuoteShape,

@@ -25,8 +25,7 @@ export function usageRoutes({ ledger, clock }: Deps) {
       method: "GET",
       path: "/v1/usage",
       operation: "liveUsage",
-      summary:
-        "Usage of the running month (UTC) as counted so far, with the age of the answer; not yet audited",
+      summary: "Get usage of the current month (UTC) as counted so far, with its age; not yet audited",
       scopes: SCOPES,
       query: query(OPTIONAL_TENANT),
       reply: LiveUsage,

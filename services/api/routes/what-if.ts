@@ -45,8 +45,7 @@ const simulatePriceBook = (deps: Deps, turns: Turns) =>
     method: "POST",
     path: "/v1/price-books/{price_book}/simulate",
     operation: "simulatePriceBook",
-    summary:
-      "What a draft or published book would have made of stored hours, by tenant and line; keeps nothing",
+    summary: "Rate stored hours by a draft or published price book, by tenant and line; nothing is stored",
     scopes: OPERATORS,
     params: BookHash,
     query: query(PAGE),
@@ -64,7 +63,7 @@ const whatIfRoute = (deps: Deps, turns: Turns) =>
     path: "/v1/what-if",
     operation: "whatIf",
     summary:
-      "What a candidate book would have made of stored hours; tenants ask for themselves, about published books; keeps nothing",
+      "Rate stored hours by another price book; tenants see only themselves and published books; nothing is stored",
     scopes: SCOPES,
     query: query(PAGE),
     body: WhatIfBody,
