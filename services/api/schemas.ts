@@ -237,7 +237,7 @@ export const EventHistory = closed({
   event: EventRow,
   /** Orders in the log that take the event out. */
   voids: Type.Array(closed({ reason: Text, issued_by: Text, issued_at: Moment, ingested_at: Moment })),
-  /** What was asked of this API. */
+  /** Corrections made through this API. */
   corrections: Type.Array(CorrectionShape),
   /** Revisions of the event's hours. */
   revisions: Type.Array(closed({ hour: HourText, revision: Count, reason: Text, closed_at: Moment })),

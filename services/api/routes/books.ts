@@ -64,13 +64,13 @@ const draftPriceBook = (deps: Deps) =>
     reply: BookSummary,
     status: 201,
     idempotent: true,
-    handle: (asked) =>
-      withIdempotencyKey(deps, "draftPriceBook", asked, async () => {
-        const read = readPriceBook(asked.body);
+    handle: (request) =>
+      withIdempotencyKey(deps, "draftPriceBook", request, async () => {
+        const read = readPriceBook(request.body);
         if (!read.ok) return problem("BOOK_INVALID", "", read.faults);
         const book = bookOf(read.book, "draft", deps);
-        const same = await findBook(deps, book.hash, asked.caller);
-        const written_by = asked.caller.key_id;
+        const same = await findBook(deps, book.hash, request.caller);
+        const written_by = request.caller.key_id;
         const draft = { kind: "price_book" as const, id: book.hash, version: 1, content: book.content };
         const documents = same === undefined ? [{ ...draft, written_by, reason: "drafted" }] : [];
         return { documents, reply: { body: toResponse(same ?? book) } };
@@ -86,9 +86,9 @@ const listPriceBooks = (deps: Deps) =>
     scopes: SCOPES,
     query: query(PAGE),
     reply: page(BookSummary),
-    handle: ({ query: asked, caller }) =>
+    handle: ({ query, caller }) =>
       pageOf(
-        asked,
+        query,
         PLACE,
         async (after, limit) => {
           const all = await knownBooks(deps, caller);
@@ -146,13 +146,13 @@ const publishPriceBook = (deps: Deps) =>
     params: BookHash,
     reply: BookSummary,
     idempotent: true,
-    handle: (asked) =>
-      withIdempotencyKey(deps, "publishPriceBook", asked, async () => {
-        const book = await findBook(deps, asked.params.price_book, asked.caller);
+    handle: (request) =>
+      withIdempotencyKey(deps, "publishPriceBook", request, async () => {
+        const book = await findBook(deps, request.params.price_book, request.caller);
         if (book === undefined) return problem("API_NOT_FOUND");
-        const answer = book.status === "published" ? "published" : await deps.books.publish(book);
-        if (answer === "overlaps") return problem("BOOK_OVERLAPS");
-        if (answer === "too_late") return problem("BOOK_TOO_LATE");
+        const outcome = book.status === "published" ? "published" : await deps.books.publish(book);
+        if (outcome === "overlaps") return problem("BOOK_OVERLAPS");
+        if (outcome === "too_late") return problem("BOOK_TOO_LATE");
         return { documents: [], reply: { body: toResponse({ ...book, status: "published" }) } };
       }),
   });

@@ -46,13 +46,13 @@ const listCharges = ({ ledger }: Deps) =>
     scopes: SCOPES,
     query: query({ ...RANGE, ...OPTIONAL_TENANT, ...PAGE }),
     reply: page(ChargeShape),
-    async handle({ query: asked, caller }) {
-      const range = rangeIn(asked, HOURS_MAX);
+    async handle({ query, caller }) {
+      const range = rangeIn(query, HOURS_MAX);
       if (isRefusal(range)) return range;
-      const audience = audienceOf(caller, asked.tenant_id);
+      const audience = audienceOf(caller, query.tenant_id);
       if (isRefusal(audience)) return audience;
       return pageOf(
-        asked,
+        query,
         CHARGE_PLACE,
         ([after = ""], limit) => ledger.charges(range, audience, after, limit),
         ({ charge_id }) => [charge_id],
@@ -88,11 +88,11 @@ const listChargeSessions = (deps: Deps) =>
     params: ChargeParams,
     query: query(PAGE),
     reply: page(SessionShape),
-    async handle({ params: { charge_id }, query: asked, caller }) {
+    async handle({ params: { charge_id }, query, caller }) {
       const charge = await ownCharge(deps, charge_id, caller);
       if (charge === null) return problem("API_NOT_FOUND");
       return pageOf(
-        asked,
+        query,
         SESSION_PLACE,
         ([after = ""], limit) => deps.ledger.sessions(charge, after, limit),
         ({ session_id }) => [session_id],
@@ -110,13 +110,13 @@ const listChargeEvents = (deps: Deps) =>
     params: ChargeParams,
     query: SessionQuery,
     reply: page(ChargedEvent),
-    async handle({ params: { charge_id }, query: asked, caller }) {
+    async handle({ params: { charge_id }, query, caller }) {
       const charge = await ownCharge(deps, charge_id, caller);
       if (charge === null) return problem("API_NOT_FOUND");
       return pageOf(
-        asked,
+        query,
         EVENT_PLACE,
-        ([after = ""], limit) => deps.ledger.events(charge, asked.session_id ?? null, after, limit),
+        ([after = ""], limit) => deps.ledger.events(charge, query.session_id ?? null, after, limit),
         ({ event_id }) => [event_id],
       );
     },

@@ -33,10 +33,10 @@ const voidEvent = (deps: Deps) =>
     reply: CorrectionReply,
     status: 202,
     idempotent: true,
-    handle: (asked) =>
-      withIdempotencyKey(deps, "voidEvent", asked, async () => {
-        const order = { ...asked.body, caller: asked.caller };
-        const event = await countedEvent(deps, asked.params.event_id, order);
+    handle: (request) =>
+      withIdempotencyKey(deps, "voidEvent", request, async () => {
+        const order = { ...request.body, caller: request.caller };
+        const event = await countedEvent(deps, request.params.event_id, order);
         if (isRefusal(event)) return event;
         return toEffect(await correct(deps, event, order, null));
       }),
@@ -54,12 +54,12 @@ const amendEvent = (deps: Deps) =>
     reply: CorrectionReply,
     status: 202,
     idempotent: true,
-    handle: (asked) =>
-      withIdempotencyKey(deps, "amendEvent", asked, async () => {
+    handle: (request) =>
+      withIdempotencyKey(deps, "amendEvent", request, async () => {
         const { clock, eventAgeMsMax } = deps;
-        const { reason, changes } = asked.body;
-        const order = { reason, caller: asked.caller };
-        const event = await countedEvent(deps, asked.params.event_id, order);
+        const { reason, changes } = request.body;
+        const order = { reason, caller: request.caller };
+        const event = await countedEvent(deps, request.params.event_id, order);
         if (isRefusal(event)) return event;
         const age = { nowMs: clock.nowMs(), ageMsMax: eventAgeMsMax };
         const successor = successorOf(event, changes, deps, age);

@@ -32,11 +32,11 @@ const listHours = ({ ledger }: Deps) =>
     scopes: OPERATORS,
     query: query({ ...RANGE, ...PAGE }),
     reply: page(HourRow),
-    async handle({ query: asked }) {
-      const range = rangeIn(asked, HOURS_MAX);
+    async handle({ query }) {
+      const range = rangeIn(query, HOURS_MAX);
       if (isRefusal(range)) return range;
       return pageOf(
-        asked,
+        query,
         PLACE,
         ([hour = "", revision = "0"], limit) =>
           ledger.hours(range, { hour, revision: Number(revision) }, limit),

@@ -26,8 +26,13 @@ import type { Documents } from "../../domain/ports/documents.ts";
 import { formatHour } from "../../domain/time/hour.ts";
 import { invoiceCsv } from "../invoices/csv.ts";
 import { invoicePage } from "../invoices/page.ts";
-import { shownCreditNote, shownDraft, shownInvoice, shownSummary } from "../invoices/responses.ts";
-import { shownVerification } from "../invoices/verification-response.ts";
+import {
+  toCreditNoteResponse,
+  toDraftResponse,
+  toInvoiceResponse,
+  toSummaryResponse,
+} from "../invoices/responses.ts";
+import { toVerificationResponse } from "../invoices/verification-response.ts";
 import { hourIn } from "../paging.ts";
 import { page } from "../schemas.ts";
 import {
@@ -79,7 +84,7 @@ const draftInvoice = (deps: Deps) =>
       const settled = await settleTenant(deps, tenant_id, period);
       if (isRefusal(settled)) return settled;
       const waiting = await deps.charges.waiting(tenant_id, period, WAITING_MAX);
-      return { body: shownDraft(settled, waiting) };
+      return { body: toDraftResponse(settled, waiting) };
     },
   });
 
@@ -93,19 +98,19 @@ const finaliseInvoices = (deps: Deps) =>
     body: FinaliseBody,
     reply: FinaliseReply,
     idempotent: true,
-    handle: (asked) =>
-      withIdempotencyKey(deps, "finaliseInvoices", asked, async () => {
-        const period = periodIn(asked.body);
+    handle: (request) =>
+      withIdempotencyKey(deps, "finaliseInvoices", request, async () => {
+        const period = periodIn(request.body);
         if (isRefusal(period)) return period;
-        const { tenant_id } = asked.body;
+        const { tenant_id } = request.body;
         const tenants = tenant_id === undefined ? await everyTenant(deps) : [tenant_id];
-        const outcomes = await finalisePeriod(deps, tenants, period, asked.caller.key_id);
+        const outcomes = await finalisePeriod(deps, tenants, period, request.caller.key_id);
         const [first] = outcomes;
         if (tenant_id !== undefined && first?.status === "refused") return first.refusal;
         const voided = await voidedOf(deps, outcomes);
         const results = outcomes
           .filter((it) => tenant_id !== undefined || !isNothing(it))
-          .map((it) => shownOutcome(it, voided));
+          .map((it) => toOutcomeResponse(it, voided));
         const { from, to } = period;
         const body = { period_from: formatHour(from), period_to: formatHour(to), results };
         return { documents: [], reply: { body } };
@@ -121,11 +126,11 @@ const listInvoices = (deps: Deps) =>
     scopes: SCOPES,
     query: ListQuery,
     reply: page(InvoiceSummaryShape),
-    handle: (asked) =>
-      numberedPage(deps, "invoice", asked, async (found: readonly InvoiceSummary[]) => {
+    handle: (request) =>
+      numberedPage(deps, "invoice", request, async (found: readonly InvoiceSummary[]) => {
         const ids = found.map(({ invoice_id }) => invoice_id);
         const voided = await voidedAmong(deps.documents, ids);
-        return found.map((summary) => shownSummary(summary, voided.has(summary.invoice_id)));
+        return found.map((summary) => toSummaryResponse(summary, voided.has(summary.invoice_id)));
       }),
   });
 
@@ -184,7 +189,7 @@ async function writtenInvoice(
 function written(stored: StoredInvoice, format: Format): string {
   if (format === "csv") return invoiceCsv(stored);
   if (format === "html") return invoicePage(stored);
-  const response: Static<typeof InvoiceShape> = shownInvoice(stored);
+  const response: Static<typeof InvoiceShape> = toInvoiceResponse(stored);
   return JSON.stringify(response);
 }
 
@@ -203,7 +208,7 @@ const verifyStoredInvoice = (deps: Deps) =>
       const stored = await ownInvoice(deps.documents, invoice_id, caller);
       if (stored === null) return problem("API_NOT_FOUND");
       const verified = await verifyInvoice(deps, stored, depth);
-      return { body: shownVerification(stored, depth, verified) };
+      return { body: toVerificationResponse(stored, depth, verified) };
     },
   });
 
@@ -219,13 +224,13 @@ const voidInvoice = (deps: Deps) =>
     reply: CreditNoteShape,
     status: 201,
     idempotent: true,
-    handle: (asked) =>
-      withIdempotencyKey(deps, "voidInvoice", asked, async () => {
-        const { reason } = asked.body;
-        const order = { reason, caller: asked.caller };
-        const note = await voidByCreditNote(deps, asked.params.invoice_id, order);
+    handle: (request) =>
+      withIdempotencyKey(deps, "voidInvoice", request, async () => {
+        const { reason } = request.body;
+        const order = { reason, caller: request.caller };
+        const note = await voidByCreditNote(deps, request.params.invoice_id, order);
         if (isRefusal(note)) return note;
-        return { documents: [], reply: { body: shownCreditNote(note) } };
+        return { documents: [], reply: { body: toCreditNoteResponse(note) } };
       }),
   });
 
@@ -260,7 +265,7 @@ function voidedOf({ documents }: Deps, outcomes: readonly Outcome[]): Promise<Se
   );
 }
 
-function shownOutcome(outcome: Outcome, voided: ReadonlySet<string>) {
+function toOutcomeResponse(outcome: Outcome, voided: ReadonlySet<string>) {
   const { tenant_id, status } = outcome;
   if (outcome.status === "refused") {
     const { refusal: code, detail, faults } = outcome.refusal;
@@ -270,6 +275,6 @@ function shownOutcome(outcome: Outcome, voided: ReadonlySet<string>) {
     return { tenant_id, status, invoice: null, code, detail: about.join("; ") };
   }
   const summary = outcome.stored === null ? null : summaryOf(outcome.stored);
-  const invoice = summary === null ? null : shownSummary(summary, voided.has(summary.invoice_id));
+  const invoice = summary === null ? null : toSummaryResponse(summary, voided.has(summary.invoice_id));
   return { tenant_id, status, invoice, code: null, detail: "" };
 }

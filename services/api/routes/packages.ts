@@ -46,16 +46,16 @@ const buyPackage = (deps: Deps) =>
     reply: PurchaseShape,
     status: 201,
     idempotent: true,
-    async handle(asked) {
-      const starts_at = hourIn("body/starts_at", asked.body.starts_at);
+    async handle(request) {
+      const starts_at = hourIn("body/starts_at", request.body.starts_at);
       if (typeof starts_at !== "number") return starts_at;
-      const chosen = offerIn(asked.body);
+      const chosen = offerIn(request.body);
       if (isRefusal(chosen)) return chosen;
       const purchase = { prepaid_id: deps.newId(), starts_at, offer: chosen.offer };
       return changeTenant(
         deps,
         "buyPackage",
-        asked,
+        request,
         (tenant, context) => buy(tenant, purchase, context),
         (part) => ({ body: toPurchase(part) }),
       );
@@ -73,14 +73,14 @@ const refundPackage = (deps: Deps) =>
     body: RefundBody,
     reply: PurchaseShape,
     idempotent: true,
-    async handle(asked) {
-      const at = hourIn("body/at", asked.body.at);
+    async handle(request) {
+      const at = hourIn("body/at", request.body.at);
       if (typeof at !== "number") return at;
-      const { prepaid_id } = asked.params;
+      const { prepaid_id } = request.params;
       return changeTenant(
         deps,
         "refundPackage",
-        asked,
+        request,
         (tenant, context) => refund(tenant, prepaid_id, at, context),
         (part) => ({ body: toPurchase(part) }),
       );
@@ -98,13 +98,13 @@ const listPackages = (deps: Deps) =>
     params: TenantParams,
     query: query(PAGE),
     reply: page(PackageShape),
-    async handle({ params: { tenant_id }, query: asked, caller }) {
+    async handle({ params: { tenant_id }, query, caller }) {
       const known = await ownTenant(deps, tenant_id, caller);
       if (known === null) return problem("API_NOT_FOUND");
       const inOrder = inOrderOfExpiry(known.tenant.prepaid);
       const left = await prepaidLeft(deps, contractFrom(known.tenant, await publishedBooks(deps)));
       return pageOf(
-        asked,
+        query,
         PLACE,
         async ([after], limit) => {
           const start = inOrder.findIndex(({ prepaid_id }) => prepaid_id === after) + 1;

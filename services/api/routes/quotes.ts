@@ -21,7 +21,7 @@ import { type PublishedBook, planOf, type Subscription, subscriptionAt } from ".
 import { bookInForce, priceOf } from "../../domain/books/price-book.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";
 import type { Clock } from "../../domain/ports/clock.ts";
-import { formatHour, HOUR_S, hourOf } from "../../domain/time/hour.ts";
+import { formatHour, HOUR_S, hourOf, isoText } from "../../domain/time/hour.ts";
 import { hourIn } from "../paging.ts";
 import { QuoteBody, QuoteShape } from "./quote-schemas.ts";
 
@@ -73,7 +73,7 @@ export function quoteRoutes(deps: Deps) {
       async handle({ body, caller }) {
         const request = await requestOf(quoting, body, caller);
         if (isRefusal(request)) return request;
-        return { body: answerOf(request, await findQuote(quoting.find, request), deps.clock.nowMs()) };
+        return { body: toResponse(request, await findQuote(quoting.find, request), deps.clock.nowMs()) };
       },
     }),
   ];
@@ -107,7 +107,7 @@ async function requestOf(
   };
 }
 
-function answerOf(request: QuoteRequest, found: FoundQuote, nowMs: number): Static<typeof QuoteShape> {
+function toResponse(request: QuoteRequest, found: FoundQuote, nowMs: number): Static<typeof QuoteShape> {
   const { served, tenant_id, project_id, requests, tokens_in, tokens_out, prices } = request;
   const { quoted, measured } = found;
   const isQuoted = quoted.kind === "quoted";
@@ -131,7 +131,7 @@ function answerOf(request: QuoteRequest, found: FoundQuote, nowMs: number): Stat
     history: {
       source: found.source,
       ...spanOf(found),
-      looked_up_at: measured === null ? null : new Date(measured.looked_up_at).toISOString(),
+      looked_up_at: measured === null ? null : isoText(measured.looked_up_at),
       age_ms: measured === null ? null : Math.max(0, nowMs - measured.looked_up_at),
     },
     assumes: assumptions(request, found),
@@ -151,7 +151,7 @@ function spanOf({ source, measured }: FoundQuote) {
   };
 }
 
-const SAID = {
+const HISTORY_SENTENCES = {
   project: "Sessions of this project are what the quote rests on.",
   tenant: "Sessions of this tenant are what the quote rests on.",
   pool: `Sessions of at least ${POOL_TENANTS_MIN} other tenants are what the quote rests on, as there are too few of this one's. Figures have two digits for one request, or for a thousand tokens.`,
@@ -161,9 +161,9 @@ const SAID = {
 
 function assumptions({ prices, tokens_out }: QuoteRequest, found: FoundQuote): string[] {
   const { source, are_prompts_comparable } = found;
-  if (source === "none") return [SAID.none];
+  if (source === "none") return [HISTORY_SENTENCES.none];
   return [
-    SAID[source],
+    HISTORY_SENTENCES[source],
     "Requests will be like the newest measured sessions that lie whole in closed hours, whatever they ended as.",
     tokens_out === null
       ? "They will generate as many tokens as those did."

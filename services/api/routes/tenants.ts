@@ -14,6 +14,7 @@ import {
 import { invoicesOf } from "../../billing/issued/issued-invoices.ts";
 import type { Caller } from "../../domain/access/caller.ts";
 import { OPERATORS, SCOPES } from "../../domain/access/caller.ts";
+import { isoText } from "../../domain/time/hour.ts";
 import { pageOf } from "../paging.ts";
 import { PAGE, page, query } from "../schemas.ts";
 import { TenantBody, TenantChange, TenantParams, TenantShape } from "./contract-schemas.ts";
@@ -38,9 +39,9 @@ const createTenant = (deps: Deps) =>
     reply: TenantShape,
     status: 201,
     idempotent: true,
-    handle: (asked) =>
-      withIdempotencyKey(deps, "createTenant", asked, async () => {
-        const { reason, ...named } = asked.body;
+    handle: (request) =>
+      withIdempotencyKey(deps, "createTenant", request, async () => {
+        const { reason, ...named } = request.body;
         const { documents, clock } = deps;
         if ((await documents.newest("tenant", named.tenant_id)) !== null) return problem("TENANT_EXISTS");
         const books = await publishedBooks(deps);
@@ -59,7 +60,7 @@ const createTenant = (deps: Deps) =>
           id: tenant.tenant_id,
           version: 1,
           content: tenantContent(tenant),
-          written_by: asked.caller.key_id,
+          written_by: request.caller.key_id,
           reason,
         };
         return {
@@ -78,9 +79,9 @@ const listAllTenants = (deps: Deps) =>
     scopes: SCOPES,
     query: query(PAGE),
     reply: page(TenantShape),
-    handle: ({ query: asked, caller }) =>
+    handle: ({ query, caller }) =>
       pageOf(
-        asked,
+        query,
         TENANT_PLACE,
         async ([after = ""], limit) => {
           if (caller.scope !== "tenant") return (await listTenants(deps, after, limit)).map(toResponse);
@@ -116,9 +117,9 @@ const tenantHistory = ({ documents }: Deps) =>
     params: TenantParams,
     query: query(PAGE),
     reply: page(TenantChange),
-    handle: ({ params: { tenant_id }, query: asked }) =>
+    handle: ({ params: { tenant_id }, query }) =>
       pageOf(
-        asked,
+        query,
         VERSION_PLACE,
         async ([before], limit) => {
           const versions = await documents.versions("tenant", tenant_id, VERSIONS_MAX);
@@ -126,7 +127,7 @@ const tenantHistory = ({ documents }: Deps) =>
           return rest.slice(0, limit).map((written) => {
             const { version, reason, written_by, written_at } = written;
             const { action, about } = knownFrom(written).tenant;
-            return { version, action, about, reason, written_by, written_at: moment(written_at) };
+            return { version, action, about, reason, written_by, written_at: isoText(written_at) };
           });
         },
         ({ version }) => [String(version)],
@@ -145,10 +146,6 @@ function toResponse({ tenant: { tenant_id, name, currency }, version, written_at
     name,
     currency,
     version,
-    written_at: written_at === null ? null : moment(written_at),
+    written_at: written_at === null ? null : isoText(written_at),
   };
-}
-
-function moment(timeMs: number): string {
-  return new Date(timeMs).toISOString();
 }

@@ -5,7 +5,7 @@ import { SCOPES } from "../../domain/access/caller.ts";
 import { isRefusal } from "../../domain/access/refusal.ts";
 import type { Clock } from "../../domain/ports/clock.ts";
 import type { UsageTotals } from "../../domain/ports/usage-totals.ts";
-import { formatHour, HOUR_S, type Hour } from "../../domain/time/hour.ts";
+import { formatHour, HOUR_S, type Hour, isoText } from "../../domain/time/hour.ts";
 import { LiveUsage, OPTIONAL_TENANT, query } from "../schemas.ts";
 
 interface Deps {
@@ -29,8 +29,8 @@ export function usageRoutes({ ledger, clock }: Deps) {
       scopes: SCOPES,
       query: query(OPTIONAL_TENANT),
       reply: LiveUsage,
-      async handle({ query: asked, caller }) {
-        const audience = audienceOf(caller, asked.tenant_id);
+      async handle({ query, caller }) {
+        const audience = audienceOf(caller, query.tenant_id);
         if (isRefusal(audience)) return audience;
         if (audience.kind === "all") {
           const message = "is needed: usage is told for one tenant";
@@ -50,7 +50,7 @@ export function usageRoutes({ ledger, clock }: Deps) {
           body: {
             tenant_id,
             from: formatHour(from),
-            counted_until: counted === null ? null : new Date(counted).toISOString(),
+            counted_until: counted === null ? null : isoText(counted),
             age_ms: counted === null ? null : Math.max(0, now - counted),
             gpu_time_ns: String(lines.reduce((sum, line) => sum + BigInt(line.gpu_time_ns), 0n)),
             lines: [...lines],
