@@ -60,7 +60,8 @@ const BODY_BYTES_MAX = 256 * 1024;
 const INFO = {
   title: "Meterhouse pricing",
   version: "1",
-  description: "Prices, charges and how each came about. Money and large integers are texts; times are UTC.",
+  description:
+    "Prices, charges, invoices and how each was computed. Money and large integers are strings; times are UTC.",
 };
 
 function pricingRoutes(deps: PricingDeps): Route[] {

@@ -3,8 +3,8 @@ import { choice, JSON_OPTION, required, text } from "../adapters/command/options
 import { SCOPES, type Scope } from "../domain/access/caller.ts";
 import { FIELDS, KEY_FIELDS } from "./config.ts";
 
-/** What the process is asked to do. */
-export type Asked =
+/** What the command line asks the process to do. */
+export type Invocation =
   | { readonly kind: "serve" }
   | {
       readonly kind: "create_key";
@@ -21,7 +21,7 @@ export const COMMANDS = [
     isDefault: true,
     settings: FIELDS,
     options: {},
-    read: (): Asked => ({ kind: "serve" }),
+    read: (): Invocation => ({ kind: "serve" }),
   }),
   command({
     name: "key create",
@@ -33,7 +33,7 @@ export const COMMANDS = [
       name: required(text("--name <text>", "who the key is for")),
       json: JSON_OPTION,
     },
-    read({ scope, tenant: tenant_id = "", name, json }): Asked | Faults {
+    read({ scope, tenant: tenant_id = "", name, json }): Invocation | Faults {
       const faults: string[] = [];
       if ((scope === "tenant") !== (tenant_id !== "")) {
         faults.push("--tenant names the tenant of a key with --scope tenant, and of no other");

@@ -1,4 +1,4 @@
-// Writes what is made from the routes: docs/openapi.json, and the operations that the client knows. Run by `npm run api`.
+// Generates docs/openapi.json and the operations of the client from the routes. Run by `npm run api`.
 import { writeFileSync } from "node:fs";
 import type { OpenApiDocument, OpenApiOperation } from "../adapters/http/openapi.ts";
 import { PROBLEM_CODES } from "../adapters/http/problem.ts";
@@ -25,11 +25,11 @@ function operationsText({ paths }: OpenApiDocument): string {
   return [
     "// Made from docs/openapi.json by `npm run api`; do not edit.",
     "",
-    "/** What each operation is asked with, and what it answers. */",
+    "/** The request and the reply of each operation. */",
     "export interface PricingOperations {",
     ...operations.flatMap(({ operation }) => [
       `  /** ${operation.summary}. */`,
-      `  ${operation.operationId}: { asked: ${askedText(operation)}; reply: ${replyText(operation)} };`,
+      `  ${operation.operationId}: { request: ${requestText(operation)}; reply: ${replyText(operation)} };`,
     ]),
     "}",
     "",
@@ -48,7 +48,7 @@ function operationsText({ paths }: OpenApiDocument): string {
   ].join("\n");
 }
 
-function askedText({ parameters, requestBody }: OpenApiOperation): string {
+function requestText({ parameters, requestBody }: OpenApiOperation): string {
   const group = (place: string) => {
     const own = parameters.filter((parameter) => parameter.in === place);
     const fields = own.map(({ name, required, schema }) => field(name, required, schema));

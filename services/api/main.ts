@@ -22,20 +22,20 @@ import { runService, type Service } from "../adapters/process/service.ts";
 import { newKey } from "../billing/access/keys.ts";
 import { createHourVerifier } from "../billing/verification/verify-hour.ts";
 import { pricingApi } from "./app.ts";
-import { type Asked, COMMANDS } from "./command.ts";
+import { COMMANDS, type Invocation } from "./command.ts";
 import { FIELDS, KEY_FIELDS } from "./config.ts";
 
 const BURST = 2;
 /** A FOCUS file must name a provider. */
-const NAMELESS = "Meterhouse";
+const DEFAULT_SELLER = "Meterhouse";
 
-const asked = commandOrExit(COMMANDS);
-if (asked.kind === "serve") {
+const invocation = commandOrExit(COMMANDS);
+if (invocation.kind === "serve") {
   const config = configOrExit("pricing", FIELDS);
   await runService("pricing", config, (service) => serve(service, config));
 } else {
   const config = configOrExit("pricing", KEY_FIELDS);
-  await runOneShot("pricing", config, (parts) => createKey(parts, config, asked));
+  await runOneShot("pricing", config, (parts) => createKey(parts, config, invocation));
 }
 
 async function serve(
@@ -59,7 +59,7 @@ async function serve(
     verifier: createHourVerifier(store, sha256),
     codec: createRecordCodec(),
     history: new ClickHouseHistory(clickhouse),
-    focus: new ClickHouseFocus(clickhouse, config.invoice_seller || NAMELESS),
+    focus: new ClickHouseFocus(clickhouse, config.invoice_seller || DEFAULT_SELLER),
     charges: new ClickHouseTenantCharges(clickhouse),
     corrections,
     seller: config.invoice_seller,
@@ -84,19 +84,19 @@ async function serve(
 async function createKey(
   { clickhouse, clock, retry }: OneShot,
   { clickhouse_database: database, clickhouse_user: user }: Config<typeof KEY_FIELDS>,
-  { owner, json }: Extract<Asked, { kind: "create_key" }>,
+  { owner, json }: Extract<Invocation, { kind: "create_key" }>,
 ): Promise<number> {
   const documents = new ClickHouseDocuments(clickhouse, database, newId(), clock);
   const { key, document } = newKey(owner, `command line as ${user}`, { hash: sha256, random: randomHex });
   await retry(() => documents.append([document]));
-  const answer = json
+  const text = json
     ? JSON.stringify({ key_id: document.id, key, ...owner })
     : `${key}\nKeep it: it is shown only this once.`;
-  process.stdout.write(`${answer}\n`);
+  process.stdout.write(`${text}\n`);
   return EXIT.done;
 }
 
-/** Away, or busy with another writer: the same request may succeed later. */
+/** Transient: ClickHouse is unreachable, or another leader holds the lease; the same request may succeed later. */
 function isTransient(error: unknown): boolean {
   return isRetriable(error) || error instanceof LeaderBusyError || error instanceof StaleLeaderError;
 }

@@ -16,7 +16,7 @@ interface PageQuery {
 
 /**
  * One page of a list. `pattern` is what each part of its cursor looks like, `placeOf` where an item stands; `read` is given
- * no parts for the first page. One item more than asked for tells whether there is another page.
+ * no parts for the first page. Reads one item more than the page holds, to know whether there is another.
  */
 export async function pageOf<Item>(
   { cursor, limit }: PageQuery,

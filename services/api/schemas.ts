@@ -28,9 +28,9 @@ export const Whole = Type.String({ pattern: "^-?[0-9]{1,39}$", description: "A w
 /** A decimal of 12 digits, and what it is. */
 export const decimalOf = (description: string) =>
   Type.String({ pattern: "^-?[0-9]{1,26}[.][0-9]{12}$", description });
-export const Decimal = decimalOf("A decimal of 12 digits");
+export const Decimal = decimalOf("A decimal with 12 digits after the point");
 export const Count = Type.Integer({ minimum: 0 });
-export const Moment = Type.String({ description: "A moment in UTC, such as 2026-11-23T10:00:00.123Z" });
+export const Moment = Type.String({ description: "A timestamp in UTC, such as 2026-11-23T10:00:00.123Z" });
 export const Hash = Type.String({ pattern: "^[0-9a-f]{64}$" });
 
 export const HourText = Type.String({
@@ -38,16 +38,22 @@ export const HourText = Type.String({
   description: "The start of an hour in UTC, such as 2026-11-23T10:00:00Z",
 });
 export const TenantId = Type.String({ minLength: 1, maxLength: 128 });
-export const EventId = Type.String({ pattern: "^[0-9a-f]{32}$", description: "The 16 bytes of the id" });
+export const EventId = Type.String({
+  pattern: "^[0-9a-f]{32}$",
+  description: "The UUID of the event as 32 hexadecimal digits",
+});
 const ChargeId = Type.String({ pattern: "^[0-9]{10}-[0-9]{1,9}-[0-9]{1,9}-[0-9a-f]{24}$" });
-const Revision = Type.String({ pattern: "^[0-9]{1,9}$", description: "A revision; the newest if absent" });
+const Revision = Type.String({
+  pattern: "^[0-9]{1,9}$",
+  description: "A revision number; the newest if absent",
+});
 const Cursor = Type.String({
   pattern: "^[A-Za-z0-9_-]{1,1024}$",
-  description: "next_cursor of the page before",
+  description: "`next_cursor` of the previous page",
 });
 const Limit = Type.String({
   pattern: "^([1-9][0-9]{0,2}|1000)$",
-  description: "Entries of a page, 1 to 1000",
+  description: "Items per page, 1 to 1000; 100 if absent",
 });
 /** Neither control characters nor halves of a surrogate pair, which have no UTF-8. */
 const NO_TEXT = "\\u007f-\\u009f\\ud800-\\udfff";
@@ -95,7 +101,7 @@ export const BookCheck = closed({
   faults: Type.Array(FaultShape),
 });
 export const BookDocument = Type.Unknown({
-  description: "A price book; see docs/price-books",
+  description: "A price book document; see docs/price-books for examples",
 });
 export const BookHash = params({ price_book: Hash });
 export const BookDiff = closed({
@@ -123,7 +129,7 @@ const CHARGE_KEY = {
   gpu_time_ns: Whole,
 };
 const APPORTIONMENTS = Type.Array(Text, {
-  description: "How GPU time was shared among requests: policy and version",
+  description: "How step time was shared among sessions: policies and their versions",
 });
 
 export const ChargeShape = closed({
@@ -231,7 +237,7 @@ export const EventHistory = closed({
   event: EventRow,
   /** Orders in the log that take the event out. */
   voids: Type.Array(closed({ reason: Text, issued_by: Text, issued_at: Moment, ingested_at: Moment })),
-  /** What was asked of this API. */
+  /** Corrections made through this API. */
   corrections: Type.Array(CorrectionShape),
   /** Revisions of the event's hours. */
   revisions: Type.Array(closed({ hour: HourText, revision: Count, reason: Text, closed_at: Moment })),

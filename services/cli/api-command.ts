@@ -12,35 +12,35 @@ export interface Api {
   readonly ask: PricingClient;
   readonly download: <Name extends PricingOperation>(
     operation: Name,
-    asked: PricingOperations[Name]["asked"],
+    request: PricingOperations[Name]["request"],
   ) => AsyncIterable<Uint8Array>;
 }
 
-export interface Answer {
+export interface Output {
   readonly text: string;
   readonly exitCode: number;
 }
 
 /** What a command line asks of the API. */
-export type Question = (api: Api) => Promise<Answer>;
+export type ApiAction = (api: Api) => Promise<Output>;
 
 interface ApiCommandShape<O extends Options> {
   readonly name: string;
   readonly help: string;
   readonly argument?: { readonly name: string; readonly help: string };
   readonly options: O;
-  readonly read: (values: Values<O>, argument: string) => Question | Faults;
+  readonly read: (values: Values<O>, argument: string) => ApiAction | Faults;
 }
 
-export function apiCommand<const O extends Options>(shape: ApiCommandShape<O>): Command<Question> {
+export function apiCommand<const O extends Options>(shape: ApiCommandShape<O>): Command<ApiAction> {
   return command({ ...shape, settings: API_FIELDS });
 }
 
 /** The reply as one line of JSON, or in words for a person. */
-export function answer<Reply>(
+export function output<Reply>(
   reply: Reply,
   { json, words, isGood = true }: { json: boolean; words: (reply: Reply) => string; isGood?: boolean },
-): Answer {
+): Output {
   const text = json ? JSON.stringify(reply) : words(reply);
   return { text, exitCode: isGood ? EXIT.done : EXIT.failed };
 }

@@ -4,7 +4,7 @@ import { EXPORT_COMMANDS } from "./export-command.ts";
 import { INVOICE_COMMANDS } from "./invoice-commands.ts";
 import { PRICE_COMMANDS } from "./price-commands.ts";
 
-/** Everything that is asked of the API, in one process. */
+/** All commands that call the API; one process runs them. */
 export const API_COMMANDS = [
   ...CHARGE_COMMANDS,
   ...INVOICE_COMMANDS,

@@ -3,22 +3,22 @@ import { commandOrExit } from "../adapters/command/command.ts";
 import { EXIT } from "../adapters/command/exit-codes.ts";
 import { configOrExit } from "../adapters/config/start.ts";
 import { ApiFailure, pricingClient, pricingDownload } from "../client/client.ts";
-import type { Answer, Question } from "./api-command.ts";
+import type { ApiAction, Output } from "./api-command.ts";
 import { API_COMMANDS } from "./api-commands.ts";
 import { API_FIELDS } from "./config.ts";
 
-const question = commandOrExit(API_COMMANDS);
+const action = commandOrExit(API_COMMANDS);
 const config = configOrExit("meterhouse", API_FIELDS);
-const { text, exitCode } = await answered(question);
+const { text, exitCode } = await outputOf(action);
 process.stdout.write(`${text.trimEnd()}\n`);
 process.exitCode = exitCode;
 
-async function answered(asked: Question): Promise<Answer> {
+async function outputOf(action: ApiAction): Promise<Output> {
   const access = { url: config.api_url, key: config.api_key.reveal() };
   try {
-    return await asked({
+    return await action({
       ask: pricingClient(access),
-      download: (operation, what) => pricingDownload(access, operation, what),
+      download: (operation, request) => pricingDownload(access, operation, request),
     });
   } catch (error) {
     const sentence = sentenceOf(error);

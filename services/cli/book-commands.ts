@@ -2,7 +2,7 @@
 import { Faults } from "../adapters/command/command.ts";
 import { newId } from "../adapters/crypto/crypto.ts";
 import type { PricingOperations } from "../client/pricing-operations.ts";
-import { answer, apiCommand, documentOf, json } from "./api-command.ts";
+import { apiCommand, documentOf, json, output } from "./api-command.ts";
 
 const bookFile = { name: "<file>", help: "a price book as JSON, such as docs/price-books/2026-h100.json" };
 
@@ -15,12 +15,12 @@ export const BOOK_COMMANDS = [
     help: "Name every fault of a price book; keeps nothing. Ends with 1 if there is one.",
     argument: bookFile,
     options: { json },
-    read(asked, file) {
+    read(options, file) {
       const read = documentOf(file);
       if (read instanceof Faults) return read;
       return async ({ ask }) => {
         const reply = await ask("validatePriceBook", { body: read.document as object });
-        return answer(reply, { json: asked.json, words: checkText(file), isGood: reply.is_valid });
+        return output(reply, { json: options.json, words: checkText(file), isGood: reply.is_valid });
       };
     },
   }),
@@ -31,7 +31,7 @@ export const BOOK_COMMANDS = [
       "Publishing the same contents again changes nothing.",
     argument: bookFile,
     options: { json },
-    read(asked, file) {
+    read(options, file) {
       const read = documentOf(file);
       if (read instanceof Faults) return read;
       return async ({ ask }) => {
@@ -43,7 +43,7 @@ export const BOOK_COMMANDS = [
         const book = isNew
           ? await ask("publishPriceBook", { path: { price_book }, header: header() })
           : draft;
-        return answer({ ...book, is_new: isNew }, { json: asked.json, words: publishedText });
+        return output({ ...book, is_new: isNew }, { json: options.json, words: publishedText });
       };
     },
   }),

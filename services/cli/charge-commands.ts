@@ -3,7 +3,7 @@
 import { Faults } from "../adapters/command/command.ts";
 import { choice, otherwise, required } from "../adapters/command/options.ts";
 import { sha256 } from "../adapters/crypto/crypto.ts";
-import { answer, apiCommand, json, reason, reasonOf } from "./api-command.ts";
+import { apiCommand, json, output, reason, reasonOf } from "./api-command.ts";
 import { explanationText, verificationText } from "./charge-text.ts";
 
 const DEPTHS = ["lines", "charges", "events"] as const;
@@ -15,10 +15,10 @@ export const CHARGE_COMMANDS = [
     argument: { name: "<charge id>", help: "as GET /v1/charges gives it" },
     options: { json },
     read:
-      (asked, charge_id) =>
+      (options, charge_id) =>
       async ({ ask }) => {
         const reply = await ask("explainCharge", { path: { charge_id } });
-        return answer(reply, { json: asked.json, words: explanationText });
+        return output(reply, { json: options.json, words: explanationText });
       },
   }),
   apiCommand({
@@ -27,10 +27,10 @@ export const CHARGE_COMMANDS = [
     argument: { name: "<event id>", help: "32 hexadecimal digits" },
     options: { json },
     read:
-      (asked, event_id) =>
+      (options, event_id) =>
       async ({ ask }) => {
         const reply = await ask("eventHistory", { path: { event_id } });
-        return answer(reply, { json: asked.json, words: (history) => JSON.stringify(history, null, 2) });
+        return output(reply, { json: options.json, words: (history) => JSON.stringify(history, null, 2) });
       },
   }),
   apiCommand({
@@ -38,15 +38,15 @@ export const CHARGE_COMMANDS = [
     help: "Take an event out of all later revisions; the differences follow by themselves.",
     argument: { name: "<event id>", help: "32 hexadecimal digits" },
     options: { reason: required(reason), json },
-    read(asked, event_id) {
-      const because = reasonOf(asked.reason, "an event");
+    read(options, event_id) {
+      const because = reasonOf(options.reason, "an event");
       if (because instanceof Faults) return because;
       return async ({ ask }) => {
         // The same command is the same request: run again, it changes nothing.
         const header = { "Idempotency-Key": sha256(JSON.stringify(["void", event_id, because])) };
         const reply = await ask("voidEvent", { path: { event_id }, header, body: { reason: because } });
-        return answer(reply, {
-          json: asked.json,
+        return output(reply, {
+          json: options.json,
           words: ({ hours }) =>
             `${event_id} is taken out; revised as settlement goes on: ${hours.join(", ")}`,
         });
@@ -67,7 +67,7 @@ export const CHARGE_COMMANDS = [
       ({ depth, json }, invoice_id) =>
       async ({ ask }) => {
         const reply = await ask("verifyInvoice", { path: { invoice_id }, query: { depth } });
-        return answer(reply, { json, words: verificationText, isGood: reply.matches });
+        return output(reply, { json, words: verificationText, isGood: reply.matches });
       },
   }),
 ];

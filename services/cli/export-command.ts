@@ -20,10 +20,10 @@ export const EXPORT_COMMANDS = [
       tenant,
     },
     read:
-      ({ out, format, tenant: tenant_id, ...asked }) =>
+      ({ out, format, tenant: tenant_id, ...selection }) =>
       async ({ download }) => {
         const ending = FORMATS.find((known) => out.endsWith(`.${known}`)) ?? "csv";
-        const query = { ...asked, format: format ?? ending, ...given({ tenant_id }) };
+        const query = { ...selection, format: format ?? ending, ...given({ tenant_id }) };
         try {
           const { bytes } = await writeWholeFile(out, download("exportFocus", { query }));
           return { text: `${out}: ${bytes} bytes`, exitCode: EXIT.done };

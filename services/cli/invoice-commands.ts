@@ -4,7 +4,7 @@ import { Faults } from "../adapters/command/command.ts";
 import { EXIT } from "../adapters/command/exit-codes.ts";
 import { choice, required, text } from "../adapters/command/options.ts";
 import { newId, sha256 } from "../adapters/crypto/crypto.ts";
-import { answer, apiCommand, from, given, json, reason, reasonOf, tenant } from "./api-command.ts";
+import { apiCommand, from, given, json, output, reason, reasonOf, tenant } from "./api-command.ts";
 import { creditNoteText, draftText, invoiceText, listText, runText } from "./invoice-text.ts";
 
 const invoiceId = { name: "<invoice id>", help: "64 hexadecimal digits" };
@@ -19,10 +19,14 @@ export const INVOICE_COMMANDS = [
     help: "Show what a tenant's invoice of a period comes to so far; keeps nothing.",
     options: { tenant: required(text("--tenant <id>", "whose invoice")), ...period, json },
     read:
-      (asked) =>
+      (options) =>
       async ({ ask }) => {
-        const body = { tenant_id: asked.tenant, period_from: asked.from, ...given({ period_to: asked.to }) };
-        return answer(await ask("draftInvoice", { body }), { json: asked.json, words: draftText });
+        const body = {
+          tenant_id: options.tenant,
+          period_from: options.from,
+          ...given({ period_to: options.to }),
+        };
+        return output(await ask("draftInvoice", { body }), { json: options.json, words: draftText });
       },
   }),
   apiCommand({
@@ -34,14 +38,17 @@ export const INVOICE_COMMANDS = [
       json,
     },
     read:
-      (asked) =>
+      (options) =>
       async ({ ask }) => {
-        const body = { period_from: asked.from, ...given({ period_to: asked.to, tenant_id: asked.tenant }) };
+        const body = {
+          period_from: options.from,
+          ...given({ period_to: options.to, tenant_id: options.tenant }),
+        };
         // A run is done once by itself; the same key would hide what came late between two runs.
         const header = { "Idempotency-Key": newId() };
         const reply = await ask("finaliseInvoices", { header, body });
         const isGood = reply.results.every(({ status }) => status !== "refused");
-        return answer(reply, { json: asked.json, words: runText, isGood });
+        return output(reply, { json: options.json, words: runText, isGood });
       },
   }),
   apiCommand({
@@ -49,10 +56,10 @@ export const INVOICE_COMMANDS = [
     help: "List invoices, the newest first.",
     options: { tenant, json },
     read:
-      (asked) =>
+      (options) =>
       async ({ ask }) => {
-        const { items } = await ask("listInvoices", { query: given({ tenant_id: asked.tenant }) });
-        return answer(items, { json: asked.json, words: listText });
+        const { items } = await ask("listInvoices", { query: given({ tenant_id: options.tenant }) });
+        return output(items, { json: options.json, words: listText });
       },
   }),
   apiCommand({
@@ -65,7 +72,7 @@ export const INVOICE_COMMANDS = [
       async ({ ask, download }) => {
         const path = { invoice_id };
         if (format === undefined)
-          return answer(await ask("getInvoice", { path }), { json, words: invoiceText });
+          return output(await ask("getInvoice", { path }), { json, words: invoiceText });
         const file = await textOf(download("getInvoice", { path, query: { format } }));
         return { text: file, exitCode: EXIT.done };
       },
@@ -75,14 +82,14 @@ export const INVOICE_COMMANDS = [
     help: "Take a whole invoice back by a credit note; what it was for is then invoiced anew.",
     argument: invoiceId,
     options: { reason: required(reason), json },
-    read(asked, invoice_id) {
-      const because = reasonOf(asked.reason, "an invoice");
+    read(options, invoice_id) {
+      const because = reasonOf(options.reason, "an invoice");
       if (because instanceof Faults) return because;
       return async ({ ask }) => {
         // The same command is the same request: run again, it changes nothing.
         const header = { "Idempotency-Key": sha256(JSON.stringify(["void-invoice", invoice_id, because])) };
         const reply = await ask("voidInvoice", { path: { invoice_id }, header, body: { reason: because } });
-        return answer(reply, { json: asked.json, words: creditNoteText });
+        return output(reply, { json: options.json, words: creditNoteText });
       };
     },
   }),

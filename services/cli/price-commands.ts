@@ -2,7 +2,7 @@
 import { Faults } from "../adapters/command/command.ts";
 import { EXIT } from "../adapters/command/exit-codes.ts";
 import { choice, otherwise, required, text, whole } from "../adapters/command/options.ts";
-import { answer, apiCommand, documentOf, from, given, json, tenant, to } from "./api-command.ts";
+import { apiCommand, documentOf, from, given, json, output, tenant, to } from "./api-command.ts";
 import { indexText, quoteText, whatIfText } from "./price-text.ts";
 
 const TOKENS = { min: 0, max: 9_999_999_999 };
@@ -27,19 +27,19 @@ export const PRICE_COMMANDS = [
       json,
     },
     read:
-      (asked) =>
+      (options) =>
       async ({ ask }) => {
         const optional = {
-          mig_profile: asked.mig,
-          tenant_id: asked.tenant,
-          project_id: asked.project,
-          from: asked.from,
-          tokens_in: asked["tokens-in"],
-          tokens_out: asked["tokens-out"],
+          mig_profile: options.mig,
+          tenant_id: options.tenant,
+          project_id: options.project,
+          from: options.from,
+          tokens_in: options["tokens-in"],
+          tokens_out: options["tokens-out"],
         };
-        const { model, gpu: gpu_model, requests } = asked;
+        const { model, gpu: gpu_model, requests } = options;
         const reply = await ask("quote", { body: { model, gpu_model, requests, ...given(optional) } });
-        return answer(reply, { json: asked.json, words: quoteText });
+        return output(reply, { json: options.json, words: quoteText });
       },
   }),
   apiCommand({
@@ -53,22 +53,22 @@ export const PRICE_COMMANDS = [
       tenant,
       json,
     },
-    read({ book: price_book, candidate: file, ...asked }) {
+    read({ book: price_book, candidate: file, ...options }) {
       if ((price_book === undefined) === (file === undefined)) {
         return new Faults("what-if needs either --book, a price book's hash, or --candidate, a file");
       }
       const read = file === undefined ? undefined : documentOf(file);
       if (read instanceof Faults) return read;
       const body = {
-        from: asked.from,
-        to: asked.to,
-        ...given({ tenant_id: asked.tenant, price_book, candidate: read?.document }),
+        from: options.from,
+        to: options.to,
+        ...given({ tenant_id: options.tenant, price_book, candidate: read?.document }),
       };
       return async ({ ask }) => {
         const [first, ...more] = await allPages((query) => ask("whatIf", { body, query }));
         const items = [first, ...more].flatMap((page) => page.items);
         const reply = { price_book: first.price_book, items, assumes: first.assumes };
-        return answer(reply, { json: asked.json, words: () => whatIfText(first, items) });
+        return output(reply, { json: options.json, words: () => whatIfText(first, items) });
       };
     },
   }),
@@ -92,12 +92,12 @@ export const PRICE_COMMANDS = [
         const items = pages.flatMap((page) => page.items);
         return json
           ? { text: JSON.stringify({ items }), exitCode: EXIT.done }
-          : answer(items, { json, words: indexText });
+          : output(items, { json, words: indexText });
       },
   }),
 ];
 
-/** A list, asked for to its end. */
+/** Every page of a list. */
 async function allPages<Page extends { readonly next_cursor: string | null }>(
   read: (page: { readonly cursor?: string }) => Promise<Page>,
 ): Promise<[Page, ...Page[]]> {

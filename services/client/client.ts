@@ -3,7 +3,7 @@ import { PRICING_OPERATIONS, PROBLEM_CODES, type PricingOperations } from "./pri
 export type PricingOperation = keyof PricingOperations;
 export type PricingClient = <Name extends PricingOperation>(
   operation: Name,
-  asked: PricingOperations[Name]["asked"],
+  request: PricingOperations[Name]["request"],
 ) => Promise<PricingOperations[Name]["reply"]>;
 
 type ProblemCode = (typeof PROBLEM_CODES)[number];
@@ -23,7 +23,7 @@ export class ApiFailure extends Error {
   readonly code: ProblemCode | "";
   readonly faults: readonly Fault[];
 
-  constructor(status: number, { code, title, detail, faults = [] }: ProblemAnswer) {
+  constructor(status: number, { code, title, detail, faults = [] }: ProblemResponse) {
     super([title ?? `the API answered ${status}`, detail].filter(Boolean).join(" "));
     this.status = status;
     this.code = PROBLEM_CODES.find((known) => known === code) ?? "";
@@ -31,14 +31,14 @@ export class ApiFailure extends Error {
   }
 }
 
-interface ProblemAnswer {
+interface ProblemResponse {
   readonly code?: string;
   readonly title?: string;
   readonly detail?: string;
   readonly faults?: readonly Fault[];
 }
 
-interface AnyAsked {
+interface AnyRequest {
   readonly path?: Readonly<Record<string, string>>;
   readonly query?: Readonly<Record<string, string | undefined>>;
   readonly header?: Readonly<Record<string, string>>;
@@ -57,36 +57,36 @@ interface Access {
 
 /**
  * A client of the pricing API, typed by its description.
- * @throws ApiFailure where the API says no; TypeError where it cannot be reached
+ * @throws ApiFailure if the API refuses; TypeError if it cannot be reached
  */
 export function pricingClient(access: Access): PricingClient {
-  return async (operation, asked) => {
-    const answer = await send(access, operation, asked, REQUEST_MS_MAX);
-    return (isJson(answer) ? await answer.json() : {}) as never;
+  return async (operation, request) => {
+    const response = await send(access, operation, request, REQUEST_MS_MAX);
+    return (isJson(response) ? await response.json() : {}) as never;
   };
 }
 
 /**
- * Downloads what an operation answers as a file, in pieces.
- * @throws as `pricingClient` does; TypeError too where the file breaks off
+ * Downloads the file that an operation responds with, in chunks.
+ * @throws as `pricingClient` does; TypeError too if the file breaks off
  */
 export async function* pricingDownload<Name extends PricingOperation>(
   access: Access,
   operation: Name,
-  asked: PricingOperations[Name]["asked"],
+  request: PricingOperations[Name]["request"],
 ): AsyncGenerator<Uint8Array> {
-  const answer = await send(access, operation, asked, DOWNLOAD_MS_MAX);
-  if (answer.body !== null) yield* answer.body;
+  const response = await send(access, operation, request, DOWNLOAD_MS_MAX);
+  if (response.body !== null) yield* response.body;
 }
 
 async function send(
   { url, key }: Access,
   operation: PricingOperation,
-  asked: AnyAsked,
+  request: AnyRequest,
   msMax: number,
 ): Promise<Response> {
   const { method, path } = PRICING_OPERATIONS[operation];
-  const { path: parts = {}, query = {}, header = {}, body } = asked;
+  const { path: parts = {}, query = {}, header = {}, body } = request;
   const target = new URL(
     url + path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(parts[name] ?? "")),
   );
@@ -94,15 +94,15 @@ async function send(
     if (value !== undefined) target.searchParams.set(name, value);
   }
   const type = body === undefined ? {} : { "content-type": "application/json" };
-  const answer = await fetch(target, {
+  const response = await fetch(target, {
     method,
     headers: { authorization: `Bearer ${key}`, ...type, ...header },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     signal: AbortSignal.timeout(msMax),
   });
-  if (answer.ok) return answer;
-  const content: unknown = isJson(answer) ? await answer.json() : {};
-  throw new ApiFailure(answer.status, content as ProblemAnswer);
+  if (response.ok) return response;
+  const content: unknown = isJson(response) ? await response.json() : {};
+  throw new ApiFailure(response.status, content as ProblemResponse);
 }
 
 function isJson({ headers }: Response): boolean {

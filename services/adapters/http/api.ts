@@ -4,21 +4,20 @@ import type { Caller } from "../../domain/access/caller.ts";
 import { isRefusal, type RefusalFault } from "../../domain/access/refusal.ts";
 import type { Clock } from "../../domain/ports/clock.ts";
 import type { Log } from "../../domain/ports/log.ts";
-
-import { begun } from "./begun.ts";
-import { formatAsked } from "./format.ts";
+import { negotiateFormat } from "./format.ts";
 import { IDEMPOTENCY_KEY } from "./openapi.ts";
 import { type Problem, problem, problemBody } from "./problem.ts";
 import { createRateLimit, type Rate } from "./rate-limit.ts";
-import { type Asked, type FileReply, MEDIA_TYPES, type Reply, type Route } from "./route.ts";
+import { type FileReply, MEDIA_TYPES, type Reply, type Route, type RouteRequest } from "./route.ts";
+import { startStream } from "./start-stream.ts";
 
 export interface ApiOptions {
   readonly routes: readonly Route[];
-  /** What GET /openapi.json answers, without a key. */
+  /** Served at GET /openapi.json, without a key. */
   readonly document: object;
-  /** The owner of an API key, or null. */
+  /** The caller that owns an API key, or null. */
   readonly authenticate: (key: string) => Promise<Caller | null>;
-  /** Whether an error only means that something is away for now. */
+  /** Whether an error is transient: the same request may succeed later. */
   readonly isRetriable: (error: unknown) => boolean;
   readonly rate: Rate;
   readonly bodyBytesMax: number;
@@ -34,7 +33,7 @@ const REQUEST_MS_MAX = 30_000;
 const PARAM_LENGTH_MAX = 512;
 const BEARER = /^Bearer (\S{1,256})$/i;
 
-/** Serves routes: checks key, scope, rate and schema, and answers problem details for everything that is wrong. */
+/** Serves routes: checks key, rate, scope and schema, and responds with problem details to everything invalid. */
 export function createApi(options: ApiOptions): Api {
   const app = fastify({
     bodyLimit: options.bodyBytesMax,
@@ -44,13 +43,13 @@ export function createApi(options: ApiOptions): Api {
     genReqId: () => options.newId(),
     requestIdHeader: false,
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
-    // What is not described is a fault, and a number is no text: nothing is dropped or turned into what it is not.
+    // Reject unknown fields; never coerce types.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
-    frameworkErrors: (error, request, reply) => answerError(options, error, request, reply),
+    frameworkErrors: (error, request, reply) => sendError(options, error, request, reply),
   });
   app.removeContentTypeParser("text/plain");
-  app.setErrorHandler((error, request, reply) => answerError(options, error, request, reply));
-  app.setNotFoundHandler((request, reply) => answerProblem(problem("API_ROUTE_UNKNOWN"), request, reply));
+  app.setErrorHandler((error, request, reply) => sendError(options, error, request, reply));
+  app.setNotFoundHandler((request, reply) => sendProblem(problem("API_ROUTE_UNKNOWN"), request, reply));
   app.get("/openapi.json", async () => options.document);
   const admit = admission(options);
   for (const route of options.routes) register(app, route, admit);
@@ -71,28 +70,28 @@ function register(app: Api, route: Route, admit: Admission): void {
     },
     onRequest: async (request, reply) => {
       const admitted = await admit(request, reply, route);
-      if (isRefusal(admitted)) return answerProblem(admitted, request, reply);
+      if (isRefusal(admitted)) return sendProblem(admitted, request, reply);
       callers.set(request, admitted);
     },
     handler: async (request, reply) => {
-      const asked: Asked<unknown, unknown, unknown> = {
+      const routeRequest: RouteRequest<unknown, unknown, unknown> = {
         params: request.params,
         query: request.query,
         body: request.body,
         caller: callers.get(request) as Caller,
         idempotency_key: route.idempotent ? String(request.headers["idempotency-key"]) : "",
-        format: formatAsked(route.formats, request.query, request.headers.accept ?? ""),
+        format: negotiateFormat(route.formats, request.query, request.headers.accept ?? ""),
       };
-      const answer = await route.handle(asked);
-      if (isRefusal(answer)) return answerProblem(answer, request, reply);
-      return answerReply(answer, route, request, reply);
+      const response = await route.handle(routeRequest);
+      if (isRefusal(response)) return sendProblem(response, request, reply);
+      return sendReply(response, route, request, reply);
     },
   });
 }
 
 type Admission = (request: FastifyRequest, reply: FastifyReply, route: Route) => Promise<Caller | Problem>;
 
-/** Who asks, and whether they may. Whoever has no valid key is limited by address, so that keys cannot be tried out. */
+/** Authenticates and authorises a request. Requests without a valid key are limited by address, so that keys cannot be guessed. */
 function admission({ authenticate, rate, clock }: ApiOptions): Admission {
   const limit = createRateLimit(rate, clock);
   const limited = (who: string, reply: FastifyReply): Problem | null => {
@@ -105,8 +104,8 @@ function admission({ authenticate, rate, clock }: ApiOptions): Admission {
     const key = BEARER.exec(request.headers.authorization ?? "")?.[1];
     const caller = key === undefined ? null : await authenticate(key);
     if (caller === null) {
-      const said = problem(key === undefined ? "API_KEY_MISSING" : "API_KEY_UNKNOWN");
-      return limited(`address ${request.ip}`, reply) ?? said;
+      const found = problem(key === undefined ? "API_KEY_MISSING" : "API_KEY_UNKNOWN");
+      return limited(`address ${request.ip}`, reply) ?? found;
     }
     const tooMany = limited(`key ${caller.key_id}`, reply);
     if (tooMany !== null) return tooMany;
@@ -114,33 +113,34 @@ function admission({ authenticate, rate, clock }: ApiOptions): Admission {
   };
 }
 
-function answerReply(
-  answer: Reply<unknown> | FileReply,
+function sendReply(
+  response: Reply<unknown> | FileReply,
   route: Route,
   request: FastifyRequest,
   reply: FastifyReply,
 ) {
   if (route.formats.length > 1) reply.header("vary", "accept");
-  if (answer.etag !== undefined) {
-    const etag = `"${answer.etag}"`;
-    const keep = answer.isRevalidated === true ? "no-cache" : "max-age=31536000, immutable";
+  if (response.etag !== undefined) {
+    const etag = `"${response.etag}"`;
+    const keep = response.isRevalidated === true ? "no-cache" : "max-age=31536000, immutable";
     reply.header("etag", etag).header("cache-control", `private, ${keep}`);
     const known = String(request.headers["if-none-match"] ?? "").split(/\s*,\s*/);
     if (known.includes(etag)) return reply.code(304).send();
   } else {
     reply.header("cache-control", "no-store");
   }
-  reply.code(answer.status ?? route.status);
-  return "content" in answer ? answerFile(answer, reply) : reply.send(answer.body);
+  reply.code(response.status ?? route.status);
+  return "content" in response ? sendFile(response, reply) : reply.send(response.body);
 }
 
-/** Pages of ours load and run nothing, whoever's texts are on them. */
+/** Our pages load and run nothing, whatever text they contain. */
 const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
-async function answerFile({ content, format, file_name }: FileReply, reply: FastifyReply) {
+async function sendFile({ content, format, file_name }: FileReply, reply: FastifyReply) {
   const kind = format === "html" || format === "json" ? "inline" : "attachment";
   const isText = MEDIA_TYPES[format].startsWith("text/");
-  const body = typeof content === "string" || content instanceof Uint8Array ? content : await begun(content);
+  const body =
+    typeof content === "string" || content instanceof Uint8Array ? content : await startStream(content);
   return reply
     .type(isText ? `${MEDIA_TYPES[format]}; charset=utf-8` : MEDIA_TYPES[format])
     .header("content-disposition", `${kind}; filename="${file_name}"`)
@@ -149,8 +149,8 @@ async function answerFile({ content, format, file_name }: FileReply, reply: Fast
     .send(body);
 }
 
-function answerProblem(said: Problem, request: FastifyRequest, reply: FastifyReply) {
-  const body = problemBody(said, request.id);
+function sendProblem(found: Problem, request: FastifyRequest, reply: FastifyReply) {
+  const body = problemBody(found, request.id);
   if (body.status === 401) reply.header("www-authenticate", "Bearer");
   return reply
     .code(body.status)
@@ -159,9 +159,9 @@ function answerProblem(said: Problem, request: FastifyRequest, reply: FastifyRep
     .send(JSON.stringify(body));
 }
 
-function answerError(options: ApiOptions, error: unknown, request: FastifyRequest, reply: FastifyReply) {
-  const said = problemOf(error);
-  if (said !== null) return answerProblem(said, request, reply);
+function sendError(options: ApiOptions, error: unknown, request: FastifyRequest, reply: FastifyReply) {
+  const found = problemOf(error);
+  if (found !== null) return sendProblem(found, request, reply);
   const about = {
     err: error,
     request_id: request.id,
@@ -170,10 +170,10 @@ function answerError(options: ApiOptions, error: unknown, request: FastifyReques
   };
   if (options.isRetriable(error)) {
     options.log.warn(about, "request could not be answered for now");
-    return answerProblem(problem("API_UNAVAILABLE"), request, reply.header("retry-after", "1"));
+    return sendProblem(problem("API_UNAVAILABLE"), request, reply.header("retry-after", "1"));
   }
   options.log.error(about, "request failed");
-  return answerProblem(problem("API_INTERNAL"), request, reply);
+  return sendProblem(problem("API_INTERNAL"), request, reply);
 }
 
 interface HttpError {
@@ -184,7 +184,7 @@ interface HttpError {
   readonly validationContext?: string;
 }
 
-/** What the framework found wrong with a request; null for an error that is not the caller's. */
+/** The framework's complaint about a request; null for an error that is not the caller's. */
 function problemOf(error: unknown): Problem | null {
   const { code, message, statusCode = 500, validation, validationContext } = error as HttpError;
   if (validation !== undefined) {

@@ -1,15 +1,15 @@
 import { type Format, MEDIA_TYPES } from "./route.ts";
 
-/** The format to answer in: the query's `format`, else the one that the Accept header likes best, else the first. */
-export function formatAsked(formats: readonly Format[], query: unknown, accept: string): Format {
-  const named = (query as { readonly format?: Format }).format;
-  if (named !== undefined && formats.includes(named)) return named;
-  const liked = accept
+/** The response format: the query's `format`, else the one that the Accept header prefers, else the first. */
+export function negotiateFormat(formats: readonly Format[], query: unknown, accept: string): Format {
+  const requested = (query as { readonly format?: Format }).format;
+  if (requested !== undefined && formats.includes(requested)) return requested;
+  const accepted = accept
     .split(",")
     .map(readRange)
     .filter(({ weight }) => weight > 0)
     .toSorted((a, b) => b.weight - a.weight);
-  for (const { type } of liked) {
+  for (const { type } of accepted) {
     const found = formats.find((format) => isWithin(MEDIA_TYPES[format], type));
     if (found !== undefined) return found;
   }

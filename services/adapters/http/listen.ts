@@ -6,13 +6,13 @@ export class PortError extends Error {}
 export interface Place {
   readonly host: string;
   readonly port: number;
-  /** How the settings of host and port begin, such as METERHOUSE_METRICS. */
+  /** Prefix of the host and port settings, such as METERHOUSE_METRICS. */
   readonly name: string;
 }
 
 /**
- * Lets a server listen; returns the port, also where 0 was asked for.
- * @throws PortError where the port cannot be had
+ * Starts to listen; returns the port, also if 0 was requested.
+ * @throws PortError if the port is not available
  */
 export async function listen(app: FastifyInstance, { host, port, name }: Place): Promise<number> {
   try {

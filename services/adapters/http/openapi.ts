@@ -19,7 +19,7 @@ const PROBLEM = Type.Object(
       Type.Array(Type.Object({ path: Type.String(), code: Type.String(), message: Type.String() })),
     ),
   },
-  { description: "Problem details, RFC 9457" },
+  { description: "An error response: problem details, RFC 9457" },
 );
 
 /** As far as a client is made from it. Schemas are JSON Schema. */
@@ -82,11 +82,11 @@ function operation(route: Route): object {
     ...(route.body === undefined ? {} : { requestBody: { required: true, content: json(route.body) } }),
     responses: {
       [route.status]: {
-        description: "Done",
+        description: "Success",
         content: { ...(route.formats.includes("json") ? json(route.reply) : {}), ...otherFormats(route) },
       },
       default: {
-        description: "What is wrong",
+        description: "Error",
         content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
       },
     },

@@ -2,25 +2,25 @@ import fastify from "fastify";
 import type { Metrics } from "../metrics/metrics.ts";
 import { listen } from "./listen.ts";
 
-/** The server for the people and machines who run a process. */
+/** The server for those who operate a process. */
 export interface OpsServer {
-  /** The port that it listens on, also where 0 was asked for. */
+  /** The port that it listens on, also if 0 was requested. */
   readonly port: number;
   close(): Promise<void>;
 }
 
 export interface OpsServerOptions {
   readonly port: number;
-  /** Loopback unless told otherwise: figures about tenants' load are nobody else's business. */
+  /** Loopback by default: figures about tenants' load are private. */
   readonly host?: string;
   readonly metrics: Pick<Metrics, "exposition">;
-  /** Reasons why the process cannot do its work now; none means ready. */
+  /** Why the process cannot work at the moment; none means ready. */
   readonly notReady: () => readonly string[];
 }
 
 /**
- * Serves /metrics, /healthz (the process answers) and /readyz (it can work; else 503 with the reasons).
- * @throws PortError where the port cannot be had
+ * Serves /metrics, /healthz (the process is up) and /readyz (it can work; else 503 with the reasons).
+ * @throws PortError if the port is not available
  */
 export async function startOpsServer(options: OpsServerOptions): Promise<OpsServer> {
   const { port, host = "127.0.0.1", metrics, notReady } = options;

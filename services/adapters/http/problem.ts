@@ -7,7 +7,7 @@ import {
   type RefusalKind,
 } from "../../domain/access/refusal.ts";
 
-/** What is wrong with a request as such, before anything is done about it. Codes are never renamed or used again. */
+/** What can be wrong with a request itself, before any work is done. Codes are never renamed or reused. */
 export const API_CODES = {
   API_REQUEST_INVALID: {
     status: 400,
@@ -54,7 +54,7 @@ const STATUS_OF: Readonly<Record<RefusalKind, number>> = {
   unavailable: 503,
 };
 
-/** An error response: a request that is wrong as such, or the refusal of what it asks for. */
+/** An error response: an invalid request, or a refusal. */
 export type Problem = Refusal<ApiCode | RefusalCode>;
 
 export function problem(
@@ -65,7 +65,7 @@ export function problem(
   return { refusal, detail, faults };
 }
 
-/** As it goes over the wire. `instance` is the request's id, which the log has too. */
+/** The body of the response. `instance` is the request id, which the log has too. */
 export function problemBody({ refusal: code, detail, faults }: Problem, instance: string) {
   return {
     type: `urn:meterhouse:error:${code}`,

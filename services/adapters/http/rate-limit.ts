@@ -1,15 +1,15 @@
 import type { Clock } from "../../domain/ports/clock.ts";
 export interface Rate {
-  /** Requests a second that one caller may go on with. */
+  /** Sustained requests per second, per caller. */
   readonly perSecond: number;
-  /** Requests that it may make at once after a pause. */
+  /** Requests that a caller may make at once after a pause. */
   readonly burst: number;
 }
 
-/** Callers remembered at most; the one that was silent for longest is forgotten, and so may burst again. */
+/** The most callers to remember; the longest idle one is forgotten, and so may burst again. */
 const CALLERS_MAX = 10_000;
 
-/** A token bucket for each caller. Returns how many seconds to wait, 0 for none. */
+/** One token bucket per caller. Returns how many seconds to wait; 0 admits the request. */
 export function createRateLimit({ perSecond, burst }: Rate, clock: Clock): (caller: string) => number {
   const buckets = new Map<string, { tokens: number; at: number }>();
   return (caller) => {

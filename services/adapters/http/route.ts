@@ -2,7 +2,7 @@ import Type, { type Static, type TSchema } from "typebox";
 import type { Caller, Scope } from "../../domain/access/caller.ts";
 import type { Problem } from "./problem.ts";
 
-/** What a route may answer in. JSON is the one that every route has, but for those that answer files only. */
+/** Formats of responses. Every route has JSON, except those that respond with files only. */
 export const MEDIA_TYPES = {
   json: "application/json",
   csv: "text/csv",
@@ -11,35 +11,35 @@ export const MEDIA_TYPES = {
 } as const;
 export type Format = keyof typeof MEDIA_TYPES;
 
-export interface Asked<Params, Query, Body> {
+export interface RouteRequest<Params, Query, Body> {
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
   readonly caller: Caller;
-  /** Empty where the route does not ask for one. */
+  /** Empty unless the route is idempotent. */
   readonly idempotency_key: string;
-  /** One of the route's formats: the query's `format`, else what the Accept header likes best, else the first one. */
+  /** One of the route's formats: the query's `format`, else the one that the Accept header prefers, else the first. */
   readonly format: Format;
 }
 
 export interface Reply<Body> {
   readonly body: Body;
   readonly status?: number;
-  /** For things that never change: its hash or id. */
+  /** Its hash or id, if it never changes. */
   readonly etag?: string;
-  /** It may change after all, if seldom: the ETag is asked about each time. */
+  /** It may still change, though rarely: clients revalidate the ETag each time. */
   readonly isRevalidated?: boolean;
 }
 
-/** An answer that is written already, in any format of the route. */
+/** A response that is already serialised, in one of the route's formats. */
 export interface FileReply extends Omit<Reply<never>, "body"> {
-  /** In pieces if it may be large. */
+  /** In chunks if it may be large. */
   readonly content: string | Uint8Array | AsyncIterable<Uint8Array>;
   readonly format: Format;
   readonly file_name: string;
 }
 
-export type Answer<Body> = Reply<Body> | FileReply | Problem;
+export type RouteResponse<Body> = Reply<Body> | FileReply | Problem;
 
 const NOTHING = Type.Object({}, { additionalProperties: false });
 type Nothing = typeof NOTHING;
@@ -48,7 +48,7 @@ interface Definition<P extends TSchema, Q extends TSchema, B extends TSchema, R 
   readonly method: "GET" | "POST" | "DELETE";
   /** With parameters as `{name}`. */
   readonly path: string;
-  /** The name that clients call it by. */
+  /** The operation id, by which clients call it. */
   readonly operation: string;
   readonly summary: string;
   readonly scopes: readonly Scope[];
@@ -57,16 +57,18 @@ interface Definition<P extends TSchema, Q extends TSchema, B extends TSchema, R 
   readonly body?: B;
   readonly reply: R;
   readonly status?: 200 | 201 | 202;
-  /** What it can answer in beside JSON. Its query should have a `format` too, for those who cannot set headers. */
+  /** Formats other than JSON. Its query should have a `format` too, for clients that cannot set headers. */
   readonly formats?: readonly Exclude<Format, "json">[];
-  /** It answers in no JSON, but in the first of its formats where nothing else is asked for. */
+  /** It has no JSON; the first of its formats is the default. */
   readonly isFile?: boolean;
-  /** Repeating the request under the same Idempotency-Key, which is then mandatory, repeats the answer only. */
+  /** Idempotency-Key is mandatory, and a request repeated under the same key only repeats the response. */
   readonly idempotent?: boolean;
-  readonly handle: (asked: Asked<Static<P>, Static<Q>, Static<B>>) => Promise<Answer<Static<R>>>;
+  readonly handle: (
+    request: RouteRequest<Static<P>, Static<Q>, Static<B>>,
+  ) => Promise<RouteResponse<Static<R>>>;
 }
 
-/** A route, with its description for checks, for OpenAPI and for clients. */
+/** A route and its schemas, for validation, OpenAPI and clients. */
 export interface Route {
   readonly method: "GET" | "POST" | "DELETE";
   readonly path: string;
@@ -80,10 +82,10 @@ export interface Route {
   readonly status: number;
   readonly formats: readonly Format[];
   readonly idempotent: boolean;
-  readonly handle: (asked: Asked<unknown, unknown, unknown>) => Promise<Answer<unknown>>;
+  readonly handle: (request: RouteRequest<unknown, unknown, unknown>) => Promise<RouteResponse<unknown>>;
 }
 
-/** Declares a route; what its handler is given has been checked against the schemas. */
+/** Declares a route; its handler receives only validated requests. */
 export function route<
   R extends TSchema,
   P extends TSchema = Nothing,

@@ -14,7 +14,7 @@ import type { RevisionRun, WaitingHour } from "../../domain/ports/charges.ts";
 
 import { formatHour } from "../../domain/time/hour.ts";
 
-export function shownInvoice({ invoice, basis, voided, ...stored }: StoredInvoice) {
+export function toInvoiceResponse({ invoice, basis, voided, ...stored }: StoredInvoice) {
   return {
     invoice_id: invoice.invoice_id,
     number: String(invoice.number),
@@ -28,14 +28,14 @@ export function shownInvoice({ invoice, basis, voided, ...stored }: StoredInvoic
     amount: formatDecimal(invoice.amount),
     total: formatDecimal(invoice.total),
     content_hash: stored.content_hash,
-    lines: invoice.lines.map((line) => shownLine(lineDocument(line))),
+    lines: invoice.lines.map((line) => toLineResponse(lineDocument(line))),
     periods: basis.periods.map(({ from, to }) => ({ from: formatHour(from), to: formatHour(to) })),
-    rests_on: basis.rests_on.map(shownRun),
-    voided: voided === null ? null : shownVoid(voided),
+    rests_on: basis.rests_on.map(toRunResponse),
+    voided: voided === null ? null : toVoidResponse(voided),
   };
 }
 
-export function shownDraft(
+export function toDraftResponse(
   { tenant_id, currency, invoice, basis }: TenantSettlement,
   waiting: readonly WaitingHour[],
 ) {
@@ -49,13 +49,13 @@ export function shownDraft(
     period_to: formatHour(last?.to ?? 0),
     amount: formatDecimal(invoice?.amount ?? 0n),
     total: formatDecimal(invoice?.total ?? 0n),
-    lines: (invoice?.lines ?? []).map((line) => shownLine(lineDocument(line))),
-    rests_on: basis.rests_on.map(shownRun),
+    lines: (invoice?.lines ?? []).map((line) => toLineResponse(lineDocument(line))),
+    rests_on: basis.rests_on.map(toRunResponse),
     waiting: waiting.map(({ hour, why }) => ({ hour: formatHour(hour), why })),
   };
 }
 
-export function shownSummary(summary: InvoiceSummary, isVoided: boolean) {
+export function toSummaryResponse(summary: InvoiceSummary, isVoided: boolean) {
   const { period_from, period_to } = summary;
   return {
     ...summary,
@@ -65,20 +65,20 @@ export function shownSummary(summary: InvoiceSummary, isVoided: boolean) {
   };
 }
 
-export function shownCreditNote(stored: StoredCreditNote) {
-  const lines = stored.note.lines.map((line) => shownLine(lineDocument(line)));
+export function toCreditNoteResponse(stored: StoredCreditNote) {
+  const lines = stored.note.lines.map((line) => toLineResponse(lineDocument(line)));
   return { ...creditNoteSummaryOf(stored), seller: stored.seller, lines };
 }
 
-function shownLine(line: InvoiceLineDocument) {
+function toLineResponse(line: InvoiceLineDocument) {
   return { ...line, period_from: formatHour(line.period_from) };
 }
 
-function shownVoid({ credit_note_id, number, reason, voided_at }: InvoiceVoid) {
+function toVoidResponse({ credit_note_id, number, reason, voided_at }: InvoiceVoid) {
   return { credit_note_id, number, reason, voided_at };
 }
 
-function shownRun({ from, to, revision, price_book }: RevisionRun) {
+function toRunResponse({ from, to, revision, price_book }: RevisionRun) {
   return { from: formatHour(from), to: formatHour(to), revision, price_book };
 }
 

@@ -7,7 +7,7 @@ import { formatHour } from "../../domain/time/hour.ts";
 
 const NAMED_MAX = 100;
 
-export function shownVerification(
+export function toVerificationResponse(
   { invoice }: StoredInvoice,
   depth: Depth,
   { lines, charges, hours, changed_books, changed_invoices, ...verified }: InvoiceVerification,
@@ -24,14 +24,14 @@ export function shownVerification(
     more_lines: moreThan(lines),
     charges: charges.slice(0, NAMED_MAX).map((it) => ({ ...it, hour: formatHour(it.hour) })),
     more_charges: moreThan(charges),
-    hours: hours.slice(0, NAMED_MAX).map(shownHour),
+    hours: hours.slice(0, NAMED_MAX).map(toHourResponse),
     more_hours: moreThan(hours),
     changed_books: [...changed_books],
     changed_invoices: [...changed_invoices],
   };
 }
 
-function shownHour({ hour, revision, check }: HourFinding) {
+function toHourResponse({ hour, revision, check }: HourFinding) {
   const { rows_match, chain_matches } = check ?? { rows_match: false, chain_matches: false };
   return {
     hour: formatHour(hour),

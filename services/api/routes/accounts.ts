@@ -43,17 +43,17 @@ const accounting = ({ ledger }: Deps) =>
     method: "GET",
     path: "/v1/accounting",
     operation: "accounting",
-    summary: "Received = counted + duplicates + conflicts + rejected, by tenant and hour",
+    summary: "List record counts by tenant and hour: received = counted + duplicates + conflicts + rejected",
     scopes: SCOPES,
     query: query({ ...RANGE, ...OPTIONAL_TENANT, ...PAGE }),
     reply: page(AccountingRow),
-    async handle({ query: asked, caller }) {
-      const range = rangeIn(asked, HOURS_MAX);
+    async handle({ query, caller }) {
+      const range = rangeIn(query, HOURS_MAX);
       if (isRefusal(range)) return range;
-      const audience = audienceOf(caller, asked.tenant_id);
+      const audience = audienceOf(caller, query.tenant_id);
       if (isRefusal(audience)) return audience;
       return pageOf(
-        asked,
+        query,
         ACCOUNT_PLACE,
         ([hour = "", tenant_id = ""], limit) =>
           ledger.accounting(range, audience, { hour, tenant_id }, limit),
@@ -67,15 +67,15 @@ const listRejectedEvents = ({ ledger, topic }: Deps) =>
     method: "GET",
     path: "/v1/rejected-events",
     operation: "listRejectedEvents",
-    summary: "Rejected records: the reason, the bytes, and whether sending them again helps",
+    summary: "List rejected records: the reason, the bytes, and whether resending helps",
     scopes: OPERATORS,
     query: RejectedQuery,
     reply: page(RejectedShape),
-    async handle({ query: { code = null, tenant_id, ...asked }, caller }) {
+    async handle({ query: { code = null, tenant_id, ...paging }, caller }) {
       const audience = audienceOf(caller, tenant_id);
       if (isRefusal(audience)) return audience;
       return pageOf(
-        asked,
+        paging,
         REJECTED_PLACE,
         async ([partition = "0", offset = "-1"], limit) => {
           const after = { partition: Number(partition), offset };

@@ -8,6 +8,7 @@ import { includes } from "../../domain/access/audience.ts";
 import { SCOPES } from "../../domain/access/caller.ts";
 import { isRefusal } from "../../domain/access/refusal.ts";
 import type { Documents } from "../../domain/ports/documents.ts";
+import { isoText } from "../../domain/time/hour.ts";
 import { pageOf } from "../paging.ts";
 import { page } from "../schemas.ts";
 import { AlertQuery, AlertShape } from "./budget-schemas.ts";
@@ -28,18 +29,18 @@ const listAlerts = ({ documents }: Deps) =>
     method: "GET",
     path: "/v1/alerts",
     operation: "listAlerts",
-    summary: "Alerts by their period, with the state of their delivery",
+    summary: "List alerts by period, with the state of their delivery",
     scopes: SCOPES,
     query: AlertQuery,
     reply: page(AlertShape),
-    async handle({ query: asked, caller }) {
-      const audience = audienceOf(caller, asked.tenant_id);
+    async handle({ query, caller }) {
+      const audience = audienceOf(caller, query.tenant_id);
       if (isRefusal(audience)) return audience;
       const isWanted = (alert: Alert) =>
         includes(audience, alert.tenant_id) &&
-        (asked.budget_id === undefined || alert.budget_id === asked.budget_id);
+        (query.budget_id === undefined || alert.budget_id === query.budget_id);
       return pageOf(
-        asked,
+        query,
         PLACE,
         async ([after = ""], limit) => {
           const found: { id: string; alert: Alert }[] = [];
@@ -66,6 +67,6 @@ const listAlerts = ({ documents }: Deps) =>
   });
 
 function toResponse({ state, attempts, next_at, said }: Delivery) {
-  const next = state === "waiting" ? new Date(next_at).toISOString() : null;
+  const next = state === "waiting" ? isoText(next_at) : null;
   return { state, attempts, next_at: next, said };
 }

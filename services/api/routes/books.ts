@@ -41,7 +41,7 @@ const validatePriceBook = (deps: Deps) =>
     method: "POST",
     path: "/v1/price-books/validate",
     operation: "validatePriceBook",
-    summary: "Names every fault of a price book; keeps nothing",
+    summary: "Check a price book and report every fault; nothing is stored",
     scopes: OPERATORS,
     body: BookDocument,
     reply: BookCheck,
@@ -58,19 +58,19 @@ const draftPriceBook = (deps: Deps) =>
     method: "POST",
     path: "/v1/price-books",
     operation: "draftPriceBook",
-    summary: "Keeps a price book as a draft, under the hash of its contents",
+    summary: "Store a price book as a draft, named by the hash of its contents",
     scopes: OPERATORS,
     body: BookDocument,
     reply: BookSummary,
     status: 201,
     idempotent: true,
-    handle: (asked) =>
-      withIdempotencyKey(deps, "draftPriceBook", asked, async () => {
-        const read = readPriceBook(asked.body);
+    handle: (request) =>
+      withIdempotencyKey(deps, "draftPriceBook", request, async () => {
+        const read = readPriceBook(request.body);
         if (!read.ok) return problem("BOOK_INVALID", "", read.faults);
         const book = bookOf(read.book, "draft", deps);
-        const same = await findBook(deps, book.hash, asked.caller);
-        const written_by = asked.caller.key_id;
+        const same = await findBook(deps, book.hash, request.caller);
+        const written_by = request.caller.key_id;
         const draft = { kind: "price_book" as const, id: book.hash, version: 1, content: book.content };
         const documents = same === undefined ? [{ ...draft, written_by, reason: "drafted" }] : [];
         return { documents, reply: { body: toResponse(same ?? book) } };
@@ -82,13 +82,13 @@ const listPriceBooks = (deps: Deps) =>
     method: "GET",
     path: "/v1/price-books",
     operation: "listPriceBooks",
-    summary: "Price books in the order in which they take effect; drafts for operators only",
+    summary: "List price books in the order in which they take effect; only operators see drafts",
     scopes: SCOPES,
     query: query(PAGE),
     reply: page(BookSummary),
-    handle: ({ query: asked, caller }) =>
+    handle: ({ query, caller }) =>
       pageOf(
-        asked,
+        query,
         PLACE,
         async (after, limit) => {
           const all = await knownBooks(deps, caller);
@@ -104,7 +104,7 @@ const getPriceBook = (deps: Deps) =>
     method: "GET",
     path: "/v1/price-books/{price_book}",
     operation: "getPriceBook",
-    summary: "A price book with all of its contents",
+    summary: "Get a price book with its contents",
     scopes: SCOPES,
     params: BookHash,
     reply: BookShape,
@@ -121,7 +121,7 @@ const diffPriceBooks = (deps: Deps) =>
     method: "GET",
     path: "/v1/price-books/{price_book}/diff",
     operation: "diffPriceBooks",
-    summary: "What changes from another book to this one",
+    summary: "Compare a price book with another one",
     scopes: SCOPES,
     params: BookHash,
     query: DiffQuery,
@@ -140,18 +140,19 @@ const publishPriceBook = (deps: Deps) =>
     method: "POST",
     path: "/v1/price-books/{price_book}/publish",
     operation: "publishPriceBook",
-    summary: "Publishes a draft: from its hour on, hours are rated by it, and it never changes again",
+    summary:
+      "Publish a draft price book: hours from its `effective_from` on are rated by it, and it never changes again",
     scopes: OPERATORS,
     params: BookHash,
     reply: BookSummary,
     idempotent: true,
-    handle: (asked) =>
-      withIdempotencyKey(deps, "publishPriceBook", asked, async () => {
-        const book = await findBook(deps, asked.params.price_book, asked.caller);
+    handle: (request) =>
+      withIdempotencyKey(deps, "publishPriceBook", request, async () => {
+        const book = await findBook(deps, request.params.price_book, request.caller);
         if (book === undefined) return problem("API_NOT_FOUND");
-        const answer = book.status === "published" ? "published" : await deps.books.publish(book);
-        if (answer === "overlaps") return problem("BOOK_OVERLAPS");
-        if (answer === "too_late") return problem("BOOK_TOO_LATE");
+        const outcome = book.status === "published" ? "published" : await deps.books.publish(book);
+        if (outcome === "overlaps") return problem("BOOK_OVERLAPS");
+        if (outcome === "too_late") return problem("BOOK_TOO_LATE");
         return { documents: [], reply: { body: toResponse({ ...book, status: "published" }) } };
       }),
   });

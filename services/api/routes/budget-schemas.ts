@@ -47,7 +47,9 @@ export const BudgetShape = closed({
   period: oneOf(PERIODS),
   amount: Decimal,
   thresholds_percent: Type.Array(Percent),
-  has_webhook: Type.Boolean({ description: "Its URL may hold a secret, and is not shown" }),
+  has_webhook: Type.Boolean({
+    description: "Whether it has a webhook; the URL may hold a secret and is never returned",
+  }),
   is_ended: Type.Boolean(),
   version: Count,
   written_at: Moment,
@@ -57,7 +59,7 @@ export const StatusQuery = query({
   max_age_s: Type.Optional(
     Type.String({
       pattern: "^([0-9]|[1-9][0-9]|[12][0-9]{2}|300)$",
-      description: "An answer of the last so many seconds will do, 0 to 300; 5 if absent",
+      description: "Maximum age of the answer in seconds, 0 to 300; 5 if absent",
     }),
   ),
 });
@@ -69,21 +71,21 @@ export const BudgetStatusShape = closed({
   period_from: HourText,
   period_to: HourText,
   amount: Decimal,
-  spent: decimalOf("rated + estimated: at the rates of the cards, before plan, packages and discounts"),
-  rated: decimalOf("Charges of hours that are closed and rated"),
+  spent: decimalOf("rated + estimated, at list prices: before plans, packages and discounts"),
+  rated: decimalOf("Charges of closed and rated hours"),
   estimated: decimalOf(
-    "Usage that was counted in hours which are not closed and rated yet, by the book in force. An estimate: nothing of it is " +
-      "audited, corrections are not taken off, and where a card has prices by MIG profile the dearest stands for all.",
+    "Usage counted in hours that are not yet closed and rated, priced by the book in force. Not audited: corrections are not " +
+      "deducted, and for a card with prices by MIG profile the highest price applies.",
   ),
   estimated_hours: Count,
   left: Decimal,
-  used: decimalOf("spent / amount; 0 for a budget of nothing"),
+  used: decimalOf("spent / amount; 0 for a budget of zero"),
   is_exhausted: Type.Boolean(),
   counted_until: nullable(Moment),
   age_ms: Type.Integer({
     minimum: 0,
     description:
-      "Since the newest record that is counted was appended or, if none was in the last days, since the asking",
+      "Milliseconds since the newest counted record was appended to Kafka or, if there was none in the last days, since this answer was computed",
   }),
   is_ended: Type.Boolean(),
 });
@@ -112,7 +114,7 @@ export const AlertShape = closed({
       state: oneOf(DELIVERY_STATES),
       attempts: Count,
       next_at: nullable(Moment),
-      said: Type.String({ description: "What came of the last attempt" }),
+      said: Type.String({ description: "Result of the last attempt" }),
     }),
   ),
 });

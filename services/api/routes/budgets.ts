@@ -23,7 +23,7 @@ import { monthOf } from "../../domain/billing/periods.ts";
 import { formatDecimal, parseDecimal } from "../../domain/money/decimal.ts";
 import type { WrittenDocument } from "../../domain/ports/documents.ts";
 
-import { formatHour, hourOf } from "../../domain/time/hour.ts";
+import { formatHour, hourOf, isoText } from "../../domain/time/hour.ts";
 import { pageOf } from "../paging.ts";
 import { page } from "../schemas.ts";
 import {
@@ -59,16 +59,15 @@ const createBudget = (deps: Deps) =>
     method: "POST",
     path: "/v1/budgets",
     operation: "createBudget",
-    summary:
-      "An amount that a tenant or project means to spend in a day or month, and what of it raises an alert",
+    summary: "Create a budget of a tenant or project per day or month, with the thresholds that raise alerts",
     scopes: OPERATORS,
     body: BudgetBody,
     reply: BudgetShape,
     status: 201,
     idempotent: true,
-    handle: (asked) =>
-      withIdempotencyKey(deps, "createBudget", asked, async () => {
-        const { reason, amount: text, project_id = null, webhook_url = null, ...named } = asked.body;
+    handle: (request) =>
+      withIdempotencyKey(deps, "createBudget", request, async () => {
+        const { reason, amount: text, project_id = null, webhook_url = null, ...named } = request.body;
         const amount = amountIn(text);
         if (typeof amount !== "bigint") return amount;
         const fault = webhook_url === null ? null : deps.webhookFault(webhook_url);
@@ -78,7 +77,7 @@ const createBudget = (deps: Deps) =>
         const budget_id = `${prefixOf(deps, named.tenant_id)}${deps.newId()}`;
         const { currency } = known.tenant;
         const budget = { ...named, budget_id, amount, project_id, webhook_url, currency, is_ended: false };
-        const written = documentOf(budget, 1, asked.caller, reason);
+        const written = documentOf(budget, 1, request.caller, reason);
         const body = toResponse({ ...written, written_at: deps.clock.nowMs() });
         return { documents: [{ kind: "budget" as const, ...written }], reply: { body } };
       }),
@@ -89,16 +88,16 @@ const listBudgets = (deps: Deps) =>
     method: "GET",
     path: "/v1/budgets",
     operation: "listBudgets",
-    summary: "Budgets of a tenant or of all, ended ones too",
+    summary: "List budgets, including ended ones",
     scopes: SCOPES,
     query: BudgetQuery,
     reply: page(BudgetShape),
-    async handle({ query: asked, caller }) {
-      const audience = audienceOf(caller, asked.tenant_id);
+    async handle({ query, caller }) {
+      const audience = audienceOf(caller, query.tenant_id);
       if (isRefusal(audience)) return audience;
       const prefix = audience.kind === "all" ? "" : prefixOf(deps, audience.tenant_id);
       return pageOf(
-        asked,
+        query,
         PLACE,
         async ([after = prefix], limit) => {
           const found: ReturnType<typeof toResponse>[] = [];
@@ -119,7 +118,7 @@ const getBudget = (deps: Deps) =>
     method: "GET",
     path: "/v1/budgets/{budget_id}",
     operation: "getBudget",
-    summary: "A budget",
+    summary: "Get a budget",
     scopes: SCOPES,
     params: BudgetParams,
     reply: BudgetShape,
@@ -135,20 +134,20 @@ const endBudget = (deps: Deps) =>
     method: "POST",
     path: "/v1/budgets/{budget_id}/end",
     operation: "endBudget",
-    summary: "Ends a budget: it raises no alert any more",
+    summary: "End a budget: it raises no more alerts",
     scopes: OPERATORS,
     params: BudgetParams,
     body: EndBudgetBody,
     reply: BudgetShape,
     idempotent: true,
-    handle: (asked) =>
-      withIdempotencyKey(deps, "endBudget", asked, async () => {
-        const before = await deps.documents.newest("budget", asked.params.budget_id);
+    handle: (request) =>
+      withIdempotencyKey(deps, "endBudget", request, async () => {
+        const before = await deps.documents.newest("budget", request.params.budget_id);
         if (before === null) return problem("API_NOT_FOUND");
         const budget = budgetFrom(before);
         if (budget.is_ended) return { documents: [], reply: { body: toResponse(before) } };
         const ended = { ...budget, is_ended: true };
-        const written = documentOf(ended, before.version + 1, asked.caller, asked.body.reason);
+        const written = documentOf(ended, before.version + 1, request.caller, request.body.reason);
         const body = toResponse({ ...written, written_at: deps.clock.nowMs() });
         return { documents: [{ kind: "budget" as const, ...written }], reply: { body } };
       }),
@@ -162,7 +161,7 @@ const budgetStanding = (deps: Deps) => {
     path: "/v1/budgets/{budget_id}/status",
     operation: "budgetStatus",
     summary:
-      "What is left of a budget in the running day or month, for a gateway to ask before every request",
+      "Get what is left of a budget in the current day or month; fast enough to ask before every request",
     scopes: SCOPES,
     params: BudgetParams,
     query: StatusQuery,
@@ -195,7 +194,7 @@ const budgetStanding = (deps: Deps) => {
           left: formatDecimal(stand.left),
           used: formatDecimal(stand.used),
           is_exhausted,
-          counted_until: spend.counted_until === null ? null : moment(spend.counted_until),
+          counted_until: spend.counted_until === null ? null : isoText(spend.counted_until),
           age_ms,
           is_ended,
         },
@@ -233,10 +232,6 @@ function toResponse(written: Pick<WrittenDocument, "id" | "content" | "version" 
     thresholds_percent: [...thresholds_percent],
     has_webhook: webhook_url !== null,
     version: written.version,
-    written_at: moment(written.written_at),
+    written_at: isoText(written.written_at),
   };
-}
-
-function moment(timeMs: number): string {
-  return new Date(timeMs).toISOString();
 }

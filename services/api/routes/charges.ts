@@ -42,17 +42,17 @@ const listCharges = ({ ledger }: Deps) =>
     method: "GET",
     path: "/v1/charges",
     operation: "listCharges",
-    summary: "Current charges of closed hours, by hour",
+    summary: "List current charges of closed hours, by hour",
     scopes: SCOPES,
     query: query({ ...RANGE, ...OPTIONAL_TENANT, ...PAGE }),
     reply: page(ChargeShape),
-    async handle({ query: asked, caller }) {
-      const range = rangeIn(asked, HOURS_MAX);
+    async handle({ query, caller }) {
+      const range = rangeIn(query, HOURS_MAX);
       if (isRefusal(range)) return range;
-      const audience = audienceOf(caller, asked.tenant_id);
+      const audience = audienceOf(caller, query.tenant_id);
       if (isRefusal(audience)) return audience;
       return pageOf(
-        asked,
+        query,
         CHARGE_PLACE,
         ([after = ""], limit) => ledger.charges(range, audience, after, limit),
         ({ charge_id }) => [charge_id],
@@ -65,7 +65,7 @@ const explainCharge = (deps: Deps) =>
     method: "GET",
     path: "/v1/charges/{charge_id}",
     operation: "explainCharge",
-    summary: "One charge with every term, how it was computed, and the revision of its hour",
+    summary: "Explain a charge: every factor, how it was computed, and the revision of its hour",
     scopes: SCOPES,
     params: ChargeParams,
     reply: Explanation,
@@ -83,16 +83,16 @@ const listChargeSessions = (deps: Deps) =>
     method: "GET",
     path: "/v1/charges/{charge_id}/sessions",
     operation: "listChargeSessions",
-    summary: "The sessions that a charge is made of",
+    summary: "List the sessions behind a charge",
     scopes: SCOPES,
     params: ChargeParams,
     query: query(PAGE),
     reply: page(SessionShape),
-    async handle({ params: { charge_id }, query: asked, caller }) {
+    async handle({ params: { charge_id }, query, caller }) {
       const charge = await ownCharge(deps, charge_id, caller);
       if (charge === null) return problem("API_NOT_FOUND");
       return pageOf(
-        asked,
+        query,
         SESSION_PLACE,
         ([after = ""], limit) => deps.ledger.sessions(charge, after, limit),
         ({ session_id }) => [session_id],
@@ -105,18 +105,18 @@ const listChargeEvents = (deps: Deps) =>
     method: "GET",
     path: "/v1/charges/{charge_id}/events",
     operation: "listChargeEvents",
-    summary: "The events that a charge is made of, as they count in its hour",
+    summary: "List the events behind a charge, with the part of each that falls in its hour",
     scopes: SCOPES,
     params: ChargeParams,
     query: SessionQuery,
     reply: page(ChargedEvent),
-    async handle({ params: { charge_id }, query: asked, caller }) {
+    async handle({ params: { charge_id }, query, caller }) {
       const charge = await ownCharge(deps, charge_id, caller);
       if (charge === null) return problem("API_NOT_FOUND");
       return pageOf(
-        asked,
+        query,
         EVENT_PLACE,
-        ([after = ""], limit) => deps.ledger.events(charge, asked.session_id ?? null, after, limit),
+        ([after = ""], limit) => deps.ledger.events(charge, query.session_id ?? null, after, limit),
         ({ event_id }) => [event_id],
       );
     },

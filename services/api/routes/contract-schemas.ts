@@ -21,7 +21,7 @@ import {
 /** Amounts that come in: what is wrong with their digits is said by a code. */
 export const Amount = Type.String({
   pattern: "^-?[0-9]{1,40}([.][0-9]{1,40})?$",
-  description: "A decimal of at most 26 digits before the point and 12 behind it",
+  description: "A decimal with at most 26 digits before the point and 12 after it",
 });
 const Id = Type.String({ pattern: "^[A-Za-z0-9-]{1,64}$" });
 const HOURS_MAX = 876_000;
@@ -30,7 +30,10 @@ const HOURS_MAX = 876_000;
 const CHANGE = {
   reason: Reason,
   version: Type.Optional(
-    Type.Integer({ minimum: 1, description: "The tenant's version that the change is meant for" }),
+    Type.Integer({
+      minimum: 1,
+      description: "The tenant version that this change expects; a conflict if there is a newer one",
+    }),
   ),
 };
 
@@ -47,15 +50,14 @@ export const TenantShape = closed({
   currency: Text,
   version: Type.Integer({
     minimum: 0,
-    description:
-      "1, 2 … with each change; 0 for a tenant that has charges, on demand, and was never written down",
+    description: "Increases with each change; 0 for a tenant that has charges but was never created",
   }),
   written_at: nullable(Moment),
 });
 export const TenantChange = closed({
   version: Count,
   action: oneOf(TENANT_ACTIONS),
-  about: Type.String({ description: "The subscription or package; empty for the tenant itself" }),
+  about: Type.String({ description: "Id of the subscription or package; empty for the tenant itself" }),
   reason: Text,
   written_by: Text,
   written_at: Moment,
@@ -69,7 +71,7 @@ export const SubscriptionShape = closed({
   plan: Text,
   from: HourText,
   to: nullable(HourText),
-  is_cancelled: Type.Boolean({ description: "Ended at its start: it never was in force" }),
+  is_cancelled: Type.Boolean({ description: "Whether it ended at its start and so never was in force" }),
 });
 
 const Unit = oneOf(PREPAID_UNITS);
@@ -94,7 +96,7 @@ export const PurchaseShape = closed({
   prepaid_id: Text,
   name: Text,
   unit: Unit,
-  gpu_models: Type.Array(Text, { description: "Cards that it is for; all if none is named" }),
+  gpu_models: Type.Array(Text, { description: "Cards that it applies to; all if empty" }),
   currency: Text,
   quantity: Decimal,
   price: Decimal,
@@ -106,7 +108,7 @@ export const PackageShape = closed({
   ...PurchaseShape.properties,
   left: nullable(
     decimalOf(
-      "The quantity less what finalised invoices and the hours rated since the last of them draw; null if these cannot be settled",
+      "The quantity less what finalised invoices, and the hours rated since the last of them, draw; null if this cannot be computed",
     ),
   ),
   left_invoiced: decimalOf("The quantity less what finalised invoices have drawn"),

@@ -26,17 +26,17 @@ const voidEvent = (deps: Deps) =>
     method: "POST",
     path: "/v1/events/{event_id}/void",
     operation: "voidEvent",
-    summary: "Takes an event out of all later revisions of its hours; the differences follow by themselves",
+    summary: "Void an event: later revisions of its hours leave it out, and adjustments follow",
     scopes: OPERATORS,
     params: EventParams,
     body: VoidBody,
     reply: CorrectionReply,
     status: 202,
     idempotent: true,
-    handle: (asked) =>
-      withIdempotencyKey(deps, "voidEvent", asked, async () => {
-        const order = { ...asked.body, caller: asked.caller };
-        const event = await countedEvent(deps, asked.params.event_id, order);
+    handle: (request) =>
+      withIdempotencyKey(deps, "voidEvent", request, async () => {
+        const order = { ...request.body, caller: request.caller };
+        const event = await countedEvent(deps, request.params.event_id, order);
         if (isRefusal(event)) return event;
         return toEffect(await correct(deps, event, order, null));
       }),
@@ -47,19 +47,19 @@ const amendEvent = (deps: Deps) =>
     method: "POST",
     path: "/v1/events/{event_id}/amend",
     operation: "amendEvent",
-    summary: "Takes an event out and puts a corrected one, with an id of its own, in its place",
+    summary: "Amend an event: void it and send a corrected successor with a new id",
     scopes: OPERATORS,
     params: EventParams,
     body: AmendBody,
     reply: CorrectionReply,
     status: 202,
     idempotent: true,
-    handle: (asked) =>
-      withIdempotencyKey(deps, "amendEvent", asked, async () => {
+    handle: (request) =>
+      withIdempotencyKey(deps, "amendEvent", request, async () => {
         const { clock, eventAgeMsMax } = deps;
-        const { reason, changes } = asked.body;
-        const order = { reason, caller: asked.caller };
-        const event = await countedEvent(deps, asked.params.event_id, order);
+        const { reason, changes } = request.body;
+        const order = { reason, caller: request.caller };
+        const event = await countedEvent(deps, request.params.event_id, order);
         if (isRefusal(event)) return event;
         const age = { nowMs: clock.nowMs(), ageMsMax: eventAgeMsMax };
         const successor = successorOf(event, changes, deps, age);
@@ -73,7 +73,7 @@ const eventHistory = (deps: Deps) =>
     method: "GET",
     path: "/v1/events/{event_id}",
     operation: "eventHistory",
-    summary: "An event, who corrected it, when and why, and the revisions of its hours",
+    summary: "Get an event, its corrections and the revisions of its hours",
     scopes: SCOPES,
     params: EventParams,
     reply: EventHistory,

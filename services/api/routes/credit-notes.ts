@@ -6,7 +6,7 @@ import { SCOPES } from "../../domain/access/caller.ts";
 import type { Documents } from "../../domain/ports/documents.ts";
 import { creditNoteCsv } from "../invoices/csv.ts";
 import { creditNotePage } from "../invoices/page.ts";
-import { shownCreditNote } from "../invoices/responses.ts";
+import { toCreditNoteResponse } from "../invoices/responses.ts";
 import { page } from "../schemas.ts";
 import {
   CreditNoteParams,
@@ -31,12 +31,12 @@ const listCreditNotes = (deps: Deps) =>
     method: "GET",
     path: "/v1/credit-notes",
     operation: "listCreditNotes",
-    summary: "Credit notes, the newest number first",
+    summary: "List credit notes, newest number first",
     scopes: SCOPES,
     query: ListQuery,
     reply: page(CreditNoteSummaryShape),
-    handle: (asked) =>
-      numberedPage(deps, "credit_note", asked, async (found: readonly CreditNoteSummary[]) => [...found]),
+    handle: (request) =>
+      numberedPage(deps, "credit_note", request, async (found: readonly CreditNoteSummary[]) => [...found]),
   });
 
 const getCreditNote = ({ documents }: Deps) =>
@@ -44,7 +44,7 @@ const getCreditNote = ({ documents }: Deps) =>
     method: "GET",
     path: "/v1/credit-notes/{credit_note_id}",
     operation: "getCreditNote",
-    summary: "A credit note: the lines of the invoice that it takes back, with the opposite sign",
+    summary: "Get a credit note: the lines of its invoice with the opposite sign",
     scopes: SCOPES,
     params: CreditNoteParams,
     query: FormatQuery,
@@ -54,7 +54,7 @@ const getCreditNote = ({ documents }: Deps) =>
       const stored = await findCreditNote(documents, credit_note_id);
       if (stored === null || !canSee(caller, stored.note.tenant_id)) return problem("API_NOT_FOUND");
       const etag = `${credit_note_id}-${format}`;
-      if (format === "json") return { body: shownCreditNote(stored), etag };
+      if (format === "json") return { body: toCreditNoteResponse(stored), etag };
       const content = format === "csv" ? creditNoteCsv(stored) : creditNotePage(stored);
       return { content, format, file_name: `credit-note-${stored.note.number}.${format}`, etag };
     },

@@ -25,8 +25,7 @@ export function focusRoutes({ focus }: Deps) {
       method: "GET",
       path: "/v1/focus",
       operation: "exportFocus",
-      summary:
-        "Current charges of closed hours, or lines of invoices, in the columns of FOCUS 1.2, as a file",
+      summary: "Export current charges or invoice lines as a file in FOCUS 1.2 columns",
       scopes: SCOPES,
       query: query({
         ...RANGE,
@@ -37,12 +36,12 @@ export function focusRoutes({ focus }: Deps) {
       reply: Type.Unknown(),
       formats: FORMATS,
       isFile: true,
-      async handle({ query: asked, caller, format }) {
-        const range = rangeIn(asked, YEAR_HOURS);
+      async handle({ query, caller, format }) {
+        const range = rangeIn(query, YEAR_HOURS);
         if (isRefusal(range)) return range;
-        const audience = audienceOf(caller, asked.tenant_id);
+        const audience = audienceOf(caller, query.tenant_id);
         if (isRefusal(audience)) return audience;
-        const { rows = "charges" } = asked;
+        const { rows = "charges" } = query;
         const kind = format === "parquet" ? "parquet" : "csv";
         const [from, to] = [range.from, range.to].map((hour) => formatHour(hour).slice(0, 13));
         return {

@@ -28,15 +28,15 @@ const listHours = ({ ledger }: Deps) =>
     method: "GET",
     path: "/v1/hours",
     operation: "listHours",
-    summary: "Revisions of closed hours, with why, when and their hashes",
+    summary: "List revisions of closed hours, with reason, time and hashes",
     scopes: OPERATORS,
     query: query({ ...RANGE, ...PAGE }),
     reply: page(HourRow),
-    async handle({ query: asked }) {
-      const range = rangeIn(asked, HOURS_MAX);
+    async handle({ query }) {
+      const range = rangeIn(query, HOURS_MAX);
       if (isRefusal(range)) return range;
       return pageOf(
-        asked,
+        query,
         PLACE,
         ([hour = "", revision = "0"], limit) =>
           ledger.hours(range, { hour, revision: Number(revision) }, limit),
@@ -50,8 +50,7 @@ const verifyHour = ({ verifier }: Deps) =>
     method: "GET",
     path: "/v1/hours/{hour}/verify",
     operation: "verifyHour",
-    summary:
-      "Adds a closed hour up again from its events, compares the hashes, and names what is not as it was counted",
+    summary: "Recompute a closed hour from its events, compare the hashes and report what differs",
     scopes: SCOPES,
     params: HourParams,
     query: RevisionQuery,

@@ -13,7 +13,7 @@ import type { Caller } from "../../domain/access/caller.ts";
 import { SCOPES } from "../../domain/access/caller.ts";
 import { isRefusal } from "../../domain/access/refusal.ts";
 import type { Documents } from "../../domain/ports/documents.ts";
-import { formatHour } from "../../domain/time/hour.ts";
+import { formatHour, isoText } from "../../domain/time/hour.ts";
 import { hourIn, pageOf, rangeIn } from "../paging.ts";
 import { page } from "../schemas.ts";
 import { IndexQuery, PointParams, PointQuery, PointShape, PointVersions } from "./index-schemas.ts";
@@ -38,18 +38,18 @@ const listIndexPoints = (deps: Deps) =>
     path: "/v1/index",
     operation: "listIndexPoints",
     summary:
-      "The price of a GPU-hour of unit quality over all models and cards: a chained Fisher index, base 100 at its first point, from committed charges",
+      "List points of the price index: the price of a GPU-hour of unit quality, a chained Fisher index with base 100",
     scopes: SCOPES,
     query: IndexQuery,
     reply: page(PointShape),
-    async handle({ query: asked, caller }) {
-      const range = rangeIn(asked, HOURS_MAX[asked.period]);
+    async handle({ query, caller }) {
+      const range = rangeIn(query, HOURS_MAX[query.period]);
       if (isRefusal(range)) return range;
-      const key = seriesFor(asked, caller);
+      const key = seriesFor(query, caller);
       if (isRefusal(key)) return key;
       const end = pointId(key, formatHour(range.to));
       return pageOf(
-        asked,
+        query,
         PLACE,
         async ([place], limit) => {
           const after = place === undefined ? idBefore(key, range.from) : pointId(key, place);
@@ -66,15 +66,15 @@ const indexPointVersions = (deps: Deps) =>
     method: "GET",
     path: "/v1/index/{from}",
     operation: "indexPointVersions",
-    summary: "All versions of a point of the index, newest first, with why each was published",
+    summary: "List all versions of an index point, newest first, and why each was published",
     scopes: SCOPES,
     params: PointParams,
     query: PointQuery,
     reply: PointVersions,
-    async handle({ params, query: asked, caller }) {
+    async handle({ params, query, caller }) {
       const from = hourIn("from", params.from);
       if (typeof from !== "number") return from;
-      const key = seriesFor(asked, caller);
+      const key = seriesFor(query, caller);
       if (isRefusal(key)) return key;
       const id = pointId(key, formatHour(from));
       const versions = await deps.documents.versions("index_point", id, VERSIONS_MAX);
@@ -101,6 +101,6 @@ function toResponse(key: SeriesKey, { content, version, reason, written_at }: Pu
     rests_on: [...rests_on],
     version,
     reason,
-    published_at: new Date(written_at).toISOString(),
+    published_at: isoText(written_at),
   };
 }

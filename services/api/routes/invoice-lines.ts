@@ -25,7 +25,7 @@ const invoiceProjects = ({ documents }: Deps) =>
     method: "GET",
     path: "/v1/invoices/{invoice_id}/projects",
     operation: "invoiceProjects",
-    summary: "One invoice split over the tenant's projects",
+    summary: "Split an invoice by project",
     scopes: SCOPES,
     params: InvoiceParams,
     reply: ProjectsShape,
@@ -46,28 +46,28 @@ const invoiceLineHours = (deps: Deps) =>
     method: "GET",
     path: "/v1/invoices/{invoice_id}/lines/{line_id}/hours",
     operation: "invoiceLineHours",
-    summary: "The hours that a line adds up from, with every factor; of an adjustment what was and what is",
+    summary: "List the hours behind an invoice line, with every factor; for an adjustment, before and after",
     scopes: SCOPES,
     params: LineParams,
     query: query(PAGE),
     reply: page(PartShape),
-    async handle({ params: { invoice_id, line_id }, query: asked, caller }) {
+    async handle({ params: { invoice_id, line_id }, query, caller }) {
       const stored = await ownInvoice(deps.documents, invoice_id, caller);
       const line = stored?.invoice.lines.find((it) => it.line_id === line_id);
       if (stored === null || line === undefined) return problem("API_NOT_FOUND");
       const parts = await partsOf(deps, stored, line);
       if (parts === null) return problem("INVOICE_LINE_CHANGED");
       const places = new Map(parts.map((part, index) => [part, index + 1]));
-      const shownParts = parts.map((part) => ({ ...toResponse(part), place: places.get(part) ?? 0 }));
-      const answer = await pageOf(
-        asked,
+      const rows = parts.map((part) => ({ ...toResponse(part), place: places.get(part) ?? 0 }));
+      const response = await pageOf(
+        query,
         PLACE,
-        async ([after = "0"], limit) => shownParts.slice(Number(after), Number(after) + limit),
+        async ([after = "0"], limit) => rows.slice(Number(after), Number(after) + limit),
         ({ place }) => [String(place)],
       );
-      if (!("body" in answer)) return answer;
-      const items = answer.body.items.map(({ place: _place, ...part }) => part);
-      return { body: { ...answer.body, items } };
+      if (!("body" in response)) return response;
+      const items = response.body.items.map(({ place: _place, ...part }) => part);
+      return { body: { ...response.body, items } };
     },
   });
 

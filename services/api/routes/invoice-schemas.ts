@@ -22,7 +22,10 @@ import {
   Whole,
 } from "../schemas.ts";
 
-const SeriesNumber = Type.String({ pattern: "^[1-9][0-9]{0,9}$", description: "Without gaps in its series" });
+const SeriesNumber = Type.String({
+  pattern: "^[1-9][0-9]{0,9}$",
+  description: "A number without gaps in its series",
+});
 
 const LineShape = closed({
   line_id: Hash,

@@ -26,8 +26,13 @@ import type { Documents } from "../../domain/ports/documents.ts";
 import { formatHour } from "../../domain/time/hour.ts";
 import { invoiceCsv } from "../invoices/csv.ts";
 import { invoicePage } from "../invoices/page.ts";
-import { shownCreditNote, shownDraft, shownInvoice, shownSummary } from "../invoices/responses.ts";
-import { shownVerification } from "../invoices/verification-response.ts";
+import {
+  toCreditNoteResponse,
+  toDraftResponse,
+  toInvoiceResponse,
+  toSummaryResponse,
+} from "../invoices/responses.ts";
+import { toVerificationResponse } from "../invoices/verification-response.ts";
 import { hourIn } from "../paging.ts";
 import { page } from "../schemas.ts";
 import {
@@ -67,7 +72,7 @@ const draftInvoice = (deps: Deps) =>
     method: "POST",
     path: "/v1/invoices/draft",
     operation: "draftInvoice",
-    summary: "What a tenant's invoice of a period comes to so far; keeps nothing",
+    summary: "Draft a tenant's invoice of a period; nothing is stored",
     scopes: SCOPES,
     body: DraftBody,
     reply: DraftShape,
@@ -79,7 +84,7 @@ const draftInvoice = (deps: Deps) =>
       const settled = await settleTenant(deps, tenant_id, period);
       if (isRefusal(settled)) return settled;
       const waiting = await deps.charges.waiting(tenant_id, period, WAITING_MAX);
-      return { body: shownDraft(settled, waiting) };
+      return { body: toDraftResponse(settled, waiting) };
     },
   });
 
@@ -88,24 +93,24 @@ const finaliseInvoices = (deps: Deps) =>
     method: "POST",
     path: "/v1/invoices",
     operation: "finaliseInvoices",
-    summary: "Finalises a period for one tenant or for all; what has been invoiced is not invoiced again",
+    summary: "Finalise a period for one tenant or all; nothing is invoiced twice",
     scopes: OPERATORS,
     body: FinaliseBody,
     reply: FinaliseReply,
     idempotent: true,
-    handle: (asked) =>
-      withIdempotencyKey(deps, "finaliseInvoices", asked, async () => {
-        const period = periodIn(asked.body);
+    handle: (request) =>
+      withIdempotencyKey(deps, "finaliseInvoices", request, async () => {
+        const period = periodIn(request.body);
         if (isRefusal(period)) return period;
-        const { tenant_id } = asked.body;
+        const { tenant_id } = request.body;
         const tenants = tenant_id === undefined ? await everyTenant(deps) : [tenant_id];
-        const outcomes = await finalisePeriod(deps, tenants, period, asked.caller.key_id);
+        const outcomes = await finalisePeriod(deps, tenants, period, request.caller.key_id);
         const [first] = outcomes;
         if (tenant_id !== undefined && first?.status === "refused") return first.refusal;
         const voided = await voidedOf(deps, outcomes);
         const results = outcomes
           .filter((it) => tenant_id !== undefined || !isNothing(it))
-          .map((it) => shownOutcome(it, voided));
+          .map((it) => toOutcomeResponse(it, voided));
         const { from, to } = period;
         const body = { period_from: formatHour(from), period_to: formatHour(to), results };
         return { documents: [], reply: { body } };
@@ -117,15 +122,15 @@ const listInvoices = (deps: Deps) =>
     method: "GET",
     path: "/v1/invoices",
     operation: "listInvoices",
-    summary: "Finalised invoices, voided ones too, the newest number first",
+    summary: "List invoices, including voided ones, newest number first",
     scopes: SCOPES,
     query: ListQuery,
     reply: page(InvoiceSummaryShape),
-    handle: (asked) =>
-      numberedPage(deps, "invoice", asked, async (found: readonly InvoiceSummary[]) => {
+    handle: (request) =>
+      numberedPage(deps, "invoice", request, async (found: readonly InvoiceSummary[]) => {
         const ids = found.map(({ invoice_id }) => invoice_id);
         const voided = await voidedAmong(deps.documents, ids);
-        return found.map((summary) => shownSummary(summary, voided.has(summary.invoice_id)));
+        return found.map((summary) => toSummaryResponse(summary, voided.has(summary.invoice_id)));
       }),
   });
 
@@ -140,7 +145,7 @@ const getInvoice = ({ documents, clock }: Deps) => {
     method: "GET",
     path: "/v1/invoices/{invoice_id}",
     operation: "getInvoice",
-    summary: "An invoice with its lines and what it rests on; as CSV its lines, as HTML a page to print",
+    summary: "Get an invoice with its lines and inputs; as CSV the lines, as HTML a printable page",
     scopes: SCOPES,
     params: InvoiceParams,
     query: FormatQuery,
@@ -188,7 +193,7 @@ async function writtenInvoice(
 function textOf(stored: StoredInvoice, format: Format): string {
   if (format === "csv") return invoiceCsv(stored);
   if (format === "html") return invoicePage(stored);
-  const response: Static<typeof InvoiceShape> = shownInvoice(stored);
+  const response: Static<typeof InvoiceShape> = toInvoiceResponse(stored);
   return JSON.stringify(response);
 }
 
@@ -198,7 +203,7 @@ const verifyStoredInvoice = (deps: Deps) =>
     path: "/v1/invoices/{invoice_id}/verify",
     operation: "verifyInvoice",
     summary:
-      "Computes an invoice again from its events, and says what differs: lines, charges, hours, keys, events",
+      "Recompute an invoice from its events and report what differs: lines, charges, hours, keys, events",
     scopes: SCOPES,
     params: InvoiceParams,
     query: DepthQuery,
@@ -207,7 +212,7 @@ const verifyStoredInvoice = (deps: Deps) =>
       const stored = await ownInvoice(deps.documents, invoice_id, caller);
       if (stored === null) return problem("API_NOT_FOUND");
       const verified = await verifyInvoice(deps, stored, depth);
-      return { body: shownVerification(stored, depth, verified) };
+      return { body: toVerificationResponse(stored, depth, verified) };
     },
   });
 
@@ -216,20 +221,20 @@ const voidInvoice = (deps: Deps) =>
     method: "POST",
     path: "/v1/invoices/{invoice_id}/void",
     operation: "voidInvoice",
-    summary: "Takes a whole invoice back by a credit note; its usage is invoiced anew with the next one",
+    summary: "Void an invoice with a credit note; its usage goes on the next invoice",
     scopes: OPERATORS,
     params: InvoiceParams,
     body: VoidInvoiceBody,
     reply: CreditNoteShape,
     status: 201,
     idempotent: true,
-    handle: (asked) =>
-      withIdempotencyKey(deps, "voidInvoice", asked, async () => {
-        const { reason } = asked.body;
-        const order = { reason, caller: asked.caller };
-        const note = await voidByCreditNote(deps, asked.params.invoice_id, order);
+    handle: (request) =>
+      withIdempotencyKey(deps, "voidInvoice", request, async () => {
+        const { reason } = request.body;
+        const order = { reason, caller: request.caller };
+        const note = await voidByCreditNote(deps, request.params.invoice_id, order);
         if (isRefusal(note)) return note;
-        return { documents: [], reply: { body: shownCreditNote(note) } };
+        return { documents: [], reply: { body: toCreditNoteResponse(note) } };
       }),
   });
 
@@ -264,7 +269,7 @@ function voidedOf({ documents }: Deps, outcomes: readonly Outcome[]): Promise<Se
   );
 }
 
-function shownOutcome(outcome: Outcome, voided: ReadonlySet<string>) {
+function toOutcomeResponse(outcome: Outcome, voided: ReadonlySet<string>) {
   const { tenant_id, status } = outcome;
   if (outcome.status === "refused") {
     const { refusal: code, detail, faults } = outcome.refusal;
@@ -274,6 +279,6 @@ function shownOutcome(outcome: Outcome, voided: ReadonlySet<string>) {
     return { tenant_id, status, invoice: null, code, detail: about.join("; ") };
   }
   const summary = outcome.stored === null ? null : summaryOf(outcome.stored);
-  const invoice = summary === null ? null : shownSummary(summary, voided.has(summary.invoice_id));
+  const invoice = summary === null ? null : toSummaryResponse(summary, voided.has(summary.invoice_id));
   return { tenant_id, status, invoice, code: null, detail: "" };
 }

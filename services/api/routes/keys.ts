@@ -3,6 +3,7 @@ import { route } from "../../adapters/http/route.ts";
 import type { StoredKey } from "../../billing/access/keys.ts";
 import type { Documents, WrittenDocument } from "../../domain/ports/documents.ts";
 
+import { isoText } from "../../domain/time/hour.ts";
 import { pageOf } from "../paging.ts";
 import { KeyParams, KeyShape, PAGE, page, query } from "../schemas.ts";
 
@@ -23,13 +24,13 @@ const listKeys = ({ documents }: Deps) =>
     method: "GET",
     path: "/v1/keys",
     operation: "listKeys",
-    summary: "API keys, without what would open anything",
+    summary: "List API keys, without their secrets",
     scopes: ADMINS,
     query: query(PAGE),
     reply: page(KeyShape),
-    handle: ({ query: asked }) =>
+    handle: ({ query }) =>
       pageOf(
-        asked,
+        query,
         PLACE,
         async ([after = ""], limit) => (await documents.list("api_key", after, limit)).map(toResponse),
         ({ key_id }) => [key_id],
@@ -41,7 +42,7 @@ const revokeKey = ({ documents }: Deps) =>
     method: "DELETE",
     path: "/v1/keys/{key_id}",
     operation: "revokeKey",
-    summary: "Revokes an API key; it is refused within five seconds",
+    summary: "Revoke an API key; it stops working within five seconds",
     scopes: ADMINS,
     params: KeyParams,
     reply: KeyShape,
@@ -61,6 +62,6 @@ const revokeKey = ({ documents }: Deps) =>
 
 function toResponse({ id, content, written_at, written_by }: WrittenDocument) {
   const { scope, tenant_id, name, is_revoked } = content as StoredKey;
-  const when = new Date(written_at).toISOString();
+  const when = isoText(written_at);
   return { key_id: id, scope, tenant_id, name, is_revoked, written_at: when, written_by };
 }

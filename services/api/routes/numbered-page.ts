@@ -15,21 +15,21 @@ import { pageOf } from "../paging.ts";
 /** A number of a series, or a place in a tenant's history. */
 const PLACE = [/^[1-9][0-9]{0,9}$/];
 
-interface ListAsked {
+interface ListRequest {
   readonly query: { readonly tenant_id?: string; readonly cursor?: string; readonly limit?: string };
   readonly caller: Caller;
 }
 
-/** A page of a series that the caller may see, the newest number first; `show` makes items of its summaries. */
+/** A page of a series that the caller may see, the newest number first; `toItems` makes items of its summaries. */
 export async function numberedPage<Summary extends InvoiceSummary | CreditNoteSummary, Item>(
   { documents }: { readonly documents: Documents },
   series: Series,
-  { query, caller }: ListAsked,
-  show: (summaries: readonly Summary[]) => Promise<Item[]>,
+  { query, caller }: ListRequest,
+  toItems: (summaries: readonly Summary[]) => Promise<Item[]>,
 ): Promise<Reply<{ items: Item[]; next_cursor: string | null }> | Problem> {
   const audience = audienceOf(caller, query.tenant_id);
   if (isRefusal(audience)) return audience;
-  const answer = await pageOf(
+  const response = await pageOf(
     query,
     PLACE,
     ([before], limit) =>
@@ -42,7 +42,7 @@ export async function numberedPage<Summary extends InvoiceSummary | CreditNoteSu
       ),
     ({ place }) => [String(place)],
   );
-  if (isRefusal(answer)) return answer;
-  const { items, next_cursor } = answer.body;
-  return { body: { items: await show(items.map(({ summary }) => summary)), next_cursor } };
+  if (isRefusal(response)) return response;
+  const { items, next_cursor } = response.body;
+  return { body: { items: await toItems(items.map(({ summary }) => summary)), next_cursor } };
 }

@@ -39,23 +39,23 @@ const buyPackage = (deps: Deps) =>
     method: "POST",
     path: "/v1/tenants/{tenant_id}/packages",
     operation: "buyPackage",
-    summary: "Buys a package or credit: an offer of the book in force at `starts_at`, or terms of its own",
+    summary: "Buy a package or credit: an offer of the book in force at `starts_at`, or custom terms",
     scopes: OPERATORS,
     params: TenantParams,
     body: PackageBody,
     reply: PurchaseShape,
     status: 201,
     idempotent: true,
-    async handle(asked) {
-      const starts_at = hourIn("body/starts_at", asked.body.starts_at);
+    async handle(request) {
+      const starts_at = hourIn("body/starts_at", request.body.starts_at);
       if (typeof starts_at !== "number") return starts_at;
-      const chosen = offerIn(asked.body);
+      const chosen = offerIn(request.body);
       if (isRefusal(chosen)) return chosen;
       const purchase = { prepaid_id: deps.newId(), starts_at, offer: chosen.offer };
       return changeTenant(
         deps,
         "buyPackage",
-        asked,
+        request,
         (tenant, context) => buy(tenant, purchase, context),
         (part) => ({ body: toPurchase(part) }),
       );
@@ -67,20 +67,20 @@ const refundPackage = (deps: Deps) =>
     method: "POST",
     path: "/v1/tenants/{tenant_id}/packages/{prepaid_id}/refund",
     operation: "refundPackage",
-    summary: "Pays back what is left at an hour that has not been invoiced; from then on it is not used",
+    summary: "Refund what is left of a package or credit, from an hour that has not been invoiced",
     scopes: OPERATORS,
     params: PackageParams,
     body: RefundBody,
     reply: PurchaseShape,
     idempotent: true,
-    async handle(asked) {
-      const at = hourIn("body/at", asked.body.at);
+    async handle(request) {
+      const at = hourIn("body/at", request.body.at);
       if (typeof at !== "number") return at;
-      const { prepaid_id } = asked.params;
+      const { prepaid_id } = request.params;
       return changeTenant(
         deps,
         "refundPackage",
-        asked,
+        request,
         (tenant, context) => refund(tenant, prepaid_id, at, context),
         (part) => ({ body: toPurchase(part) }),
       );
@@ -93,18 +93,18 @@ const listPackages = (deps: Deps) =>
     path: "/v1/tenants/{tenant_id}/packages",
     operation: "listPackages",
     summary:
-      "Packages and credits with what is left, earliest expiry first: the order in which they are used",
+      "List packages and credits with what is left, in the order in which they are drawn: earliest expiry first",
     scopes: SCOPES,
     params: TenantParams,
     query: query(PAGE),
     reply: page(PackageShape),
-    async handle({ params: { tenant_id }, query: asked, caller }) {
+    async handle({ params: { tenant_id }, query, caller }) {
       const known = await ownTenant(deps, tenant_id, caller);
       if (known === null) return problem("API_NOT_FOUND");
       const inOrder = inOrderOfExpiry(known.tenant.prepaid);
       const left = await prepaidLeft(deps, contractFrom(known.tenant, await publishedBooks(deps)));
       return pageOf(
-        asked,
+        query,
         PLACE,
         async ([after], limit) => {
           const start = inOrder.findIndex(({ prepaid_id }) => prepaid_id === after) + 1;

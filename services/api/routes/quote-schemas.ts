@@ -15,13 +15,15 @@ import {
 
 const Requests = Type.String({
   pattern: "^[1-9][0-9]{0,8}$",
-  description: "How many requests, 1 to 999,999,999",
+  description: "Number of requests, 1 to 999,999,999",
 });
 
 export const QuoteBody = closed({
   model: Name,
   gpu_model: Name,
-  mig_profile: Type.Optional(Type.String({ maxLength: 128, description: "Empty or absent for a whole GPU" })),
+  mig_profile: Type.Optional(
+    Type.String({ maxLength: 128, description: "Empty or absent for a whole card" }),
+  ),
   requests: Requests,
   tokens_in: Type.Optional(Tokens),
   tokens_out: Type.Optional(Tokens),

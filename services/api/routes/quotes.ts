@@ -21,7 +21,7 @@ import { type PublishedBook, planOf, type Subscription, subscriptionAt } from ".
 import { bookInForce, priceOf } from "../../domain/books/price-book.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";
 import type { Clock } from "../../domain/ports/clock.ts";
-import { DAY_S, formatHour, hourOf } from "../../domain/time/hour.ts";
+import { DAY_S, formatHour, hourOf, isoText } from "../../domain/time/hour.ts";
 import { hourIn } from "../paging.ts";
 import { QuoteBody, QuoteShape } from "./quote-schemas.ts";
 
@@ -63,15 +63,14 @@ export function quoteRoutes(deps: Deps) {
       method: "POST",
       path: "/v1/quotes",
       operation: "quote",
-      summary:
-        "What a workload is expected to cost, from measured sessions of that model on that card; keeps nothing",
+      summary: "Quote a workload from measured sessions of that model on that card; nothing is stored",
       scopes: SCOPES,
       body: QuoteBody,
       reply: QuoteShape,
       async handle({ body, caller }) {
         const request = await requestOf(quoting, body, caller);
         if (isRefusal(request)) return request;
-        return { body: answerOf(request, await findQuote(quoting.find, request), deps.clock.nowMs()) };
+        return { body: toResponse(request, await findQuote(quoting.find, request), deps.clock.nowMs()) };
       },
     }),
   ];
@@ -105,7 +104,7 @@ async function requestOf(
   };
 }
 
-function answerOf(request: QuoteRequest, found: FoundQuote, nowMs: number): Static<typeof QuoteShape> {
+function toResponse(request: QuoteRequest, found: FoundQuote, nowMs: number): Static<typeof QuoteShape> {
   const { served, tenant_id, project_id, requests, tokens_in, tokens_out, prices } = request;
   const { quoted, measured } = found;
   const isQuoted = quoted.kind === "quoted";
@@ -129,7 +128,7 @@ function answerOf(request: QuoteRequest, found: FoundQuote, nowMs: number): Stat
     history: {
       source: found.source,
       ...spanOf(found),
-      looked_up_at: measured === null ? null : new Date(measured.looked_up_at).toISOString(),
+      looked_up_at: measured === null ? null : isoText(measured.looked_up_at),
       age_ms: measured === null ? null : Math.max(0, nowMs - measured.looked_up_at),
     },
     assumes: assumptions(request, found),
@@ -149,7 +148,7 @@ function spanOf({ source, measured }: FoundQuote) {
   };
 }
 
-const SAID = {
+const HISTORY_SENTENCES = {
   project: "Sessions of this project are what the quote rests on.",
   tenant: "Sessions of this tenant are what the quote rests on.",
   pool: `Sessions of at least ${POOL_TENANTS_MIN} other tenants are what the quote rests on, as there are too few of this one's. Figures have two digits for one request, or for a thousand tokens.`,
@@ -159,9 +158,9 @@ const SAID = {
 
 function assumptions({ prices, tokens_out }: QuoteRequest, found: FoundQuote): string[] {
   const { source, are_prompts_comparable } = found;
-  if (source === "none") return [SAID.none];
+  if (source === "none") return [HISTORY_SENTENCES.none];
   return [
-    SAID[source],
+    HISTORY_SENTENCES[source],
     "Requests will be like the newest measured sessions that lie whole in closed hours, whatever they ended as.",
     tokens_out === null
       ? "They will generate as many tokens as those did."

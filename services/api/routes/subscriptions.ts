@@ -34,15 +34,15 @@ const createSubscription = (deps: Deps) =>
     method: "POST",
     path: "/v1/tenants/{tenant_id}/subscriptions",
     operation: "createSubscription",
-    summary: "Puts a tenant on a plan of the price books, in hours that have not been invoiced",
+    summary: "Subscribe a tenant to a plan, in hours that have not been invoiced",
     scopes: OPERATORS,
     params: TenantParams,
     body: SubscriptionBody,
     reply: SubscriptionShape,
     status: 201,
     idempotent: true,
-    async handle(asked) {
-      const { plan, from: begin, to: end } = asked.body;
+    async handle(request) {
+      const { plan, from: begin, to: end } = request.body;
       const from = hourIn("body/from", begin);
       const to = end === null ? null : hourIn("body/to", end);
       if (typeof from !== "number") return from;
@@ -51,7 +51,7 @@ const createSubscription = (deps: Deps) =>
       return changeTenant(
         deps,
         "createSubscription",
-        asked,
+        request,
         (tenant, context) => subscribe(tenant, subscription, context),
         (part) => ({ body: toResponse(part) }),
       );
@@ -63,20 +63,20 @@ const endOneSubscription = (deps: Deps) =>
     method: "POST",
     path: "/v1/tenants/{tenant_id}/subscriptions/{subscription_id}/end",
     operation: "endSubscription",
-    summary: "Ends a subscription at an hour that has not been invoiced; at its start, it is cancelled",
+    summary: "End a subscription at an hour that has not been invoiced, or cancel it at its start",
     scopes: OPERATORS,
     params: SubscriptionParams,
     body: EndBody,
     reply: SubscriptionShape,
     idempotent: true,
-    async handle(asked) {
-      const at = hourIn("body/at", asked.body.at);
+    async handle(request) {
+      const at = hourIn("body/at", request.body.at);
       if (typeof at !== "number") return at;
-      const { subscription_id } = asked.params;
+      const { subscription_id } = request.params;
       return changeTenant(
         deps,
         "endSubscription",
-        asked,
+        request,
         (tenant, context) => endSubscription(tenant, subscription_id, at, context),
         (part) => ({ body: toResponse(part) }),
       );
@@ -88,18 +88,18 @@ const listSubscriptions = (deps: Deps) =>
     method: "GET",
     path: "/v1/tenants/{tenant_id}/subscriptions",
     operation: "listSubscriptions",
-    summary: "A tenant's subscriptions by their start, ended and cancelled ones too",
+    summary: "List a tenant's subscriptions by start, including ended and cancelled ones",
     scopes: SCOPES,
     params: TenantParams,
     query: query(PAGE),
     reply: page(SubscriptionShape),
-    async handle({ params: { tenant_id }, query: asked, caller }) {
+    async handle({ params: { tenant_id }, query, caller }) {
       const known = await ownTenant(deps, tenant_id, caller);
       if (known === null) return problem("API_NOT_FOUND");
       const all = known.tenant.subscriptions.map(toResponse);
       const inOrder = all.toSorted((a, b) => compareText(placeOf(a).join(), placeOf(b).join()));
       return pageOf(
-        asked,
+        query,
         PLACE,
         async (after, limit) =>
           inOrder.filter((it) => compareText(placeOf(it).join(), after.join()) > 0).slice(0, limit),

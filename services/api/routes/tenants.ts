@@ -14,6 +14,7 @@ import {
 import { invoicesOf } from "../../billing/issued/issued-invoices.ts";
 import type { Caller } from "../../domain/access/caller.ts";
 import { OPERATORS, SCOPES } from "../../domain/access/caller.ts";
+import { isoText } from "../../domain/time/hour.ts";
 import { pageOf } from "../paging.ts";
 import { PAGE, page, query } from "../schemas.ts";
 import { TenantBody, TenantChange, TenantParams, TenantShape } from "./contract-schemas.ts";
@@ -32,15 +33,15 @@ const createTenant = (deps: Deps) =>
     method: "POST",
     path: "/v1/tenants",
     operation: "createTenant",
-    summary: "Writes a tenant down, with the currency that it is invoiced in",
+    summary: "Create a tenant and its invoicing currency",
     scopes: OPERATORS,
     body: TenantBody,
     reply: TenantShape,
     status: 201,
     idempotent: true,
-    handle: (asked) =>
-      withIdempotencyKey(deps, "createTenant", asked, async () => {
-        const { reason, ...named } = asked.body;
+    handle: (request) =>
+      withIdempotencyKey(deps, "createTenant", request, async () => {
+        const { reason, ...named } = request.body;
         const { documents, clock } = deps;
         if ((await documents.newest("tenant", named.tenant_id)) !== null) return problem("TENANT_EXISTS");
         const books = await publishedBooks(deps);
@@ -59,7 +60,7 @@ const createTenant = (deps: Deps) =>
           id: tenant.tenant_id,
           version: 1,
           content: tenantContent(tenant),
-          written_by: asked.caller.key_id,
+          written_by: request.caller.key_id,
           reason,
         };
         return {
@@ -74,13 +75,13 @@ const listAllTenants = (deps: Deps) =>
     method: "GET",
     path: "/v1/tenants",
     operation: "listTenants",
-    summary: "Tenants that were written down or have charges; a tenant sees itself",
+    summary: "List tenants that were created or have charges; a tenant sees only itself",
     scopes: SCOPES,
     query: query(PAGE),
     reply: page(TenantShape),
-    handle: ({ query: asked, caller }) =>
+    handle: ({ query, caller }) =>
       pageOf(
-        asked,
+        query,
         TENANT_PLACE,
         async ([after = ""], limit) => {
           if (caller.scope !== "tenant") return (await listTenants(deps, after, limit)).map(toResponse);
@@ -96,7 +97,7 @@ const getTenant = (deps: Deps) =>
     method: "GET",
     path: "/v1/tenants/{tenant_id}",
     operation: "getTenant",
-    summary: "A tenant",
+    summary: "Get a tenant",
     scopes: SCOPES,
     params: TenantParams,
     reply: TenantShape,
@@ -111,14 +112,14 @@ const tenantHistory = ({ documents }: Deps) =>
     method: "GET",
     path: "/v1/tenants/{tenant_id}/history",
     operation: "tenantHistory",
-    summary: "Every change of what a tenant has agreed to: who, when and why, newest first",
+    summary: "List changes to a tenant's contract, newest first: who, when and why",
     scopes: OPERATORS,
     params: TenantParams,
     query: query(PAGE),
     reply: page(TenantChange),
-    handle: ({ params: { tenant_id }, query: asked }) =>
+    handle: ({ params: { tenant_id }, query }) =>
       pageOf(
-        asked,
+        query,
         VERSION_PLACE,
         async ([before], limit) => {
           const versions = await documents.versions("tenant", tenant_id, VERSIONS_MAX);
@@ -126,7 +127,7 @@ const tenantHistory = ({ documents }: Deps) =>
           return rest.slice(0, limit).map((written) => {
             const { version, reason, written_by, written_at } = written;
             const { action, about } = knownFrom(written).tenant;
-            return { version, action, about, reason, written_by, written_at: moment(written_at) };
+            return { version, action, about, reason, written_by, written_at: isoText(written_at) };
           });
         },
         ({ version }) => [String(version)],
@@ -145,10 +146,6 @@ function toResponse({ tenant: { tenant_id, name, currency }, version, written_at
     name,
     currency,
     version,
-    written_at: written_at === null ? null : moment(written_at),
+    written_at: written_at === null ? null : isoText(written_at),
   };
-}
-
-function moment(timeMs: number): string {
-  return new Date(timeMs).toISOString();
 }

@@ -5,7 +5,7 @@ import { SCOPES } from "../../domain/access/caller.ts";
 import { isRefusal } from "../../domain/access/refusal.ts";
 import type { Clock } from "../../domain/ports/clock.ts";
 import type { UsageTotals } from "../../domain/ports/usage-totals.ts";
-import { formatHour, HOUR_S, type Hour } from "../../domain/time/hour.ts";
+import { formatHour, HOUR_S, type Hour, isoText } from "../../domain/time/hour.ts";
 import { LiveUsage, OPTIONAL_TENANT, query } from "../schemas.ts";
 
 interface Deps {
@@ -25,13 +25,12 @@ export function usageRoutes({ ledger, clock }: Deps) {
       method: "GET",
       path: "/v1/usage",
       operation: "liveUsage",
-      summary:
-        "Usage of the running month (UTC) as counted so far, with the age of the answer; not yet audited",
+      summary: "Get usage of the current month (UTC) as counted so far, with its age; not yet audited",
       scopes: SCOPES,
       query: query(OPTIONAL_TENANT),
       reply: LiveUsage,
-      async handle({ query: asked, caller }) {
-        const audience = audienceOf(caller, asked.tenant_id);
+      async handle({ query, caller }) {
+        const audience = audienceOf(caller, query.tenant_id);
         if (isRefusal(audience)) return audience;
         if (audience.kind === "all") {
           const message = "is needed: usage is told for one tenant";
@@ -51,7 +50,7 @@ export function usageRoutes({ ledger, clock }: Deps) {
           body: {
             tenant_id,
             from: formatHour(from),
-            counted_until: counted === null ? null : new Date(counted).toISOString(),
+            counted_until: counted === null ? null : isoText(counted),
             age_ms: counted === null ? null : Math.max(0, now - counted),
             gpu_time_ns: String(lines.reduce((sum, line) => sum + BigInt(line.gpu_time_ns), 0n)),
             lines: [...lines],

@@ -11,7 +11,7 @@ const USAGE_KEY = Object.fromEntries(USAGE_KEYS.map((name) => [name, Text])) as 
 const EventFinding = closed({
   finding: Type.Union([Type.Literal("changed"), Type.Literal("repeated"), Type.Literal("uncounted")], {
     description:
-      "changed: no longer as it came; repeated: there more than once; uncounted: no batch counted a record at its place",
+      "changed: contents differ from the record; repeated: stored more than once; uncounted: no batch counted a record at its offset",
   }),
   event_id: EventId,
   tenant_id: Text,
@@ -26,7 +26,7 @@ const BatchFinding = closed({
   counted: Whole,
   found: Whole,
   offsets_without_row: Type.Array(Whole, {
-    description: "Where records are missing: the first offsets without a row; duplicates have none either",
+    description: "If records are missing, the first offsets without a row; duplicates have no row either",
   }),
 });
 
@@ -36,15 +36,15 @@ const FINDINGS = {
       ...USAGE_KEY,
       differences: Type.Array(closed({ field: Text, closed: Text, recomputed: Text })),
     }),
-    { description: "Usage that differs: as the hour was closed, and as its events come to now" },
+    { description: "Usage rows that differ: as closed, and as recomputed from events" },
   ),
   more_keys: Count,
   events: Type.Array(EventFinding, {
-    description: "Events that are not what was counted, the first of them",
+    description: "Events that differ from what was counted; the first of them",
   }),
   more_events: Count,
   batches: Type.Array(BatchFinding, {
-    description: "Batches of which more or fewer records are there than they counted, the first of them",
+    description: "Batches with more or fewer rows than they counted; the first of them",
   }),
   more_batches: Count,
 };
@@ -64,7 +64,8 @@ export const DepthQuery = query({
   depth: Type.Optional(
     Type.Unsafe<Depth>({
       ...oneOf(DEPTHS),
-      description: "From where on it is computed again: stored charges, usage, or events (the default)",
+      description:
+        "What to recompute from: stored charges (lines), usage (charges) or events; events if absent",
     }),
   ),
 });
@@ -79,9 +80,11 @@ export const InvoiceVerificationShape = closed({
   hours_checked: Count,
   hours_without_events: Type.Integer({
     minimum: 0,
-    description: "Hours whose rows left the log, exported: checked from their usage",
+    description: "Hours whose events were exported and removed from the log; checked from their usage",
   }),
-  document_matches: Type.Boolean({ description: "The invoice has the hash that it was stored with" }),
+  document_matches: Type.Boolean({
+    description: "Whether the invoice still has the hash that it was stored with",
+  }),
   lines: Type.Array(
     closed({
       line_id: Type.String({ description: "Empty for the invoice as a whole" }),
@@ -94,7 +97,7 @@ export const InvoiceVerificationShape = closed({
   charges: Type.Array(
     closed({
       hour: HourText,
-      charge_id: Type.String({ description: "Empty where no such charge is stored" }),
+      charge_id: Type.String({ description: "Empty if no such charge is stored" }),
       field: Text,
       charged: Text,
       recomputed: Text,

@@ -17,7 +17,7 @@ export const WhatIfBody = closed({
   ...SimulateBody.properties,
   price_book: Type.Optional(Hash),
   candidate: Type.Optional(
-    Type.Unknown({ description: "A price book; instead of price_book, for operators" }),
+    Type.Unknown({ description: "A price book document, in place of `price_book`; operators only" }),
   ),
 });
 

@@ -1,6 +1,6 @@
 import type { Static } from "typebox";
 import { type Problem, problem } from "../../adapters/http/problem.ts";
-import { type Answer, route } from "../../adapters/http/route.ts";
+import { type RouteResponse, route } from "../../adapters/http/route.ts";
 import { audienceOf } from "../../billing/access/visibility.ts";
 import { type BookShelf, bookOf, findBook, publishedBooks } from "../../billing/books/books.ts";
 import { findTenant } from "../../billing/contracts/contracts.ts";
@@ -45,8 +45,7 @@ const simulatePriceBook = (deps: Deps, turns: Turns) =>
     method: "POST",
     path: "/v1/price-books/{price_book}/simulate",
     operation: "simulatePriceBook",
-    summary:
-      "What a draft or published book would have made of stored hours, by tenant and line; keeps nothing",
+    summary: "Rate stored hours by a draft or published price book, by tenant and line; nothing is stored",
     scopes: OPERATORS,
     params: BookHash,
     query: query(PAGE),
@@ -54,7 +53,9 @@ const simulatePriceBook = (deps: Deps, turns: Turns) =>
     reply: WhatIfShape,
     async handle({ params: { price_book }, query: page, body, caller }) {
       const candidate = await bookNamed(deps, price_book, caller);
-      return isRefusal(candidate) ? candidate : turns(() => answerOf(deps, candidate, body, page, caller));
+      return isRefusal(candidate)
+        ? candidate
+        : turns(() => compareTenants(deps, candidate, body, page, caller));
     },
   });
 
@@ -64,14 +65,16 @@ const whatIfRoute = (deps: Deps, turns: Turns) =>
     path: "/v1/what-if",
     operation: "whatIf",
     summary:
-      "What a candidate book would have made of stored hours; tenants ask for themselves, about published books; keeps nothing",
+      "Rate stored hours by another price book; tenants see only themselves and published books; nothing is stored",
     scopes: SCOPES,
     query: query(PAGE),
     body: WhatIfBody,
     reply: WhatIfShape,
     async handle({ query: page, body, caller }) {
       const candidate = await candidateOf(deps, body, caller);
-      return isRefusal(candidate) ? candidate : turns(() => answerOf(deps, candidate, body, page, caller));
+      return isRefusal(candidate)
+        ? candidate
+        : turns(() => compareTenants(deps, candidate, body, page, caller));
     },
   });
 
@@ -99,16 +102,16 @@ async function bookNamed(deps: Deps, price_book: string, caller: Caller): Promis
   return { ...read.book, hash: found.hash };
 }
 
-async function answerOf(
+async function compareTenants(
   deps: Deps,
   candidate: PublishedBook,
-  asked: Static<typeof SimulateBody>,
+  request: Static<typeof SimulateBody>,
   page: Page,
   caller: Caller,
-): Promise<Answer<Reply>> {
-  const range = rangeIn(asked, HOURS_MAX);
+): Promise<RouteResponse<Reply>> {
+  const range = rangeIn(request, HOURS_MAX);
   if (isRefusal(range)) return range;
-  const audience = audienceOf(caller, asked.tenant_id);
+  const audience = audienceOf(caller, request.tenant_id);
   if (isRefusal(audience)) return audience;
   const sizes = await pageOf(
     page,

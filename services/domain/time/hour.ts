@@ -48,3 +48,8 @@ export const hourStart = (index: HourIndex): Hour => index * HOUR_S;
 export function hourEndMs(hour: Hour): number {
   return (hour + HOUR_S) * 1000;
 }
+
+/** A timestamp in UTC with milliseconds, such as 2026-11-23T10:00:00.123Z. */
+export function isoText(timeMs: number): string {
+  return new Date(timeMs).toISOString();
+}

@@ -1,17 +1,17 @@
 // A command of the API as it is typed, asked of whatever stands in for the API.
 import { readCommandLine } from "../../../services/adapters/command/command.ts";
-import type { Answer, Api } from "../../../services/cli/api-command.ts";
+import type { Api, Output } from "../../../services/cli/api-command.ts";
 import { API_COMMANDS } from "../../../services/cli/api-commands.ts";
 import { pricingClient, pricingDownload } from "../../../services/client/client.ts";
 
 /** What is wrong with a command line, or help: what is said of it and the exit code. */
-export function fault(...argv: string[]): Answer {
+export function fault(...argv: string[]): Output {
   const line = readCommandLine(API_COMMANDS, argv);
   if (line.kind === "command") throw new Error(`${argv.join(" ")} is understood`);
   return line;
 }
 
-export async function type(api: Api, ...argv: string[]): Promise<Answer> {
+export async function type(api: Api, ...argv: string[]): Promise<Output> {
   const line = readCommandLine(API_COMMANDS, argv);
   if (line.kind === "text") throw new Error(line.text);
   return line.asked(api);

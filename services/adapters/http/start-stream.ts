@@ -1,11 +1,11 @@
 import { Readable } from "node:stream";
 
 /**
- * A stream whose first piece is there, so that what cannot even begin is an error and no empty answer. It fails where the
- * pieces fail, and ends them when nobody reads on.
+ * A stream whose first chunk has been read, so that a source that fails at once is an error and not an empty response. It
+ * fails when the source fails, and ends the source when the reader goes away.
  */
-export async function begun(pieces: AsyncIterable<Uint8Array>): Promise<Readable> {
-  const iterator = pieces[Symbol.asyncIterator]();
+export async function startStream(chunks: AsyncIterable<Uint8Array>): Promise<Readable> {
+  const iterator = chunks[Symbol.asyncIterator]();
   let first: IteratorResult<Uint8Array> | undefined = await iterator.next();
   const pull = async () => {
     const { done, value } = first ?? (await iterator.next());

@@ -1,6 +1,6 @@
 import { text } from "node:stream/consumers";
 import { expect, it } from "vitest";
-import { begun } from "../../../../services/adapters/http/begun.ts";
+import { startStream } from "../../../../services/adapters/http/start-stream.ts";
 
 const bytes = (piece: string) => new TextEncoder().encode(piece);
 
@@ -10,8 +10,8 @@ it("passes on every piece, the first one too", async () => {
     yield bytes("two ");
     yield bytes("three");
   })();
-  expect(await text(await begun(pieces))).toBe("one two three");
-  expect(await text(await begun((async function* () {})()))).toBe("");
+  expect(await text(await startStream(pieces))).toBe("one two three");
+  expect(await text(await startStream((async function* () {})()))).toBe("");
 });
 
 it("fails at once where there is no first piece, and later where a later one fails", async () => {
@@ -19,12 +19,12 @@ it("fails at once where there is no first piece, and later where a later one fai
   const none = (async function* (): AsyncGenerator<Uint8Array> {
     throw new Error("away");
   })();
-  await expect(begun(none)).rejects.toThrow("away");
+  await expect(startStream(none)).rejects.toThrow("away");
   const some = (async function* () {
     yield bytes("one");
     throw new Error("gone");
   })();
-  const stream = await begun(some);
+  const stream = await startStream(some);
   await expect(text(stream)).rejects.toThrow("gone");
 });
 
@@ -37,7 +37,7 @@ it.each([0, 1])("ends the pieces when whoever reads is gone after %i of them", a
       ended.resolve();
     }
   })();
-  const stream = await begun(pieces);
+  const stream = await startStream(pieces);
   if (read > 0) await new Promise((resolve) => stream.once("data", resolve));
   stream.destroy();
   await ended.promise;
