@@ -64,27 +64,32 @@ const INFO = {
     "Prices, charges, invoices and how each was computed. Money and large integers are strings; times are UTC.",
 };
 
+/** The routes under one heading of the description. */
+function tagged(tag: string, routes: readonly Route[]): Route[] {
+  return routes.map((route) => ({ ...route, tag }));
+}
+
 function pricingRoutes(deps: PricingDeps): Route[] {
   return [
-    ...chargeRoutes(deps),
-    ...focusRoutes(deps),
-    ...usageRoutes(deps),
-    ...hourRoutes(deps),
-    ...accountRoutes(deps),
-    ...correctionRoutes(deps),
-    ...bookRoutes(deps),
-    ...tenantRoutes(deps),
-    ...subscriptionRoutes(deps),
-    ...packageRoutes(deps),
-    ...quoteRoutes(deps),
-    ...invoiceRoutes(deps),
-    ...invoiceLineRoutes(deps),
-    ...creditNoteRoutes(deps),
-    ...whatIfRoutes(deps),
-    ...indexRoutes(deps),
-    ...budgetRoutes(deps),
-    ...alertRoutes(deps),
-    ...keyRoutes(deps),
+    ...tagged("Charges", chargeRoutes(deps)),
+    ...tagged("Exports", focusRoutes(deps)),
+    ...tagged("Usage", usageRoutes(deps)),
+    ...tagged("Hours", hourRoutes(deps)),
+    ...tagged("Records", accountRoutes(deps)),
+    ...tagged("Corrections", correctionRoutes(deps)),
+    ...tagged("Price books", bookRoutes(deps)),
+    ...tagged("Tenants", tenantRoutes(deps)),
+    ...tagged("Subscriptions", subscriptionRoutes(deps)),
+    ...tagged("Packages", packageRoutes(deps)),
+    ...tagged("Quotes", quoteRoutes(deps)),
+    ...tagged("Invoices", invoiceRoutes(deps)),
+    ...tagged("Invoices", invoiceLineRoutes(deps)),
+    ...tagged("Credit notes", creditNoteRoutes(deps)),
+    ...tagged("What-if", whatIfRoutes(deps)),
+    ...tagged("Index", indexRoutes(deps)),
+    ...tagged("Budgets", budgetRoutes(deps)),
+    ...tagged("Alerts", alertRoutes(deps)),
+    ...tagged("API keys", keyRoutes(deps)),
   ];
 }
 

@@ -25,12 +25,12 @@ export const COMMANDS = [
   }),
   command({
     name: "key create",
-    help: "Make an API key. It is shown once; only its hash is kept.",
+    help: "Create an API key. It is shown once; only its hash is stored.",
     settings: KEY_FIELDS,
     options: {
-      scope: required(choice("--scope <scope>", "what it may do", SCOPES)),
-      tenant: text("--tenant <id>", "whose key it is, with --scope tenant"),
-      name: required(text("--name <text>", "who the key is for")),
+      scope: required(choice("--scope <scope>", "what the key may do", SCOPES)),
+      tenant: text("--tenant <id>", "the tenant of the key; only with --scope tenant"),
+      name: required(text("--name <text>", "who the key is for, at most 128 characters")),
       json: JSON_OPTION,
     },
     read({ scope, tenant: tenant_id = "", name, json }): Invocation | Faults {

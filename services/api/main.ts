@@ -91,7 +91,7 @@ async function createKey(
   await retry(() => documents.append([document]));
   const text = json
     ? JSON.stringify({ key_id: document.id, key, ...owner })
-    : `${key}\nKeep it: it is shown only this once.`;
+    : `${key}\nStore it now: it is not shown again.`;
   process.stdout.write(`${text}\n`);
   return EXIT.done;
 }

@@ -1,4 +1,4 @@
-// What every command of the API has in common.
+// What all commands of the API share.
 import { type Command, command, Faults } from "../adapters/command/command.ts";
 import { EXIT } from "../adapters/command/exit-codes.ts";
 import { JSON_OPTION, type Options, text, type Values } from "../adapters/command/options.ts";
@@ -45,17 +45,17 @@ export function output<Reply>(
   return { text, exitCode: isGood ? EXIT.done : EXIT.failed };
 }
 
-/** Options that many commands have. Hours are left to the API to judge. */
+/** Options that many commands share. The API validates hours. */
 export const json = JSON_OPTION;
-export const tenant = text("--tenant <id>", "only of this tenant");
-export const from = text("--from <hour>", "the first hour (UTC), such as 2026-11-01T00:00Z");
-export const to = text("--to <hour>", "the first hour that is left out");
-export const reason = text("--reason <text>", "why, as it is kept and shown");
+export const tenant = text("--tenant <id>", "only this tenant; all tenants by default");
+export const from = text("--from <hour>", "start hour in UTC, inclusive, such as 2026-11-01T00:00Z");
+export const to = text("--to <hour>", "end hour in UTC, exclusive");
+export const reason = text("--reason <text>", "why; stored with the change");
 
-/** A reason that says something, or what is wrong. */
+/** A reason that is not blank, or the fault. */
 export function reasonOf(given: string, what: string): string | Faults {
-  const said = given.trim();
-  return said === "" ? new Faults(`to void ${what}, say why with --reason`) : said;
+  const reason = given.trim();
+  return reason === "" ? new Faults(`to void ${what}, say why with --reason`) : reason;
 }
 
 /** The JSON document in a file, or what is wrong with it. */

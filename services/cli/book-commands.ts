@@ -1,10 +1,10 @@
-// meterhouse price-book: files become price books in force.
+// meterhouse price-book: check and publish price books from files.
 import { Faults } from "../adapters/command/command.ts";
 import { newId } from "../adapters/crypto/crypto.ts";
 import type { PricingOperations } from "../client/pricing-operations.ts";
 import { apiCommand, documentOf, json, output } from "./api-command.ts";
 
-const bookFile = { name: "<file>", help: "a price book as JSON, such as docs/price-books/2026-h100.json" };
+const bookFile = { name: "<file>", help: "a JSON file, such as docs/price-books/2026-h100.json" };
 
 type Check = PricingOperations["validatePriceBook"]["reply"];
 type Summary = PricingOperations["publishPriceBook"]["reply"];
@@ -12,7 +12,7 @@ type Summary = PricingOperations["publishPriceBook"]["reply"];
 export const BOOK_COMMANDS = [
   apiCommand({
     name: "price-book check",
-    help: "Name every fault of a price book; keeps nothing. Ends with 1 if there is one.",
+    help: "Report every fault of a price book; nothing is stored. Exits with 1 if there is one.",
     argument: bookFile,
     options: { json },
     read(options, file) {

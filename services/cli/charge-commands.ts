@@ -11,8 +11,8 @@ const DEPTHS = ["lines", "charges", "events"] as const;
 export const CHARGE_COMMANDS = [
   apiCommand({
     name: "explain",
-    help: "Show how a charge came about, term by term.",
-    argument: { name: "<charge id>", help: "as GET /v1/charges gives it" },
+    help: "Show how a charge was computed, factor by factor.",
+    argument: { name: "<charge id>", help: "a charge_id of GET /v1/charges" },
     options: { json },
     read:
       (options, charge_id) =>
@@ -23,7 +23,7 @@ export const CHARGE_COMMANDS = [
   }),
   apiCommand({
     name: "history",
-    help: "Show an event, who corrected it, when and why, and the revisions of its hours.",
+    help: "Show an event, its corrections and the revisions of its hours.",
     argument: { name: "<event id>", help: "32 hexadecimal digits" },
     options: { json },
     read:
@@ -35,7 +35,7 @@ export const CHARGE_COMMANDS = [
   }),
   apiCommand({
     name: "void",
-    help: "Take an event out of all later revisions; the differences follow by themselves.",
+    help: "Void an event: later revisions leave it out, and adjustments follow.",
     argument: { name: "<event id>", help: "32 hexadecimal digits" },
     options: { reason: required(reason), json },
     read(options, event_id) {
@@ -56,11 +56,11 @@ export const CHARGE_COMMANDS = [
   apiCommand({
     name: "verify",
     help:
-      "Recompute an invoice and name what differs. Ends with 1 if anything does. " +
-      "With --hour it is a closed hour that is recomputed: see meterhouse verify --hour --help.",
+      "Recompute an invoice and report what differs; exits with 1 if anything does. " +
+      "With --hour, recompute a closed hour instead: see meterhouse verify --hour --help.",
     argument: { name: "<invoice id>", help: "64 hexadecimal digits; or --hour <hour> for a closed hour" },
     options: {
-      depth: otherwise(choice("--depth <depth>", "what it is recomputed from", DEPTHS), "events"),
+      depth: otherwise(choice("--depth <depth>", "what to recompute from", DEPTHS), "events"),
       json,
     },
     read:

@@ -5,7 +5,7 @@ import { EXIT } from "../adapters/command/exit-codes.ts";
 export interface Command {
   readonly help: string;
   readonly entry: string;
-  /** Who does it where this option is given. */
+  /** The entry if this option is given. */
   readonly entryWith?: { readonly option: string; readonly entry: string };
 }
 
@@ -18,7 +18,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     entry: "services/local/main.ts",
   },
   demo: {
-    help: "Play a recorded H100 workload through everything, from the probe to an invoice per tenant.",
+    help: "Replay a recorded H100 workload end to end, from the probe to an invoice per tenant.",
     entry: "services/local/demo/main.ts",
   },
   migrate: { help: "Bring ClickHouse's tables up to date.", entry: "services/cli/migrate.ts" },
@@ -29,38 +29,38 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     entry: "services/api/main.ts",
   },
   jobs: {
-    help: "Do the periodic work: alerts, the index, invoices and retention.",
+    help: "Run periodic jobs: alerts, the index, invoices and retention.",
     entry: "services/jobs/main.ts",
   },
-  key: { help: "key create: make an API key.", entry: "services/api/main.ts" },
-  "price-book": { help: "price-book check, publish: files become price books in force.", entry: API },
-  close: { help: "Close every hour up to one now, or one closed hour anew.", entry: SETTLEMENT },
+  key: { help: "key create: create an API key.", entry: "services/api/main.ts" },
+  "price-book": { help: "price-book check, publish: check and publish price books from files.", entry: API },
+  close: { help: "Close all hours up to one now, or revise a closed hour.", entry: SETTLEMENT },
   invoice: { help: "invoice draft, finalise, list, show, void.", entry: API },
   verify: {
-    help: "Recompute an invoice, or with --hour a closed hour, from its events, and name what differs.",
+    help: "Recompute an invoice, or with --hour a closed hour, and report what differs.",
     entry: API,
     entryWith: { option: "--hour", entry: SETTLEMENT },
   },
-  explain: { help: "Show how a charge came about, term by term.", entry: API },
+  explain: { help: "Show how a charge was computed, factor by factor.", entry: API },
   history: { help: "Show an event, its corrections and the revisions of its hours.", entry: API },
-  void: { help: "Take an event out of all later revisions.", entry: API },
-  quote: { help: "Show what a workload is expected to cost, from measured sessions.", entry: API },
-  "what-if": { help: "Show what another price book would have made of stored hours.", entry: API },
-  index: { help: "Show the unit-quality compute price over time.", entry: API },
+  void: { help: "Void an event: later revisions leave it out.", entry: API },
+  quote: { help: "Quote a workload from measured sessions.", entry: API },
+  "what-if": { help: "Show what stored hours would cost by another price book.", entry: API },
+  index: { help: "Show the price of a GPU-hour of unit quality over time.", entry: API },
   export: {
-    help: "export focus: write charges or invoices in the columns of FOCUS 1.2 into a file.",
+    help: "export focus: export charges or invoices to a file in FOCUS 1.2 columns.",
     entry: API,
   },
 };
 
-/** What a command line asks for. */
+/** The meaning of a command line. */
 export type Request =
   | { readonly kind: "run"; readonly entry: string; readonly arguments: readonly string[] }
   | { readonly kind: "say"; readonly text: string; readonly exitCode: number };
 
 const ABOUT = [
   "Meterhouse meters the GPU time that AI models use and turns it into bills that anyone can recompute.",
-  "meterhouse <command> --help shows what a command takes, and the settings that it reads.",
+  "meterhouse <command> --help shows the options of a command and the settings that it reads.",
 ];
 
 /** `argv` without the program's own. A command's process reads it, and knows what follows the command's name. */

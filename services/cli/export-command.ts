@@ -1,4 +1,4 @@
-// meterhouse export: a file of the API, there whole or not at all.
+// meterhouse export: writes a file of the API, whole or not at all.
 
 import { EXIT } from "../adapters/command/exit-codes.ts";
 import { choice, otherwise, required, text } from "../adapters/command/options.ts";
@@ -10,13 +10,13 @@ const FORMATS = ["csv", "parquet"] as const;
 export const EXPORT_COMMANDS = [
   apiCommand({
     name: "export focus",
-    help: "Write charges or invoices in the columns of FOCUS 1.2 into a file.",
+    help: "Export charges or invoices to a file in FOCUS 1.2 columns.",
     options: {
       from: required(from),
       to: required(to),
-      out: required(text("--out <file>", "the file; its ending says the format where --format does not")),
-      format: choice("--format <format>", "of the file", FORMATS),
-      rows: otherwise(choice("--rows <rows>", "what the rows are", ["charges", "invoices"]), "charges"),
+      out: required(text("--out <file>", "the file to write")),
+      format: choice("--format <format>", "file format; by default from the file name, else csv", FORMATS),
+      rows: otherwise(choice("--rows <rows>", "what to export", ["charges", "invoices"]), "charges"),
       tenant,
     },
     read:

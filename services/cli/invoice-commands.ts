@@ -9,15 +9,15 @@ import { creditNoteText, draftText, invoiceText, listText, runText } from "./inv
 
 const invoiceId = { name: "<invoice id>", help: "64 hexadecimal digits" };
 const period = {
-  from: required({ ...from, help: "the first hour of the period (UTC), such as 2026-11-01T00:00Z" }),
-  to: text("--to <hour>", "the first hour after the period; the end of the month where it is absent"),
+  from: required({ ...from, help: "start of the period in UTC, inclusive, such as 2026-11-01T00:00Z" }),
+  to: text("--to <hour>", "end of the period in UTC, exclusive; the end of the month by default"),
 };
 
 export const INVOICE_COMMANDS = [
   apiCommand({
     name: "invoice draft",
-    help: "Show what a tenant's invoice of a period comes to so far; keeps nothing.",
-    options: { tenant: required(text("--tenant <id>", "whose invoice")), ...period, json },
+    help: "Draft a tenant's invoice of a period; nothing is stored.",
+    options: { tenant: required(text("--tenant <id>", "the tenant to invoice")), ...period, json },
     read:
       (options) =>
       async ({ ask }) => {
@@ -31,10 +31,10 @@ export const INVOICE_COMMANDS = [
   }),
   apiCommand({
     name: "invoice finalise",
-    help: "Make the invoices of a period, once and for all. Ends with 1 if any was refused.",
+    help: "Finalise the invoices of a period; exits with 1 if any was refused.",
     options: {
       ...period,
-      tenant: { ...tenant, help: "only this tenant's; everybody's where it is absent" },
+      tenant: { ...tenant, help: "only this tenant; all tenants by default" },
       json,
     },
     read:
@@ -53,7 +53,7 @@ export const INVOICE_COMMANDS = [
   }),
   apiCommand({
     name: "invoice list",
-    help: "List invoices, the newest first.",
+    help: "List invoices, newest first.",
     options: { tenant, json },
     read:
       (options) =>
@@ -66,7 +66,7 @@ export const INVOICE_COMMANDS = [
     name: "invoice show",
     help: "Show an invoice line by line.",
     argument: invoiceId,
-    options: { format: choice("--format <format>", "as a file's text", ["csv", "html"]), json },
+    options: { format: choice("--format <format>", "print the invoice as a file", ["csv", "html"]), json },
     read:
       ({ format, json }, invoice_id) =>
       async ({ ask, download }) => {
@@ -79,7 +79,7 @@ export const INVOICE_COMMANDS = [
   }),
   apiCommand({
     name: "invoice void",
-    help: "Take a whole invoice back by a credit note; what it was for is then invoiced anew.",
+    help: "Void an invoice with a credit note; its usage goes on the next invoice.",
     argument: invoiceId,
     options: { reason: required(reason), json },
     read(options, invoice_id) {

@@ -10,19 +10,19 @@ const TOKENS = { min: 0, max: 9_999_999_999 };
 export const PRICE_COMMANDS = [
   apiCommand({
     name: "quote",
-    help: "Show what a workload is expected to cost, from measured sessions, with p50 and p90.",
+    help: "Quote a workload from measured sessions: expected cost, p50 and p90.",
     options: {
-      model: required(text("--model <name>", "the model that is asked")),
-      gpu: required(text("--gpu <name>", "the card that it runs on")),
-      requests: required(text("--requests <n>", "how many requests")),
-      mig: text("--mig <profile>", "the MIG profile, for a part of a card"),
-      "tokens-in": whole("--tokens-in <n>", "tokens of one prompt", TOKENS),
-      "tokens-out": whole("--tokens-out <n>", "tokens of one answer", TOKENS),
-      tenant: text("--tenant <id>", "from this tenant's sessions and by its plan"),
-      project: text("--project <id>", "from this project's sessions"),
+      model: required(text("--model <name>", "the model")),
+      gpu: required(text("--gpu <name>", "the card, such as NVIDIA H100 80GB HBM3")),
+      requests: required(text("--requests <n>", "number of requests, 1 to 999,999,999")),
+      mig: text("--mig <profile>", "the MIG profile; a whole card by default"),
+      "tokens-in": whole("--tokens-in <n>", "tokens per prompt", TOKENS),
+      "tokens-out": whole("--tokens-out <n>", "tokens generated per request", TOKENS),
+      tenant: text("--tenant <id>", "use this tenant's sessions and plan"),
+      project: text("--project <id>", "use this project's sessions"),
       from: text(
         "--from <hour>",
-        "by the prices of this hour (UTC), such as 2026-11-01T00:00Z; now where it is absent",
+        "use the prices of this hour in UTC, such as 2026-11-01T00:00Z; the current hour by default",
       ),
       json,
     },
@@ -44,12 +44,12 @@ export const PRICE_COMMANDS = [
   }),
   apiCommand({
     name: "what-if",
-    help: "Show what another price book would have made of stored hours, by tenant.",
+    help: "Show what stored hours would cost by another price book, by tenant.",
     options: {
       from: required(from),
       to: required(to),
-      book: text("--book <hash>", "a price book of the API"),
-      candidate: text("--candidate <file>", "or a price book as JSON"),
+      book: text("--book <hash>", "hash of a stored price book"),
+      candidate: text("--candidate <file>", "or a JSON file with a price book"),
       tenant,
       json,
     },
@@ -78,9 +78,13 @@ export const PRICE_COMMANDS = [
     options: {
       from: required(from),
       to: required(to),
-      period: otherwise(choice("--period <period>", "a point for each", ["hour", "day"]), "day"),
-      currency: otherwise(text("--currency <code>", "of the prices"), "USD"),
-      series: choice("--series <series>", "all sales, or those that tenants may see", ["all", "shared"]),
+      period: otherwise(choice("--period <period>", "the length of a point", ["hour", "day"]), "day"),
+      currency: otherwise(text("--currency <code>", "currency of the prices"), "USD"),
+      series: choice(
+        "--series <series>",
+        "all sales, or only those that tenants may see; by default as much as your key allows",
+        ["all", "shared"],
+      ),
       json,
     },
     read:

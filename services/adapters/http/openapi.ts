@@ -71,6 +71,7 @@ function operation(route: Route): object {
   return {
     operationId: route.operation,
     summary: route.summary,
+    ...(route.tag === undefined ? {} : { tags: [route.tag] }),
     description: `Scopes: ${route.scopes.join(", ")}.`,
     parameters: [
       ...parameters("path", route.params),

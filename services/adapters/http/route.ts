@@ -74,6 +74,8 @@ export interface Route {
   readonly path: string;
   readonly operation: string;
   readonly summary: string;
+  /** Groups operations in the OpenAPI document. */
+  readonly tag?: string;
   readonly scopes: readonly Scope[];
   readonly params: TSchema;
   readonly query: TSchema;
