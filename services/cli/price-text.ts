@@ -1,11 +1,12 @@
 // Quotes, comparisons and the index as texts for a terminal.
+
 import type { PricingOperations } from "../client/pricing-operations.ts";
+import { cardText } from "../domain/event/fields.ts";
 
 export function quoteText(quoted: PricingOperations["quote"]["reply"]): string {
   const { currency, history, samples } = quoted;
   const assumes = quoted.assumes.map((sentence) => `  ${sentence}`);
-  const what =
-    `${quoted.requests} requests of ${quoted.model} on ${quoted.gpu_model} ${quoted.mig_profile}`.trim();
+  const what = `${quoted.requests} requests of ${quoted.model} on ${cardText(quoted)}`;
   if (quoted.kind === "no_history") return [`${what}: no history`, ...assumes].join("\n");
   const rows = (["expected", "p50", "p90"] as const).map(
     (name) => `  ${name.padEnd(8)} ${(quoted[name] ?? "").padStart(24)} ${currency}`,

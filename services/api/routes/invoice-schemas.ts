@@ -6,6 +6,7 @@ import { LINE_KINDS } from "../../domain/billing/lines.ts";
 import { CHARGE_FACTORS } from "../../domain/rating/charges.ts";
 
 import {
+  CARD,
   Count,
   closed,
   Decimal,
@@ -37,8 +38,7 @@ const LineShape = closed({
   plan: Text,
   project_id: Text,
   model: Text,
-  gpu_model: Text,
-  mig_profile: Text,
+  ...CARD,
   price_book: Text,
   unit: Text,
   tier: Count,

@@ -1,5 +1,6 @@
 import Type from "typebox";
 import {
+  CARD,
   Count,
   closed,
   Decimal,
@@ -35,8 +36,7 @@ export const QuoteBody = closed({
 export const QuoteShape = closed({
   kind: Type.Union([Type.Literal("quoted"), Type.Literal("no_history")]),
   model: Text,
-  gpu_model: Text,
-  mig_profile: Text,
+  ...CARD,
   requests: Text,
   tokens_in: nullable(Tokens),
   tokens_out: nullable(Tokens),

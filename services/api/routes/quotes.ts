@@ -19,6 +19,7 @@ import { SCOPES } from "../../domain/access/caller.ts";
 import { isRefusal } from "../../domain/access/refusal.ts";
 import { type PublishedBook, planOf, type Subscription, subscriptionAt } from "../../domain/billing/terms.ts";
 import { bookInForce, priceOf } from "../../domain/books/price-book.ts";
+import { cardOf, cardText } from "../../domain/event/fields.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";
 import type { Clock } from "../../domain/ports/clock.ts";
 import { DAY_S, formatHour, hourOf, isoText } from "../../domain/time/hour.ts";
@@ -85,16 +86,17 @@ async function requestOf(
   if (tenant_id !== null && typeof tenant_id === "object") return tenant_id;
   const hour = body.from === undefined ? hourOf(clock.nowMs()) : hourIn("from", body.from);
   if (typeof hour !== "number") return hour;
-  const { model, gpu_model, mig_profile = "", project_id = null } = body;
+  const { model, project_id = null } = body;
+  const card = cardOf(body);
   const book = bookInForce(await books(), hour);
   if (book === null) return problem("QUOTE_NO_PRICE", `no price book is in force at ${formatHour(hour)}`);
-  if (priceOf(book, { gpu_model, mig_profile }) === null) {
-    return problem("QUOTE_NO_PRICE", `${book.name} has no price for ${gpu_model} ${mig_profile}`.trim());
+  if (priceOf(book, card) === null) {
+    return problem("QUOTE_NO_PRICE", `${book.name} has no price for ${cardText(card)}`);
   }
   const subscription = subscriptionAt(await subscriptions(tenant_id), hour);
   const plan = subscription === null ? null : planOf(book, subscription.plan);
   return {
-    served: { model, gpu_model, mig_profile },
+    served: { model, ...card },
     tenant_id,
     project_id,
     requests: BigInt(body.requests),

@@ -1,5 +1,6 @@
 import Type from "typebox";
 import {
+  CARD,
   Count,
   closed,
   Decimal,
@@ -33,8 +34,7 @@ const TenantComparison = closed({
       name: Text,
       project_id: Text,
       model: Text,
-      gpu_model: Text,
-      mig_profile: Text,
+      ...CARD,
       ...ComparisonShape.properties,
     }),
   ),

@@ -1,4 +1,5 @@
 import { compareText } from "../../domain/closing/usage.ts";
+import { type Card, cardOf, cardText } from "../../domain/event/fields.ts";
 
 export interface Change {
   readonly path: string;
@@ -32,6 +33,5 @@ function leaves(value: unknown, path: string): [string, string][] {
 /** A list's entries that have names: cards. */
 function nameOf(entry: unknown): string | undefined {
   if (typeof entry !== "object" || entry === null || !("gpu_model" in entry)) return undefined;
-  const profile = "mig_profile" in entry ? ` ${String(entry.mig_profile)}` : "";
-  return `${String(entry.gpu_model)}${profile}`;
+  return cardText(cardOf(entry as Partial<Card>));
 }

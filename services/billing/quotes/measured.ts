@@ -1,6 +1,7 @@
 // Measured sessions for quotes. There is no table of them: closed hours say in which tenant and hour a model ran on a card, and
 // the log is read there by its primary key. README.md says what that costs, and why the answer is remembered for a while.
 
+import { cardOf } from "../../domain/event/fields.ts";
 import { type MeasuredSession, wholeSessions } from "../../domain/insight/measured-sessions.ts";
 import type { Clock } from "../../domain/ports/clock.ts";
 import type { History, MeasuredHour, ModelOnGpu, SessionFilter } from "../../domain/ports/history.ts";
@@ -63,8 +64,7 @@ export function createFindMeasured({ history, clock, log }: MeasuredDeps): FindM
   const onFailure = (err: unknown) => log.warn({ err }, "measured sessions could not be looked up anew");
   const measured = new Cache<Measured>({ clock, weightMax: ENTRIES_MAX, onFailure });
   return (served, filter) => {
-    const { model, gpu_model, mig_profile } = served;
-    const key = JSON.stringify([model, gpu_model, mig_profile, filter.audience, filter.project_id]);
+    const key = JSON.stringify([served.model, cardOf(served), filter.audience, filter.project_id]);
     return measured.get(key, AGE, () => lookUp(served, filter));
   };
 }

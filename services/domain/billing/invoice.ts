@@ -1,3 +1,4 @@
+import { cardOf } from "../event/fields.ts";
 import { type Decimal, formatDecimal } from "../money/decimal.ts";
 import { roundToSum } from "../money/rounding.ts";
 import type { Hour } from "../time/hour.ts";
@@ -151,8 +152,7 @@ export function lineFields(line: InvoiceLine): Readonly<Record<string, string>> 
     plan: line.plan,
     project_id: line.project_id,
     model: line.model,
-    gpu_model: line.gpu_model,
-    mig_profile: line.mig_profile,
+    ...cardOf(line),
     price_book: line.price_book,
     unit: line.unit,
     tier: String(line.tier),

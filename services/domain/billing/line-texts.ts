@@ -1,4 +1,5 @@
 // Invoices in words, for people: what pages and terminals show.
+import { type CardField, cardText } from "../event/fields.ts";
 import { type Decimal, formatDecimal } from "../money/decimal.ts";
 import { minorUnit } from "./invoice.ts";
 import type { LineKind, StatementLine } from "./lines.ts";
@@ -25,16 +26,12 @@ const UNIT_WORDS: Readonly<Record<string, string>> = {
   committed_unit_hour: "committed unit-hours",
 };
 
-type Described = Pick<
-  StatementLine,
-  "kind" | "name" | "plan" | "project_id" | "model" | "gpu_model" | "mig_profile" | "tier"
->;
+type Described = Pick<StatementLine, "kind" | "name" | "plan" | "project_id" | "model" | CardField | "tier">;
 
 /** What a line is for, such as "Usage: synthetic-7b on NVIDIA H100 80GB HBM3, project-1 (on_demand, tier 2)". */
 export function lineWords(line: Described): string {
-  const { kind, name, plan, project_id, model, gpu_model, mig_profile, tier } = line;
-  const card = [gpu_model, mig_profile].filter((it) => it !== "").join(" ");
-  const what = [model, card].filter((it) => it !== "").join(" on ");
+  const { kind, name, plan, project_id, model, tier } = line;
+  const what = [model, cardText(line)].filter((it) => it !== "").join(" on ");
   const about = [what, project_id].filter((it) => it !== "").join(", ");
   const terms = [plan, name, tier === 0 ? "" : `tier ${tier}`].filter((it) => it !== "").join(", ");
   const head = about === "" ? KIND_WORDS[kind] : `${KIND_WORDS[kind]}: ${about}`;

@@ -3,6 +3,7 @@
 // adjustment, the invoices of a period always add up to its statement, and running it again adds nothing.
 
 import { compareText } from "../closing/usage.ts";
+import { cardOf } from "../event/fields.ts";
 import type { Decimal } from "../money/decimal.ts";
 import type { Hour } from "../time/hour.ts";
 import { type SettlementFault, settlementFaults } from "./faults.ts";
@@ -152,8 +153,7 @@ function statementFields(line: StatementLine): StatementLine {
     plan: line.plan,
     project_id: line.project_id,
     model: line.model,
-    gpu_model: line.gpu_model,
-    mig_profile: line.mig_profile,
+    ...cardOf(line),
     price_book: line.price_book,
     unit: line.unit,
     tier: line.tier,

@@ -12,6 +12,8 @@ type SumName = "events" | EventSum;
 export const USAGE_SUMS: readonly SumName[] = ["events", ...EVENT_SUMS.map(({ name }) => name)];
 
 export type UsageKey = { readonly [name in KeyName]: string };
+/** What windows know of a key, as the processors sum by it. */
+export type WindowKeyFields = Pick<UsageKey, FieldsWith<{ readonly window_key: true }>>;
 export type UsageSums = { readonly [name in SumName]: bigint };
 
 /** Usage of one hour under one key. `apportionments` are the sharing policies it rests on, sorted. */
@@ -34,6 +36,9 @@ export function usageSums(sumOf: (name: SumName) => bigint): UsageSums {
 }
 
 /** The key fields of a row, without its sums. */
-export function usageKey(row: UsageKey): UsageKey {
-  return Object.fromEntries(USAGE_KEYS.map((name) => [name, row[name]])) as UsageKey;
+export const usageKey = (row: UsageKey): UsageKey => usageKeyOf((name) => row[name]);
+
+/** Builds a key by asking for each field in turn. */
+export function usageKeyOf(textOf: (name: KeyName) => string): UsageKey {
+  return Object.fromEntries(USAGE_KEYS.map((name) => [name, textOf(name)])) as UsageKey;
 }

@@ -1,20 +1,14 @@
-import type { ENUMS } from "./record.ts";
+import type { FIELDS, FieldsWith } from "./fields.ts";
+
+type Value<F> = F extends { readonly symbols: readonly (infer S extends string)[] }
+  ? S
+  : F extends { readonly kind: "uint16" | "uint32" }
+    ? number
+    : string;
 
 /** What a correction may change of an event. Quantities of 64 bits are texts; null takes an optional one out. */
-export interface EventChanges {
-  tenant_id?: string;
-  project_id?: string;
-  user_id?: string | null;
-  model?: string;
-  model_version?: string;
-  phase?: (typeof ENUMS.phase)[number];
-  outcome?: (typeof ENUMS.outcome)[number];
-  gpu_time_ns?: string;
-  gpu_busy_ns?: string | null;
-  communication_ns?: string;
-  memory_peak_bytes?: string;
-  energy_uj?: string | null;
-  tokens_in?: number;
-  tokens_cached?: number;
-  tokens_out?: number;
-}
+export type EventChanges = {
+  [N in FieldsWith<{ readonly amendable: true }>]?:
+    | Value<(typeof FIELDS)[N]>
+    | ((typeof FIELDS)[N] extends { readonly nullable: true } ? null : never);
+};

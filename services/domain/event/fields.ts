@@ -165,6 +165,7 @@ export const CARD_FIELDS = fieldsWith({ card: true });
 export const cardOf = (row: Partial<Card>): Card =>
   Object.fromEntries(CARD_FIELDS.map((name) => [name, row[name] ?? ""])) as Card;
 
-/** What a card is called. */
+/** What a card is called: its model, and of a part of one its profile too. */
 export const cardNames = (card: Card): string[] =>
   CARD_FIELDS.map((name) => card[name]).filter((part) => part !== "");
+export const cardText = (card: Card): string => cardNames(card).join(" ");

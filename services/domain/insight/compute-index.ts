@@ -7,6 +7,7 @@
 // Sums are exact fractions; link and level are each rounded once, to 12 digits, half to even.
 
 import { compareText } from "../closing/usage.ts";
+import { type CardField, cardNames } from "../event/fields.ts";
 import { type Decimal, ONE, ratio } from "../money/decimal.ts";
 import { divideHalfEven, squareRoot } from "../money/rounding.ts";
 import type { Charge } from "../rating/rate.ts";
@@ -58,12 +59,8 @@ interface Sold {
   readonly sold_at: Hour;
 }
 
-export function classOf({
-  model,
-  gpu_model,
-  mig_profile,
-}: Pick<Charge, "model" | "gpu_model" | "mig_profile">) {
-  return [model, gpu_model, mig_profile].filter((part) => part !== "").join(" | ");
+export function classOf(charge: Pick<Charge, "model" | CardField>): string {
+  return [charge.model, ...cardNames(charge)].filter((part) => part !== "").join(" | ");
 }
 
 /** Sales by class of one hour's charges: those that tenants pay. */

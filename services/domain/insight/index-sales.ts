@@ -1,17 +1,16 @@
 import { compareText } from "../closing/usage.ts";
+import type { Card } from "../event/fields.ts";
 import type { Decimal } from "../money/decimal.ts";
 import { divideHalfEven } from "../money/rounding.ts";
 import { type Hour, NS_PER_HOUR } from "../time/hour.ts";
 import { type ClassSales, classOf, type IndexRules, periodOf } from "./compute-index.ts";
 
 /** What tenants bought of a model on a card in an hour, by one rating of one revision. */
-export interface HourSales {
+export interface HourSales extends Card {
   readonly hour: Hour;
   readonly revision: number;
   readonly rating: number;
   readonly model: string;
-  readonly gpu_model: string;
-  readonly mig_profile: string;
   /** GPU time times quality: a decimal. */
   readonly quality_time_ns: Decimal;
   readonly value: Decimal;

@@ -1,7 +1,8 @@
 // Money that a tenant is spending right now: charges of rated hours, and an estimate of the hours that are not rated yet.
 
 import { bookInForce, type PriceBook } from "../books/price-book.ts";
-import type { UsageRow } from "../closing/usage.ts";
+import { type UsageKey, type UsageRow, usageKeyOf, type WindowKeyFields } from "../closing/usage.ts";
+import { cardOf } from "../event/fields.ts";
 import type { Decimal } from "../money/decimal.ts";
 import { rate } from "../rating/rate.ts";
 import type { Hour } from "../time/hour.ts";
@@ -15,8 +16,9 @@ export interface SpentPart {
   readonly is_estimate: boolean;
 }
 
-/** Usage that was counted and not rated yet, as the processors sum it: without the model's version and the MIG profile. */
-export type WaitingUsage = Omit<UsageRow, "model_version" | "mig_profile"> & { readonly hour: Hour };
+/** Usage that was counted and not rated yet, as the processors sum it: without the model's version and the part of a card. */
+export type WaitingUsage = WindowKeyFields & Omit<UsageRow, keyof UsageKey> & { readonly hour: Hour };
+const UNKNOWN_KEY = usageKeyOf(() => "");
 
 export interface Spent {
   readonly rated: Decimal;
@@ -34,8 +36,8 @@ export function estimateOf(usage: WaitingUsage, books: readonly PriceBook[]): Sp
   const book = bookInForce(books, usage.hour);
   if (book === null) return null;
   const profiles = book.gpus.filter(({ gpu_model }) => gpu_model === usage.gpu_model);
-  const charges = profiles.flatMap(({ mig_profile }) => {
-    const rated = rate({ ...usage, model_version: "", mig_profile }, book);
+  const charges = profiles.flatMap((price) => {
+    const rated = rate({ ...UNKNOWN_KEY, ...usage, ...cardOf(price) }, book);
     return rated.kind === "charged" && rated.charge.payer === "tenant" ? [rated.charge.charge] : [];
   });
   if (charges.length === 0) return null;

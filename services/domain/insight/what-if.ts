@@ -5,6 +5,7 @@ import type { TenantHour } from "../billing/statement.ts";
 import type { PublishedBook } from "../billing/terms.ts";
 import { bookInForce } from "../books/price-book.ts";
 import { compareText, type UsageRow } from "../closing/usage.ts";
+import { CARD_FIELDS, type CardField, cardOf } from "../event/fields.ts";
 import type { Decimal } from "../money/decimal.ts";
 import { rateHour } from "../rating/charges.ts";
 import type { Hour } from "../time/hour.ts";
@@ -31,7 +32,7 @@ export interface Comparison {
 
 /** What two books make of the same thing. Books, tiers and factors are not told apart here: they differ by nature. */
 export type LineComparison = Comparison &
-  Pick<LineIdentity, "kind" | "name" | "project_id" | "model" | "gpu_model" | "mig_profile">;
+  Pick<LineIdentity, "kind" | "name" | "project_id" | "model" | CardField>;
 
 export type WhatIf =
   | { readonly ok: false; readonly faults: readonly SettlementFault[] }
@@ -111,14 +112,15 @@ function compareLines(before: readonly StatementLine[], after: readonly Statemen
     const other = candidate.get(key) ?? [];
     const line = own[0] ?? other[0];
     if (line === undefined) return [];
-    const { kind, name, project_id, model, gpu_model, mig_profile } = line;
+    const { kind, name, project_id, model } = line;
     const sums = compared(sumOf(own), sumOf(other));
-    return [{ kind, name, project_id, model, gpu_model, mig_profile, ...sums }];
+    return [{ kind, name, project_id, model, ...cardOf(line), ...sums }];
   });
 }
 
-function comparedKey({ kind, name, project_id, model, gpu_model, mig_profile }: StatementLine): string {
-  return JSON.stringify([kind, name, project_id, model, gpu_model, mig_profile]);
+function comparedKey(line: StatementLine): string {
+  const { kind, name, project_id, model } = line;
+  return JSON.stringify([kind, name, project_id, model, ...CARD_FIELDS.map((field) => line[field])]);
 }
 
 function compared(before: Decimal, after: Decimal): Comparison {

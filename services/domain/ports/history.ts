@@ -1,14 +1,12 @@
 import type { Audience } from "../access/audience.ts";
 import type { UsageRow } from "../closing/usage.ts";
+import type { Card } from "../event/fields.ts";
 import type { HourSales } from "../insight/index-sales.ts";
 import type { SessionPart } from "../insight/measured-sessions.ts";
 import type { Hour, HourRange } from "../time/hour.ts";
 
-/** A model on a card; a part of a card if `mig_profile` is not empty. */
-export interface ModelOnGpu {
+export interface ModelOnGpu extends Card {
   readonly model: string;
-  readonly gpu_model: string;
-  readonly mig_profile: string;
 }
 
 /** Whose sessions, and of which project; of all projects where it is null. */

@@ -6,20 +6,12 @@ import type {
   UINT32_FIELDS,
   UINT64_FIELDS,
 } from "../block/columns.ts";
+import type { UsageKey } from "../closing/usage.ts";
 import type { EnumField, TextField } from "../event/record.ts";
 import type { HourRange } from "../time/hour.ts";
 
 type Names<List extends readonly string[]> = List[number];
-type KeyField =
-  | "tenant_id"
-  | "project_id"
-  | "model"
-  | "model_version"
-  | "gpu_model"
-  | "mig_profile"
-  | "sharing"
-  | "phase"
-  | "outcome";
+type KeyField = keyof UsageKey;
 
 /** An event's fields as the log has them: texts ("" for an absent one), and integers of 64 bits as texts. */
 type LoggedFields = { readonly [name in TextField | EnumField]: string } & {

@@ -1,4 +1,4 @@
-import type { UsageKey, UsageSums } from "../closing/usage.ts";
+import type { UsageSums, WindowKeyFields } from "../closing/usage.ts";
 import type { Hour, HourRange } from "../time/hour.ts";
 
 export interface UsageLine {
@@ -15,8 +15,8 @@ export interface UsageLine {
   readonly tokens_out: string;
 }
 
-/** What windows know of the key of usage: neither the model's version nor the MIG profile. */
-export type WindowUsage = Omit<UsageKey, "tenant_id" | "model_version" | "mig_profile"> & UsageSums;
+/** A tenant's usage as windows know it. */
+export type WindowUsage = Omit<WindowKeyFields, "tenant_id"> & UsageSums;
 
 /** What a tenant spent: rated charges by day, and windows of hours that are not rated yet. */
 export interface SpendRecords {

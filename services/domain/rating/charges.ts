@@ -1,5 +1,6 @@
 import type { PriceBook } from "../books/price-book.ts";
 import { compareText, USAGE_KEYS, type UsageRow, usageKeyText } from "../closing/usage.ts";
+import { cardText } from "../event/fields.ts";
 import { type Decimal, formatDecimal } from "../money/decimal.ts";
 import type { Hour } from "../time/hour.ts";
 import { type Charge, type ChargeFactors, rate } from "./rate.ts";
@@ -65,7 +66,7 @@ export function rateHour(rows: readonly UsageRow[], book: PriceBook): RatedHour 
   for (const row of rows) {
     const rated = rate(row, book);
     if (rated.kind === "no_rate") {
-      unratedGpus.add(row.mig_profile === "" ? row.gpu_model : `${row.gpu_model} ${row.mig_profile}`);
+      unratedGpus.add(cardText(row));
       continue;
     }
     charges.push(rated.charge);
