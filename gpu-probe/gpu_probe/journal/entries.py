@@ -157,11 +157,8 @@ def instant_entry(kind: int, at_ns: int, value: int = 0) -> bytes:
 def decode(body: bytes) -> Entry:
     """The entry that a body holds. For bodies that the functions above made."""
     kind = body[0]
-    if kind in (META, OPENED):
+    if kind in (META, OPENED, SPAN):
         return Entry(kind, json.loads(body[1:]))
-    if kind == SPAN:
-        fields = json.loads(body[1:])
-        return Entry(kind, SpanStart(*(fields[name] for name in SpanStart._fields)))
     if kind == STARTED:
         return Entry(kind, StepStart(*_STARTED.unpack(body)[1:]))
     if kind == ROWS:

@@ -236,7 +236,8 @@ class Translator:
         self._land(step)
         return StepMissed(step, begin, end, self._timeline.settled)
 
-    def _span(self, span: SpanStart) -> list[Record]:
+    def _span(self, fields: dict[str, Any]) -> list[Record]:
+        span = SpanStart(*(fields[name] for name in SpanStart._fields))
         self._heard(span.at_ns)
         self._spans[span.step] = span
         self._timeline.started(span.step, span.stream, span.at_ns)
