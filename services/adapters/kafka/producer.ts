@@ -25,11 +25,19 @@ export async function openProducer(kafka: Kafka, topic: string): Promise<RecordP
   return {
     async send(records) {
       const messages = records.map(({ key, value }) => ({
-        key: key === null ? null : Buffer.from(key),
         value: value === null ? null : Buffer.from(value),
+        ...placeOf(key),
       }));
       await producer.send({ topic, acks: -1, compression: CompressionTypes.None, messages });
     },
     close: () => producer.disconnect(),
   };
+}
+
+/**
+ * Where a record goes has to be the same in every attempt: kafkajs deals out records without a key anew each time, and a
+ * partition that had taken its part of the attempt before would then get other records under the same sequence numbers.
+ */
+function placeOf(key: Uint8Array | null) {
+  return key === null ? { key, partition: 0 } : { key: Buffer.from(key) };
 }
