@@ -1,7 +1,9 @@
 // Records into a topic of their own, the processor's settings for it, and what is then in usage_log of a database.
 import { randomUUID } from "node:crypto";
 import { onTestFinished } from "vitest";
-import type { ClickHouse } from "../../../services/adapters/clickhouse/client.ts";
+import { type ClickHouse, openClickHouse } from "../../../services/adapters/clickhouse/client.ts";
+import { clickHouseUsageLog } from "../../../services/adapters/clickhouse/usage-log.ts";
+import { systemClock } from "../../../services/adapters/clock/clock.ts";
 import { ensureTopic } from "../../../services/adapters/kafka/admin.ts";
 import { openKafka } from "../../../services/adapters/kafka/client.ts";
 import {
@@ -136,6 +138,17 @@ export class Flow {
       const tails = this.started.map((processor) => processor.tail());
       const count = `not ${records} records within ${withinMs} ms, but ${JSON.stringify(last)}`;
       throw new Error([count, ...tails].join("\n\n"));
+    }
+  }
+
+  /** As a new owner of these partitions: whatever an older one had on its way is in the log by then, or never will be. */
+  async takeOver(partitions: readonly number[]): Promise<void> {
+    const { clickhouseUrl: url, database, users } = this.target;
+    const client = openClickHouse({ url, database, ...users.processor });
+    try {
+      await clickHouseUsageLog(client, systemClock).takeOver(partitions, "a test");
+    } finally {
+      await client.close();
     }
   }
 
