@@ -6,7 +6,7 @@ import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { environment } from "../../services/adapters/config/start.ts";
 import { sha256 } from "../../services/adapters/crypto/crypto.ts";
 import type { Prepaid } from "../../services/domain/billing/prepaid.ts";
-import { settle } from "../../services/domain/billing/settle.ts";
+import { computeInvoice } from "../../services/domain/billing/settle.ts";
 import type { TenantHour } from "../../services/domain/billing/statement.ts";
 import type { PublishedBook } from "../../services/domain/billing/terms.ts";
 import { canonicalPriceBook, readPriceBook } from "../../services/domain/books/price-book.ts";
@@ -111,7 +111,7 @@ for (let tenant = 0; tenant < tenants; tenant++) {
   const hours = [...usage].map(([hour, own]): TenantHour => {
     return { hour, revision: 1, price_book: book.hash, charges: rateHour(own, book).charges };
   });
-  const settled = settle({
+  const settled = computeInvoice({
     tenant_id,
     currency: book.currency,
     books: [book],

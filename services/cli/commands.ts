@@ -75,7 +75,7 @@ export function understand(argv: readonly string[], version: string): Request {
     const about = line.exitCode === EXIT.done && first !== "--version" ? `${ABOUT.join("\n")}\n\n` : "";
     return { kind: "say", text: `${about}${line.text}`, exitCode: line.exitCode };
   }
-  const { entry, entryWith } = COMMANDS[line.asked] as Command;
+  const { entry, entryWith } = COMMANDS[line.command] as Command;
   const isWith = entryWith !== undefined && rest.some((word) => word.split("=")[0] === entryWith.option);
   return { kind: "run", entry: isWith ? entryWith.entry : entry, arguments: argv };
 }

@@ -60,7 +60,7 @@ const LOOK_BACK_MS = 400 * DAY_MS;
  * stays due, so the next turn tries again; its failure is told once, until it succeeds, and the other jobs go on.
  */
 export function createJobs(deps: JobRunner, jobs: readonly Job[]): (signal: AbortSignal) => Promise<void> {
-  const told = new Map<string, string>();
+  const lastErrors = new Map<string, string>();
   const doneUntil = new Map<string, number>();
   return async (signal) => {
     const isDue = (job: Job) => newestDue(job, deps.clock.nowMs()) > (doneUntil.get(job.name) ?? -1);
@@ -70,7 +70,7 @@ export function createJobs(deps: JobRunner, jobs: readonly Job[]): (signal: Abor
         const stop = AbortSignal.any([signal, leading]);
         for (const job of jobs.filter(isDue)) {
           stop.throwIfAborted();
-          await runDue(deps, job, { lease, signal: stop }, { told, doneUntil });
+          await runDue(deps, job, { lease, signal: stop }, { lastErrors, doneUntil });
         }
       });
     } catch (error) {
@@ -85,7 +85,7 @@ export function createJobs(deps: JobRunner, jobs: readonly Job[]): (signal: Abor
 
 interface Memory {
   /** What was said of jobs that fail. */
-  readonly told: Map<string, string>;
+  readonly lastErrors: Map<string, string>;
   /** Due times up to which nothing is left to do. */
   readonly doneUntil: Map<string, number>;
 }
@@ -94,7 +94,7 @@ async function runDue(
   deps: JobRunner,
   job: Job,
   turn: Omit<JobTurn, "due">,
-  { told, doneUntil }: Memory,
+  { lastErrors, doneUntil }: Memory,
 ): Promise<void> {
   const { log, metrics, documents } = deps;
   try {
@@ -105,14 +105,14 @@ async function runDue(
       doneUntil.set(job.name, due);
     }
     if (last !== null) doneUntil.set(job.name, Math.max(dueOf(last), doneUntil.get(job.name) ?? -1));
-    if (told.delete(job.name)) log.info({ job: job.name }, "a job that failed is done");
+    if (lastErrors.delete(job.name)) log.info({ job: job.name }, "a job that failed is done");
   } catch (error) {
     if (turn.signal.aborted || error instanceof StaleLeaderError) throw error;
     metrics.job_runs.inc({ job: job.name, result: "failed" });
-    const said = error instanceof Error ? error.message : String(error);
-    if (told.get(job.name) !== said)
+    const detail = error instanceof Error ? error.message : String(error);
+    if (lastErrors.get(job.name) !== detail)
       log.error({ err: error, job: job.name }, "a job failed; it is tried again");
-    told.set(job.name, said);
+    lastErrors.set(job.name, detail);
   }
 }
 

@@ -111,8 +111,8 @@ async function exportDay(
 
 function isSame(manifest: unknown, expected: Readonly<Record<string, unknown>>): boolean {
   if (typeof manifest !== "object" || manifest === null) return false;
-  const said = manifest as Readonly<Record<string, unknown>>;
-  return Object.entries(expected).every(([name, value]) => said[name] === value);
+  const reported = manifest as Readonly<Record<string, unknown>>;
+  return Object.entries(expected).every(([name, value]) => reported[name] === value);
 }
 
 async function* bytesOf(text: string): AsyncGenerator<Uint8Array> {

@@ -5,7 +5,7 @@ import { FIELDS } from "./config.ts";
 import type { PassRequest } from "./pass.ts";
 
 /** What the process is asked to do. */
-export type Asked =
+export type SettlementCommand =
   | { readonly kind: "serve" }
   | { readonly kind: "close"; readonly request: PassRequest; readonly json: boolean }
   | { readonly kind: "verify"; readonly hour: Hour; readonly revision: number; readonly json: boolean };
@@ -27,7 +27,7 @@ export const COMMANDS = [
     isDefault: true,
     settings: FIELDS,
     options: {},
-    read: (): Asked => ({ kind: "serve" }),
+    read: (): SettlementCommand => ({ kind: "serve" }),
   }),
   command({
     name: "close",
@@ -39,17 +39,17 @@ export const COMMANDS = [
       reason: text("--reason <text>", "why, as it is written into the revisions; needed with --hour"),
       json: JSON_OPTION,
     },
-    read({ through, hour: again, reason, json }): Asked | Faults {
+    read({ through, hour: reviseHour, reason, json }): SettlementCommand | Faults {
       const faults: string[] = [];
-      if (through === undefined && again === undefined) faults.push("close needs --through or --hour");
-      if (again !== undefined && (reason ?? "").trim() === "") {
+      if (through === undefined && reviseHour === undefined) faults.push("close needs --through or --hour");
+      if (reviseHour !== undefined && (reason ?? "").trim() === "") {
         faults.push("to close an hour anew, say why with --reason");
       }
       if (faults.length > 0) return new Faults(...faults);
       const request: PassRequest = {
         // An hour that is closed anew takes no other hours along.
         through: through ?? 0,
-        ...(again === undefined ? {} : { again }),
+        ...(reviseHour === undefined ? {} : { reviseHour }),
         ...(reason === undefined ? {} : { reason }),
       };
       return { kind: "close", request, json };
@@ -67,6 +67,11 @@ export const COMMANDS = [
       ),
       json: JSON_OPTION,
     },
-    read: ({ hour: verified, revision, json }): Asked => ({ kind: "verify", hour: verified, revision, json }),
+    read: ({ hour: verified, revision, json }): SettlementCommand => ({
+      kind: "verify",
+      hour: verified,
+      revision,
+      json,
+    }),
   }),
 ];

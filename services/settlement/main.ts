@@ -13,21 +13,21 @@ import { runService, type Service } from "../adapters/process/service.ts";
 import { schedule } from "../adapters/schedule/schedule.ts";
 import { verifyHour } from "../billing/verification/verify-hour.ts";
 import { verificationJson } from "../domain/closing/verification.ts";
-import { type Asked, COMMANDS } from "./command.ts";
+import { COMMANDS, type SettlementCommand } from "./command.ts";
 import { FIELDS } from "./config.ts";
 import type { Settlement } from "./pass.ts";
 
 import { passText, verificationText } from "./print.ts";
-import { createPasses, settleOnce } from "./run.ts";
+import { createPasses, runPassAsLeader } from "./run.ts";
 
 const DROPPED =
   "rows of this hour were exported and dropped from the log: it can be neither added up again nor revised";
 
-const asked = commandOrExit(COMMANDS);
+const requested = commandOrExit(COMMANDS);
 const config = configOrExit("settlement", FIELDS);
 
-if (asked.kind === "serve") await runService("settlement", config, serve);
-else await runOneShot("settlement", config, (parts) => once(parts, asked));
+if (requested.kind === "serve") await runService("settlement", config, serve);
+else await runOneShot("settlement", config, (parts) => once(parts, requested));
 
 function settlementOf({ life, clock, log, metrics, clickhouse }: Service | OneShot): Settlement {
   const kafka = openKafka({ brokers: config.kafka_brokers, clientId: "meterhouse-settlement", log });
@@ -64,7 +64,7 @@ async function serve(service: Service): Promise<void> {
 }
 
 /** Answers the exit code. */
-async function once(parts: OneShot, command: Exclude<Asked, { kind: "serve" }>): Promise<number> {
+async function once(parts: OneShot, command: Exclude<SettlementCommand, { kind: "serve" }>): Promise<number> {
   const { retry, inTime } = parts;
   const plain = settlementOf(parts);
   const { store, logTimes } = plain;
@@ -80,7 +80,7 @@ async function once(parts: OneShot, command: Exclude<Asked, { kind: "serve" }>):
     logTimes: { offsetsAt: (timeMs: number) => inTime("Kafka", logTimes.offsetsAt(timeMs)) },
   };
   try {
-    const result = await retry(() => settleOnce(deps, command.request));
+    const result = await retry(() => runPassAsLeader(deps, command.request));
     print(passText(result, command.json));
     return result.waiting.length === 0 ? EXIT.done : EXIT.failed;
   } catch (error) {

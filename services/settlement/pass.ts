@@ -26,12 +26,12 @@ export interface PassRequest {
   /** Hours after this one stay open. */
   readonly through?: Hour;
   /** Closes this closed hour anew; needs a reason. */
-  readonly again?: Hour;
+  readonly reviseHour?: Hour;
   /** Written into every revision of this pass, in place of the reason that settlement sees. */
   readonly reason?: string;
 }
 
-export interface Settled {
+export interface PassSummary {
   readonly kind: "settled";
   readonly closed: readonly HourClose[];
   readonly revised: readonly HourClose[];
@@ -42,4 +42,4 @@ export interface Settled {
 
 export type PassResult =
   | { readonly kind: "not_leader"; readonly owner: string; readonly left_ms: number }
-  | Settled;
+  | PassSummary;

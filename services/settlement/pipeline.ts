@@ -4,7 +4,7 @@ import { findDueHours } from "./steps/find-hours.ts";
 import { rateHours } from "./steps/rate-hours.ts";
 
 /** One pass: whatever can be closed, revised and rated now, under one lease and one cut. Running it again changes nothing. */
-export async function settle(deps: Settlement, request: PassRequest = {}): Promise<PassResult> {
+export async function runPass(deps: Settlement, request: PassRequest = {}): Promise<PassResult> {
   const { store, metrics } = deps;
   const answer = await store.takeLease(deps.owner, deps.leaseMs);
   if (answer.kind === "taken") return { ...answer, kind: "not_leader" };

@@ -4,10 +4,10 @@ import { type HourVerification, verificationJson } from "../domain/closing/verif
 import { formatDecimal } from "../domain/money/decimal.ts";
 import type { HourRating } from "../domain/rating/charges.ts";
 import { formatHour, type Hour } from "../domain/time/hour.ts";
-import type { Settled } from "./pass.ts";
+import type { PassSummary } from "./pass.ts";
 
 /** What a pass did, for a person or as one line of JSON. */
-export function passText(pass: Settled, json: boolean): string {
+export function passText(pass: PassSummary, json: boolean): string {
   if (json) return JSON.stringify(passJson(pass));
   const lines = [
     ...pass.closed.map((close) => `closed   ${closeLine(close)}`),
@@ -75,7 +75,7 @@ function ratingLine(rating: HourRating): string {
   return `${formatHour(rating.hour)} revision ${rating.revision}: ${rating.rated} charges, ${total}`;
 }
 
-function passJson(pass: Settled): object {
+function passJson(pass: PassSummary): object {
   const close = ({ hour, revision, content_hash, chain_hash, failed_checks, reason }: HourClose) => ({
     hour: formatHour(hour),
     revision,

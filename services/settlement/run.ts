@@ -1,7 +1,7 @@
 import { StaleLeaderError } from "../adapters/clickhouse/leader.ts";
 import type { Hour } from "../domain/time/hour.ts";
-import type { PassRequest, Settled, Settlement } from "./pass.ts";
-import { settle } from "./pipeline.ts";
+import type { PassRequest, PassSummary, Settlement } from "./pass.ts";
+import { runPass } from "./pipeline.ts";
 import { span } from "./steps/rate-hours.ts";
 
 /** Room for the clocks of two machines to differ when a lease runs out. */
@@ -11,17 +11,17 @@ const LEASE_MARGIN_MS = 100;
 export function createPasses(deps: Settlement): () => Promise<void> {
   const { log, metrics } = deps;
   let isBusy = false;
-  let saidUnpriced = "";
+  let lastLogged = "";
   return async () => {
     if (isBusy) return;
     isBusy = true;
     try {
-      const result = await settle(deps);
+      const result = await runPass(deps);
       if (result.kind === "not_leader") {
         log.debug({ owner: result.owner, left_ms: result.left_ms }, "another settlement leads");
         return;
       }
-      saidUnpriced = sayUnpriced(deps, result.unpriced, saidUnpriced);
+      lastLogged = logUnpricedHours(deps, result.unpriced, lastLogged);
     } catch (error) {
       if (!(error instanceof StaleLeaderError)) throw error;
       metrics.fenced_inserts.inc({ rule: error.rule });
@@ -33,9 +33,9 @@ export function createPasses(deps: Settlement): () => Promise<void> {
 }
 
 /** A pass that waits for the lead if another settlement has it. */
-export async function settleOnce(deps: Settlement, request: PassRequest): Promise<Settled> {
+export async function runPassAsLeader(deps: Settlement, request: PassRequest): Promise<PassSummary> {
   for (;;) {
-    const result = await settle(deps, request);
+    const result = await runPass(deps, request);
     if (result.kind === "settled") return result;
     deps.log.info(
       { owner: result.owner, left_ms: result.left_ms },
@@ -46,10 +46,10 @@ export async function settleOnce(deps: Settlement, request: PassRequest): Promis
 }
 
 /** Tells of hours without prices when they begin to wait, and when none does any more; not at every pass. */
-function sayUnpriced({ log }: Settlement, hours: readonly Hour[], said: string): string {
+function logUnpricedHours({ log }: Settlement, hours: readonly Hour[], lastLogged: string): string {
   const [first] = hours;
   const now = first === undefined ? "" : String(first);
-  if (now === said) return said;
+  if (now === lastLogged) return lastLogged;
   if (now === "") log.info({}, "all closed hours have charges");
   else log.warn(span(hours), "closed hours wait for a price book, or for a card in it");
   return now;

@@ -212,7 +212,7 @@ describe.each(STORES)("settlement %s", (_name, open) => {
     await pass(settlementOver(store));
     const { revised } = await pass(settlementOver(store), {
       through: 0,
-      again: TEN,
+      reviseHour: TEN,
       reason: "asked by audit",
     });
     expect(revised).toEqual([]);

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { StaleLeaderError } from "../../services/adapters/clickhouse/leader.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import type { LeaseAnswer } from "../../services/domain/ports/leases.ts";
-import { settle } from "../../services/settlement/pipeline.ts";
+import { runPass } from "../../services/settlement/pipeline.ts";
 import { demoBook, H100 } from "../support/builders/price-books.ts";
 import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
 import { batch } from "../support/stores/logged-batches.ts";
@@ -19,7 +19,7 @@ describe.each(STORES)("leading, chaining and pricing %s", (_name, open) => {
     const { store, append } = await open();
     await append(batch(0, 0, [{ id: "a", hour: TEN }]));
     const first = held(await store.takeLease("first", 60_000));
-    expect(await settle(settlementOver(store, { owner: "second" }))).toMatchObject({
+    expect(await runPass(settlementOver(store, { owner: "second" }))).toMatchObject({
       kind: "not_leader",
       owner: "first",
     });

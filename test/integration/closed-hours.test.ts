@@ -5,7 +5,7 @@ import type { ClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { sha256 } from "../../services/adapters/crypto/crypto.ts";
 import { verifyHour } from "../../services/billing/verification/verify-hour.ts";
-import { settle } from "../../services/settlement/pipeline.ts";
+import { runPass } from "../../services/settlement/pipeline.ts";
 import { demoBook } from "../support/builders/price-books.ts";
 import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
 import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
@@ -60,13 +60,13 @@ describe("a crash", () => {
   it("between the rows and the close leaves nothing to see, and the next owner closes the hour once", async () => {
     await appendBatch(processor, batch(0, 0, [{ id: "a", hour: TEN }]));
     const dying = settlementOver(new CrashingStore("commitClose"), { owner: "dying", leaseMs: LEASE_MS });
-    await expect(settle(dying)).rejects.toThrow(Crash);
+    await expect(runPass(dying)).rejects.toThrow(Crash);
     expect(await count("usage_hourly", migrate)).toBe(1);
     expect(await count("usage_hourly_current")).toBe(0);
     expect(await count("usage_hourly_revisions")).toBe(0);
 
     const next = settlementOver(store, { owner: "next" });
-    await expect.poll(async () => (await settle(next)).kind, { timeout: 30_000 }).toBe("settled");
+    await expect.poll(async () => (await runPass(next)).kind, { timeout: 30_000 }).toBe("settled");
     expect(await count("usage_hourly", migrate)).toBe(2);
     expect(await count("usage_hourly_current")).toBe(1);
     expect(await count("hour_close_current")).toBe(1);
@@ -76,11 +76,11 @@ describe("a crash", () => {
   it("between the charges and their rating leaves the hour closed and uncharged, until the next pass", async () => {
     await appendBatch(processor, batch(0, 0, [{ id: "a", hour: TEN }]));
     const dying = settlementOver(new CrashingStore("commitRating"), { owner: "dying", leaseMs: LEASE_MS });
-    await expect(settle(dying)).rejects.toThrow(Crash);
+    await expect(runPass(dying)).rejects.toThrow(Crash);
     expect([await count("hour_close_current"), await count("charges_current")]).toEqual([1, 0]);
 
     const next = settlementOver(store, { owner: "next" });
-    await expect.poll(async () => (await settle(next)).kind, { timeout: 30_000 }).toBe("settled");
+    await expect.poll(async () => (await runPass(next)).kind, { timeout: 30_000 }).toBe("settled");
     expect([await count("hour_close_current"), await count("charges_current")]).toEqual([1, 1]);
     expect(await count("charges", migrate)).toBe(2);
   });

@@ -216,7 +216,7 @@ it("an hour of which rows were dropped is never revised: not by late records, no
   const late = batch(0, 3, [{ id: "far-too-late", hour: TEN }], { voids: [{ id: "later", hour: TEN }] });
   await appendBatch(bench.processor, late, "2026-11-25");
   expect((await bench.settle()).revised).toEqual([]);
-  const by_hand = pass(settlementOver(bench.store), { again: TEN, reason: "because" });
+  const by_hand = pass(settlementOver(bench.store), { reviseHour: TEN, reason: "because" });
   await expect(by_hand).rejects.toThrow("METERHOUSE_HOUR_DROPPED");
   expect(await bench.charges()).toEqual(charges);
   // Hours after it are as open to change as ever.

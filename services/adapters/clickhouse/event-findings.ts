@@ -40,7 +40,7 @@ export async function findEvents(
     all_tenants: areAll,
     tenants: areAll ? [] : tenants,
   };
-  const found = new Named();
+  const found = new FindingList();
   const odd = await oddEvents(clickhouse, params);
   for (const event of odd.events) found.add(event);
   found.more += odd.more;
@@ -56,7 +56,7 @@ export async function findEvents(
   return { events: found.events, more_events: found.more, ...(await oddBatches(clickhouse, params)) };
 }
 
-class Named {
+class FindingList {
   readonly events: EventFinding[] = [];
   readonly #repeated = new Set<string>();
   more = 0;

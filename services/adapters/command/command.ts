@@ -47,7 +47,7 @@ export function command<const O extends Options, T>(shape: CommandShape<O, T>): 
 }
 
 export type CommandLine<T> =
-  | { readonly kind: "command"; readonly asked: T }
+  | { readonly kind: "command"; readonly command: T }
   /** Help or a version with EXIT.done; every fault of the command line with EXIT.usage. */
   | { readonly kind: "text"; readonly text: string; readonly exitCode: number };
 
@@ -60,8 +60,8 @@ export function readCommandLine<T>(
   const root = new Parser(PROGRAM);
   if (version !== "") root.version(version, "--version", "show the version");
   root.enablePositionalOptions();
-  const asked: { value?: T } = {};
-  for (const shape of commands) add(root, shape, argv, asked);
+  const parsed: { value?: T } = {};
+  for (const shape of commands) add(root, shape, argv, parsed);
   const { findings } = root;
   try {
     root.parse([...argv], { from: "user" });
@@ -69,17 +69,17 @@ export function readCommandLine<T>(
     if (!(error instanceof CommanderError)) throw error;
     // Where commander would show help for want of a command, that is a fault, with the help as the answer.
     if (error.exitCode !== 0 && findings.problems.length === 0)
-      return told(commandMissing(root, argv), EXIT.usage);
+      return finished(commandMissing(root, argv), EXIT.usage);
   }
-  if (findings.problems.length > 0) return told(faultText(findings), EXIT.usage);
-  if (findings.shown.length > 0) return told(findings.shown.join("").trimEnd(), EXIT.done);
-  return { kind: "command", asked: asked.value as T };
+  if (findings.problems.length > 0) return finished(faultText(findings), EXIT.usage);
+  if (findings.output.length > 0) return finished(findings.output.join("").trimEnd(), EXIT.done);
+  return { kind: "command", command: parsed.value as T };
 }
 
 /** What the command line of this process asks for; ends it after help, a version or faults. */
 export function commandOrExit<T>(commands: readonly Command<T>[]): T {
   const line = readCommandLine(commands, process.argv.slice(2));
-  if (line.kind === "command") return line.asked;
+  if (line.kind === "command") return line.command;
   const stream = line.exitCode === EXIT.done ? process.stdout : process.stderr;
   stream.write(`${line.text}\n`);
   return process.exit(line.exitCode);
@@ -91,13 +91,13 @@ export function helpOf(commands: readonly Command<unknown>[], name: string): str
   return line.kind === "text" ? line.text : "";
 }
 
-function add<T>(root: Parser, shape: Command<T>, argv: readonly string[], asked: { value?: T }): void {
+function add<T>(root: Parser, shape: Command<T>, argv: readonly string[], parsed: { value?: T }): void {
   const parser = placeOf(root, shape);
   parser.description(shape.help).allowExcessArguments(true);
   if (shape.isForwarded === true) {
     parser.helpOption(false).allowUnknownOption(true).passThroughOptions(true);
     parser.action(() => {
-      asked.value = shape.read({}, "") as T;
+      parsed.value = shape.read({}, "") as T;
     });
     return;
   }
@@ -115,7 +115,7 @@ function add<T>(root: Parser, shape: Command<T>, argv: readonly string[], asked:
     const named = Object.keys(shape.options).map((name) => [name, values[name]] as const);
     const meant = shape.read(Object.fromEntries(named), argument ?? "");
     if (meant instanceof Faults) parser.add(meant.problems);
-    else asked.value = meant;
+    else parsed.value = meant;
   });
 }
 
@@ -209,6 +209,6 @@ function faultText({ path, problems }: Findings): string {
   return `${path}: ${problems.length} faults\n${lines.join("\n")}\n${help}`;
 }
 
-function told(text: string, exitCode: number): CommandLine<never> {
+function finished(text: string, exitCode: number): CommandLine<never> {
   return { kind: "text", text, exitCode };
 }

@@ -17,7 +17,7 @@ export interface Findings {
   /** The path of the command that the first problem is about. */
   path: string;
   /** Help or version that was asked for. */
-  readonly shown: string[];
+  readonly output: string[];
 }
 
 export class Parser extends Command {
@@ -25,12 +25,12 @@ export class Parser extends Command {
   /** Options on the command line that nobody declared. */
   unknown: readonly string[] = [];
 
-  constructor(name: string, findings: Findings = { problems: [], path: name, shown: [] }) {
+  constructor(name: string, findings: Findings = { problems: [], path: name, output: [] }) {
     super(name);
     this.findings = findings;
     this.exitOverride();
     this.configureOutput({
-      writeOut: (text) => void findings.shown.push(text),
+      writeOut: (text) => void findings.output.push(text),
       writeErr: () => undefined,
       getOutHelpWidth: () => HELP_WIDTH,
       getErrHelpWidth: () => HELP_WIDTH,

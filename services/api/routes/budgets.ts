@@ -6,8 +6,8 @@ import { publishedBooks } from "../../billing/books/books.ts";
 import {
   budgetContent,
   budgetFrom,
+  budgetStatusAt,
   periodAt,
-  standOf,
   type TenantBudget,
 } from "../../billing/budgets/budgets.ts";
 import type { SpendSource } from "../../billing/budgets/spend.ts";
@@ -178,7 +178,7 @@ const budgetStanding = (deps: Deps) => {
       const now = clock.nowMs();
       const spend = await spending(budget.tenant_id, monthOf(hourOf(now)).from, maxAgeMs);
       const period = periodAt(budget, now);
-      const stand = standOf(budget, period, spend, now);
+      const stand = budgetStatusAt(budget, period, spend, now);
       const { tenant_id, project_id, currency, amount, is_ended } = budget;
       const { estimated_hours, is_exhausted, age_ms } = stand;
       return {

@@ -7,7 +7,7 @@ import { BatchLoader } from "../../billing/cache/batch-loader.ts";
 import { Cache } from "../../billing/cache/cache.ts";
 import { finalisePeriod, type Outcome } from "../../billing/invoices/finalise.ts";
 import type { Invoicing } from "../../billing/invoices/settle-tenant.ts";
-import { periodFrom, settleTenant } from "../../billing/invoices/settle-tenant.ts";
+import { draftTenantInvoice, periodFrom } from "../../billing/invoices/settle-tenant.ts";
 import { everyTenant } from "../../billing/invoices/tenants.ts";
 import type { VerificationDeps } from "../../billing/invoices/verify.ts";
 import { verifyInvoice } from "../../billing/invoices/verify.ts";
@@ -81,7 +81,7 @@ const draftInvoice = (deps: Deps) =>
       if (!canSee(caller, body.tenant_id)) return problem("API_NOT_FOUND");
       const period = periodIn(body);
       if (isRefusal(period)) return period;
-      const settled = await settleTenant(deps, tenant_id, period);
+      const settled = await draftTenantInvoice(deps, tenant_id, period);
       if (isRefusal(settled)) return settled;
       const waiting = await deps.charges.waiting(tenant_id, period, WAITING_MAX);
       return { body: toDraftResponse(settled, waiting) };

@@ -32,12 +32,14 @@ export function bookOf(
 
 /** The books that a caller may see, in the order in which they take effect. Drafts are the operators' business. */
 export async function knownBooks(shelf: BookShelf, { scope }: Pick<Caller, "scope">): Promise<KnownBook[]> {
-  const published = (await shelf.books.published()).map(({ content }) => opened(content, "published", shelf));
+  const published = (await shelf.books.published()).map(({ content }) =>
+    parseStored(content, "published", shelf),
+  );
   if (scope === "tenant") return published;
   const hashes = new Set(published.map((book) => book.hash));
   const drafts = (await shelf.documents.list("price_book", "", DRAFTS_MAX))
     .filter(({ id }) => !hashes.has(id))
-    .map(({ content }) => opened(content as string, "draft", shelf));
+    .map(({ content }) => parseStored(content as string, "draft", shelf));
   return [...published, ...drafts].toSorted((a, b) => compareText(bookPlace(a).join(), bookPlace(b).join()));
 }
 
@@ -65,7 +67,7 @@ export function bookPlace({ effective_from, hash }: Pick<KnownBook, "effective_f
   return [formatHour(effective_from), hash];
 }
 
-function opened(content: string, status: KnownBook["status"], shelf: BookShelf): KnownBook {
+function parseStored(content: string, status: KnownBook["status"], shelf: BookShelf): KnownBook {
   const read = readPriceBook(JSON.parse(content));
   if (!read.ok) throw new Error("a stored price book has faults: it was changed");
   return { ...bookOf(read.book, status, shelf), hash: shelf.hash(content), content };

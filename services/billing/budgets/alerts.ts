@@ -9,11 +9,11 @@ import type { NewDocument } from "../../domain/ports/documents.ts";
 import { DAY_MS, formatHour, HOUR_S, type Hour, hourOf } from "../../domain/time/hour.ts";
 import { everyDocument } from "../documents/every-document.ts";
 import type { Alert, AlertDeps, AlertReport } from "./alert.ts";
-import { budgetFrom, periodAt, standOf, type TenantBudget } from "./budgets.ts";
+import { budgetFrom, budgetStatusAt, periodAt, type TenantBudget } from "./budgets.ts";
 import { type Delivery, deliverAlerts } from "./deliveries.ts";
 import { createSpending, type TenantSpend } from "./spend.ts";
 
-interface Dated {
+interface BudgetSince {
   readonly budget: TenantBudget;
   readonly since_ms: number;
 }
@@ -36,7 +36,7 @@ async function raise(deps: AlertDeps, signal: AbortSignal | undefined): Promise<
   const since = monthOf(hourOf(clock.nowMs() - AFTER_MS)).from;
   const known = new Set<string>();
   for await (const { id } of everyDocument(documents, "alert", formatHour(since))) known.add(id);
-  const budgets: Dated[] = [];
+  const budgets: BudgetSince[] = [];
   for await (const written of everyDocument(documents, "budget", "")) {
     const budget = budgetFrom(written);
     if (!budget.is_ended) budgets.push({ budget, since_ms: written.written_at });
@@ -58,7 +58,7 @@ async function raise(deps: AlertDeps, signal: AbortSignal | undefined): Promise<
 /** The documents of each alert that is due: the alert, and its delivery where it has a webhook. */
 function alertsOf(
   { clock, hash }: AlertDeps,
-  { budget, since_ms }: Dated,
+  { budget, since_ms }: BudgetSince,
   spend: TenantSpend,
   known: ReadonlySet<string>,
 ): NewDocument[][] {
@@ -66,8 +66,8 @@ function alertsOf(
   return periodsOf(budget, now, since_ms).flatMap((period) => {
     const idOf = (percent: number) => alertId(hash, budget, period.from, percent);
     const alerted = budget.thresholds_percent.filter((percent) => known.has(idOf(percent)));
-    const stand = standOf(budget, period, spend, now);
-    return crossedThresholds(budget, stand.spent, alerted).map((threshold_percent) => {
+    const status = budgetStatusAt(budget, period, spend, now);
+    return crossedThresholds(budget, status.spent, alerted).map((threshold_percent) => {
       const { budget_id, tenant_id, project_id, name, currency, webhook_url } = budget;
       const alert: Alert = {
         ...{ budget_id, tenant_id, project_id, name, currency, period: budget.period },
@@ -75,9 +75,9 @@ function alertsOf(
         period_to: formatHour(period.to),
         threshold_percent,
         amount: formatDecimal(budget.amount),
-        spent: formatDecimal(stand.spent),
-        rated: formatDecimal(stand.rated),
-        estimated: formatDecimal(stand.estimated),
+        spent: formatDecimal(status.spent),
+        rated: formatDecimal(status.rated),
+        estimated: formatDecimal(status.estimated),
         counted_until: spend.counted_until === null ? null : moment(spend.counted_until),
         raised_at: moment(now),
       };

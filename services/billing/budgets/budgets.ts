@@ -35,7 +35,7 @@ export function periodAt({ period }: Pick<TenantBudget, "period">, timeMs: numbe
 }
 
 /** How a budget stands in a period. The answer is as old as the newest record that it counts. */
-export function standOf(
+export function budgetStatusAt(
   budget: TenantBudget,
   period: Period,
   { parts, counted_until, asked_at }: TenantSpend,

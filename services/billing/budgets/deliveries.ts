@@ -61,7 +61,7 @@ async function attempt(
   const found = await documents.newest("alert", id);
   if (found === null) throw new Error(`the alert of delivery ${id} is gone`);
   const alert = found.content as Alert;
-  const { isAccepted, detail: said } = await webhooks.send(
+  const { isAccepted, detail } = await webhooks.send(
     { id, url: before.url, body: bodyOf(id, alert) },
     signal,
   );
@@ -70,11 +70,11 @@ async function attempt(
   const next_at = now + Math.min(PAUSE_MS * 2 ** before.attempts, PAUSE_MS_MAX);
   const isLate = next_at > Date.parse(alert.raised_at) + webhookAgeMsMax;
   const state = isAccepted ? "delivered" : isLate ? "given_up" : "waiting";
-  const after: Delivery = { ...before, state, attempts, next_at, said };
-  const noted = { id, version: version + 1, content: after, written_by: AUTHOR, reason: said };
+  const after: Delivery = { ...before, state, attempts, next_at, said: detail };
+  const noted = { id, version: version + 1, content: after, written_by: AUTHOR, reason: detail };
   // Taken: another process tried it at the same time, and what that one noted stands.
   await documents.append([{ kind: "alert_delivery", ...noted }]);
-  const about = { alert_id: id, tenant_id: alert.tenant_id, attempts, said };
+  const about = { alert_id: id, tenant_id: alert.tenant_id, attempts, said: detail };
   if (state === "given_up") log.error(about, "a webhook was not accepted in time; it is given up");
   else if (state === "waiting" && attempts === 1)
     log.warn(about, "a webhook was not accepted; it is tried again");

@@ -27,11 +27,11 @@ export interface Changed<Part> {
 
 export function subscribe(
   tenant: Tenant,
-  asked: Omit<Subscription, "tenant_id">,
+  request: Omit<Subscription, "tenant_id">,
   { books, invoicedUntil }: ChangeContext,
 ): Changed<Subscription> | Refusal {
   const { tenant_id, currency } = tenant;
-  const { from, to, plan } = asked;
+  const { from, to, plan } = request;
   if (to !== null && to <= from) return refuse("API_TIMES_REVERSED");
   if (from < invoicedUntil) return invoiced(invoicedUntil);
   const book = bookInForce(books, from);
@@ -41,11 +41,11 @@ export function subscribe(
     const names = book.plans.map(({ name }) => name).join(", ");
     return refuse("CONTRACT_PLAN_UNKNOWN", `${book.name}, in force then, has the plans: ${names || "none"}`);
   }
-  const subscription = { ...asked, tenant_id };
+  const subscription = { ...request, tenant_id };
   const next: Tenant = {
     ...tenant,
     action: "subscribed",
-    about: asked.subscription_id,
+    about: request.subscription_id,
     subscriptions: [...tenant.subscriptions, subscription],
   };
   const last = books.reduce((latest, { effective_from }) => Math.max(latest, effective_from), from);
@@ -81,16 +81,16 @@ export function endSubscription(
 /** By the name of an offer of the book in force, or on terms of its own, which are read as an offer is. */
 export function buy(
   tenant: Tenant,
-  asked: { readonly prepaid_id: string; readonly starts_at: Hour; readonly offer: string | object },
+  request: { readonly prepaid_id: string; readonly starts_at: Hour; readonly offer: string | object },
   { books, invoicedUntil }: ChangeContext,
 ): Changed<Prepaid> | Refusal {
   const { tenant_id, currency } = tenant;
-  const { prepaid_id, starts_at } = asked;
+  const { prepaid_id, starts_at } = request;
   if (starts_at < invoicedUntil) return invoiced(invoicedUntil);
   const offer =
-    typeof asked.offer === "string"
-      ? offerOf(asked.offer, starts_at, books, currency)
-      : readTerms(asked.offer);
+    typeof request.offer === "string"
+      ? offerOf(request.offer, starts_at, books, currency)
+      : readTerms(request.offer);
   if (isRefusal(offer)) return offer;
   const prepaid = buyPrepaid(offer, { prepaid_id, tenant_id, currency, starts_at });
   if (prepaid.expires_at > HOUR_MAX) {

@@ -117,10 +117,10 @@ export function tenantContent({ tenant_id: _id, prepaid, ...tenant }: Tenant): S
 
 export function knownFrom({ id, version, content, written_at }: WrittenDocument): KnownTenant {
   const { prepaid, ...stored } = content as StoredTenant;
-  const opened = prepaid.map((it) => ({
+  const parsed = prepaid.map((it) => ({
     ...it,
     quantity: parseStoredDecimal(it.quantity),
     price: parseStoredDecimal(it.price),
   }));
-  return { tenant: { ...stored, tenant_id: id, prepaid: opened }, version, written_at };
+  return { tenant: { ...stored, tenant_id: id, prepaid: parsed }, version, written_at };
 }

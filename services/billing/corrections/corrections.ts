@@ -101,14 +101,14 @@ export async function historyOf({ ledger, documents }: CorrectionDeps, event: St
   return {
     event,
     voids: [...(await ledger.voidsOf(event.id))],
-    corrections: written.map((it) => shown(event.id, it)),
+    corrections: written.map((it) => toCorrection(event.id, it)),
     revisions: closes
       .flat()
       .map(({ hour, revision, reason, closed_at }) => ({ hour, revision, reason, closed_at })),
   };
 }
 
-function shown(event_id: string, { content, reason, written_by, written_at }: WrittenDocument) {
+function toCorrection(event_id: string, { content, reason, written_by, written_at }: WrittenDocument) {
   const { action, other_event_id } = content as Correction;
   const when = new Date(written_at).toISOString();
   return { event_id, action, other_event_id, reason, written_by, written_at: when };

@@ -168,9 +168,13 @@ function changed(
 }
 
 function reasonOf(before: StoredPoint, after: StoredPoint): string {
-  const hours = revisedHours(before.rests_on.map(opened), after.rests_on.map(opened), formatHour);
-  const said = hours.length === 0 ? "a point before it was revised" : `revised: ${hours.join(", ")}`;
-  return said.length <= REASON_LENGTH_MAX ? said : `${said.slice(0, REASON_LENGTH_MAX - 2)} …`;
+  const hours = revisedHours(
+    before.rests_on.map(fromStoredRevision),
+    after.rests_on.map(fromStoredRevision),
+    formatHour,
+  );
+  const reason = hours.length === 0 ? "a point before it was revised" : `revised: ${hours.join(", ")}`;
+  return reason.length <= REASON_LENGTH_MAX ? reason : `${reason.slice(0, REASON_LENGTH_MAX - 2)} …`;
 }
 
 /** In the order of time, so that a run that breaks off leaves the last point old and the next run begins there again. */
@@ -236,7 +240,7 @@ function storedPoint(point: IndexPoint, own: SeriesSales): StoredPoint {
   };
 }
 
-const opened = ({ hour, ...it }: StoredPoint["rests_on"][number]): RatedRevision => ({
+const fromStoredRevision = ({ hour, ...it }: StoredPoint["rests_on"][number]): RatedRevision => ({
   ...it,
   hour: hourIn(hour),
 });

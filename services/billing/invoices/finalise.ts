@@ -6,7 +6,7 @@ import { arePeriodsSame } from "../../domain/billing/periods.ts";
 import type { Period } from "../../domain/billing/terms.ts";
 import { formatHour } from "../../domain/time/hour.ts";
 import { invoiceDocuments, lastNumber, type StoredInvoice } from "../issued/issued-invoices.ts";
-import { type Invoicing, settleTenant, type TenantSettlement } from "./settle-tenant.ts";
+import { draftTenantInvoice, type Invoicing, type TenantDraft } from "./settle-tenant.ts";
 
 /** What became of a tenant in a run. */
 export type Outcome = { readonly tenant_id: string; readonly period: Period } & (
@@ -68,15 +68,15 @@ async function prepare(
   pricing: Invoicing,
   tenant_id: string,
   period: Period,
-): Promise<Outcome | { readonly draft: TenantSettlement }> {
+): Promise<Outcome | { readonly draft: TenantDraft }> {
   const refused = (it: Refusal): Outcome => ({ tenant_id, period, status: "refused", refusal: it });
   if (period.to * 1000 > pricing.clock.nowMs()) return refused(refuse("INVOICE_PERIOD_RUNNING"));
   const waiting = await waitingHours(pricing, tenant_id, period);
   if (waiting !== null) return refused(waiting);
-  const settled = await settleTenant(pricing, tenant_id, period);
-  if (isRefusal(settled)) return refused(settled);
-  if (settled.invoice !== null) return { draft: settled };
-  const stored = settled.before.invoices.findLast(({ invoice }) =>
+  const drafted = await draftTenantInvoice(pricing, tenant_id, period);
+  if (isRefusal(drafted)) return refused(drafted);
+  if (drafted.invoice !== null) return { draft: drafted };
+  const stored = drafted.before.invoices.findLast(({ invoice }) =>
     arePeriodsSame({ from: invoice.period_from, to: invoice.period_to }, period),
   );
   return { tenant_id, period, status: "nothing_new", stored: stored ?? null };
@@ -102,7 +102,7 @@ const WHY = {
 /** Numbers the drafts and writes them, all or none; null where somebody else wrote for one of the tenants meanwhile. */
 async function issue(
   { documents, hash, clock, seller }: Invoicing,
-  drafts: readonly TenantSettlement[],
+  drafts: readonly TenantDraft[],
   finalised_by: string,
 ): Promise<StoredInvoice[] | null> {
   const finalised_at = new Date(clock.nowMs()).toISOString();

@@ -14,7 +14,7 @@ export interface Part extends Allocation {
   readonly charge_id: string;
 }
 
-type Own = Omit<Part, "side">;
+type LineShare = Omit<Part, "side">;
 const SUMS = ["quantity", "gpu_time_ns", "amount"] as const;
 
 /** Parts of a line, in order of hours; null where they do not add up to it, so that it is not what was stored once. */
@@ -24,21 +24,21 @@ export async function partsOf(
   line: InvoiceLine,
 ): Promise<readonly Part[] | null> {
   const { invoices } = await invoicesOf(pricing.documents, stored.invoice.tenant_id);
-  const lookUp = new Opened(pricing, invoices, lineKey(line));
-  const [is, was] = [await lookUp.stated(stored), await lookUp.before(stored)];
-  const parts = [...sided("is", is), ...sided("was", was)];
+  const tracer = new LineTracer(pricing, invoices, lineKey(line));
+  const [is, was] = [await tracer.statedShares(stored), await tracer.earlierShares(stored)];
+  const parts = [...withSide("is", is), ...withSide("was", was)];
   // Fees, discounts and what is bought in advance are made of no hours.
   const isMade = parts.length === 0 || SUMS.every((name) => sum(is, name) - sum(was, name) === line[name]);
   return isMade ? parts : null;
 }
 
 /** One line's parts in each invoice of a tenant that it is on. */
-class Opened {
+class LineTracer {
   readonly #pricing: Invoicing;
   readonly #invoices: ReadonlyMap<string, StoredInvoice>;
   readonly #key: string;
   readonly #recomputed = new Map<string, Promise<Recomputed>>();
-  readonly #before = new Map<string, Promise<Own[]>>();
+  readonly #before = new Map<string, Promise<LineShare[]>>();
 
   constructor(pricing: Invoicing, invoices: readonly StoredInvoice[], key: string) {
     this.#pricing = pricing;
@@ -47,8 +47,8 @@ class Opened {
   }
 
   /** What the line came to when this invoice was made, whatever was invoiced before. */
-  async stated(stored: StoredInvoice): Promise<Own[]> {
-    const { settled, hours } = await this.#recompute(stored);
+  async statedShares(stored: StoredInvoice): Promise<LineShare[]> {
+    const { computed: settled, hours } = await this.#recompute(stored);
     if (!settled.ok) return [];
     const ids = new Map(hours.flatMap((it) => it.charges.map((charge, at) => [charge, it.charge_ids[at]])));
     return settled.statements
@@ -58,22 +58,22 @@ class Opened {
   }
 
   /** What earlier invoices had come to for the line. */
-  before(stored: StoredInvoice): Promise<Own[]> {
+  earlierShares(stored: StoredInvoice): Promise<LineShare[]> {
     const { invoice_id } = stored.invoice;
     const known = this.#before.get(invoice_id) ?? this.#sumBefore(stored);
     this.#before.set(invoice_id, known);
     return known;
   }
 
-  async #sumBefore(stored: StoredInvoice): Promise<Own[]> {
+  async #sumBefore(stored: StoredInvoice): Promise<LineShare[]> {
     const earlier = stored.basis.earlier.flatMap(({ invoice_id, state }) => {
       const found = this.#invoices.get(invoice_id);
       const isOn = found?.invoice.lines.some((line) => lineKey(line) === this.#key) === true;
       return state === "finalised" && found !== undefined && isOn ? [found] : [];
     });
-    const signed: Own[] = [];
+    const signed: LineShare[] = [];
     for (const it of earlier) {
-      signed.push(...(await this.stated(it)), ...(await this.before(it)).map(negative));
+      signed.push(...(await this.statedShares(it)), ...(await this.earlierShares(it)).map(negative));
     }
     return cancelled(signed);
   }
@@ -87,8 +87,8 @@ class Opened {
 }
 
 /** Without the parts of which one was added and the same taken back. */
-function cancelled(parts: readonly Own[]): Own[] {
-  const open = new Map<string, Own[]>();
+function cancelled(parts: readonly LineShare[]): LineShare[] {
+  const open = new Map<string, LineShare[]>();
   for (const part of parts) {
     const opposite = open.get(partKey(negative(part)))?.pop();
     if (opposite !== undefined) continue;
@@ -98,18 +98,18 @@ function cancelled(parts: readonly Own[]): Own[] {
   return [...open.values()].flat();
 }
 
-function partKey({ charge_id, quantity, gpu_time_ns, amount, unit_price }: Own): string {
+function partKey({ charge_id, quantity, gpu_time_ns, amount, unit_price }: LineShare): string {
   return `${charge_id}:${quantity}:${gpu_time_ns}:${amount}:${unit_price}`;
 }
 
-function negative(part: Own): Own {
+function negative(part: LineShare): LineShare {
   return { ...part, quantity: -part.quantity, gpu_time_ns: -part.gpu_time_ns, amount: -part.amount };
 }
 
-function sided(side: Part["side"], parts: readonly Own[]): Part[] {
+function withSide(side: Part["side"], parts: readonly LineShare[]): Part[] {
   return parts.map((part) => ({ ...part, side })).toSorted((a, b) => a.hour - b.hour);
 }
 
-function sum(parts: readonly Own[], name: (typeof SUMS)[number]): bigint {
+function sum(parts: readonly LineShare[], name: (typeof SUMS)[number]): bigint {
   return parts.reduce((total, part) => total + part[name], 0n);
 }

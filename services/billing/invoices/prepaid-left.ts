@@ -2,7 +2,7 @@
 
 import { monthOf, periodsOf } from "../../domain/billing/periods.ts";
 import { Balances, type Drawn, type Prepaid } from "../../domain/billing/prepaid.ts";
-import { drawnBefore, settle } from "../../domain/billing/settle.ts";
+import { computeInvoice, drawnBefore } from "../../domain/billing/settle.ts";
 import type { Contract } from "../../domain/billing/statement.ts";
 import type { Decimal } from "../../domain/money/decimal.ts";
 import { hourOf } from "../../domain/time/hour.ts";
@@ -40,8 +40,8 @@ export async function prepaidLeft(
   if (end === undefined || prepaid.length === 0) return { invoiced, rated: invoiced };
   const revisions = await charges.revisions(tenant_id, { from, to: end });
   const hours = await charges.hours(tenant_id, runsOf(revisions));
-  const settled = settle({ ...contract, periods, hours, opening, invoices: [], hash });
-  return { invoiced, rated: settled.ok ? leftOf(settled.closing) : null };
+  const computed = computeInvoice({ ...contract, periods, hours, opening, invoices: [], hash });
+  return { invoiced, rated: computed.ok ? leftOf(computed.closing) : null };
 }
 
 function leftOf(drawn: Drawn): (prepaid: Prepaid) => Decimal {

@@ -1,16 +1,16 @@
 import type { Invoice } from "../../domain/billing/invoice.ts";
-import { drawnBefore, type Settled, settle } from "../../domain/billing/settle.ts";
+import { type ComputedInvoice, computeInvoice, drawnBefore } from "../../domain/billing/settle.ts";
 import type { TenantHour } from "../../domain/billing/statement.ts";
 import type { PublishedBook } from "../../domain/billing/terms.ts";
 import type { ChargedHour } from "../../domain/ports/charges.ts";
 
 import { publishedBooks } from "../books/books.ts";
-import { contractIn, type InvoiceBasis } from "../issued/basis.ts";
+import { contractIn, type InvoiceInputs } from "../issued/basis.ts";
 import { invoicesOf, type StoredInvoice } from "../issued/issued-invoices.ts";
 import type { Invoicing } from "./settle-tenant.ts";
 
 export interface Recomputed {
-  readonly settled: Settled;
+  readonly computed: ComputedInvoice;
   /** The hours that it was settled from, with the ids of their charges. */
   readonly hours: readonly ChargedHour[];
   /** Invoices before it, in the state that they were in then. */
@@ -29,11 +29,11 @@ export async function recompute(pricing: Invoicing, stored: StoredInvoice): Prom
   if (earlier.length < stored.basis.earlier.length) {
     throw new Error(`an invoice before ${stored.invoice.invoice_id} is not there any more`);
   }
-  return { settled: settleAgain(pricing, stored, { books, hours, earlier }), hours, earlier };
+  return { computed: recomputeFrom(pricing, stored, { books, hours, earlier }), hours, earlier };
 }
 
 /** The same from hours that were computed anew, and from as much as is there of books and earlier invoices. */
-export function settleAgain(
+export function recomputeFrom(
   { hash }: Pick<Invoicing, "hash">,
   { invoice, basis }: StoredInvoice,
   from: {
@@ -41,9 +41,9 @@ export function settleAgain(
     readonly hours: readonly TenantHour[];
     readonly earlier: readonly Invoice[];
   },
-): Settled {
+): ComputedInvoice {
   const periods = basis.periods.map((period) => ({ from: period.from, to: period.to }));
-  return settle({
+  return computeInvoice({
     ...contractIn(invoice, basis, from.books),
     periods,
     hours: from.hours,
@@ -54,7 +54,7 @@ export function settleAgain(
 }
 
 /** Invoices before one, in the state that they were in then; without those that are gone. */
-export function earlierOf({ earlier }: InvoiceBasis, issued: readonly StoredInvoice[]): Invoice[] {
+export function earlierOf({ earlier }: InvoiceInputs, issued: readonly StoredInvoice[]): Invoice[] {
   const byId = new Map(issued.map(({ invoice }) => [invoice.invoice_id, invoice]));
   return earlier.flatMap(({ invoice_id, state }) => {
     const found = byId.get(invoice_id);

@@ -3,13 +3,13 @@
 import { type Refusal, refuse } from "../../domain/access/refusal.ts";
 import type { Invoice } from "../../domain/billing/invoice.ts";
 import { arePeriodsSame, monthOf, periodAt, periodsOf } from "../../domain/billing/periods.ts";
-import { drawnBefore, type HourRevision, settle } from "../../domain/billing/settle.ts";
+import { computeInvoice, drawnBefore, type HourRevision } from "../../domain/billing/settle.ts";
 import type { Contract } from "../../domain/billing/statement.ts";
 import type { Period } from "../../domain/billing/terms.ts";
 import type { TenantCharges } from "../../domain/ports/charges.ts";
 import { formatHour, HOUR_S, type Hour } from "../../domain/time/hour.ts";
 import { type ContractDeps, contractOf } from "../contracts/contracts.ts";
-import { basisOf, type InvoiceBasis, runsOf, type StatedPeriod, termsHash } from "../issued/basis.ts";
+import { type InvoiceInputs, inputsOf, runsOf, type StatedPeriod, termsHash } from "../issued/basis.ts";
 import { invoicesOf, type StoredInvoice, type TenantInvoices } from "../issued/issued-invoices.ts";
 
 /** What invoices are computed from and written to. */
@@ -20,12 +20,12 @@ export interface Invoicing extends ContractDeps {
 }
 
 /** What a tenant's next invoice would be, if it has to pay or get back anything. */
-export interface TenantSettlement {
+export interface TenantDraft {
   readonly tenant_id: string;
   readonly currency: string;
   /** A draft; null where everything has been invoiced. */
   readonly invoice: Invoice | null;
-  readonly basis: InvoiceBasis;
+  readonly basis: InvoiceInputs;
   /** What was invoiced before. */
   readonly before: TenantInvoices;
 }
@@ -38,11 +38,11 @@ export const RESTATED_S = 13 * 31 * 24 * HOUR_S;
  * invoiced, go onto one invoice: that of the latest period. It begins with the earliest period that has changed, as what a
  * period draws from packages changes what is left for the next.
  */
-export async function settleTenant(
+export async function draftTenantInvoice(
   pricing: Invoicing,
   tenant_id: string,
   period: Period,
-): Promise<TenantSettlement | Refusal> {
+): Promise<TenantDraft | Refusal> {
   const contract = await contractOf(pricing, tenant_id);
   if (contract === null) return refuse("API_NOT_FOUND");
   const before = await invoicesOf(pricing.documents, tenant_id);
@@ -64,7 +64,7 @@ export async function settleTenant(
     }) ?? period;
   const periods = candidates.filter((it) => it.from >= start.from);
   const revisions = current.filter(({ hour }) => hour >= start.from);
-  const settled = settle({
+  const computed = computeInvoice({
     ...contract,
     periods,
     hours: await pricing.charges.hours(tenant_id, runsOf(revisions)),
@@ -72,12 +72,12 @@ export async function settleTenant(
     invoices,
     hash: pricing.hash,
   });
-  if (!settled.ok) {
-    const faults = settled.faults.map(({ about, code, message }) => ({ path: about, code, message }));
+  if (!computed.ok) {
+    const faults = computed.faults.map(({ about, code, message }) => ({ path: about, code, message }));
     return refuse("INVOICE_NOT_SETTLED", "", faults);
   }
-  const basis = basisOf(contract, periods, settled.rests_on, invoices, pricing.hash);
-  return { tenant_id, currency: contract.currency, invoice: settled.invoice, basis, before };
+  const basis = inputsOf(contract, periods, computed.rests_on, invoices, pricing.hash);
+  return { tenant_id, currency: contract.currency, invoice: computed.invoice, basis, before };
 }
 
 /** The tenant's first invoice decides how long its periods are. */
@@ -86,8 +86,8 @@ function periodFault(period: Period, invoices: readonly Invoice[]): Refusal | nu
   const rhythm = first === undefined ? period : { from: first.period_from, to: first.period_to };
   const expected = periodAt(rhythm, period.from);
   if (period.from < period.to && arePeriodsSame(expected, period)) return null;
-  const shown = `${formatHour(expected.from)} to ${formatHour(expected.to)}`;
-  return refuse("INVOICE_PERIOD_INVALID", `the tenant's period there is ${shown}`);
+  const expectedPeriod = `${formatHour(expected.from)} to ${formatHour(expected.to)}`;
+  return refuse("INVOICE_PERIOD_INVALID", `the tenant's period there is ${expectedPeriod}`);
 }
 
 /** The calendar month (UTC) that begins with the hour, or the period up to `to` where that is given. */
@@ -121,7 +121,7 @@ function statedPeriods(issued: readonly StoredInvoice[]): Map<Hour, Stated> {
   return stated;
 }
 
-function hoursWithin(runs: InvoiceBasis["rests_on"], { from, to }: Period): string[] {
+function hoursWithin(runs: InvoiceInputs["rests_on"], { from, to }: Period): string[] {
   return runs.flatMap((run) => {
     const start = Math.max(run.from, from);
     const length = (Math.min(run.to, to) - start) / HOUR_S;

@@ -18,7 +18,7 @@ import type { Hour } from "../../domain/time/hour.ts";
 import { revisionsOf } from "../issued/basis.ts";
 import { invoicesOf, type StoredInvoice } from "../issued/issued-invoices.ts";
 import { mapConcurrent } from "./map-concurrent.ts";
-import { earlierOf, settleAgain } from "./recompute.ts";
+import { earlierOf, recomputeFrom } from "./recompute.ts";
 
 /** From where on an invoice is computed again: from its stored charges, from the hours' usage, or from the events. */
 export const DEPTHS = ["lines", "charges", "events"] as const;
@@ -73,15 +73,15 @@ export async function verifyInvoice(
   const { invoices: issued } = await invoicesOf(pricing.documents, tenant_id);
   const charged = await pricing.charges.hours(tenant_id, basis.rests_on);
   const checked = depth === "lines" ? [] : await checkHours(pricing, tenant_id, revisions, depth);
-  const hours = depth === "lines" ? charged : checked.flatMap((hour) => ratedAgain(hour, tenant_id, shelf));
+  const hours = depth === "lines" ? charged : checked.flatMap((hour) => rerate(hour, tenant_id, shelf));
   const earlier = earlierOf(basis, issued);
-  const settled = settleAgain(pricing, stored, { books: [...shelf.values()], hours, earlier });
+  const recomputed = recomputeFrom(pricing, stored, { books: [...shelf.values()], hours, earlier });
   const rests = new Set([...basis.contract.books, ...revisions.map(({ price_book }) => price_book)]);
   return {
     hours_checked: revisions.length,
     hours_without_events: checked.filter(({ hasEvents }) => depth === "events" && !hasEvents).length,
     document_matches: pricing.hash(invoiceText(invoice)) === stored.content_hash,
-    lines: invoiceDifferences(invoice, settled.ok ? settled.invoice : null),
+    lines: invoiceDifferences(invoice, recomputed.ok ? recomputed.invoice : null),
     charges: depth === "lines" ? [] : differingCharges(charged, hours, revisions),
     hours: await findings(pricing, tenant_id, checked),
     changed_books: [...rests].filter((hash) => !shelf.has(hash)),
@@ -115,7 +115,7 @@ async function checkHours(
   });
 }
 
-function ratedAgain(
+function rerate(
   { hour, revision, price_book, check }: CheckedHour,
   tenant_id: string,
   shelf: ReadonlyMap<string, PublishedBook>,
@@ -123,8 +123,8 @@ function ratedAgain(
   const book = shelf.get(price_book);
   if (check === null || book === undefined) return [];
   const { charges } = rateHour(check.usage, book);
-  const own = charges.filter(({ payer, billed_to }) => payer === "tenant" && billed_to === tenant_id);
-  return [{ hour, revision, price_book, charges: own }];
+  const billable = charges.filter(({ payer, billed_to }) => payer === "tenant" && billed_to === tenant_id);
+  return [{ hour, revision, price_book, charges: billable }];
 }
 
 /** Of hours that could be rated again. */
@@ -136,10 +136,10 @@ function differingCharges(
   const before = new Map(charged.map((it) => [it.hour, it]));
   const after = new Map(rated.map((it) => [it.hour, it]));
   return revisions.flatMap(({ hour }) => {
-    const again = after.get(hour);
-    if (again === undefined) return [];
+    const rerated = after.get(hour);
+    if (rerated === undefined) return [];
     const { charges = [], charge_ids = [] } = before.get(hour) ?? {};
-    return chargeDifferences(charges, charge_ids, again.charges).map((it) => ({ hour, ...it }));
+    return chargeDifferences(charges, charge_ids, rerated.charges).map((it) => ({ hour, ...it }));
   });
 }
 
@@ -153,11 +153,11 @@ async function findings(
   const found: HourFinding[] = [];
   for (const { hour, revision, check } of unsound) {
     const isSearched = check !== null && check.keys.length > 0 && found.length < SEARCHED_MAX;
-    const asked = { hour, revision, tenant_id };
+    const request = { hour, revision, tenant_id };
     found.push({
       hour,
       revision,
-      check: isSearched ? await verifier.verifyTenantHour(asked, "findings") : check,
+      check: isSearched ? await verifier.verifyTenantHour(request, "findings") : check,
     });
   }
   return found;

@@ -35,7 +35,7 @@ interface ContractSnapshot {
   readonly prepaid: readonly StoredPrepaid[];
 }
 
-export interface InvoiceBasis {
+export interface InvoiceInputs {
   /** The periods that were stated, one after the other; the last one is the invoice's. */
   readonly periods: readonly StatedPeriod[];
   readonly rests_on: readonly RevisionRun[];
@@ -48,13 +48,13 @@ export interface InvoiceBasis {
   readonly contract: ContractSnapshot;
 }
 
-export function basisOf(
+export function inputsOf(
   contract: Contract,
   periods: readonly Period[],
   rests_on: readonly HourRevision[],
   earlier: readonly Invoice[],
   hash: (text: string) => string,
-): InvoiceBasis {
+): InvoiceInputs {
   const end = periods.at(-1)?.to ?? 0;
   return {
     periods: periods.map((period) => ({ ...period, terms_hash: termsHash(contract, period, hash) })),
@@ -75,7 +75,7 @@ export function basisOf(
 /** The contract of an invoice. `books` are all that are published. */
 export function contractIn(
   { tenant_id, currency }: Pick<Invoice, "tenant_id" | "currency">,
-  { contract }: InvoiceBasis,
+  { contract }: InvoiceInputs,
   books: readonly PublishedBook[],
 ): Contract {
   const { subscriptions, prepaid } = contract;

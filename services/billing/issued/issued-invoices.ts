@@ -17,13 +17,13 @@ import { formatDecimal } from "../../domain/money/decimal.ts";
 import type { DocumentKind, Documents, NewDocument, WrittenDocument } from "../../domain/ports/documents.ts";
 
 import type { Hour } from "../../domain/time/hour.ts";
-import type { InvoiceBasis } from "./basis.ts";
+import type { InvoiceInputs } from "./basis.ts";
 
 export type Series = "invoice" | "credit_note";
 
 interface InvoiceContent {
   readonly invoice: InvoiceDocument;
-  readonly basis: InvoiceBasis;
+  readonly basis: InvoiceInputs;
   /** Of the invoice's text; the same text gives the same hash wherever it is computed again. */
   readonly content_hash: string;
   readonly seller: string;
@@ -93,7 +93,7 @@ export async function findInvoice(documents: Documents, invoice_id: string): Pro
     documents.newest("invoice", invoice_id),
     documents.newest("invoice_void", invoice_id),
   ]);
-  return written === null ? null : opened(written, (voided?.content ?? null) as InvoiceVoid | null);
+  return written === null ? null : fromDocument(written, (voided?.content ?? null) as InvoiceVoid | null);
 }
 
 export async function findCreditNote(
@@ -117,7 +117,7 @@ export async function invoicesOf(documents: Documents, tenant_id: string): Promi
   const invoices = ids.map((id) => {
     const document = written.get(id);
     if (document === undefined) throw new Error(`invoice ${id} is in a history and nowhere else`);
-    return opened(document, voids.get(id) ?? null);
+    return fromDocument(document, voids.get(id) ?? null);
   });
   return { version: entries.length, invoices };
 }
@@ -247,7 +247,7 @@ async function historyOf(documents: Documents, tenant_id: string): Promise<Histo
   return history.toReversed().map(({ content }) => content as HistoryEntry);
 }
 
-function opened({ content, written_by }: WrittenDocument, voided: InvoiceVoid | null): StoredInvoice {
+function fromDocument({ content, written_by }: WrittenDocument, voided: InvoiceVoid | null): StoredInvoice {
   const { invoice: document, ...stored } = content as InvoiceContent;
   const invoice = readInvoice(document);
   return {

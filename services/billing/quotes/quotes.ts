@@ -61,9 +61,9 @@ export async function findQuote(find: FindMeasured, request: QuoteRequest): Prom
     if (quoted.quoted.samples >= SOUND_SAMPLES) return quoted;
     if (quoted.quoted.samples > 0) found.push(quoted);
   }
-  const [most] = found.toSorted((a, b) => b.quoted.samples - a.quoted.samples);
+  const [largest] = found.toSorted((a, b) => b.quoted.samples - a.quoted.samples);
   const none: Quote = { kind: "no_history", samples: 0 };
-  return most ?? { quoted: none, source: "none", measured: null, are_prompts_comparable: null };
+  return largest ?? { quoted: none, source: "none", measured: null, are_prompts_comparable: null };
 }
 
 function quoteFrom(source: Source, measured: Cached<Measured>, request: QuoteRequest): FoundQuote {

@@ -5,7 +5,7 @@ import type { Charge } from "../rating/rate.ts";
 import { HOUR_S, type Hour } from "../time/hour.ts";
 import type { LineKind } from "./lines.ts";
 import { type Balances, endOf, type Prepaid } from "./prepaid.ts";
-import { prorated, type Term } from "./terms.ts";
+import { type ContractSegment, prorated } from "./terms.ts";
 import { graduatedPart, type Units } from "./units.ts";
 
 /** A row of usage with the rate item it falls under. */
@@ -18,7 +18,7 @@ export interface RatedRow {
   readonly units: Units;
 }
 
-/** What covers or prices a part of a row. `unit_price` is null for volume tiers, which the term's total decides. */
+/** What covers or prices a part of a row. `unit_price` is null for volume tiers, which the segment's total decides. */
 export interface Share {
   readonly kind: LineKind;
   readonly name: string;
@@ -28,19 +28,19 @@ export interface Share {
   readonly factor: Decimal;
 }
 
-/** What is used up while the rows of a term are taken in turn. */
-export class TermCounters {
-  readonly term: Term;
+/** What is used up while the rows of a segment are taken in turn. */
+export class SegmentCounters {
+  readonly segment: ContractSegment;
   /** Units on demand by rate item. */
   readonly on_demand = new Map<string, Decimal>();
   readonly #allowances: Map<string, Decimal>;
   #hour: Hour = -1;
   #commitments = new Map<string, Decimal>();
 
-  constructor(term: Term) {
-    this.term = term;
+  constructor(segment: ContractSegment) {
+    this.segment = segment;
     this.#allowances = new Map(
-      term.plan?.allowances.map((allowance) => [allowance.name, prorated(allowance.quantity, term)]),
+      segment.plan?.allowances.map((allowance) => [allowance.name, prorated(allowance.quantity, segment)]),
     );
   }
 
@@ -71,7 +71,7 @@ export class TermCounters {
  */
 export function allocate(
   row: RatedRow,
-  counters: TermCounters,
+  counters: SegmentCounters,
   packages: readonly Prepaid[],
   balances: Balances,
 ): Share[] {
@@ -82,7 +82,7 @@ export function allocate(
     shares.push({ kind, name, part, tier: 0, unit_price: 0n, factor: ONE });
     rest -= part;
   };
-  const { plan } = counters.term;
+  const { plan } = counters.segment;
   const commitment = plan?.hourly_commitments.find(({ rate }) => rate === row.item.name);
   if (commitment !== undefined) {
     cover("commitment_usage", commitment.name, counters.commitment(row.hour, commitment, rest));
@@ -99,7 +99,7 @@ export function allocate(
   return [...shares, ...onDemand(row, rest, factor, counters)];
 }
 
-function onDemand(row: RatedRow, quantity: Decimal, factor: Decimal, counters: TermCounters): Share[] {
+function onDemand(row: RatedRow, quantity: Decimal, factor: Decimal, counters: SegmentCounters): Share[] {
   const { name, price } = row.item;
   const share = (part: Decimal, unit_price: Decimal | null, tier = 0): Share => {
     counters.use(name, part);

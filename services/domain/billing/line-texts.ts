@@ -51,6 +51,6 @@ export function shortDecimal(value: Decimal): string {
 export function moneyWords(value: Decimal, currency: string): string {
   const text = formatDecimal(value);
   const zeros = String(minorUnit(currency)).length - 1;
-  const shown = text.slice(0, text.length - zeros).replace(/\.$/, "");
-  return `${shown} ${currency}`;
+  const amount = text.slice(0, text.length - zeros).replace(/\.$/, "");
+  return `${amount} ${currency}`;
 }

@@ -13,7 +13,7 @@ import { Balances, type Drawn } from "./prepaid.ts";
 import { type Contract, type Statement, statementOf, type TenantHour } from "./statement.ts";
 import type { Period } from "./terms.ts";
 
-export interface SettlementInput extends Contract {
+export interface InvoiceComputation extends Contract {
   /** One after another; the last one is the one to invoice. Periods before it are stated for late revisions and packages. */
   readonly periods: readonly Period[];
   /** Hours of these periods, in any order. Of several revisions of an hour the newest counts. */
@@ -25,7 +25,7 @@ export interface SettlementInput extends Contract {
   readonly hash: (text: string) => string;
 }
 
-export type Settled =
+export type ComputedInvoice =
   | { readonly ok: false; readonly faults: readonly SettlementFault[] }
   | {
       readonly ok: true;
@@ -41,7 +41,7 @@ export type Settled =
 export type HourRevision = Pick<TenantHour, "hour" | "revision" | "price_book">;
 
 /** Settles one tenant in one currency. Pure: the same input gives the same invoice, ids included. */
-export function settle(input: SettlementInput): Settled {
+export function computeInvoice(input: InvoiceComputation): ComputedInvoice {
   const hours = newestRevisions(input.hours);
   const faults = settlementFaults(input, input.periods, hours, input.invoices);
   if (faults.length > 0) return { ok: false, faults };
@@ -92,7 +92,7 @@ function effectiveLines(invoices: readonly Invoice[]): IssuedLine[] {
 }
 
 /** The lines that bring what was invoiced to what is stated. */
-function invoiceOf(input: SettlementInput, statements: readonly Statement[]): Invoice | null {
+function invoiceOf(input: InvoiceComputation, statements: readonly Statement[]): Invoice | null {
   const { tenant_id, currency, hash, invoices } = input;
   const last = input.periods.at(-1);
   if (last === undefined) return null;

@@ -4,12 +4,19 @@ import type { Decimal } from "../money/decimal.ts";
 import { splitByLargestRemainder } from "../money/rounding.ts";
 import type { Charge } from "../rating/rate.ts";
 import type { Hour } from "../time/hour.ts";
-import { allocate, type RatedRow, type Share, TermCounters } from "./allocate.ts";
+import { allocate, type RatedRow, SegmentCounters, type Share } from "./allocate.ts";
 import { LineSheet, type StatementLine } from "./lines.ts";
 import { type Balances, inOrderOfExpiry, type Prepaid } from "./prepaid.ts";
 import { applyCredits, prepaidLines } from "./prepaid-lines.ts";
-import { applyTerms } from "./term-lines.ts";
-import { type Period, type PublishedBook, planOf, type Subscription, type Term, termsOf } from "./terms.ts";
+import { segmentLines } from "./term-lines.ts";
+import {
+  type ContractSegment,
+  type Period,
+  type PublishedBook,
+  planOf,
+  type Subscription,
+  segmentsOf,
+} from "./terms.ts";
 import { amountOf, unitsOf, volumePrice } from "./units.ts";
 
 /** Charges of one tenant in one hour, of the hour's newest revision, and the book that rated them. */
@@ -57,21 +64,21 @@ export function statementOf(
   hours: readonly TenantHour[],
   balances: Balances,
 ): Statement {
-  const terms = termsOf(period, contract.currency, contract.subscriptions, contract.books);
+  const segments = segmentsOf(period, contract.currency, contract.subscriptions, contract.books);
   const packages = inOrderOfExpiry(contract.prepaid.filter(({ unit }) => unit !== "currency"));
   const inPeriod = hours.filter(({ hour }) => hour >= period.from && hour < period.to);
   const byHour = inPeriod.toSorted((a, b) => a.hour - b.hour);
   const sheets: StatementLine[][] = [];
   const allocations: Allocation[] = [];
-  for (const term of terms) {
+  for (const segment of segments) {
     const sheet = new LineSheet();
-    const counters = new TermCounters(term);
+    const counters = new SegmentCounters(segment);
     const shared = byHour
-      .filter(({ hour }) => hour >= term.from && hour < term.to)
-      .flatMap((hour) => ratedRows(hour, term, contract))
+      .filter(({ hour }) => hour >= segment.from && hour < segment.to)
+      .flatMap((hour) => ratedRows(hour, segment, contract))
       .map((row) => ({ row, shares: allocate(row, counters, packages, balances) }));
     for (const { row, shares } of shared) allocations.push(...book(row, shares, counters, sheet));
-    sheets.push(applyTerms(term, sheet.lines()));
+    sheets.push(segmentLines(segment, sheet.lines()));
   }
   const own = new LineSheet();
   for (const line of sheets.flat()) own.add(line);
@@ -80,10 +87,14 @@ export function statementOf(
   return { period, lines: [...lines, ...applyCredits(period, contract, lines, balances)], allocations };
 }
 
-function ratedRows({ hour, revision, price_book, charges }: TenantHour, term: Term, contract: Contract) {
+function ratedRows(
+  { hour, revision, price_book, charges }: TenantHour,
+  segment: ContractSegment,
+  contract: Contract,
+) {
   const book = contract.books.find(({ hash }) => hash === price_book);
   if (book === undefined) throw new RangeError(`hour ${hour} was rated by an unknown book ${price_book}`);
-  const plan = term.subscription === null ? null : planOf(book, term.subscription.plan);
+  const plan = segment.subscription === null ? null : planOf(book, segment.subscription.plan);
   const billable = charges.filter(({ payer }) => payer === "tenant");
   return inOrderOfKeys(billable).map((charge): RatedRow => {
     const item = rateItemOf(plan, charge);
@@ -103,7 +114,7 @@ function inOrderOfKeys(charges: readonly Charge[]): readonly Charge[] {
 function book(
   row: RatedRow,
   shares: readonly Share[],
-  counters: TermCounters,
+  counters: SegmentCounters,
   sheet: LineSheet,
 ): Allocation[] {
   const { charge, units, item } = row;
@@ -111,15 +122,15 @@ function book(
   const times =
     parts.length === 1 ? [charge.gpu_time_ns] : splitByLargestRemainder(charge.gpu_time_ns, parts);
   return shares.map((share, index): Allocation => {
-    const unit_price = share.unit_price ?? termPrice(row, counters);
+    const unit_price = share.unit_price ?? segmentPrice(row, counters);
     const quantity = share.part;
     const gpu_time_ns = times[index] ?? 0n;
     const amount = unit_price === 0n ? 0n : amountOf(units, quantity, unit_price, share.factor);
     const line_key = sheet.add({
-      period_from: counters.term.period.from,
+      period_from: counters.segment.period.from,
       kind: share.kind,
       name: share.name,
-      plan: counters.term.subscription?.plan ?? "",
+      plan: counters.segment.subscription?.plan ?? "",
       project_id: charge.project_id,
       model: charge.model,
       gpu_model: charge.gpu_model,
@@ -139,7 +150,7 @@ function book(
   });
 }
 
-function termPrice({ item }: RatedRow, counters: TermCounters): Decimal {
+function segmentPrice({ item }: RatedRow, counters: SegmentCounters): Decimal {
   if (item.price.kind !== "volume") throw new RangeError(`the price of ${item.name} does not wait`);
   return volumePrice(item.price.tiers, counters.used(item.name));
 }

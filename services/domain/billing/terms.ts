@@ -23,7 +23,7 @@ export interface Subscription {
 export type PublishedBook = PriceBook & { readonly hash: string };
 
 /** The part of a period under one subscription and in one currency. Its terms are those of the book in force at `from`. */
-export interface Term {
+export interface ContractSegment {
   readonly period: Period;
   readonly from: Hour;
   readonly to: Hour;
@@ -34,33 +34,33 @@ export interface Term {
   readonly price_book: string;
 }
 
-/** The terms of a period in one currency, in order. Hours without a book, or under one in another currency, are in none. */
-export function termsOf(
+/** The segments of a period in one currency, in order. Hours without a book, or under one in another currency, are in none. */
+export function segmentsOf(
   period: Period,
   currency: string,
   subscriptions: readonly Subscription[],
   books: readonly PublishedBook[],
-): Term[] {
+): ContractSegment[] {
   const cuts = [
     ...subscriptions.flatMap(({ from, to }) => [from, to ?? period.to]),
     ...books.map((book) => book.effective_from),
   ].filter((hour) => hour > period.from && hour < period.to);
   const starts = [...new Set([period.from, ...cuts])].toSorted((a, b) => a - b);
-  const terms: Term[] = [];
+  const segments: ContractSegment[] = [];
   starts.forEach((from, index) => {
     const to = starts[index + 1] ?? period.to;
     const book = bookInForce(books, from);
     if (book === null || book.currency !== currency) return;
     const subscription = subscriptionAt(subscriptions, from);
-    const last = terms.at(-1);
+    const last = segments.at(-1);
     if (last !== undefined && last.to === from && last.subscription === subscription) {
-      terms[terms.length - 1] = { ...last, to };
+      segments[segments.length - 1] = { ...last, to };
       return;
     }
     const plan = subscription === null ? null : planOf(book, subscription.plan);
-    terms.push({ period, from, to, subscription, plan, price_book: book.hash });
+    segments.push({ period, from, to, subscription, plan, price_book: book.hash });
   });
-  return terms;
+  return segments;
 }
 
 export function subscriptionAt(subscriptions: readonly Subscription[], hour: Hour): Subscription | null {
@@ -71,7 +71,7 @@ export function planOf(book: PriceBook, name: string): Plan | null {
   return book.plans.find((plan) => plan.name === name) ?? null;
 }
 
-/** The term's share of what a plan gives or takes per period, by hours. */
-export function prorated(amount: Decimal, { from, to, period }: Term): Decimal {
+/** The segment's share of what a plan gives or takes per period, by hours. */
+export function prorated(amount: Decimal, { from, to, period }: ContractSegment): Decimal {
   return divideHalfEven(amount * BigInt(to - from), BigInt(period.to - period.from));
 }

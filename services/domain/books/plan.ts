@@ -3,24 +3,24 @@
 //  Hour by hour, what would be lost first is used first:
 //   1. rate item         the first one of the plan that matches the row turns it into units: GPU-hours as they are, or composite
 //                        GPU-hours (GPU-hours x composite x quality). A row that none matches: composite units at the card's rate.
-//   2. hourly commitment covers units of its own hour; it is paid for every hour of the term, used or not. Units on demand in an
+//   2. hourly commitment covers units of its own hour; it is paid for every hour of the segment, used or not. Units on demand in an
 //                        hour beyond it are priced times its overage factor.
-//   3. free allowance    covers units of its term (a subscription's part of a billing period).
+//   3. free allowance    covers units of its segment (a subscription's part of a billing period).
 //   4. packages          prepaid units, earliest expiry first, each from its start to its expiry or refund.
 //   5. on demand         what is left, at the rate item's price: the card's rate, a unit price, graduated tiers (a unit counts in the
-//                        tier it falls into) or volume tiers (all units of the term count in the tier that their sum reaches),
+//                        tier it falls into) or volume tiers (all units of the segment count in the tier that their sum reaches),
 //                        times the factor of the hour of the day.
-//  Once a term:
+//  Once per segment:
 //   6. flat fees and the fees of hourly commitments
 //   7. adjustments       on the sum so far, in the order of the plan: percentage discount, fixed discount (never below 0),
 //                        minimum commitment (the true-up to it). A minimum before a discount or after it is the plan's choice.
-//  Once a period:
+//  Once per period:
 //   8. prepaid           packages and credits bought, refunded (what is left, at the price paid) or expired
 //   9. prepaid credit    pays what 1 to 7 come to, earliest expiry first
-//  Once an invoice: 10. rounding to the currency's minor unit, by largest remainder over the lines.
+//  Once per invoice: 10. rounding to the currency's minor unit, by largest remainder over the lines.
 //
 // Rates are of the book of each hour, so a new book in mid-month rates its own hours only, and tiers go on counting. Parts 2, 3, 6
-// and 7 are terms: they are those of the book in force when the term begins, and what is given per period counts pro rata of hours.
+// and 7 are terms: they are those of the book in force when the segment begins, and what is given per period counts pro rata of hours.
 // Within an hour rows take their turn in the order of their keys, so that nothing depends on the order in which they are read.
 
 import type { Decimal } from "../money/decimal.ts";

@@ -82,9 +82,9 @@ export function revisedHours(
   after: readonly RatedRevision[],
   hourText: (hour: Hour) => string,
 ): string[] {
-  const said = ({ revision, rating }: RatedRevision) => `${revision}.${rating}`;
-  const old = new Map(before.map((it) => [it.hour, said(it)]));
-  const now = new Map(after.map((it) => [it.hour, said(it)]));
+  const version = ({ revision, rating }: RatedRevision) => `${revision}.${rating}`;
+  const old = new Map(before.map((it) => [it.hour, version(it)]));
+  const now = new Map(after.map((it) => [it.hour, version(it)]));
   return [...new Set([...old.keys(), ...now.keys()])]
     .filter((hour) => old.get(hour) !== now.get(hour))
     .map((hour) => `${hourText(hour)} ${old.get(hour) ?? "none"} to ${now.get(hour) ?? "none"}`)

@@ -82,8 +82,8 @@ export function poolOf(samples: readonly TenantSample[], but: string, tenants_mi
     ([tenant_id]) => tenant_id !== but,
   );
   const sizes = others.map(([, own]) => own.length).toSorted((a, b) => b - a);
-  const most = sizes[tenants_min - 1];
-  return most === undefined ? [] : others.flatMap(([, own]) => own.slice(0, most));
+  const limit = sizes[tenants_min - 1];
+  return limit === undefined ? [] : others.flatMap(([, own]) => own.slice(0, limit));
 }
 
 /** Samples whose prompt is between half and twice as long. */

@@ -70,10 +70,10 @@ export function pooledQuote(samples: readonly QuoteSample[], { requests, tokens_
   const quoted = quote(samples, unit);
   if (quoted.kind === "no_history") return quoted;
   const times = (value: Decimal) => {
-    const said = roundToDigits(value, POOLED_DIGITS);
+    const rounded = roundToDigits(value, POOLED_DIGITS);
     return tokens_out === null
-      ? requests * said
-      : divideHalfEven(requests * tokens_out * said, POOLED_TOKENS);
+      ? requests * rounded
+      : divideHalfEven(requests * tokens_out * rounded, POOLED_TOKENS);
   };
   return { ...quoted, expected: times(quoted.expected), p50: times(quoted.p50), p90: times(quoted.p90) };
 }

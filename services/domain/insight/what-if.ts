@@ -1,6 +1,6 @@
 import { type SettlementFault, settlementFault } from "../billing/faults.ts";
 import type { LineIdentity, StatementLine } from "../billing/lines.ts";
-import { type SettlementInput, settle } from "../billing/settle.ts";
+import { computeInvoice, type InvoiceComputation } from "../billing/settle.ts";
 import type { TenantHour } from "../billing/statement.ts";
 import type { PublishedBook } from "../billing/terms.ts";
 import { bookInForce } from "../books/price-book.ts";
@@ -18,7 +18,7 @@ export interface UsageHour {
 }
 
 /** The same usage, subscriptions and packages, once under the books in force and once under the candidate. */
-export interface WhatIfInput extends Omit<SettlementInput, "hours" | "invoices"> {
+export interface WhatIfInput extends Omit<InvoiceComputation, "hours" | "invoices"> {
   readonly usage: readonly UsageHour[];
   /** Rates every hour of the periods, whatever hour it is to take effect from. */
   readonly candidate: PublishedBook;
@@ -65,14 +65,14 @@ export function whatIf({ candidate, usage, ...input }: WhatIfInput): WhatIf {
 /** The lines that differ most, in their own order, and what all others come to, so that nothing of the sums is lost. */
 export function largestDifferences(
   lines: readonly LineComparison[],
-  most: number,
+  limit: number,
 ): { readonly lines: readonly LineComparison[]; readonly others: Comparison & { readonly count: number } } {
   const size = ({ difference }: Comparison) => (difference < 0n ? -difference : difference);
   const bySize = lines.toSorted((a, b) => (size(a) === size(b) ? 0 : size(a) > size(b) ? -1 : 1));
-  const shown = new Set(bySize.slice(0, most));
-  const rest = lines.filter((line) => !shown.has(line));
+  const largest = new Set(bySize.slice(0, limit));
+  const rest = lines.filter((line) => !largest.has(line));
   return {
-    lines: lines.filter((line) => shown.has(line)),
+    lines: lines.filter((line) => largest.has(line)),
     others: { ...sumOfComparisons(rest), count: rest.length },
   };
 }
@@ -98,9 +98,9 @@ function linesUnder(
     unrated += Number(rated.unrated);
     return [{ hour, revision, price_book: book.hash, charges: rated.charges }];
   });
-  const settled = settle({ ...input, books, hours, invoices: [] });
-  if (!settled.ok) return settled;
-  return { ok: true as const, lines: settled.statements.flatMap(({ lines }) => lines), unrated };
+  const computed = computeInvoice({ ...input, books, hours, invoices: [] });
+  if (!computed.ok) return computed;
+  return { ok: true as const, lines: computed.statements.flatMap(({ lines }) => lines), unrated };
 }
 
 function compareLines(before: readonly StatementLine[], after: readonly StatementLine[]): LineComparison[] {

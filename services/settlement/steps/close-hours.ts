@@ -15,11 +15,12 @@ export async function reviseHours(
   deps: Settlement,
   lease: Lease,
   cut: Cut,
-  { again, reason, through = Number.MAX_SAFE_INTEGER }: PassRequest,
+  { reviseHour, reason, through = Number.MAX_SAFE_INTEGER }: PassRequest,
 ): Promise<HourClose[]> {
   const { store, metrics } = deps;
-  const dirty = (await store.dirtyHours(cut)).filter(({ hour }) => hour <= through || hour === again);
-  const byHand = again === undefined || dirty.some(({ hour }) => hour === again) ? [] : [again];
+  const dirty = (await store.dirtyHours(cut)).filter(({ hour }) => hour <= through || hour === reviseHour);
+  const byHand =
+    reviseHour === undefined || dirty.some(({ hour }) => hour === reviseHour) ? [] : [reviseHour];
   const work = [
     ...dirty.map(({ hour, late_events, late_voids }) => ({
       hour,

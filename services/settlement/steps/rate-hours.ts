@@ -18,7 +18,7 @@ export interface RatedHours {
 export async function rateHours(deps: Settlement, lease: Lease): Promise<RatedHours> {
   const { store, metrics } = deps;
   const hours = await store.hoursToRate();
-  const books = hours.length === 0 ? [] : (await store.priceBooks()).map((book) => open(deps, book));
+  const books = hours.length === 0 ? [] : (await store.priceBooks()).map((book) => parseStored(deps, book));
   const rated: HourRating[] = [];
   const unpriced: Hour[] = [];
   for (const hour of hours) {
@@ -63,7 +63,7 @@ async function rateOne(
 }
 
 /** A published book was valid when it was published; if it is not what its hash says, somebody changed it. */
-function open({ hash }: Settlement, stored: StoredPriceBook): PublishedBook {
+function parseStored({ hash }: Settlement, stored: StoredPriceBook): PublishedBook {
   const read = readPriceBook(JSON.parse(stored.content));
   if (!read.ok || hash(stored.content) !== stored.hash) {
     throw new Error(`The published price book ${stored.hash} is not what its hash says: it was changed.`);

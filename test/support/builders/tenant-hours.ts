@@ -2,7 +2,7 @@
 import { sha256 } from "../../../services/adapters/crypto/crypto.ts";
 import { finalise, type Invoice } from "../../../services/domain/billing/invoice.ts";
 import type { Prepaid } from "../../../services/domain/billing/prepaid.ts";
-import { type SettlementInput, settle } from "../../../services/domain/billing/settle.ts";
+import { computeInvoice, type InvoiceComputation } from "../../../services/domain/billing/settle.ts";
 import type { TenantHour } from "../../../services/domain/billing/statement.ts";
 import type { Period, PublishedBook } from "../../../services/domain/billing/terms.ts";
 import { canonicalPriceBook, type PriceBook } from "../../../services/domain/books/price-book.ts";
@@ -74,7 +74,7 @@ export function packageOf(changes: Partial<Prepaid> = {}): Prepaid {
   };
 }
 
-export function input(changes: Partial<SettlementInput>): SettlementInput {
+export function input(changes: Partial<InvoiceComputation>): InvoiceComputation {
   return {
     tenant_id: TENANT,
     currency: "USD",
@@ -91,7 +91,7 @@ export function input(changes: Partial<SettlementInput>): SettlementInput {
 }
 
 /** What settles under a book whose only plan, named "plan", the tenant has subscribed to. */
-export function inputWithPlan(book: PublishedBook, changes: Partial<SettlementInput>): SettlementInput {
+export function inputWithPlan(book: PublishedBook, changes: Partial<InvoiceComputation>): InvoiceComputation {
   const subscription = {
     subscription_id: "s1",
     tenant_id: TENANT,
@@ -103,8 +103,8 @@ export function inputWithPlan(book: PublishedBook, changes: Partial<SettlementIn
 }
 
 /** The settlement of an input that has no faults. */
-export function settlementOf(changes: SettlementInput) {
-  const result = settle(changes);
+export function settlementOf(changes: InvoiceComputation) {
+  const result = computeInvoice(changes);
   if (!result.ok) throw new Error(JSON.stringify(result.faults));
   return result;
 }

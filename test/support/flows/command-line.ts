@@ -14,7 +14,7 @@ export function fault(...argv: string[]): Output {
 export async function type(api: Api, ...argv: string[]): Promise<Output> {
   const line = readCommandLine(API_COMMANDS, argv);
   if (line.kind === "text") throw new Error(line.text);
-  return line.asked(api);
+  return line.command(api);
 }
 
 /** The API at an address. */

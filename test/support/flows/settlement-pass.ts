@@ -8,7 +8,7 @@ import type { SettlementStore } from "../../../services/domain/ports/settlement-
 import { hourEndMs, parseHour } from "../../../services/domain/time/hour.ts";
 import type { PassRequest, PassResult, Settlement } from "../../../services/settlement/pass.ts";
 
-import { settle } from "../../../services/settlement/pipeline.ts";
+import { runPass } from "../../../services/settlement/pipeline.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
 
 export const TEN = parseHour("2026-11-23T10:00:00Z") ?? 0;
@@ -37,7 +37,7 @@ export async function pass(
   deps: Settlement,
   request?: PassRequest,
 ): Promise<Extract<PassResult, { kind: "settled" }>> {
-  const result = await settle(deps, request);
+  const result = await runPass(deps, request);
   if (result.kind !== "settled") throw new Error(`${result.owner} leads`);
   return result;
 }

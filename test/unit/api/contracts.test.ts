@@ -9,7 +9,7 @@ import {
   refund,
 } from "../../../services/billing/contracts/contract-changes.ts";
 import { contractOf } from "../../../services/billing/contracts/contracts.ts";
-import { settle } from "../../../services/domain/billing/settle.ts";
+import { computeInvoice } from "../../../services/domain/billing/settle.ts";
 import { parseHour } from "../../../services/domain/time/hour.ts";
 import { type TestApi, testApi } from "../../support/flows/pricing-api.ts";
 import { contractApi, post, publishBook } from "../../support/flows/tenant-api.ts";
@@ -205,7 +205,7 @@ describe("a package", () => {
     const total = async () => {
       const contract = await contractOf(api.pricing, "initech");
       if (contract === null) return null;
-      const settled = settle({
+      const settled = computeInvoice({
         ...contract,
         periods,
         hours: [],

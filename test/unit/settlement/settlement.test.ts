@@ -3,7 +3,7 @@ import { readCommandLine } from "../../../services/adapters/command/command.ts";
 import { hourEndMs } from "../../../services/domain/time/hour.ts";
 import { COMMANDS } from "../../../services/settlement/command.ts";
 import { passText } from "../../../services/settlement/print.ts";
-import { settleOnce } from "../../../services/settlement/run.ts";
+import { runPassAsLeader } from "../../../services/settlement/run.ts";
 import { findDueHours } from "../../../services/settlement/steps/find-hours.ts";
 import { ManualClock } from "../../support/doubles/manual-clock.ts";
 import { MemorySettlementStore } from "../../support/doubles/memory-settlement-store.ts";
@@ -21,11 +21,11 @@ describe("the command line", () => {
     ],
     [
       ["close", "--hour", "2026-11-23T10:00Z", "--reason", "r"],
-      { kind: "close", request: { through: 0, again: TEN, reason: "r" }, json: false },
+      { kind: "close", request: { through: 0, reviseHour: TEN, reason: "r" }, json: false },
     ],
     [["verify", "--hour", "2026-11-23T10:00Z"], { kind: "verify", hour: TEN, revision: 0, json: false }],
   ])("%j", (argv, command) => {
-    expect(readCommandLine(COMMANDS, argv)).toEqual({ kind: "command", asked: command });
+    expect(readCommandLine(COMMANDS, argv)).toEqual({ kind: "command", command });
   });
 
   it.each([
@@ -86,7 +86,7 @@ describe("one pass by hand", () => {
     const store = new MemorySettlementStore(clock);
     store.append(batch(0, 0, [{ id: "a", hour: TEN }]));
     await store.takeLease("other", 5_000);
-    const waiting = settleOnce(settlementOver(store, { clock }), { through: TEN });
+    const waiting = runPassAsLeader(settlementOver(store, { clock }), { through: TEN });
     await clock.advance(await clock.asleep());
     const result = await waiting;
     if (result.kind !== "settled") throw new Error("not settled");

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { draftInvoice } from "../../../../services/domain/billing/invoice.ts";
-import { type SettlementInput, settle } from "../../../../services/domain/billing/settle.ts";
+import { computeInvoice, type InvoiceComputation } from "../../../../services/domain/billing/settle.ts";
 import { bookWithPlan } from "../../../support/builders/price-books.ts";
 import {
   DECEMBER,
@@ -30,7 +30,7 @@ const ISSUED = draftInvoice(
 describe("settle refuses", () => {
   const book = publish(bookWithPlan({}));
   const later = publish(bookWithPlan({}, { effective_from: "2026-11-02T00:00:00Z" }));
-  it.each<[string, Partial<SettlementInput>, string]>([
+  it.each<[string, Partial<InvoiceComputation>, string]>([
     [
       "periods with a gap",
       { periods: [NOVEMBER, { from: DECEMBER.to, to: DECEMBER.to + 3600 }] },
@@ -88,7 +88,7 @@ describe("settle refuses", () => {
       "SETTLEMENT_TENANT tenant-02",
     ],
   ])("%s", (_, changes, fault) => {
-    const result = settle(input({ books: [book], ...changes }));
+    const result = computeInvoice(input({ books: [book], ...changes }));
     const faults = result.ok ? [] : result.faults.map(({ code, about }) => `${code} ${about}`);
     expect(faults).toEqual([fault]);
   });

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import type { Invoice } from "../../../../services/domain/billing/invoice.ts";
 import { type LineSums, lineKey } from "../../../../services/domain/billing/lines.ts";
 import type { Prepaid } from "../../../../services/domain/billing/prepaid.ts";
-import { drawnBefore, type SettlementInput } from "../../../../services/domain/billing/settle.ts";
+import { drawnBefore, type InvoiceComputation } from "../../../../services/domain/billing/settle.ts";
 import type { TenantHour } from "../../../../services/domain/billing/statement.ts";
 import type { PublishedBook } from "../../../../services/domain/billing/terms.ts";
 import { bookWith, FULL_PLAN } from "../../../support/builders/price-books.ts";
@@ -119,7 +119,7 @@ const contract = fc
     to: fc.option(fc.integer({ min: 901, max: 1500 })),
     next: fc.option(fc.constantFrom("scale", "volume", "card")),
   })
-  .map((agreed): Partial<SettlementInput> => {
+  .map((agreed): Partial<InvoiceComputation> => {
     const subscription = (id: string, plan: string, from: number, to: number | null) => ({
       subscription_id: id,
       tenant_id: TENANT,
