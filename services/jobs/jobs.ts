@@ -1,9 +1,9 @@
 import type { AlertDeps } from "../billing/budgets/alert.ts";
 import { raiseAlerts } from "../billing/budgets/alerts.ts";
 import type { IndexRun } from "../billing/index/index-points.ts";
+import type { Invoicing } from "../billing/invoices/draft-invoice.ts";
 import type { Outcome } from "../billing/invoices/finalise.ts";
 import { invoicePeriods } from "../billing/invoices/invoice-periods.ts";
-import type { Invoicing } from "../billing/invoices/settle-tenant.ts";
 import { formatHour } from "../domain/time/hour.ts";
 import type { Job } from "./job-runner.ts";
 import { dropOldDays, type Retention } from "./retention.ts";

@@ -1,4 +1,4 @@
-// Closes hours and rates them, by the clock or once. Starts its parts in order; what they do together is in pipeline.ts.
+// Closes hours and rates them, by the clock or once. Starts its parts in order; what they do together is in run-pass.ts.
 
 import { StaleLeaderError } from "../adapters/clickhouse/leader.ts";
 import { ClickHouseSettlementStore } from "../adapters/clickhouse/settlement-store.ts";
@@ -16,9 +16,8 @@ import { verificationJson } from "../domain/closing/verification.ts";
 import { COMMANDS, type SettlementCommand } from "./command.ts";
 import { FIELDS } from "./config.ts";
 import type { Settlement } from "./pass.ts";
-
+import { createPasses, runPassAsLeader } from "./passes.ts";
 import { passText, verificationText } from "./print.ts";
-import { createPasses, runPassAsLeader } from "./run.ts";
 
 const DROPPED =
   "rows of this hour were exported and dropped from the log: it can be neither added up again nor revised";

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { StaleLeaderError } from "../../services/adapters/clickhouse/leader.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import type { LeaseAnswer } from "../../services/domain/ports/leases.ts";
-import { runPass } from "../../services/settlement/pipeline.ts";
+import { runPass } from "../../services/settlement/run-pass.ts";
 import { demoBook, H100 } from "../support/builders/price-books.ts";
 import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
 import { batch } from "../support/stores/logged-batches.ts";

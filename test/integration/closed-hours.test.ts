@@ -5,7 +5,7 @@ import type { ClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { sha256 } from "../../services/adapters/crypto/crypto.ts";
 import { verifyHour } from "../../services/billing/verification/verify-hour.ts";
-import { runPass } from "../../services/settlement/pipeline.ts";
+import { runPass } from "../../services/settlement/run-pass.ts";
 import { demoBook } from "../support/builders/price-books.ts";
 import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
 import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";

@@ -1,4 +1,4 @@
-import type { HourRevision } from "../../domain/billing/settle.ts";
+import type { HourRevision } from "../../domain/billing/compute-invoice.ts";
 import { usageKey } from "../../domain/closing/usage.ts";
 import { parseStoredDecimal } from "../../domain/money/stored-decimal.ts";
 import type { ChargedHour, RevisionRun, TenantCharges, WaitingHour } from "../../domain/ports/charges.ts";

@@ -1,6 +1,6 @@
 // Invoices and credit notes as the API shows them: hours as texts.
 
-import type { TenantSettlement } from "../../billing/invoices/settle-tenant.ts";
+import { type TenantDraft } from "../../billing/invoices/draft-invoice.ts";
 import {
   creditNoteSummaryOf,
   type InvoiceSummary,
@@ -36,7 +36,7 @@ export function toInvoiceResponse({ invoice, basis, voided, ...stored }: StoredI
 }
 
 export function toDraftResponse(
-  { tenant_id, currency, invoice, basis }: TenantSettlement,
+  { tenant_id, currency, invoice, basis }: TenantDraft,
   waiting: readonly WaitingHour[],
 ) {
   const last = basis.periods.at(-1);

@@ -1,7 +1,7 @@
 import { problem } from "../../adapters/http/problem.ts";
 import { route } from "../../adapters/http/route.ts";
+import type { Invoicing as Deps } from "../../billing/invoices/draft-invoice.ts";
 import { type Part, partsOf } from "../../billing/invoices/parts.ts";
-import type { Invoicing as Deps } from "../../billing/invoices/settle-tenant.ts";
 import { SCOPES } from "../../domain/access/caller.ts";
 import { splitByProject } from "../../domain/billing/split-cents.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";

@@ -17,7 +17,12 @@ import {
 import type { Caller } from "../../domain/access/caller.ts";
 import { SCOPES } from "../../domain/access/caller.ts";
 import { isRefusal } from "../../domain/access/refusal.ts";
-import { type PublishedBook, planOf, type Subscription, subscriptionAt } from "../../domain/billing/terms.ts";
+import {
+  type PublishedBook,
+  planOf,
+  type Subscription,
+  subscriptionAt,
+} from "../../domain/billing/contract-segments.ts";
 import { bookInForce, priceOf } from "../../domain/books/price-book.ts";
 import { cardOf, cardText } from "../../domain/event/fields.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";

@@ -4,7 +4,7 @@ import { changeTenant } from "../../billing/contracts/change-tenant.ts";
 import { endSubscription, subscribe } from "../../billing/contracts/contract-changes.ts";
 import type { ContractDeps } from "../../billing/contracts/contracts.ts";
 import { OPERATORS, SCOPES } from "../../domain/access/caller.ts";
-import type { Subscription } from "../../domain/billing/terms.ts";
+import type { Subscription } from "../../domain/billing/contract-segments.ts";
 import { compareText } from "../../domain/closing/usage.ts";
 import { formatHour } from "../../domain/time/hour.ts";
 import { hourIn, pageOf } from "../paging.ts";

@@ -9,7 +9,7 @@ import { createTurns, type TenantWhatIf, whatIfOf } from "../../billing/quotes/w
 import type { Caller } from "../../domain/access/caller.ts";
 import { OPERATORS, SCOPES } from "../../domain/access/caller.ts";
 import { isRefusal } from "../../domain/access/refusal.ts";
-import type { PublishedBook } from "../../domain/billing/terms.ts";
+import type { PublishedBook } from "../../domain/billing/contract-segments.ts";
 import { readPriceBook } from "../../domain/books/price-book.ts";
 import { type Comparison, largestDifferences, sumOfComparisons } from "../../domain/insight/what-if.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";

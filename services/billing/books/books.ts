@@ -1,5 +1,5 @@
 import type { Caller } from "../../domain/access/caller.ts";
-import type { PublishedBook } from "../../domain/billing/terms.ts";
+import type { PublishedBook } from "../../domain/billing/contract-segments.ts";
 import { canonicalPriceBook, type PriceBook, readPriceBook } from "../../domain/books/price-book.ts";
 import { compareText } from "../../domain/closing/usage.ts";
 import type { Documents } from "../../domain/ports/documents.ts";

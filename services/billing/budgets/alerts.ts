@@ -1,8 +1,8 @@
 // Alerts: once for each threshold of a budget and period. Run by the clock, again and again; a run that broke off, or two at once,
 // raise nothing twice, because an alert's id is made of what it is about.
 
+import type { Period } from "../../domain/billing/contract-segments.ts";
 import { monthOf } from "../../domain/billing/periods.ts";
-import type { Period } from "../../domain/billing/terms.ts";
 import { crossedThresholds } from "../../domain/insight/budget.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";
 import type { NewDocument } from "../../domain/ports/documents.ts";

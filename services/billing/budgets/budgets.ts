@@ -1,7 +1,7 @@
 // Budgets: what a tenant or one of its projects means to spend in a day or month.
 
+import type { Period } from "../../domain/billing/contract-segments.ts";
 import { monthOf } from "../../domain/billing/periods.ts";
-import type { Period } from "../../domain/billing/terms.ts";
 import { type Budget, type BudgetStatus, budgetStatus } from "../../domain/insight/budget.ts";
 import { type Spent, spentIn } from "../../domain/insight/spend.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";

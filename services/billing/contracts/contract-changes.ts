@@ -2,9 +2,9 @@
 // hour that a finalised invoice covers. Settlement states earlier periods anew for late usage, but on the terms that were invoiced:
 // an invoice that rests on wrong terms is voided by a credit note first, and then its period is invoiced again.
 import { isRefusal, type Refusal, refuse } from "../../domain/access/refusal.ts";
+import { type PublishedBook, planOf, type Subscription } from "../../domain/billing/contract-segments.ts";
 import { type SettlementFaultCode, settlementFaults } from "../../domain/billing/faults.ts";
 import { buyPrepaid, type Prepaid } from "../../domain/billing/prepaid.ts";
-import { type PublishedBook, planOf, type Subscription } from "../../domain/billing/terms.ts";
 import type { PrepaidOffer } from "../../domain/books/plan.ts";
 import { bookInForce } from "../../domain/books/price-book.ts";
 import { PriceBookReader } from "../../domain/books/price-book-reader.ts";

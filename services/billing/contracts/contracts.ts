@@ -2,9 +2,9 @@
 // of what was there before, and every version of it says who changed what, when and why.
 
 import { ALL, oneTenant } from "../../domain/access/audience.ts";
+import type { PublishedBook, Subscription } from "../../domain/billing/contract-segments.ts";
 import type { Prepaid } from "../../domain/billing/prepaid.ts";
 import type { Contract } from "../../domain/billing/statement.ts";
-import type { PublishedBook, Subscription } from "../../domain/billing/terms.ts";
 import { bookInForce } from "../../domain/books/price-book.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";
 import { parseStoredDecimal } from "../../domain/money/stored-decimal.ts";

@@ -1,12 +1,12 @@
 // Invoice runs: each tenant of a period is settled, and what has not been invoiced yet gets a number and is final.
 
 import { isRefusal, type Refusal, refuse } from "../../domain/access/refusal.ts";
+import type { Period } from "../../domain/billing/contract-segments.ts";
 import { finalise, invoiceText } from "../../domain/billing/invoice.ts";
 import { arePeriodsSame } from "../../domain/billing/periods.ts";
-import type { Period } from "../../domain/billing/terms.ts";
 import { formatHour } from "../../domain/time/hour.ts";
 import { invoiceDocuments, lastNumber, type StoredInvoice } from "../issued/issued-invoices.ts";
-import { draftTenantInvoice, type Invoicing, type TenantDraft } from "./settle-tenant.ts";
+import { draftTenantInvoice, type Invoicing, type TenantDraft } from "./draft-invoice.ts";
 
 /** What became of a tenant in a run. */
 export type Outcome = { readonly tenant_id: string; readonly period: Period } & (

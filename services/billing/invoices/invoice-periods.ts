@@ -1,12 +1,12 @@
 // The invoice run that a clock makes: every period that is over for long enough, for everybody.
 
+import type { Period } from "../../domain/billing/contract-segments.ts";
 import { monthOf, periodsOf } from "../../domain/billing/periods.ts";
-import type { Period } from "../../domain/billing/terms.ts";
 import type { Hour } from "../../domain/time/hour.ts";
 import { contractOf } from "../contracts/contracts.ts";
 import { coveredPeriods } from "../issued/issued-invoices.ts";
+import { type Invoicing, RESTATED_S } from "./draft-invoice.ts";
 import { finalisePeriod, type Outcome } from "./finalise.ts";
-import { type Invoicing, RESTATED_S } from "./settle-tenant.ts";
 import { everyTenant } from "./tenants.ts";
 
 /**

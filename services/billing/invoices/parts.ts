@@ -5,8 +5,8 @@ import type { InvoiceLine } from "../../domain/billing/invoice.ts";
 import { lineKey } from "../../domain/billing/lines.ts";
 import type { Allocation } from "../../domain/billing/statement.ts";
 import { invoicesOf, type StoredInvoice } from "../issued/issued-invoices.ts";
+import type { Invoicing } from "./draft-invoice.ts";
 import { type Recomputed, recompute } from "./recompute.ts";
-import type { Invoicing } from "./settle-tenant.ts";
 
 /** A part of a row of usage. Those that are add up to the line, less those that were invoiced before. */
 export interface Part extends Allocation {

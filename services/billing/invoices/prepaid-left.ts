@@ -1,14 +1,14 @@
 // What is left of packages and credits: once by what was invoiced, and once by what has been rated since.
 
+import { computeInvoice, drawnBefore } from "../../domain/billing/compute-invoice.ts";
 import { monthOf, periodsOf } from "../../domain/billing/periods.ts";
 import { Balances, type Drawn, type Prepaid } from "../../domain/billing/prepaid.ts";
-import { computeInvoice, drawnBefore } from "../../domain/billing/settle.ts";
 import type { Contract } from "../../domain/billing/statement.ts";
 import type { Decimal } from "../../domain/money/decimal.ts";
 import { hourOf } from "../../domain/time/hour.ts";
-import { runsOf } from "../issued/basis.ts";
+import { runsOf } from "../issued/invoice-inputs.ts";
 import { invoicesOf } from "../issued/issued-invoices.ts";
-import type { Invoicing } from "./settle-tenant.ts";
+import type { Invoicing } from "./draft-invoice.ts";
 
 export interface PrepaidLeft {
   readonly invoiced: (prepaid: Prepaid) => Decimal;

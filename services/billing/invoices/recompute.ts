@@ -1,13 +1,13 @@
+import { type ComputedInvoice, computeInvoice, drawnBefore } from "../../domain/billing/compute-invoice.ts";
+import type { PublishedBook } from "../../domain/billing/contract-segments.ts";
 import type { Invoice } from "../../domain/billing/invoice.ts";
-import { type ComputedInvoice, computeInvoice, drawnBefore } from "../../domain/billing/settle.ts";
 import type { TenantHour } from "../../domain/billing/statement.ts";
-import type { PublishedBook } from "../../domain/billing/terms.ts";
 import type { ChargedHour } from "../../domain/ports/charges.ts";
 
 import { publishedBooks } from "../books/books.ts";
-import { contractIn, type InvoiceInputs } from "../issued/basis.ts";
+import { contractIn, type InvoiceInputs } from "../issued/invoice-inputs.ts";
 import { invoicesOf, type StoredInvoice } from "../issued/issued-invoices.ts";
-import type { Invoicing } from "./settle-tenant.ts";
+import type { Invoicing } from "./draft-invoice.ts";
 
 export interface Recomputed {
   readonly computed: ComputedInvoice;

@@ -1,5 +1,5 @@
 import { listTenants } from "../contracts/contracts.ts";
-import type { Invoicing } from "./settle-tenant.ts";
+import type { Invoicing } from "./draft-invoice.ts";
 
 const AT_ONCE = 1_000;
 

@@ -1,13 +1,14 @@
 import type { TenantCharges } from "../../domain/ports/charges.ts";
 import type { BookShelf } from "../books/books.ts";
 import type { HourVerifier } from "../verification/verify-hour.ts";
+
 // Computes an invoice again from what it rests on: events to usage, usage to charges, charges to lines.
 
+import type { HourRevision } from "../../domain/billing/compute-invoice.ts";
+import type { PublishedBook } from "../../domain/billing/contract-segments.ts";
 import { invoiceText } from "../../domain/billing/invoice.ts";
 import { type InvoiceDifference, invoiceDifferences } from "../../domain/billing/invoice-differences.ts";
-import type { HourRevision } from "../../domain/billing/settle.ts";
 import type { TenantHour } from "../../domain/billing/statement.ts";
-import type { PublishedBook } from "../../domain/billing/terms.ts";
 import { readPriceBook } from "../../domain/books/price-book.ts";
 import type { TenantHourCheck } from "../../domain/closing/verification.ts";
 import type { ChargedHour } from "../../domain/ports/charges.ts";
@@ -15,7 +16,7 @@ import type { ChargedHour } from "../../domain/ports/charges.ts";
 import { type ChargeDifference, chargeDifferences } from "../../domain/rating/charge-differences.ts";
 import { rateHour } from "../../domain/rating/charges.ts";
 import type { Hour } from "../../domain/time/hour.ts";
-import { revisionsOf } from "../issued/basis.ts";
+import { revisionsOf } from "../issued/invoice-inputs.ts";
 import { invoicesOf, type StoredInvoice } from "../issued/issued-invoices.ts";
 import { mapConcurrent } from "./map-concurrent.ts";
 import { earlierOf, recomputeFrom } from "./recompute.ts";

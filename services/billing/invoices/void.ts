@@ -10,7 +10,7 @@ import {
   lastNumber,
   type StoredCreditNote,
 } from "../issued/issued-invoices.ts";
-import type { Invoicing } from "./settle-tenant.ts";
+import type { Invoicing } from "./draft-invoice.ts";
 
 /** How often somebody else may come in between with the same tenant. */
 const TRIES = 5;

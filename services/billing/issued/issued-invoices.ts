@@ -3,6 +3,7 @@
 // a version of its series, so that numbers have no gaps.
 
 import type { Audience } from "../../domain/access/audience.ts";
+import type { Period } from "../../domain/billing/contract-segments.ts";
 import type { CreditNote, Invoice } from "../../domain/billing/invoice.ts";
 import {
   type CreditNoteDocument,
@@ -12,12 +13,11 @@ import {
   readCreditNote,
   readInvoice,
 } from "../../domain/billing/invoice-document.ts";
-import type { Period } from "../../domain/billing/terms.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";
 import type { DocumentKind, Documents, NewDocument, WrittenDocument } from "../../domain/ports/documents.ts";
 
 import type { Hour } from "../../domain/time/hour.ts";
-import type { InvoiceInputs } from "./basis.ts";
+import type { InvoiceInputs } from "./invoice-inputs.ts";
 
 export type Series = "invoice" | "credit_note";
 

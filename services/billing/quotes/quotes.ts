@@ -1,5 +1,5 @@
 import { ALL, oneTenant } from "../../domain/access/audience.ts";
-import type { PublishedBook } from "../../domain/billing/terms.ts";
+import type { PublishedBook } from "../../domain/billing/contract-segments.ts";
 import type { Plan } from "../../domain/books/plan.ts";
 import {
   comparablePrompts,

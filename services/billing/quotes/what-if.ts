@@ -1,7 +1,7 @@
 import { type Refusal, refuse } from "../../domain/access/refusal.ts";
+import { drawnBefore } from "../../domain/billing/compute-invoice.ts";
+import type { PublishedBook } from "../../domain/billing/contract-segments.ts";
 import type { Drawn } from "../../domain/billing/prepaid.ts";
-import { drawnBefore } from "../../domain/billing/settle.ts";
-import type { PublishedBook } from "../../domain/billing/terms.ts";
 import type { UsageHour, WhatIf } from "../../domain/insight/what-if.ts";
 import { whatIf } from "../../domain/insight/what-if.ts";
 import type { History, StoredUsage } from "../../domain/ports/history.ts";

@@ -3,9 +3,9 @@ import type { PriceBook } from "../books/price-book.ts";
 import { type Decimal, multiply, ONE } from "../money/decimal.ts";
 import type { Charge } from "../rating/rate.ts";
 import { HOUR_S, type Hour } from "../time/hour.ts";
+import { type ContractSegment, prorated } from "./contract-segments.ts";
 import type { LineKind } from "./lines.ts";
 import { type Balances, endOf, type Prepaid } from "./prepaid.ts";
-import { type ContractSegment, prorated } from "./terms.ts";
 import { graduatedPart, type Units } from "./units.ts";
 
 /** A row of usage with the rate item it falls under. */

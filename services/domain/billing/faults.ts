@@ -1,8 +1,8 @@
 import { bookInForce } from "../books/price-book.ts";
 import { formatHour } from "../time/hour.ts";
+import { type Period, planOf, type Subscription, subscriptionAt } from "./contract-segments.ts";
 import type { Invoice } from "./invoice.ts";
 import type { Contract, TenantHour } from "./statement.ts";
-import { type Period, planOf, type Subscription, subscriptionAt } from "./terms.ts";
 
 /** Why a tenant cannot be settled: what was handed in does not fit together. */
 export const SETTLEMENT_FAULTS = {

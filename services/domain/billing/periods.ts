@@ -1,5 +1,5 @@
 import type { Hour } from "../time/hour.ts";
-import type { Period } from "./terms.ts";
+import type { Period } from "./contract-segments.ts";
 
 /** The calendar month, in UTC, that holds the hour. */
 export function monthOf(hour: Hour): Period {

@@ -1,8 +1,8 @@
 import { type Decimal, ONE } from "../money/decimal.ts";
 import type { Hour } from "../time/hour.ts";
+import type { Period } from "./contract-segments.ts";
 import { type LineKind, plainLine, type StatementLine } from "./lines.ts";
 import { type Balances, endOf, inOrderOfExpiry, type Prepaid, priceOfRest } from "./prepaid.ts";
-import type { Period } from "./terms.ts";
 
 type PrepaidContract = { readonly prepaid: readonly Prepaid[] };
 

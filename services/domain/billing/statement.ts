@@ -5,10 +5,6 @@ import { splitByLargestRemainder } from "../money/rounding.ts";
 import type { Charge } from "../rating/rate.ts";
 import type { Hour } from "../time/hour.ts";
 import { allocate, type RatedRow, SegmentCounters, type Share } from "./allocate.ts";
-import { LineSheet, type StatementLine } from "./lines.ts";
-import { type Balances, inOrderOfExpiry, type Prepaid } from "./prepaid.ts";
-import { applyCredits, prepaidLines } from "./prepaid-lines.ts";
-import { segmentLines } from "./term-lines.ts";
 import {
   type ContractSegment,
   type Period,
@@ -16,7 +12,11 @@ import {
   planOf,
   type Subscription,
   segmentsOf,
-} from "./terms.ts";
+} from "./contract-segments.ts";
+import { LineSheet, type StatementLine } from "./lines.ts";
+import { type Balances, inOrderOfExpiry, type Prepaid } from "./prepaid.ts";
+import { applyCredits, prepaidLines } from "./prepaid-lines.ts";
+import { segmentLines } from "./segment-lines.ts";
 import { amountOf, unitsOf, volumePrice } from "./units.ts";
 
 /** Charges of one tenant in one hour, of the hour's newest revision, and the book that rated them. */

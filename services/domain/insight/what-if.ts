@@ -1,8 +1,8 @@
+import { computeInvoice, type InvoiceComputation } from "../billing/compute-invoice.ts";
+import type { PublishedBook } from "../billing/contract-segments.ts";
 import { type SettlementFault, settlementFault } from "../billing/faults.ts";
 import type { LineIdentity, StatementLine } from "../billing/lines.ts";
-import { computeInvoice, type InvoiceComputation } from "../billing/settle.ts";
 import type { TenantHour } from "../billing/statement.ts";
-import type { PublishedBook } from "../billing/terms.ts";
 import { bookInForce } from "../books/price-book.ts";
 import { compareText, type UsageRow } from "../closing/usage.ts";
 import { CARD_FIELDS, type CardField, cardOf } from "../event/fields.ts";

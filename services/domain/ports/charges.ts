@@ -1,5 +1,5 @@
 import type { Audience } from "../access/audience.ts";
-import type { HourRevision } from "../billing/settle.ts";
+import type { HourRevision } from "../billing/compute-invoice.ts";
 import type { TenantHour } from "../billing/statement.ts";
 import type { UsageKey } from "../closing/usage.ts";
 import type { ChargeFactor } from "../rating/charges.ts";

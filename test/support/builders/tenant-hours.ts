@@ -1,10 +1,10 @@
 // A tenant's rated hours, packages and subscription: what a settlement is made from, and the invoice that it makes.
 import { sha256 } from "../../../services/adapters/crypto/crypto.ts";
+import { computeInvoice, type InvoiceComputation } from "../../../services/domain/billing/compute-invoice.ts";
+import type { Period, PublishedBook } from "../../../services/domain/billing/contract-segments.ts";
 import { finalise, type Invoice } from "../../../services/domain/billing/invoice.ts";
 import type { Prepaid } from "../../../services/domain/billing/prepaid.ts";
-import { computeInvoice, type InvoiceComputation } from "../../../services/domain/billing/settle.ts";
 import type { TenantHour } from "../../../services/domain/billing/statement.ts";
-import type { Period, PublishedBook } from "../../../services/domain/billing/terms.ts";
 import { canonicalPriceBook, type PriceBook } from "../../../services/domain/books/price-book.ts";
 import type { UsageRow } from "../../../services/domain/closing/usage.ts";
 import { type Decimal, formatDecimal, parseDecimal } from "../../../services/domain/money/decimal.ts";

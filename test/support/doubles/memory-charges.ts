@@ -1,6 +1,6 @@
 // Charges of tenants without a server: every revision that was rated, and the hours that wait.
 
-import { revisionsOf } from "../../../services/billing/issued/basis.ts";
+import { revisionsOf } from "../../../services/billing/issued/invoice-inputs.ts";
 import type { TenantHour } from "../../../services/domain/billing/statement.ts";
 import type { ChargedHour, TenantCharges, WaitingHour } from "../../../services/domain/ports/charges.ts";
 import type { HourRange } from "../../../services/domain/time/hour.ts";

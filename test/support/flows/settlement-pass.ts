@@ -8,7 +8,7 @@ import type { SettlementStore } from "../../../services/domain/ports/settlement-
 import { hourEndMs, parseHour } from "../../../services/domain/time/hour.ts";
 import type { PassRequest, PassResult, Settlement } from "../../../services/settlement/pass.ts";
 
-import { runPass } from "../../../services/settlement/pipeline.ts";
+import { runPass } from "../../../services/settlement/run-pass.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
 
 export const TEN = parseHour("2026-11-23T10:00:00Z") ?? 0;

@@ -9,7 +9,7 @@ import {
   refund,
 } from "../../../services/billing/contracts/contract-changes.ts";
 import { contractOf } from "../../../services/billing/contracts/contracts.ts";
-import { computeInvoice } from "../../../services/domain/billing/settle.ts";
+import { computeInvoice } from "../../../services/domain/billing/compute-invoice.ts";
 import { parseHour } from "../../../services/domain/time/hour.ts";
 import { type TestApi, testApi } from "../../support/flows/pricing-api.ts";
 import { contractApi, post, publishBook } from "../../support/flows/tenant-api.ts";

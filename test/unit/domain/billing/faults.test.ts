@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
+import {
+  computeInvoice,
+  type InvoiceComputation,
+} from "../../../../services/domain/billing/compute-invoice.ts";
 import { draftInvoice } from "../../../../services/domain/billing/invoice.ts";
-import { computeInvoice, type InvoiceComputation } from "../../../../services/domain/billing/settle.ts";
 import { bookWithPlan } from "../../../support/builders/price-books.ts";
 import {
   DECEMBER,

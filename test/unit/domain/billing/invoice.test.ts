@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { sha256 } from "../../../../services/adapters/crypto/crypto.ts";
+import { drawnBefore } from "../../../../services/domain/billing/compute-invoice.ts";
 import {
   draftInvoice,
   finalise,
@@ -11,7 +12,6 @@ import {
 } from "../../../../services/domain/billing/invoice.ts";
 import { invoiceDocument, readInvoice } from "../../../../services/domain/billing/invoice-document.ts";
 import { plainLine } from "../../../../services/domain/billing/lines.ts";
-import { drawnBefore } from "../../../../services/domain/billing/settle.ts";
 import { splitByProject } from "../../../../services/domain/billing/split-cents.ts";
 import { divideHalfEven } from "../../../../services/domain/money/rounding.ts";
 import {

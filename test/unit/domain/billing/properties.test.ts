@@ -2,12 +2,12 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { drawnBefore, type InvoiceComputation } from "../../../../services/domain/billing/compute-invoice.ts";
+import type { PublishedBook } from "../../../../services/domain/billing/contract-segments.ts";
 import type { Invoice } from "../../../../services/domain/billing/invoice.ts";
 import { type LineSums, lineKey } from "../../../../services/domain/billing/lines.ts";
 import type { Prepaid } from "../../../../services/domain/billing/prepaid.ts";
-import { drawnBefore, type InvoiceComputation } from "../../../../services/domain/billing/settle.ts";
 import type { TenantHour } from "../../../../services/domain/billing/statement.ts";
-import type { PublishedBook } from "../../../../services/domain/billing/terms.ts";
 import { bookWith, FULL_PLAN } from "../../../support/builders/price-books.ts";
 import {
   DECEMBER,

@@ -1,10 +1,10 @@
 // What an invoice rests on, kept with it, so that it can be computed again from nothing but stored things.
 
+import type { HourRevision } from "../../domain/billing/compute-invoice.ts";
+import type { Period, PublishedBook, Subscription } from "../../domain/billing/contract-segments.ts";
 import type { Invoice } from "../../domain/billing/invoice.ts";
 import { endOf, type Prepaid } from "../../domain/billing/prepaid.ts";
-import type { HourRevision } from "../../domain/billing/settle.ts";
 import type { Contract } from "../../domain/billing/statement.ts";
-import type { Period, PublishedBook, Subscription } from "../../domain/billing/terms.ts";
 import { bookInForce } from "../../domain/books/price-book.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";
 import { parseStoredDecimal } from "../../domain/money/stored-decimal.ts";

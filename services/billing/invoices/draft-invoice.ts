@@ -1,15 +1,21 @@
 // Settles a tenant for a period: finds out which earlier periods have to be stated anew, and what everything rests on.
 
 import { type Refusal, refuse } from "../../domain/access/refusal.ts";
+import { computeInvoice, drawnBefore, type HourRevision } from "../../domain/billing/compute-invoice.ts";
+import type { Period } from "../../domain/billing/contract-segments.ts";
 import type { Invoice } from "../../domain/billing/invoice.ts";
 import { arePeriodsSame, monthOf, periodAt, periodsOf } from "../../domain/billing/periods.ts";
-import { computeInvoice, drawnBefore, type HourRevision } from "../../domain/billing/settle.ts";
 import type { Contract } from "../../domain/billing/statement.ts";
-import type { Period } from "../../domain/billing/terms.ts";
 import type { TenantCharges } from "../../domain/ports/charges.ts";
 import { formatHour, HOUR_S, type Hour } from "../../domain/time/hour.ts";
 import { type ContractDeps, contractOf } from "../contracts/contracts.ts";
-import { type InvoiceInputs, inputsOf, runsOf, type StatedPeriod, termsHash } from "../issued/basis.ts";
+import {
+  type InvoiceInputs,
+  inputsOf,
+  runsOf,
+  type StatedPeriod,
+  termsHash,
+} from "../issued/invoice-inputs.ts";
 import { invoicesOf, type StoredInvoice, type TenantInvoices } from "../issued/issued-invoices.ts";
 
 /** What invoices are computed from and written to. */

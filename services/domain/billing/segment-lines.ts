@@ -2,8 +2,8 @@ import type { Adjustment } from "../books/plan.ts";
 import { type Decimal, multiply, ONE } from "../money/decimal.ts";
 import { divideHalfEven } from "../money/rounding.ts";
 import { HOUR_S } from "../time/hour.ts";
+import { type ContractSegment, prorated } from "./contract-segments.ts";
 import { type LineKind, plainLine, type StatementLine } from "./lines.ts";
-import { type ContractSegment, prorated } from "./terms.ts";
 
 const HUNDRED = 100n * ONE;
 

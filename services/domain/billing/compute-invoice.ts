@@ -6,12 +6,12 @@ import { compareText } from "../closing/usage.ts";
 import { cardOf } from "../event/fields.ts";
 import type { Decimal } from "../money/decimal.ts";
 import type { Hour } from "../time/hour.ts";
+import type { Period } from "./contract-segments.ts";
 import { type SettlementFault, settlementFaults } from "./faults.ts";
 import { draftInvoice, type Invoice, type LineReference, type UnroundedLine } from "./invoice.ts";
 import { isNothing, LINE_KINDS, type LineSums, lineKey, NOTHING, type StatementLine } from "./lines.ts";
 import { Balances, type Drawn } from "./prepaid.ts";
 import { type Contract, type Statement, statementOf, type TenantHour } from "./statement.ts";
-import type { Period } from "./terms.ts";
 
 export interface InvoiceComputation extends Contract {
   /** One after another; the last one is the one to invoice. Periods before it are stated for late revisions and packages. */

@@ -1,7 +1,7 @@
 import { StaleLeaderError } from "../adapters/clickhouse/leader.ts";
 import type { Hour } from "../domain/time/hour.ts";
 import type { PassRequest, PassSummary, Settlement } from "./pass.ts";
-import { runPass } from "./pipeline.ts";
+import { runPass } from "./run-pass.ts";
 import { span } from "./steps/rate-hours.ts";
 
 /** Room for the clocks of two machines to differ when a lease runs out. */
