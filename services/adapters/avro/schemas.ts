@@ -1,4 +1,4 @@
-// Reads the contracts of schemas/: one folder a record, vN.avsc a version.
+// Reads the contracts of schemas/: one folder per record, one vN.avsc per version.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

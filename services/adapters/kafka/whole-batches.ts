@@ -1,4 +1,4 @@
-// Makes kafkajs hand on Kafka's record batches whole, one message a batch, with the records' bytes as its value.
+// Makes kafkajs hand on Kafka's record batches whole, one message per batch, with the records' bytes as its value.
 //
 // kafkajs 2.2.4 (its last release, pinned) makes some eight objects and four bigints of every record before it hands it on,
 // which cost as much as everything this house does with an event (bench/README.md). There is no option to leave that out, so its decoder of

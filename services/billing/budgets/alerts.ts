@@ -43,10 +43,10 @@ async function raise(deps: AlertDeps, signal: AbortSignal | undefined): Promise<
   }
   const spending = createSpending(deps);
   let raised = 0;
-  for (const [tenant_id, own] of Map.groupBy(budgets, ({ budget }) => budget.tenant_id)) {
+  for (const [tenant_id, tenantBudgets] of Map.groupBy(budgets, ({ budget }) => budget.tenant_id)) {
     signal?.throwIfAborted();
     const spend = await spending(tenant_id, since, 0);
-    for (const alert of own.flatMap((it) => alertsOf(deps, it, spend, known))) {
+    for (const alert of tenantBudgets.flatMap((it) => alertsOf(deps, it, spend, known))) {
       if ((await documents.append(alert)) === "version_taken") continue;
       raised += 1;
       log.info({ alert_id: alert[0]?.id, tenant_id }, "a budget's threshold is reached");

@@ -145,10 +145,11 @@ function isChanged(
     readonly hash: Invoicing["hash"];
   },
 ): boolean {
-  const own = now.current.filter(({ hour }) => hour >= period.from && hour < period.to);
-  if (stated === undefined || stated === "taken_back") return stated !== undefined || own.length > 0;
+  const revisions = now.current.filter(({ hour }) => hour >= period.from && hour < period.to);
+  if (stated === undefined || stated === "taken_back") return stated !== undefined || revisions.length > 0;
   const isSame =
-    own.length === stated.rests_on.size && own.every((it) => stated.rests_on.has(revisionKey(it)));
+    revisions.length === stated.rests_on.size &&
+    revisions.every((it) => stated.rests_on.has(revisionKey(it)));
   return !isSame || stated.period.terms_hash !== termsHash(now.contract, period, now.hash);
 }
 

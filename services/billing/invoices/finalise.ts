@@ -31,13 +31,13 @@ export async function finalisePeriod(
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (let start = 0; start < tenants.length; start += TENANTS_AT_ONCE) {
-    const some = tenants.slice(start, start + TENANTS_AT_ONCE);
-    outcomes.push(...(await finaliseSome(pricing, some, period, written_by)));
+    const chunk = tenants.slice(start, start + TENANTS_AT_ONCE);
+    outcomes.push(...(await finaliseChunk(pricing, chunk, period, written_by)));
   }
   return outcomes;
 }
 
-async function finaliseSome(
+async function finaliseChunk(
   pricing: Invoicing,
   tenants: readonly string[],
   period: Period,

@@ -202,17 +202,17 @@ export async function numbered<Summary extends InvoiceSummary | CreditNoteSummar
     const found = await documents.versions("invoice_number", series, limit, before);
     return found.map(({ version, content }) => ({ place: version, summary: content as Summary }));
   }
-  const own: { place: number; summary: Summary }[] = [];
-  for (let place = before; own.length < limit; ) {
+  const entries: { place: number; summary: Summary }[] = [];
+  for (let place = before; entries.length < limit; ) {
     const found = await documents.versions("tenant_invoice", audience.tenant_id, limit, place);
     for (const { version, content } of found) {
       const { kind, summary } = content as HistoryEntry;
-      if (kind === series) own.push({ place: version, summary: summary as Summary });
+      if (kind === series) entries.push({ place: version, summary: summary as Summary });
     }
     place = found.at(-1)?.version;
     if (found.length < limit) break;
   }
-  return own.slice(0, limit);
+  return entries.slice(0, limit);
 }
 
 /** Which of these invoices were voided. */

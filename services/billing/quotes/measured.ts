@@ -74,11 +74,11 @@ function chosen(found: readonly MeasuredHour[], hoursEach: number): MeasuredHour
   const taken = new Map<string, number>();
   let read = 0;
   return found.filter((it) => {
-    const own = taken.get(it.tenant_id) ?? 0;
-    if (own >= hoursEach || read + it.read > EVENTS_READ_MAX) return false;
+    const takenHours = taken.get(it.tenant_id) ?? 0;
+    if (takenHours >= hoursEach || read + it.read > EVENTS_READ_MAX) return false;
     const isRoom = [...taken.values()].reduce((sum, hours) => sum + hours, 0) < HOURS_MAX;
     if (!isRoom) return false;
-    taken.set(it.tenant_id, own + 1);
+    taken.set(it.tenant_id, takenHours + 1);
     read += it.read;
     return true;
   });

@@ -85,14 +85,14 @@ export async function verifyTenantHour(
   const close = await store.hourClose(hour, revision);
   if (close === null) return null;
   const rows = await store.usageOf(close);
-  const own = rows.filter((row) => row.tenant_id === tenant_id);
+  const tenantRows = rows.filter((row) => row.tenant_id === tenant_id);
   const { rows_match, chain_matches } = verifyClose(close, rows, hash);
   if (depth === "rows") {
     const checked = { rows_match, chain_matches, keys: [], ...NO_FINDINGS };
-    return { usage: own, is_sound: rows_match && chain_matches, ...checked };
+    return { usage: tenantRows, is_sound: rows_match && chain_matches, ...checked };
   }
   const usage = await store.hourUsage(hour, close.cut, areIdsUnique(close), oneTenant(tenant_id));
-  const keys = keyDifferences(own, usage);
+  const keys = keyDifferences(tenantRows, usage);
   const isVouched =
     rows_match || ((await verifyHour(verifier, hour, revision, oneTenant(tenant_id)))?.events_match ?? false);
   const is_sound = chain_matches && isVouched && keys.length === 0;

@@ -140,7 +140,7 @@ function reference(
 ): LineReference | null {
   const [original] = before;
   if (original !== undefined) return { invoice_id: original.invoice_id, line_id: original.line_id };
-  const invoice = issued.find((own) => own.state === "finalised" && own.period_from === period_from);
+  const invoice = issued.find((other) => other.state === "finalised" && other.period_from === period_from);
   return invoice === undefined ? null : { invoice_id: invoice.invoice_id, line_id: "" };
 }
 

@@ -15,13 +15,13 @@ export interface ProjectShare {
  * everything stays under the project "".
  */
 export function splitByProject(invoice: Invoice): ProjectShare[] {
-  const own = new Map<string, Decimal>();
+  const totals = new Map<string, Decimal>();
   for (const { project_id, rounded_amount } of invoice.lines) {
-    own.set(project_id, (own.get(project_id) ?? 0n) + rounded_amount);
+    totals.set(project_id, (totals.get(project_id) ?? 0n) + rounded_amount);
   }
-  const common = own.get("") ?? 0n;
-  const projects = [...own].filter(([id]) => id !== "").toSorted(([a], [b]) => compareText(a, b));
-  if (projects.length === 0) return own.has("") ? [{ project_id: "", total: common }] : [];
+  const common = totals.get("") ?? 0n;
+  const projects = [...totals].filter(([id]) => id !== "").toSorted(([a], [b]) => compareText(a, b));
+  if (projects.length === 0) return totals.has("") ? [{ project_id: "", total: common }] : [];
   const unit = minorUnit(invoice.currency);
   const sign = common < 0n ? -1n : 1n;
   const shares = splitByLargestRemainder(

@@ -80,10 +80,10 @@ export function statementOf(
     for (const { row, shares } of shared) allocations.push(...book(row, shares, counters, sheet));
     sheets.push(segmentLines(segment, sheet.lines()));
   }
-  const own = new LineSheet();
-  for (const line of sheets.flat()) own.add(line);
-  for (const line of prepaidLines(period, contract, balances)) own.add(line);
-  const lines = own.lines();
+  const total = new LineSheet();
+  for (const line of sheets.flat()) total.add(line);
+  for (const line of prepaidLines(period, contract, balances)) total.add(line);
+  const lines = total.lines();
   return { period, lines: [...lines, ...applyCredits(period, contract, lines, balances)], allocations };
 }
 

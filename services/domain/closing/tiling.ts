@@ -22,9 +22,9 @@ export interface TilingFault {
 export function tilingFaults(runs: readonly Run[], from: Cut, to: Cut): TilingFault[] {
   const faults: TilingFault[] = [];
   for (const [partition, end] of to) {
-    const own = runs.filter((run) => run.partition === partition);
-    let expected = from.get(partition) ?? own[0]?.first_offset ?? end;
-    for (const { first_offset, end_offset } of own) {
+    const partitionRuns = runs.filter((run) => run.partition === partition);
+    let expected = from.get(partition) ?? partitionRuns[0]?.first_offset ?? end;
+    for (const { first_offset, end_offset } of partitionRuns) {
       if (first_offset !== expected) {
         const kind = first_offset > expected ? "gap" : "overlap";
         faults.push({ partition, kind, expected, found: first_offset });

@@ -66,9 +66,9 @@ export function classOf(charge: Pick<Charge, "model" | CardField>): string {
 /** Sales by class of one hour's charges: those that tenants pay. */
 export function salesOf(hour: Hour, charges: readonly Charge[]): ClassSales[] {
   const paid = charges.filter(({ payer }) => payer === "tenant");
-  return [...Map.groupBy(paid, classOf)].map(([gpu_class, own]) => {
-    const weighted = own.reduce((sum, { gpu_time_ns, quality }) => sum + gpu_time_ns * quality, 0n);
-    const value = own.reduce((sum, { charge }) => sum + charge, 0n);
+  return [...Map.groupBy(paid, classOf)].map(([gpu_class, sales]) => {
+    const weighted = sales.reduce((sum, { gpu_time_ns, quality }) => sum + gpu_time_ns * quality, 0n);
+    const value = sales.reduce((sum, { charge }) => sum + charge, 0n);
     return { hour, gpu_class, quantity: divideHalfEven(weighted, NS_PER_HOUR), value };
   });
 }
@@ -95,8 +95,8 @@ export function computeIndex(
   const periods = Map.groupBy(sales, ({ hour }) => periodOf(hour, rules));
   const points: IndexPoint[] = [];
   let before = new Map<string, Sold>();
-  for (const [from, own] of [...periods].toSorted(([a], [b]) => a - b)) {
-    const sold = sumByClass(from, own);
+  for (const [from, periodSales] of [...periods].toSorted(([a], [b]) => a - b)) {
+    const sold = sumByClass(from, periodSales);
     if (sold.size === 0) continue;
     const oldest = from - rules.carry_periods * length;
     const carried = [...before].filter(([name, { sold_at }]) => !sold.has(name) && sold_at >= oldest);
@@ -111,9 +111,9 @@ export function computeIndex(
 
 /** Classes without a price (nothing sold, or for nothing) are left out. */
 function sumByClass(from: Hour, sales: readonly ClassSales[]): Map<string, Sold> {
-  const sums = [...Map.groupBy(sales, ({ gpu_class }) => gpu_class)].map(([name, own]) => {
-    const quantity = own.reduce((sum, sale) => sum + sale.quantity, 0n);
-    const value = own.reduce((sum, sale) => sum + sale.value, 0n);
+  const sums = [...Map.groupBy(sales, ({ gpu_class }) => gpu_class)].map(([name, classSales]) => {
+    const quantity = classSales.reduce((sum, sale) => sum + sale.quantity, 0n);
+    const value = classSales.reduce((sum, sale) => sum + sale.value, 0n);
     return [name, { quantity, value, sold_at: from }] as const;
   });
   return new Map(sums.filter(([, { quantity, value }]) => quantity > 0n && value > 0n));

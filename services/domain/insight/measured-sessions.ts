@@ -43,17 +43,17 @@ export function wholeSessions(
 ): MeasuredSession[] {
   const seen = new Set(hours.map(({ tenant_id, hour }) => `${hour} ${tenant_id}`));
   const sessions = Map.groupBy(parts, ({ tenant_id, session_id }) => JSON.stringify([tenant_id, session_id]));
-  return [...sessions.values()].flatMap((own): MeasuredSession[] => {
-    const [first] = own;
-    if (first === undefined || !isWhole(own)) return [];
-    const began_at = own.reduce((earliest, it) => Math.min(earliest, it.began_at), first.began_at);
-    const ended_at = own.reduce((latest, it) => Math.max(latest, it.ended_at), first.ended_at);
+  return [...sessions.values()].flatMap((parts): MeasuredSession[] => {
+    const [first] = parts;
+    if (first === undefined || !isWhole(parts)) return [];
+    const began_at = parts.reduce((earliest, it) => Math.min(earliest, it.began_at), first.began_at);
+    const ended_at = parts.reduce((latest, it) => Math.max(latest, it.ended_at), first.ended_at);
     const next = Math.floor((ended_at - 1 + SILENCE_US) / HOUR_US) * HOUR_S;
     // What was cut at the hour's start began before it.
     if (began_at % HOUR_US === 0 || !seen.has(`${next} ${first.tenant_id}`)) return [];
-    const sum = (name: "tokens_in" | "tokens_out") => own.reduce((total, it) => total + it[name], 0n);
+    const sum = (name: "tokens_in" | "tokens_out") => parts.reduce((total, it) => total + it[name], 0n);
     const { tenant_id } = first;
-    return [{ tenant_id, parts: own, tokens_in: sum("tokens_in"), tokens_out: sum("tokens_out") }];
+    return [{ tenant_id, parts, tokens_in: sum("tokens_in"), tokens_out: sum("tokens_out") }];
   });
 }
 

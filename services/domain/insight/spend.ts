@@ -57,7 +57,7 @@ export function spentIn(
     readonly project_id: string | null;
   },
 ): Spent {
-  const own = parts.filter(
+  const counted = parts.filter(
     ({ at, currency, project_id }) =>
       at >= of.from &&
       at < of.to &&
@@ -65,9 +65,9 @@ export function spentIn(
       (of.project_id === null || project_id === of.project_id),
   );
   const sum = (isEstimate: boolean) =>
-    own
+    counted
       .filter(({ is_estimate }) => is_estimate === isEstimate)
       .reduce((total, { amount }) => total + amount, 0n);
-  const estimated_hours = new Set(own.filter((part) => part.is_estimate).map(({ at }) => at)).size;
+  const estimated_hours = new Set(counted.filter((part) => part.is_estimate).map(({ at }) => at)).size;
   return { rated: sum(false), estimated: sum(true), estimated_hours };
 }

@@ -108,12 +108,12 @@ function compareLines(before: readonly StatementLine[], after: readonly Statemen
   const candidate = Map.groupBy(after, comparedKey);
   const keys = [...new Set([...old.keys(), ...candidate.keys()])].toSorted(compareText);
   return keys.flatMap((key) => {
-    const own = old.get(key) ?? [];
+    const current = old.get(key) ?? [];
     const other = candidate.get(key) ?? [];
-    const line = own[0] ?? other[0];
+    const line = current[0] ?? other[0];
     if (line === undefined) return [];
     const { kind, name, project_id, model } = line;
-    const sums = compared(sumOf(own), sumOf(other));
+    const sums = compared(sumOf(current), sumOf(other));
     return [{ kind, name, project_id, model, ...cardOf(line), ...sums }];
   });
 }
