@@ -1,6 +1,6 @@
 // Invoices and credit notes as the API shows them: hours as texts.
 
-import { type TenantDraft } from "../../billing/invoices/draft-invoice.ts";
+import type { TenantDraft } from "../../billing/invoices/draft-invoice.ts";
 import {
   creditNoteSummaryOf,
   type InvoiceSummary,

@@ -5,7 +5,7 @@ import { withIdempotencyKey } from "../../billing/access/idempotency.ts";
 import { canSee } from "../../billing/access/visibility.ts";
 import { BatchLoader } from "../../billing/cache/batch-loader.ts";
 import { Cache } from "../../billing/cache/cache.ts";
-import { type Invoicing, draftTenantInvoice, periodFrom } from "../../billing/invoices/draft-invoice.ts";
+import { draftTenantInvoice, type Invoicing, periodFrom } from "../../billing/invoices/draft-invoice.ts";
 import { finalisePeriod, type Outcome } from "../../billing/invoices/finalise.ts";
 import { everyTenant } from "../../billing/invoices/tenants.ts";
 import type { VerificationDeps } from "../../billing/invoices/verify.ts";

@@ -56,16 +56,16 @@ describe("a command line", () => {
   it("is read into values, with what holds where an option is absent", () => {
     expect(read("cake bake torte --filling jam")).toEqual({
       kind: "command",
-      asked: { name: "torte", layers: 2, filling: "jam", note: undefined, quick: false },
+      command: { name: "torte", layers: 2, filling: "jam", note: undefined, quick: false },
     });
     expect(read("cake bake --layers=3 torte --note -x --filling cream --quick")).toMatchObject({
-      asked: { name: "torte", layers: 3, filling: "cream", note: "-x", quick: true },
+      command: { name: "torte", layers: 3, filling: "cream", note: "-x", quick: true },
     });
   });
 
   it("without a command is the default one's, which takes settings", () => {
     for (const line of ["", "serve", "--check-config", "--config here.json", "serve --config=here.json"]) {
-      expect(read(line)).toEqual({ kind: "command", asked: "served" });
+      expect(read(line)).toEqual({ kind: "command", command: "served" });
     }
   });
 
