@@ -1,6 +1,6 @@
 import type { Audience } from "../../domain/access/audience.ts";
 import { usageKey, usageSums } from "../../domain/closing/usage.ts";
-import { idTimeMs } from "../../domain/event/id.ts";
+import { idHour } from "../../domain/event/id.ts";
 import { parseStoredDecimal } from "../../domain/money/stored-decimal.ts";
 import type {
   ChargeDetail,
@@ -18,7 +18,7 @@ import type {
   VoidOrder,
 } from "../../domain/ports/records.ts";
 import type { SpendRecords, UsageLine, UsageTotals } from "../../domain/ports/usage-totals.ts";
-import { HOUR_MAX, HOUR_MS, HOUR_S, type Hour, type HourRange, parseHour } from "../../domain/time/hour.ts";
+import { HOUR_MAX, HOUR_S, type Hour, type HourRange, hourStart, parseHour } from "../../domain/time/hour.ts";
 import { audienceParams } from "./audience.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";
 
@@ -176,6 +176,5 @@ function toWindowUsage(record: SpendRecord): SpendRecords["waiting"][number] {
 
 /** The start of the hour that an event's id carries, no later than a DateTime column can hold. */
 function idHourStart(event_id: string): Hour {
-  const hour = Math.floor(idTimeMs(Uint8Array.from(Buffer.from(event_id, "hex")), 0) / HOUR_MS) * HOUR_S;
-  return Math.min(hour, HOUR_MAX);
+  return Math.min(hourStart(idHour(Buffer.from(event_id, "hex"), 0)), HOUR_MAX);
 }

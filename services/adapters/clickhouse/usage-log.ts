@@ -10,7 +10,7 @@ import { ID_SPACES, type IdSpace } from "../../domain/dedupe/memory.ts";
 import { ID_BYTES, idTimeMs } from "../../domain/event/id.ts";
 import type { Clock } from "../../domain/ports/clock.ts";
 import type { AppendResult, Guard, Ownership, UsageLog } from "../../domain/ports/usage-log.ts";
-import { DAY_MS, HOUR_MS, HOUR_S, type HourIndex } from "../../domain/time/hour.ts";
+import { DAY_MS, HOUR_MS, HOUR_S, type HourIndex, hourOf } from "../../domain/time/hour.ts";
 import { type ClickHouse, loadQuery } from "./client.ts";
 import { ClickHouseFailure } from "./failure.ts";
 import { encodeNative } from "./native.ts";
@@ -176,8 +176,8 @@ class ClickHouseUsageLog implements UsageLog {
 /** Seconds of the hours in which the first copy of an id may lie: the id's own, or the one that ends at its time. */
 function hoursOf(id: Uint8Array): number[] {
   const ms = idTimeMs(id, 0);
-  const hour = Math.floor(ms / HOUR_MS);
-  return ms % HOUR_MS === 0 ? [hour * HOUR_S, (hour - 1) * HOUR_S] : [hour * HOUR_S];
+  const hour = hourOf(ms);
+  return ms % HOUR_MS === 0 ? [hour, hour - HOUR_S] : [hour];
 }
 
 function knownId(hex: string, hash: bigint): KnownId {

@@ -76,8 +76,8 @@ const draftInvoice = (deps: Deps) =>
     body: DraftBody,
     reply: DraftShape,
     async handle({ body, caller }) {
-      const tenant_id = caller.scope === "tenant" ? caller.tenant_id : body.tenant_id;
-      if (!canSee(caller, body.tenant_id)) return problem("API_NOT_FOUND");
+      const { tenant_id } = body;
+      if (!canSee(caller, tenant_id)) return problem("API_NOT_FOUND");
       const period = periodIn(body);
       if (isRefusal(period)) return period;
       const settled = await draftTenantInvoice(deps, tenant_id, period);

@@ -1,6 +1,6 @@
-import { ALL, type Audience, oneTenant } from "../../domain/access/audience.ts";
+import { ALL, type Audience, includes, oneTenant } from "../../domain/access/audience.ts";
 import type { Caller } from "../../domain/access/caller.ts";
-import { type Refusal, refuse } from "../../domain/access/refusal.ts";
+import { isRefusal, type Refusal, refuse } from "../../domain/access/refusal.ts";
 
 /**
  * Whose things a caller may see: a tenant its own; an operator those of the tenant that the request names, or everybody's if it
@@ -10,9 +10,8 @@ export function audienceOf(
   caller: Caller,
   requested: string | undefined,
 ): Audience | Refusal<"API_NOT_FOUND"> {
-  if (caller.scope !== "tenant") return requested === undefined ? ALL : oneTenant(requested);
-  const isOwn = requested === undefined || requested === caller.tenant_id;
-  return isOwn ? oneTenant(caller.tenant_id) : refuse("API_NOT_FOUND");
+  if (requested === undefined) return fullAudienceOf(caller);
+  return canSee(caller, requested) ? oneTenant(requested) : refuse("API_NOT_FOUND");
 }
 
 /** Everything that a caller may see. */
@@ -21,7 +20,7 @@ export function fullAudienceOf(caller: Caller): Audience {
 }
 
 export function canSee(caller: Caller, tenant_id: string): boolean {
-  return caller.scope !== "tenant" || caller.tenant_id === tenant_id;
+  return includes(fullAudienceOf(caller), tenant_id);
 }
 
 /** The one tenant that a request is about: of a tenant's key always its own; null where an operator names none. */
@@ -30,6 +29,6 @@ export function tenantOf(
   requested: string | undefined,
 ): string | null | Refusal<"API_NOT_FOUND"> {
   const audience = audienceOf(caller, requested);
-  if ("refusal" in audience) return audience;
+  if (isRefusal(audience)) return audience;
   return audience.kind === "tenant" ? audience.tenant_id : null;
 }

@@ -180,7 +180,6 @@ export class Block {
     return Math.max(EMPTY_TEXT, position);
   }
 
-  /** @param hour in hours since the Unix epoch */
   private windowOf({ window }: EventKeys, hour: HourIndex): number {
     window.hour = hour;
     return this.windows.find(window);

@@ -2,7 +2,7 @@
 
 import { type EventRecord, isNull, NUMBERS, type NumberField } from "../event/record.ts";
 import { FUTURE_MAX_MS, SPAN_MAX_US } from "../event/validate.ts";
-import { HOUR_US } from "../time/hour.ts";
+import { HOUR_US, type HourIndex } from "../time/hour.ts";
 import { crossesHour, DIVIDED, lastHour, slices, splitQuantity } from "../window/split.ts";
 import type { Block } from "./block.ts";
 import type { EventKeys } from "./event-keys.ts";
@@ -43,11 +43,11 @@ export function addEventSlices(block: Block, event: EventRecord, keys: EventKeys
 }
 
 /** The hour that an event counts in: its last slice's. */
-export const eventHour = (event: EventRecord): number =>
+export const eventHour = (event: EventRecord): HourIndex =>
   lastHour(event.numbers[NUMBERS.started_at] as number, event.numbers[NUMBERS.ended_at] as number);
 
 /** The hour a rejected event would have been counted in, if its times are sane enough to tell. */
-export function eventRejectHour(event: EventRecord, ingestedAtMs: number): number | undefined {
+export function eventRejectHour(event: EventRecord, ingestedAtMs: number): HourIndex | undefined {
   const startedAt = event.numbers[NUMBERS.started_at] as number;
   const endedAt = event.numbers[NUMBERS.ended_at] as number;
   const sane =
