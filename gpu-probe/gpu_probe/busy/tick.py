@@ -1,0 +1,49 @@
+"""What the splitter works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+# Of worst to best: what an event of several pieces says is the worst of them.
+QUALITIES = ("elapsed", "sampled", "counter")
+
+
+@dataclass(slots=True, eq=False)
+class Use:
+    """A stretch [begin, end) of a step of a class, nanoseconds.
+
+    ``whole_ns`` is the length of the step, so that (end - begin) / whole_ns of its work lies in the stretch.
+    ``busy_ns`` is what the ticks gave it so far.
+    """
+
+    cls: str
+    begin: int
+    end: int
+    whole_ns: int
+    busy_ns: int = 0
+    quality: str = "counter"
+
+
+@dataclass(slots=True, eq=False)
+class Tick:
+    """The counter over [begin, end), nanoseconds: the card worked ``busy_ns`` of it. ``quality`` is counter or
+    sampled."""
+
+    begin: int
+    end: int
+    busy_ns: int
+    quality: str = "counter"
+    unmetered_ns: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Sight:
+    """How much of the steps lies in a tick, once the tick is moved by the counter's lag.
+
+    ``steps`` is by class, in steps. ``overlap`` is 1 where the steps lie one after the other and k where k
+    streams overlap all the time. ``full`` is the part of the tick in which there was a step.
+    """
+
+    steps: dict[str, float] = field(default_factory=dict)
+    overlap: float = 1.0
+    full: float = 0.0
