@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 _log = logging.getLogger("gpu_probe")
@@ -17,7 +18,16 @@ FIELD_NVLINK_TX, FIELD_NVLINK_RX = 138, 139
 SCOPE_ALL_LINKS = 0xFFFFFFFF
 FIELD_POWER_INSTANT = 186
 _KIB = 1024
-_MIG_NAME = re.compile(r"\bMIG (\d+g\.\d+gb(?:\+me)?)", re.IGNORECASE)
+# What a driver writes behind the model of a MIG instance, whatever the profile: 3g.20gb, 1c.3g.20gb, 1g.10gb+me,
+# 1g.24gb+gfx, 1g.24gb+me.all, 1g.24gb-me.
+_MIG_NAME = re.compile(r"\s+MIG\s+(\S+)\s*$", re.IGNORECASE)
+# No card draws more; for those that do not tell their limit.
+_POWER_MAX_MW = 3_000_000
+# The counter moves every 20 to 100 ms, and power passes the limit for some milliseconds.
+_COUNTER_PERIOD_NS = 100_000_000
+# Events wait no longer for the sensor (accounting/energy.py): what a later reading says comes too late for them.
+_SILENCE_NS = 5_000_000_000
+_AGREEING = 3
 
 
 class Facts(NamedTuple):
@@ -44,6 +54,62 @@ class PowerReading(NamedTuple):
     nvlink_rx_bytes: int | None
 
 
+class BelievedCounter:
+    """A cumulative energy counter as far as the card's power explains it.
+
+    Counters jump, fall and begin anew with the driver. A reading is believed where it lies between the last one
+    that was and what the power limit allows for the time since. Three readings in a row that agree with each
+    other are a new beginning; it reads lower than what came before it, by which the accounting knows that the
+    energy in between is unknown. What ``take`` gives is therefore not the hardware's own number.
+    """
+
+    def __init__(self, limit_mw: Callable[[], int | None]) -> None:
+        self._limit_mw = limit_mw
+        self._known: tuple[int, int] | None = None
+        self._suspect: tuple[int, int] | None = None
+        self._agreeing = 0
+        self._believed_mj = 0
+        self.average_mw: int | None = None
+
+    def take(self, at_ns: int, energy_mj: int) -> int | None:
+        """Millijoules at an instant; None where the reading is not believed."""
+        reading = (at_ns, energy_mj)
+        if self._known is None:
+            self._believed_mj = energy_mj
+        elif at_ns - self._known[0] > _SILENCE_NS:
+            self._begin_anew()
+        elif self._is_possible(self._known, reading):
+            rise, length = energy_mj - self._known[1], at_ns - self._known[0]
+            self._believed_mj += rise
+            # 1 mJ in 1 s = 1 mW
+            self.average_mw = rise * 1_000_000_000 // length if length else self.average_mw
+        elif not self._agrees(reading):
+            return None
+        else:
+            self._begin_anew()
+        self._known, self._suspect, self._agreeing = reading, None, 0
+        return self._believed_mj
+
+    def _begin_anew(self) -> None:
+        self._believed_mj -= 1
+        self.average_mw = None
+
+    def _agrees(self, reading: tuple[int, int]) -> bool:
+        """Whether it is the last of several that follow each other as they can, though not the known ones."""
+        follows = self._suspect is not None and self._is_possible(self._suspect, reading)
+        self._agreeing = self._agreeing + 1 if follows else 1
+        self._suspect = reading
+        return self._agreeing >= _AGREEING
+
+    def _is_possible(self, before: tuple[int, int], after: tuple[int, int]) -> bool:
+        rise = after[1] - before[1]
+        if rise < 0:
+            return False
+        # Asked again each time: somebody may have raised it.
+        limit = self._limit_mw() or _POWER_MAX_MW
+        return rise * 1_000_000_000 * 4 <= limit * (after[0] - before[0] + _COUNTER_PERIOD_NS) * 5
+
+
 class NvmlDevice:
     """One GPU or MIG instance. ``nvml`` is the module pynvml, or a stand-in of it."""
 
@@ -55,6 +121,7 @@ class NvmlDevice:
         self._integral_uj = 0
         self._integral_at_ns: int | None = None
         self._integral_mw = 0
+        self._counter = BelievedCounter(self._limit_mw)
         self._quality = self._find_quality()
         self._nvlink = self._links() != (None, None)
         self.errors = 0
@@ -70,7 +137,7 @@ class NvmlDevice:
             mig_profile=self._mig_profile(model),
             sharing=self._sharing(),
             memory_total_bytes=None if memory is None else int(memory.total),
-            power_limit_mw=self._ask("nvmlDeviceGetEnforcedPowerLimit", handle),
+            power_limit_mw=self._limit_mw(),
             energy_quality=self._quality,
             nvlink=self._nvlink,
             driver=_optional_text(self._ask("nvmlSystemGetDriverVersion")),
@@ -82,14 +149,18 @@ class NvmlDevice:
             return None
         power = self._power_mw()
         if self._quality == "counter":
-            energy = self._ask("nvmlDeviceGetTotalEnergyConsumption", self._handle)
+            counted = self._ask("nvmlDeviceGetTotalEnergyConsumption", self._handle)
+            energy = None if counted is None else self._counter.take(time.monotonic_ns(), int(counted))
+            if energy is not None and power is None:
+                power = self._counter.average_mw
         else:
             energy = None if power is None else self._integrate(power)
-        if energy is None:
+        # Power that is not known must not be learned as the card's idle power.
+        if energy is None or power is None:
             self.errors += 1
             return None
         sent, received = self._links() if self._nvlink else (None, None)
-        return PowerReading(power or 0, int(energy), sent, received)
+        return PowerReading(power, energy, sent, received)
 
     def _find_quality(self) -> str | None:
         if self._is_mig:
@@ -99,21 +170,34 @@ class NvmlDevice:
             return "counter"
         return None if self._power_mw() is None else "integral"
 
+    def _limit_mw(self) -> int | None:
+        limit = self._ask("nvmlDeviceGetEnforcedPowerLimit", self._handle)
+        return None if limit is None else int(limit)
+
     def _power_mw(self) -> int | None:
+        """None also for what no card draws: twice the limit."""
         nvml = self._nvml
         values = self._ask("nvmlDeviceGetFieldValues", self._handle, [FIELD_POWER_INSTANT])
         if values is not None and values[0].nvmlReturn == nvml.NVML_SUCCESS:
-            return int(values[0].value.uiVal)
-        # An average over a second on most cards.
-        power = self._ask("nvmlDeviceGetPowerUsage", self._handle)
-        return None if power is None else int(power)
+            power = int(values[0].value.uiVal)
+        else:
+            # An average over a second on most cards.
+            average = self._ask("nvmlDeviceGetPowerUsage", self._handle)
+            if average is None:
+                return None
+            power = int(average)
+        return power if power <= 2 * (self._limit_mw() or _POWER_MAX_MW) else None
 
     def _integrate(self, power_mw: int) -> int:
         """Millijoules since the first reading, by trapezoids."""
         now = time.monotonic_ns()
-        if self._integral_at_ns is not None:
+        length = 0 if self._integral_at_ns is None else now - self._integral_at_ns
+        if length > _SILENCE_NS:
+            # What the card drew meanwhile is unknown: a lower number begins anew.
+            self._integral_uj -= 1000
+        else:
             # 1 mW x 1 ns = 1 pJ
-            self._integral_uj += (self._integral_mw + power_mw) * (now - self._integral_at_ns) // 2_000_000
+            self._integral_uj += (self._integral_mw + power_mw) * length // 2_000_000
         self._integral_at_ns, self._integral_mw = now, power_mw
         return self._integral_uj // 1000
 
@@ -137,7 +221,7 @@ class NvmlDevice:
         if not self._is_mig:
             return None
         found = _MIG_NAME.search(model)
-        return found.group(1) if found else "unknown"
+        return found.group(1).lower() if found else "unknown"
 
     def _sharing(self) -> str:
         if os.environ.get("CUDA_MPS_PIPE_DIRECTORY") or os.environ.get("CUDA_MPS_ACTIVE_THREAD_PERCENTAGE"):

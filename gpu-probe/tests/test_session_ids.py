@@ -12,7 +12,9 @@ def watched(tmp_path):
 
 
 def by_tenant(events):
-    return {tenant: [event for event in events if event["tenant_id"] == tenant] for tenant in ("acme", "bank")}
+    return {
+        tenant: [event for event in events if event["tenant_id"] == tenant] for tenant in ("acme", "bank")
+    }
 
 
 def test_an_id_that_is_open_gets_the_number_and_each_tenant_pays_its_own(watched):
