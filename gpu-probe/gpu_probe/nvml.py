@@ -18,14 +18,14 @@ FIELD_NVLINK_TX, FIELD_NVLINK_RX = 138, 139
 SCOPE_ALL_LINKS = 0xFFFFFFFF
 FIELD_POWER_INSTANT = 186
 _KIB = 1024
-# What a driver writes behind the model of a MIG instance, whatever the profile: 3g.20gb, 1c.3g.20gb, 1g.10gb+me,
-# 1g.24gb+gfx, 1g.24gb+me.all, 1g.24gb-me.
+# What a driver writes behind the model of a MIG instance, whatever the profile: 3g.20gb, 1c.3g.20gb,
+# 1g.10gb+me, 1g.24gb+gfx, 1g.24gb+me.all, 1g.24gb-me.
 _MIG_NAME = re.compile(r"\s+MIG\s+(\S+)\s*$", re.IGNORECASE)
 # No card draws more; for those that do not tell their limit.
 _POWER_MAX_MW = 3_000_000
 # The counter moves every 20 to 100 ms, and power passes the limit for some milliseconds.
 _COUNTER_PERIOD_NS = 100_000_000
-# Events wait no longer for the sensor (accounting/energy.py): what a later reading says comes too late for them.
+# Events wait no longer for the sensor (accounting/energy.py): a later reading comes too late for them.
 _SILENCE_NS = 5_000_000_000
 _AGREEING = 3
 
@@ -57,10 +57,10 @@ class PowerReading(NamedTuple):
 class BelievedCounter:
     """A cumulative energy counter as far as the card's power explains it.
 
-    Counters jump, fall and begin anew with the driver. A reading is believed where it lies between the last one
-    that was and what the power limit allows for the time since. Three readings in a row that agree with each
-    other are a new beginning; it reads lower than what came before it, by which the accounting knows that the
-    energy in between is unknown. What ``take`` gives is therefore not the hardware's own number.
+    Counters jump, fall and begin anew with the driver. A reading is believed where it lies between the last
+    one that was and what the power limit allows for the time since. Three readings in a row that agree with
+    each other are a new beginning; it reads lower than what came before it, by which the accounting knows
+    that the energy in between is unknown. What ``take`` gives is therefore not the hardware's own number.
     """
 
     def __init__(self, limit_mw: Callable[[], int | None]) -> None:

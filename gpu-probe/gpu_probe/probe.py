@@ -121,8 +121,8 @@ class Probe:
         prompt_tokens: int = 0,
     ) -> Session:
         """Opens a session and measures nothing by itself: its GPU time is its rows' in ``step``. For engines;
-        must be closed. A ``session_id`` that another session of this probe has, or had a short while ago, gets
-        the session's number as a suffix."""
+        must be closed. A ``session_id`` that another session of this probe has, or had a short while ago,
+        gets the session's number as a suffix."""
         number = next(self._numbers)
         if session_id is None:
             session_id = f"{self._prefix}-{number}"
