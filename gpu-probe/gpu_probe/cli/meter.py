@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from ..accounting import Account, Output
-from ..exporter import Metrics, MetricsServer
 from ..folders import check_owner
 from ..live.runner import follow
 from ..live.service import Service
 from ..publish import Outbox, Spool
 from ..wal import Wal
+from .metrics import add_metrics_options, counted
 from .receiver import add_receiver_options, publisher_maker
 
 
@@ -30,10 +30,7 @@ def register(commands: Any) -> None:
         parser.add_argument("state", type=Path, help="the probe's state_dir")
         parser.add_argument("--wal-max-bytes", type=int, default=1024**3, help="bound of the write-ahead log")
         add_receiver_options(parser)
-        parser.add_argument("--metrics-port", type=int, metavar="PORT", help="serve Prometheus metrics there")
-        parser.add_argument(
-            "--metrics-tenants", default="", metavar="A,B,…", help="tenants with a series of their own"
-        )
+        add_metrics_options(parser)
         parser.set_defaults(run=run)
 
 
@@ -66,21 +63,7 @@ def _output(options: argparse.Namespace, stack: ExitStack) -> Output:
     make_publisher = publisher_maker(options)
     if make_publisher is None:
         spool = Spool(stack.enter_context(Wal(folder / "0", max_bytes=options.wal_max_bytes)))
-        return _counted(options, stack, spool)
+        return counted(options, stack, spool)
     outbox = Outbox(folder, make_publisher, options.wal_max_bytes)
     stack.callback(outbox.close, options.timeout)
-    return _counted(options, stack, outbox)
-
-
-def _counted(options: argparse.Namespace, stack: ExitStack, output: Spool | Outbox) -> Output:
-    """With Prometheus metrics, where a port is given."""
-    if options.metrics_port is None:
-        return output
-    metrics = Metrics(output, filter(None, options.metrics_tenants.split(",")))
-    metrics.watch(output)
-    try:
-        stack.callback(MetricsServer(metrics, options.metrics_port).close)
-    except OSError as error:
-        # The books go on without being watched.
-        print(f"gpu-probe: no metrics on port {options.metrics_port}: {error}", file=sys.stderr)
-    return metrics
+    return counted(options, stack, outbox)

@@ -14,6 +14,13 @@ Record = dict[str, Any]
 OTHER = "other"
 # Models are named by servers, not by callers; the bound only stops a mistake.
 MODELS_MAX = 100
+# Keys of gpu_totals; null, or absent before version 2, where nothing measures them.
+_BUSY_PARTS = (
+    ("attributed", "busy_attributed_ns"),
+    ("operator", "busy_operator_ns"),
+    ("unmetered", "unmetered_ns"),
+)
+_ENERGY_PARTS = ("attributed", "operator", "idle", "parked", "unmetered")
 
 
 class OutboxState(Protocol):
@@ -47,6 +54,13 @@ class Metrics:
         self._gpu_time = Family(
             "gpu_probe_model_gpu_seconds", "counter", "GPU time of sessions and cold starts.", of_model, 9
         )
+        self._busy = Family(
+            "gpu_probe_model_busy_seconds",
+            "counter",
+            "Time that the card worked for sessions and cold starts.",
+            (*of_model, "quality"),
+            9,
+        )
         self._energy = Family(
             "gpu_probe_model_energy_joules", "counter", "Energy of sessions and cold starts.", of_model, 6
         )
@@ -61,6 +75,13 @@ class Metrics:
         self._tenant_time = Family(
             "gpu_probe_tenant_gpu_seconds", "counter", "GPU time of a tenant's sessions.", ("tenant",), 9
         )
+        self._tenant_busy = Family(
+            "gpu_probe_tenant_busy_seconds",
+            "counter",
+            "Time that the card worked for a tenant's sessions.",
+            ("tenant",),
+            9,
+        )
         self._tenant_energy = Family(
             "gpu_probe_tenant_energy_joules", "counter", "Energy of a tenant's sessions.", ("tenant",), 6
         )
@@ -70,6 +91,13 @@ class Metrics:
             "counter",
             "Time of the GPU that was watched; the parts add up to it.",
             (*of_gpu, "part"),
+            9,
+        )
+        self._wall_busy = Family(
+            "gpu_probe_gpu_busy_seconds",
+            "counter",
+            "Time that the GPU worked by its own counter; the parts add up to it.",
+            (*of_gpu, "part", "quality"),
             9,
         )
         self._wall_energy = Family(
@@ -87,9 +115,10 @@ class Metrics:
         self._info = Family("gpu_probe", "info", "The probe.", ("version",))
         self._info.set(1, VERSION)
         self._families = [
-            *(self._gpu_time, self._energy, self._events, self._tokens, self._memory),
-            *(self._tenant_time, self._tenant_energy, self._tenant_sessions),
-            *(self._wall, self._wall_energy, self._steps, self._missed, self._last, self._info),
+            *(self._gpu_time, self._busy, self._energy, self._events, self._tokens, self._memory),
+            *(self._tenant_time, self._tenant_busy, self._tenant_energy, self._tenant_sessions),
+            *(self._wall, self._wall_busy, self._wall_energy, self._steps, self._missed, self._last),
+            self._info,
         ]
 
     def watch(self, outbox: OutboxState) -> None:
@@ -120,10 +149,11 @@ class Metrics:
         with self._lock:
             for part in ("attributed", "operator", "idle", "unattributed"):
                 self._wall.add(record[f"{part}_ns"], *gpu, part)
-            for part in ("attributed", "operator", "idle"):
-                energy = record[f"energy_{part}_uj"]
-                if energy is not None:
-                    self._wall_energy.add(energy, *gpu, part)
+            quality = record.get("busy_quality", "elapsed")
+            for part, name in _BUSY_PARTS:
+                _add_known(self._wall_busy, record.get(name), *gpu, part, quality)
+            for part in _ENERGY_PARTS:
+                _add_known(self._wall_energy, record.get(f"energy_{part}_uj"), *gpu, part)
             self._steps.add(record["steps"], *gpu)
             self._missed.add(record["steps_missed"], *gpu)
             self._last.set(record["ended_at"], *gpu)
@@ -144,7 +174,8 @@ class Metrics:
         version = OTHER if name == OTHER else record["model_version"]
         labels = (name, version, record["phase"], record["outcome"])
         self._gpu_time.add(record["gpu_time_ns"], *labels)
-        self._energy.add(record["energy_uj"] or 0, *labels)
+        _add_known(self._busy, record["gpu_busy_ns"], *labels, record.get("busy_quality", "elapsed"))
+        _add_known(self._energy, record["energy_uj"], *labels)
         self._events.add(1, *labels)
         if record["phase"] == "inference":
             self._memory.set(record["memory_peak_bytes"], name)
@@ -161,6 +192,13 @@ class Metrics:
         known = tuple((name, value) for name, value in labels if value)
         exemplar = Exemplar(known, record["gpu_time_ns"], record["ended_at"])
         self._tenant_time.add(record["gpu_time_ns"], tenant, exemplar=exemplar)
-        self._tenant_energy.add(record["energy_uj"] or 0, tenant)
+        _add_known(self._tenant_busy, record["gpu_busy_ns"], tenant)
+        _add_known(self._tenant_energy, record["energy_uj"], tenant)
         if record["sequence"] == 0:
             self._tenant_sessions.add(1, tenant)
+
+
+def _add_known(family: Family, amount: int | None, *labels: str) -> None:
+    """What is unknown has no series: 0 would be read as a measurement."""
+    if amount is not None:
+        family.add(amount, *labels)
