@@ -115,7 +115,7 @@ class NvmlDevice:
 
     def __init__(self, nvml: Any, handle: Any, uuid: str) -> None:
         self._nvml = nvml
-        self._handle = handle
+        self.handle = handle
         self._uuid = uuid
         self._is_mig = uuid.startswith("MIG-")
         self._integral_uj = 0
@@ -127,7 +127,7 @@ class NvmlDevice:
         self.errors = 0
 
     def facts(self) -> Facts:
-        handle = self._handle
+        handle = self.handle
         name = self._ask("nvmlDeviceGetName", handle)
         model = _text(name) if name is not None else "unknown"
         memory = self._ask("nvmlDeviceGetMemoryInfo", handle)
@@ -149,7 +149,7 @@ class NvmlDevice:
             return None
         power = self._power_mw()
         if self._quality == "counter":
-            counted = self._ask("nvmlDeviceGetTotalEnergyConsumption", self._handle)
+            counted = self._ask("nvmlDeviceGetTotalEnergyConsumption", self.handle)
             energy = None if counted is None else self._counter.take(time.monotonic_ns(), int(counted))
             if energy is not None and power is None:
                 power = self._counter.average_mw
@@ -166,23 +166,23 @@ class NvmlDevice:
         if self._is_mig:
             # The counter is the whole card's: other instances' work would be on this one's bill.
             return None
-        if self._ask("nvmlDeviceGetTotalEnergyConsumption", self._handle) is not None:
+        if self._ask("nvmlDeviceGetTotalEnergyConsumption", self.handle) is not None:
             return "counter"
         return None if self._power_mw() is None else "integral"
 
     def _limit_mw(self) -> int | None:
-        limit = self._ask("nvmlDeviceGetEnforcedPowerLimit", self._handle)
+        limit = self._ask("nvmlDeviceGetEnforcedPowerLimit", self.handle)
         return None if limit is None else int(limit)
 
     def _power_mw(self) -> int | None:
         """None also for what no card draws: twice the limit."""
         nvml = self._nvml
-        values = self._ask("nvmlDeviceGetFieldValues", self._handle, [FIELD_POWER_INSTANT])
+        values = self._ask("nvmlDeviceGetFieldValues", self.handle, [FIELD_POWER_INSTANT])
         if values is not None and values[0].nvmlReturn == nvml.NVML_SUCCESS:
             power = int(values[0].value.uiVal)
         else:
             # An average over a second on most cards.
-            average = self._ask("nvmlDeviceGetPowerUsage", self._handle)
+            average = self._ask("nvmlDeviceGetPowerUsage", self.handle)
             if average is None:
                 return None
             power = int(average)
@@ -205,7 +205,7 @@ class NvmlDevice:
         nvml = self._nvml
         values = self._ask(
             "nvmlDeviceGetFieldValues",
-            self._handle,
+            self.handle,
             [(FIELD_NVLINK_TX, SCOPE_ALL_LINKS), (FIELD_NVLINK_RX, SCOPE_ALL_LINKS)],
         )
         if values is None or len(values) != 2:
@@ -226,10 +226,10 @@ class NvmlDevice:
     def _sharing(self) -> str:
         if os.environ.get("CUDA_MPS_PIPE_DIRECTORY") or os.environ.get("CUDA_MPS_ACTIVE_THREAD_PERCENTAGE"):
             return "mps"
-        if self._ask("nvmlDeviceGetMPSComputeRunningProcesses", self._handle):
+        if self._ask("nvmlDeviceGetMPSComputeRunningProcesses", self.handle):
             return "mps"
         # By number: in a container our own process has another id here.
-        processes = self._ask("nvmlDeviceGetComputeRunningProcesses", self._handle) or []
+        processes = self._ask("nvmlDeviceGetComputeRunningProcesses", self.handle) or []
         return "timeslice" if len(processes) > 1 else "exclusive"
 
     def _ask(self, function: str, *arguments: Any) -> Any:

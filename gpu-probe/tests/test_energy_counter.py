@@ -1,5 +1,5 @@
-"""An energy reading is believed only as far as the card's power explains it; what is not is unknown, and never
-on a session."""
+"""An energy reading is believed only as far as the card's power explains it; what is not is unknown, and is
+on no session."""
 
 import pytest
 from conftest import Recorder

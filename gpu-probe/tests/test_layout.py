@@ -15,7 +15,7 @@ FLOORS = (
     ("records", "sharing", "wal", "journal"),
     ("device",),
     ("accounting",),
-    ("fitting", "publish", "exporter"),
+    ("fitting", "publish", "exporter", "node"),
     ("live",),
     # the probe, from what its parts share to what a process makes of it
     ("session",),

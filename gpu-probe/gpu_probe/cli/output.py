@@ -1,4 +1,5 @@
-"""The options that say who may scrape what, for the commands that serve metrics."""
+"""Where finished records go, for the commands that make them: the log, a receiver, and metrics of what
+passes."""
 
 from __future__ import annotations
 
@@ -9,9 +10,13 @@ from contextlib import ExitStack
 from ..accounting import Output
 from ..exporter import LOOPBACK, Metrics, MetricsServer
 from ..publish import Outbox, Spool
+from ..wal import Wal
+from .receiver import add_receiver_options, publisher_maker
 
 
-def add_metrics_options(parser: argparse.ArgumentParser) -> None:
+def add_output_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--wal-max-bytes", type=int, default=1024**3, help="bound of the write-ahead log")
+    add_receiver_options(parser)
     parser.add_argument("--metrics-port", type=int, metavar="PORT", help="serve Prometheus metrics there")
     parser.add_argument(
         "--metrics-host",
@@ -24,7 +29,19 @@ def add_metrics_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def counted(options: argparse.Namespace, stack: ExitStack, output: Spool | Outbox) -> Output:
+def open_output(options: argparse.Namespace, stack: ExitStack) -> Output:
+    """The write-ahead log of the folder ``state``, on to a receiver where the options name one, counted for
+    Prometheus where they give a port."""
+    folder = options.state / "wal"
+    make_publisher = publisher_maker(options)
+    if make_publisher is None:
+        return _counted(options, stack, Spool(stack.enter_context(Wal(folder / "0", options.wal_max_bytes))))
+    outbox = Outbox(folder, make_publisher, options.wal_max_bytes)
+    stack.callback(outbox.close, options.timeout)
+    return _counted(options, stack, outbox)
+
+
+def _counted(options: argparse.Namespace, stack: ExitStack, output: Spool | Outbox) -> Output:
     """The output itself, or with Prometheus metrics of what passes, where a port is given."""
     if options.metrics_port is None:
         return output
