@@ -44,7 +44,8 @@ class FakeProc:
 
 
 class NodeNvml(FakeNvml):
-    """``percents`` are per cent by process at each call; ``rows`` are further rows as (stamp, pid, per cent)."""
+    """``percents`` are per cent by process at each call; ``rows`` are further rows as (stamp, pid,
+    per cent)."""
 
     def __init__(self, **refuse):
         super().__init__(**refuse)
@@ -107,7 +108,9 @@ class Node:
         self.pods_file.write_text(json.dumps({"kind": "PodList", "items": items}))
 
     def add_pod_process(self, pid, uid=UID, **options):
-        cgroup = f"0::/kubepods.slice/kubepods-pod{uid.replace('-', '_')}.slice/cri-containerd-{CONTAINER}.scope\n"
+        cgroup = (
+            f"0::/kubepods.slice/kubepods-pod{uid.replace('-', '_')}.slice/cri-containerd-{CONTAINER}.scope\n"
+        )
         self.proc.add(pid, cgroup=cgroup, **options)
 
     def run(self, seconds, watts=0):

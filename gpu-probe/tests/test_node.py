@@ -253,7 +253,9 @@ def test_small_corrections_of_the_clock_are_no_time(node):
 USES = st.lists(st.integers(0, 60 * SECOND), max_size=6)
 
 
-@given(USES, st.integers(0, 60 * SECOND), st.integers(0, 60 * SECOND), st.none() | st.integers(0, 60 * SECOND))
+@given(
+    USES, st.integers(0, 60 * SECOND), st.integers(0, 60 * SECOND), st.none() | st.integers(0, 60 * SECOND)
+)
 def test_a_stretch_adds_up_whatever_was_read(uses, claimed_ns, server_ns, total_ns):
     stretch = Stretch(START, START + MINUTE, claimed_ns=claimed_ns, server_ns=server_ns, total_ns=total_ns)
     for pid, busy in enumerate(uses):

@@ -51,18 +51,16 @@ class Metrics:
         self._on_render: list[Callable[[], None]] = []
         of_model = ("model", "model_version", "phase", "outcome")
         of_gpu = ("gpu_uuid", "gpu_model", "rank")
-        self._gpu_time = Family(
-            "gpu_probe_model_gpu_seconds", "counter", "GPU time of sessions and cold starts.", of_model, 9
+        self._gpu_time = _seconds(
+            "gpu_probe_model_gpu_seconds", "GPU time of sessions and cold starts.", of_model
         )
-        self._busy = Family(
+        self._busy = _seconds(
             "gpu_probe_model_busy_seconds",
-            "counter",
             "Time that the card worked for sessions and cold starts.",
             (*of_model, "quality"),
-            9,
         )
-        self._energy = Family(
-            "gpu_probe_model_energy_joules", "counter", "Energy of sessions and cold starts.", of_model, 6
+        self._energy = _joules(
+            "gpu_probe_model_energy_joules", "Energy of sessions and cold starts.", of_model
         )
         self._events = Family("gpu_probe_events", "counter", "Events given out.", of_model)
         self._tokens = Family("gpu_probe_tokens", "counter", "Tokens.", ("model", "kind"))
@@ -72,40 +70,30 @@ class Metrics:
             "Peak of allocated memory in the latest event.",
             ("model",),
         )
-        self._tenant_time = Family(
-            "gpu_probe_tenant_gpu_seconds", "counter", "GPU time of a tenant's sessions.", ("tenant",), 9
+        self._tenant_time = _seconds(
+            "gpu_probe_tenant_gpu_seconds", "GPU time of a tenant's sessions.", ("tenant",)
         )
-        self._tenant_busy = Family(
-            "gpu_probe_tenant_busy_seconds",
-            "counter",
-            "Time that the card worked for a tenant's sessions.",
-            ("tenant",),
-            9,
+        self._tenant_busy = _seconds(
+            "gpu_probe_tenant_busy_seconds", "Time that the card worked for a tenant's sessions.", ("tenant",)
         )
-        self._tenant_energy = Family(
-            "gpu_probe_tenant_energy_joules", "counter", "Energy of a tenant's sessions.", ("tenant",), 6
+        self._tenant_energy = _joules(
+            "gpu_probe_tenant_energy_joules", "Energy of a tenant's sessions.", ("tenant",)
         )
         self._tenant_sessions = Family("gpu_probe_tenant_sessions", "counter", "Sessions begun.", ("tenant",))
-        self._wall = Family(
+        self._wall = _seconds(
             "gpu_probe_gpu_wall_seconds",
-            "counter",
             "Time of the GPU that was watched; the parts add up to it.",
             (*of_gpu, "part"),
-            9,
         )
-        self._wall_busy = Family(
+        self._wall_busy = _seconds(
             "gpu_probe_gpu_busy_seconds",
-            "counter",
             "Time that the GPU worked by its own counter; the parts add up to it.",
             (*of_gpu, "part", "quality"),
-            9,
         )
-        self._wall_energy = Family(
+        self._wall_energy = _joules(
             "gpu_probe_gpu_energy_joules",
-            "counter",
             "Difference of the energy counter; the parts add up to it.",
             (*of_gpu, "part"),
-            6,
         )
         self._steps = Family("gpu_probe_steps", "counter", "Steps measured.", of_gpu)
         self._missed = Family("gpu_probe_steps_missed", "counter", "Steps that ran unmeasured.", of_gpu)
@@ -202,3 +190,13 @@ def _add_known(family: Family, amount: int | None, *labels: str) -> None:
     """What is unknown has no series: 0 would be read as a measurement."""
     if amount is not None:
         family.add(amount, *labels)
+
+
+def _seconds(name: str, text: str, labels: tuple[str, ...]) -> Family:
+    """Counted in nanoseconds."""
+    return Family(name, "counter", text, labels, 9)
+
+
+def _joules(name: str, text: str, labels: tuple[str, ...]) -> Family:
+    """Counted in microjoules."""
+    return Family(name, "counter", text, labels, 6)

@@ -23,7 +23,7 @@ CLAIMS = Path("/run/gpu-probe")
 FRESH_S = 10.0
 _PROC = Path("/proc")
 _NAME = re.compile(r"(\d{1,10})-(\d{1,20})\.claim")
-_UUID = re.compile(r"(?:GPU|MIG)-[0-9A-Za-z/-]{1,100}")
+_UUID = re.compile(r"(?:GPU|MIG)-[0-9A-Za-z-]{1,100}")
 _CONTENT_BYTES = 4096
 
 
@@ -38,7 +38,7 @@ class Claim:
         self._path: Path | None = None
         self._pid = os.getpid() if pid is None else pid
         start = read_start(_PROC, self._pid)
-        if start is None or not folder.is_dir() or not _UUID.fullmatch(gpu_uuid) or "/" in gpu_uuid:
+        if start is None or not folder.is_dir() or not _UUID.fullmatch(gpu_uuid):
             return
         path = folder / gpu_uuid / f"{self._pid}-{start}.claim"
         content = json.dumps({"pid_namespace": read_namespace(_PROC, self._pid)}).encode()
