@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
 def watch(options: argparse.Namespace, nvml: Any, stop: threading.Event) -> None:
     """Meters until ``stop`` is set. Raises Failure where there is nothing to meter."""
     if nvml is None:
-        raise Failure("NVML does not start: install gpu-probe[nvml] where the driver is")
+        raise Failure("NVML does not start: install nvidia-ml-py where the driver is")
     cards = open_cards(nvml)
     if not cards:
         raise Failure("NVML sees no GPU; in a container set NVIDIA_VISIBLE_DEVICES=all")
