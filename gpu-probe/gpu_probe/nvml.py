@@ -9,8 +9,9 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable
 from typing import Any, NamedTuple
+
+from .counter import SILENCE_NS, BelievedCounter
 
 _log = logging.getLogger("gpu_probe")
 # Fields of nvmlDeviceGetFieldValues. They count KiB, and scope 0 would be the first link alone.
@@ -23,11 +24,8 @@ _KIB = 1024
 _MIG_NAME = re.compile(r"\s+MIG\s+(\S+)\s*$", re.IGNORECASE)
 # No card draws more; for those that do not tell their limit.
 _POWER_MAX_MW = 3_000_000
-# The counter moves every 20 to 100 ms, and power passes the limit for some milliseconds.
-_COUNTER_PERIOD_NS = 100_000_000
-# Events wait no longer for the sensor (accounting/energy.py): a later reading comes too late for them.
-_SILENCE_NS = 5_000_000_000
-_AGREEING = 3
+# Bytes a second in one direction: twice what all links of a card carry.
+_NVLINK_MAX_BYTES = 2_000_000_000_000
 
 
 class Facts(NamedTuple):
@@ -54,62 +52,6 @@ class PowerReading(NamedTuple):
     nvlink_rx_bytes: int | None
 
 
-class BelievedCounter:
-    """A cumulative energy counter as far as the card's power explains it.
-
-    Counters jump, fall and begin anew with the driver. A reading is believed where it lies between the last
-    one that was and what the power limit allows for the time since. Three readings in a row that agree with
-    each other are a new beginning; it reads lower than what came before it, by which the accounting knows
-    that the energy in between is unknown. What ``take`` gives is therefore not the hardware's own number.
-    """
-
-    def __init__(self, limit_mw: Callable[[], int | None]) -> None:
-        self._limit_mw = limit_mw
-        self._known: tuple[int, int] | None = None
-        self._suspect: tuple[int, int] | None = None
-        self._agreeing = 0
-        self._believed_mj = 0
-        self.average_mw: int | None = None
-
-    def take(self, at_ns: int, energy_mj: int) -> int | None:
-        """Millijoules at an instant; None where the reading is not believed."""
-        reading = (at_ns, energy_mj)
-        if self._known is None:
-            self._believed_mj = energy_mj
-        elif at_ns - self._known[0] > _SILENCE_NS:
-            self._begin_anew()
-        elif self._is_possible(self._known, reading):
-            rise, length = energy_mj - self._known[1], at_ns - self._known[0]
-            self._believed_mj += rise
-            # 1 mJ in 1 s = 1 mW
-            self.average_mw = rise * 1_000_000_000 // length if length else self.average_mw
-        elif not self._agrees(reading):
-            return None
-        else:
-            self._begin_anew()
-        self._known, self._suspect, self._agreeing = reading, None, 0
-        return self._believed_mj
-
-    def _begin_anew(self) -> None:
-        self._believed_mj -= 1
-        self.average_mw = None
-
-    def _agrees(self, reading: tuple[int, int]) -> bool:
-        """Whether it is the last of several that follow each other as they can, though not the known ones."""
-        follows = self._suspect is not None and self._is_possible(self._suspect, reading)
-        self._agreeing = self._agreeing + 1 if follows else 1
-        self._suspect = reading
-        return self._agreeing >= _AGREEING
-
-    def _is_possible(self, before: tuple[int, int], after: tuple[int, int]) -> bool:
-        rise = after[1] - before[1]
-        if rise < 0:
-            return False
-        # Asked again each time: somebody may have raised it.
-        limit = self._limit_mw() or _POWER_MAX_MW
-        return rise * 1_000_000_000 * 4 <= limit * (after[0] - before[0] + _COUNTER_PERIOD_NS) * 5
-
-
 class NvmlDevice:
     """One GPU or MIG instance. ``nvml`` is the module pynvml, or a stand-in of it."""
 
@@ -121,7 +63,9 @@ class NvmlDevice:
         self._integral_uj = 0
         self._integral_at_ns: int | None = None
         self._integral_mw = 0
-        self._counter = BelievedCounter(self._limit_mw)
+        # 1 mW is 1 mJ a second.
+        self._counter = BelievedCounter(lambda: self._limit_mw() or _POWER_MAX_MW)
+        self._sent, self._received = (BelievedCounter(lambda: _NVLINK_MAX_BYTES) for _ in range(2))
         self._quality = self._find_quality()
         self._nvlink = self._links() != (None, None)
         self.errors = 0
@@ -152,14 +96,18 @@ class NvmlDevice:
             counted = self._ask("nvmlDeviceGetTotalEnergyConsumption", self.handle)
             energy = None if counted is None else self._counter.take(time.monotonic_ns(), int(counted))
             if energy is not None and power is None:
-                power = self._counter.average_mw
+                power = self._counter.average
         else:
             energy = None if power is None else self._integrate(power)
         # Power that is not known must not be learned as the card's idle power.
         if energy is None or power is None:
             self.errors += 1
             return None
-        sent, received = self._links() if self._nvlink else (None, None)
+        now, links = time.monotonic_ns(), self._links() if self._nvlink else (None, None)
+        sent, received = (
+            None if value is None else counter.take(now, value)
+            for counter, value in zip((self._sent, self._received), links)
+        )
         return PowerReading(power, energy, sent, received)
 
     def _find_quality(self) -> str | None:
@@ -192,7 +140,7 @@ class NvmlDevice:
         """Millijoules since the first reading, by trapezoids."""
         now = time.monotonic_ns()
         length = 0 if self._integral_at_ns is None else now - self._integral_at_ns
-        if length > _SILENCE_NS:
+        if length > SILENCE_NS:
             # What the card drew meanwhile is unknown: a lower number begins anew.
             self._integral_uj -= 1000
         else:

@@ -98,6 +98,13 @@ def test_a_first_reading_that_is_the_glitch_itself(card):
     assert card.booked_uj() == 3 * TICK_MJ * 1000
 
 
+@pytest.mark.parametrize("first", [2**63, 2**64 - 1, -1])
+def test_a_first_reading_that_no_journal_can_hold_is_unknown(card, first):
+    assert card.read(first) is None
+    card.read_all(rising(START, 3))
+    assert card.booked_uj() == 2 * TICK_MJ * 1000
+
+
 def test_a_counter_that_jumps_at_every_reading_books_nothing(card):
     card.read_all([START * (1 + number % 3) for number in range(30)])
     assert card.booked_uj() == 0
@@ -165,6 +172,15 @@ def test_power_that_no_card_draws_is_unknown(card, power_mw):
     card.nvml.power_mw = power_mw
     card.read(START)
     assert card.read(START + TICK_MJ).power_mw == 350_000
+
+
+@pytest.mark.parametrize("glitch", [0, 2**50, 2**63])
+def test_a_glitch_of_the_links_is_unknown_and_what_they_carried_is_kept(card, glitch):
+    sent = []
+    for kib in (1000, 2000, glitch, 4000):
+        card.nvml.sent_kib = kib
+        sent.append(card.read(START + TICK_MJ * len(sent)).nvlink_tx_bytes)
+    assert sent == [1000 * 1024, 2000 * 1024, None, 4000 * 1024]
 
 
 def test_integrated_power_has_no_glitch_and_no_silence_in_it(monkeypatch):
