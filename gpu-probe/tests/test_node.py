@@ -79,6 +79,15 @@ def test_a_process_that_reports_itself_is_never_counted(node, monkeypatch):
     assert node.output.minutes == [], "the card's balance is the instrumented process's"
 
 
+@pytest.mark.parametrize(("value", "counted"), [("true", 0), ("false", 18), ("", 18)])
+def test_a_pod_labelled_as_instrumented_is_never_counted(node, value, counted):
+    node.set_pods([pod(**{"tenant": "t", "meterhouse.io/gpu-probe": value})])
+    node.add_pod_process(41)
+    node.nvml.percents = {41: 30}
+    node.begin().run(60)
+    assert node.busy_s() == counted and len(node.output.minutes) == bool(counted)
+
+
 def test_a_number_that_is_used_again_is_another_process(node):
     node.set_pods([pod(tenant="physics")])
     node.add_pod_process(41, start=1)

@@ -52,6 +52,7 @@ class Ledger:
             _log.info("%s: no utilisation per process yet, or none at all under MIG", self.card.facts.uuid)
         keys = self._keys(reading)
         held = claimed(self._claims, self.card.facts.uuid, keys.values(), self._host)
+        held |= {key for key in keys.values() if self._owners.of(key).is_instrumented}
         if energy is not None and not reading.percents and not reading.total_percent:
             self._energy.learn_idle(energy, end - begin)
         at, given = begin, 0
@@ -125,8 +126,6 @@ class Ledger:
                 stretch.server_ns += busy.get(pid, 0)
                 self._servers.add(f"{pid}:{name}")
                 continue
-            # Asked now, while its pod is there.
-            self._owners.of(key)
             use = stretch.use(key, begin, end)
             use.busy_ns += busy.get(pid, 0)
             use.memory_peak_bytes = max(use.memory_peak_bytes, reading.memory_bytes.get(pid, 0))

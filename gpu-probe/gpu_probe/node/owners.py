@@ -12,6 +12,8 @@ from .host import Host, ProcessKey
 from .pods import Pod, Pods, PodsError
 
 TENANT_LABEL, PROJECT_LABEL = "meterhouse.io/tenant", "meterhouse.io/project"
+# The label by which Prometheus finds instrumented pods.
+INSTRUMENTED_LABEL = "meterhouse.io/gpu-probe"
 UNKNOWN = "unknown"
 _BYTES_MAX = 128
 _REFRESH_S = 60.0
@@ -28,6 +30,7 @@ class Owner(NamedTuple):
     project_id: str
     container: str | None
     program: str
+    is_instrumented: bool = False
 
 
 class Owners:
@@ -66,7 +69,11 @@ class Owners:
             tenant, project = (_clean(pod.labels.get(label, "")) for label in self._labels)
             # A namespace without labels is still a better name than none.
             owner = Owner(
-                tenant, project if project != UNKNOWN else _clean(pod.namespace), _clean(pod.name), program
+                tenant,
+                project if project != UNKNOWN else _clean(pod.namespace),
+                _clean(pod.name),
+                program,
+                pod.labels.get(INSTRUMENTED_LABEL) == "true",
             )
         elif group.slurm_job is not None:
             owner = Owner(UNKNOWN, f"slurm-{group.slurm_job}", None, program)
