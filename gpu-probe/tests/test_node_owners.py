@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from fake_node import CONTAINER, UID, FakeProc, pod
 
+from gpu_probe.node import claims
 from gpu_probe.node.cgroup import Group, parse_cgroup
 from gpu_probe.node.claims import Claim, claimed, make_folders
 from gpu_probe.node.host import Host, ProcessKey, read_start
@@ -140,12 +141,14 @@ def test_the_same_inner_number_in_another_container_is_not_claimed(node):
     assert not node.holds(5555)
 
 
-def test_nobody_claims_another_users_process(node, monkeypatch):
+@pytest.mark.parametrize(("file_uid", "process_uid", "holds"), [(1, 1, True), (1, 2, False), (0, 2, True)])
+def test_nobody_but_root_claims_another_users_process(node, monkeypatch, file_uid, process_uid, holds):
     node.proc.add(os.getpid(), start=mine())
     Claim(GPU, node.folder)
-    monkeypatch.setattr(node.host, "owner_uid", lambda pid: 4242)
-    (file,) = (node.folder / GPU).iterdir()
-    assert node.holds(os.getpid()) == (file.stat().st_uid == 0), "root may"
+    monkeypatch.setattr(node.host, "owner_uid", lambda pid: process_uid)
+    real = claims._read
+    monkeypatch.setattr(claims, "_read", lambda path: [held._replace(uid=file_uid) for held in real(path)])
+    assert node.holds(os.getpid()) == holds
 
 
 def test_another_cards_claim_and_files_of_anything_claim_nothing(node, tmp_path):
