@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 from ..device.interface import (
+    ClockSet,
     Device,
     DeviceInfo,
     MemorySample,
@@ -75,6 +76,7 @@ class GpuMeter:
             PowerSample: self._power,
             MemorySample: self._memory,
             TimeAdvanced: self._advanced,
+            ClockSet: self._clock_set,
             WatchEnded: self._ended,
         }
 
@@ -196,6 +198,9 @@ class GpuMeter:
 
     def _advanced(self, record: TimeAdvanced) -> None:
         self._booking.settle(record.settled_ns)
+
+    def _clock_set(self, record: ClockSet) -> None:
+        self._booking.axis.set_clock(record.shift_ns)
 
     def _ended(self, record: WatchEnded) -> None:
         """Steps that were never measured count as missed, and their sessions' time as a lower bound."""

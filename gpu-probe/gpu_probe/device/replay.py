@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .interface import (
+    ClockSet,
     DeviceInfo,
     MemorySample,
     OperatorSpan,
@@ -121,6 +122,7 @@ class ReplayDevice:
             "memory": _memory,
             "phase": self._span,
             "advance": self._advanced,
+            "clock": _clock_set,
             "end": self._ended,
         }
         announced = {} if self._complete else _announcements(self._trace.lines)
@@ -218,6 +220,10 @@ def _submitted(line: dict[str, Any]) -> Record:
 
 def _memory(line: dict[str, Any]) -> Record:
     return MemorySample(line["peak_bytes"], line["allocated_bytes"])
+
+
+def _clock_set(line: dict[str, Any]) -> Record:
+    return ClockSet(line["shift_ns"])
 
 
 def _announcements(lines: list[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
