@@ -11,7 +11,10 @@ from typing import Protocol
 
 
 class SessionHandle(Protocol):
-    """One open session: an inference request or stream."""
+    """One open session: an inference request or stream. ``tokens_out``: what its caller got so far, where the
+    engine knows better than a count of steps; None where it does not."""
+
+    tokens_out: int | None
 
     @property
     def session_id(self) -> str: ...

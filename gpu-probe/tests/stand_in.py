@@ -17,7 +17,8 @@ class Session:
 
     def close(self, outcome="ok", tokens_out=None):
         if self.outcome is None:
-            self.outcome, self.tokens_out = outcome, tokens_out
+            self.outcome = outcome
+            self.tokens_out = self.tokens_out if tokens_out is None else tokens_out
 
 
 class StandInProbe:

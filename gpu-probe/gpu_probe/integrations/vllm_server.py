@@ -12,7 +12,7 @@ import json
 from typing import Any
 
 from .asgi import App, Message, Receive, Scope, Send
-from .labels import PROJECT, SESSION, TENANT, USER, clip
+from .labels import PROJECT, SESSION, TENANT, USER, clean_label, header_text
 
 _PATHS = ("/v1/completions", "/v1/chat/completions")
 _HEADERS = {name: name.replace("x-meterhouse-", "meterhouse_") for name in (TENANT, PROJECT, USER, SESSION)}
@@ -54,7 +54,7 @@ def _labels(scope: Scope) -> dict[str, str]:
     labels = {}
     for name, value in scope["headers"]:
         key = _HEADERS.get(bytes(name).decode("latin-1").lower())
-        text = clip(bytes(value).decode("utf-8", "replace"))
+        text = clean_label(header_text(value))
         if key and text:
             labels[key] = text
     return labels
