@@ -17,8 +17,8 @@ from typing import Any
 
 from ..outcome import outcome_of
 from ..protocol import ProbeLike, SessionHandle
-from .default import get_probe
 from . import transformers_batching
+from .default import get_probe
 from .labels import Labels
 from .transformers_requests import caller
 from .transformers_steps import Prompts, Steps

@@ -3,7 +3,8 @@
 Written for transformers 5.17 and 5.24 (``cli.serving.server.build_server``); 4.57 and 5.0 build their app
 inside of the command, where nothing can be put in: put ``ServeMiddleware`` around an app of your own there.
 
-``python -m gpu_probe.integrations.transformers_serve MODEL …`` is ``transformers serve MODEL …`` with this in it.
+``python -m gpu_probe.integrations.transformers_serve MODEL …`` is ``transformers serve MODEL …`` with this in
+it.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def install() -> bool:
         return True
     server.build_server = _labelling(server.build_server)
     # The package hands out the same function under its own name.
-    importlib.import_module(_SERVING).build_server = server.build_server  # type: ignore[attr-defined]
+    setattr(importlib.import_module(_SERVING), "build_server", server.build_server)  # noqa: B010
     for name in ("submit", "async_submit"):
         setattr(utils.InferenceThread, name, _in_context(getattr(utils.InferenceThread, name)))
     return True
