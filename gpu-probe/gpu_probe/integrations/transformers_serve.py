@@ -44,8 +44,8 @@ class ServeMiddleware:
 def install() -> bool:
     """Wraps ``build_server`` and the thread that generates; False where this transformers has neither."""
     try:
-        server = importlib.import_module(f"{_SERVING}.server")
-        utils = importlib.import_module(f"{_SERVING}.utils")
+        server: Any = importlib.import_module(f"{_SERVING}.server")
+        utils: Any = importlib.import_module(f"{_SERVING}.utils")
     except ImportError:
         return False
     if getattr(server.build_server, _MARK, False):
