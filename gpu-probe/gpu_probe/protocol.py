@@ -19,6 +19,10 @@ class SessionHandle(Protocol):
     @property
     def session_id(self) -> str: ...
 
+    def note_prompt(self, tokens: int) -> None:
+        """How long its prompt is, from an engine that has counted it; nothing where it was known."""
+        ...
+
     def close(self, outcome: str = "ok", tokens_out: int | None = None) -> None:
         """The session is over for its caller: ok, error, timeout, cancelled or interrupted.
 

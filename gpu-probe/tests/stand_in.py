@@ -15,6 +15,9 @@ class Session:
         self.outcome = None
         self.tokens_out = None
 
+    def note_prompt(self, tokens):
+        self.labels.setdefault("prompt_tokens", tokens)
+
     def close(self, outcome="ok", tokens_out=None):
         if self.outcome is None:
             self.outcome = outcome

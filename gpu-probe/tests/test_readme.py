@@ -149,7 +149,17 @@ def test_there_is_an_example_and_a_page_for_each_way_in():
     for way in WAYS:
         assert f"from gpu_probe.integrations.{way} import" in readme, way
     pages = {path.stem for path in PAGES[1:]}
-    assert pages >= {"asgi", "kserve", "mlserver", "python", "ranks", "sglang", "transformers", "triton", "vllm"}
+    assert pages >= {
+        "asgi",
+        "kserve",
+        "mlserver",
+        "python",
+        "ranks",
+        "sglang",
+        "transformers",
+        "triton",
+        "vllm",
+    }
     for page in pages:
         assert f"docs/{page}.md" in readme
     for path in PAGES[1:]:

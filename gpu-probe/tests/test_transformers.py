@@ -138,6 +138,7 @@ def test_the_current_session_is_used(probe, model):
         model.generate(input_ids=Tensor([[1, 7]]))
     assert probe.steps == [[("s-1", 2, 2)]]
     assert len(probe.sessions) == 1
+    assert probe.sessions[0].labels["prompt_tokens"] == 2
 
 
 def test_what_callers_got_is_counted(probe, model):

@@ -103,7 +103,7 @@ def test_a_block_has_the_steps_and_tokens_of_what_is_generated_in_it(model, tmp_
         ids = torch.tensor([[5, 6, 7]], device=DEVICE)
         options = {"attention_mask": torch.ones_like(ids), "do_sample": False, "eos_token_id": None}
         call = measured(type(model).generate, probe)
-        with probe.session(tenant_id="block", project_id="p", model="m", prompt_tokens=3):
+        with probe.session(tenant_id="block", project_id="p", model="m"):
             call(model, ids, max_new_tokens=5, **options)
         with probe.session(tenant_id="beams", project_id="p", model="m", prompt_tokens=3):
             call(model, ids, max_new_tokens=6, num_beams=3, **options)

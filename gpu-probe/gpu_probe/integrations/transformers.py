@@ -78,6 +78,7 @@ def _sessions(
         return list(given) if isinstance(given, Sequence) else [given]
     by = caller(probe, default, model)
     if by.session is not None:
+        by.session.note_prompt(sum(prompts.tokens))
         return [by.session]
     labels = by.labels._replace(session_id=by.next_session_id())
     session = probe.open_session(**labels.fields(), prompt_tokens=sum(prompts.tokens))
