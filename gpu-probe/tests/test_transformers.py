@@ -102,6 +102,8 @@ def model(probe, monkeypatch):
         ("transformers.generation.utils", utils),
     ):
         monkeypatch.setitem(sys.modules, name, module)
+    # The real library's, where there is one, is not to be wrapped for this test's probe.
+    monkeypatch.setattr(integration.transformers_batching, "install", lambda probe, default: False)
     integration.install(probe, Labels(tenant_id="acme", project_id="chat"))
     integration.install(probe)
     return utils.GenerationMixin(probe)

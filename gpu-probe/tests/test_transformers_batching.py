@@ -142,10 +142,12 @@ def test_a_prefix_that_is_cached_is_not_computed(probe, model):
 
 def test_a_cancelled_request_ends_as_cancelled(probe, model, monkeypatch):
     scheduler = importlib.import_module(f"{PACKAGE}.scheduler").Scheduler
-    cleared = threading.Event()
+    cleared, stepped = threading.Event(), threading.Event()
     original = scheduler.clear_cancelled_requests
 
     def watched(self):
+        if probe.steps:
+            stepped.set()
         before = len(self.active_requests) + len(self.waiting_requests)
         result = original(self)
         if before and not self.active_requests and not self.waiting_requests:
@@ -158,8 +160,7 @@ def test_a_cancelled_request_ends_as_cancelled(probe, model, monkeypatch):
     try:
         name = manager.add_request(SHORT, max_new_tokens=400)
         # 4.57 takes a cancellation only once its loop runs.
-        while not probe.steps:
-            assert manager.is_running()
+        assert stepped.wait(20)
         manager.cancel_request(name)
         assert cleared.wait(20)
     finally:
