@@ -29,6 +29,8 @@ class Registry:
     def __init__(self, units: list[Unit], spread: bool, busy: BusySampler | None) -> None:
         self.holder: ContextVar[Holder | None] = ContextVar("gpu_probe_holder", default=None)
         self.session: ContextVar[SessionHandle | None] = ContextVar("gpu_probe_session", default=None)
+        # The session's block that a thread is in, where it is measured as a step.
+        self.block: ContextVar[object] = ContextVar("gpu_probe_block", default=None)
         self.spread = spread
         self.busy = busy
         self.closed = False

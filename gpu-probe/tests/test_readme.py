@@ -52,6 +52,8 @@ def frameworks(monkeypatch):
     """Modules by their name, as the examples import them."""
 
     class Model(GenerationMixin):
+        continuous_batching_context_manager = MagicMock()
+
         def to(self, device):
             return self
 
@@ -123,7 +125,7 @@ def test_every_example_runs(page, frameworks, probes):
     }
     if page.name == "transformers.md":
         # Its sessions are the reader's.
-        names.update(first=MagicMock(), second=MagicMock())
+        names.update(first=MagicMock(), second=MagicMock(), input_ids=[3])
     for block in blocks(page):
         exec(compile(block, f"{page.name}: {block[:60]}", "exec"), names)
 
@@ -150,7 +152,17 @@ def test_there_is_an_example_and_a_page_for_each_way_in():
     for way in WAYS:
         assert f"from gpu_probe.integrations.{way} import" in readme, way
     pages = {path.stem for path in PAGES[1:]}
-    assert pages >= {"asgi", "kserve", "mlserver", "python", "ranks", "transformers", "triton", "vllm"}
+    assert pages >= {
+        "asgi",
+        "kserve",
+        "mlserver",
+        "python",
+        "ranks",
+        "sglang",
+        "transformers",
+        "triton",
+        "vllm",
+    }
     for page in pages:
         assert f"docs/{page}.md" in readme
     for path in PAGES[1:]:

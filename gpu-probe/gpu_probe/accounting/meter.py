@@ -85,7 +85,12 @@ class GpuMeter:
         self._handlers[type(record)](record)
 
     def _opened(self, record: SessionOpened) -> None:
-        if record.session < 0 or record.session in self._booking.sessions:
+        known = self._booking.sessions.get(record.session)
+        if known is not None and not known.prompt_tokens and record.prompt_tokens:
+            # Its prompt was counted after it was opened.
+            known.prompt_tokens = record.prompt_tokens
+            return
+        if record.session < 0 or known is not None:
             raise AccountingError(f"session {record.session} was opened twice, or is negative")
         self._follow(
             SessionUsage(

@@ -14,7 +14,7 @@ from typing import Any
 from ..outcome import outcome_of
 from ..protocol import ProbeLike, SessionHandle
 from .default import get_probe
-from .labels import SESSION, UNKNOWN, Labels, Resolver, from_headers
+from .labels import SESSION, UNKNOWN, Labels, Resolver, from_headers, header_text
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -133,7 +133,4 @@ class _Exchange:
 
 
 def _headers(scope: Scope) -> dict[str, str]:
-    return {
-        bytes(name).decode("latin-1").lower(): bytes(value).decode("utf-8", "replace")
-        for name, value in scope["headers"]
-    }
+    return {header_text(name).lower(): header_text(value) for name, value in scope["headers"]}
