@@ -232,7 +232,7 @@ describe.each(STORES)("settlement %s", (_name, open) => {
         await append(batch(0, start, events.slice(start, start + size)));
       }
       const rows = await store.hourUsage(TEN, await store.positions(), true);
-      texts.push(contentText({ hour: TEN, unique_ids: 4n, voided: 0n, rows }));
+      texts.push(contentText({ hour: TEN, unique_ids: 4n, voided: 0n, rows }, 1));
     }
     expect(texts[0]).toBe(texts[1]);
     expect(sha256(texts[0] ?? "")).toBe(GOLDEN);

@@ -76,6 +76,7 @@ const MEASURED = {
   batch_size_avg_milli: 41_250,
   apportionment: "equal@1",
   probe_version: "0.1.0",
+  busy_quality: "elapsed",
   kafka_partition: 0,
   kafka_offset: "7",
   ingested_at: "2026-11-23T10:20:00.000Z",

@@ -45,7 +45,7 @@ function read(value: Uint8Array, before = 3, after: Uint8Array = new Uint8Array(
 }
 
 const eventType = avro.Type.forSchema(
-  schemas.find(({ record }) => record === "gpu_time_event")?.schema ?? "null",
+  schemas.findLast(({ record }) => record === "gpu_time_event")?.schema ?? "null",
 );
 
 /** What is in `event`, in the form in which avsc gives it. */

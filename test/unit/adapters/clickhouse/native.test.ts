@@ -14,6 +14,9 @@ import {
 import { type NativeColumn, type NativeValue, readNative } from "../../../support/checks/native-reader.ts";
 import { NOW_MS, TestIntake } from "../../../support/flows/intake.ts";
 
+const LATER = new URL("../../../../clickhouse/migrations/0007_busy_time.sql", import.meta.url);
+/** A column that was added: its name, its type, and the one that it stands after. */
+const ADDED = /ADD COLUMN (busy_quality) (Enum8\(.*?\))\s+DEFAULT .*?\s+AFTER (\w+)/g;
 const MIGRATION = new URL("../../../../clickhouse/migrations/0001_usage_log.sql", import.meta.url);
 const INGEST_DAY = 20_780;
 const EPOCHS = new Map([
@@ -78,6 +81,7 @@ const FULL = makeEvent(NOW_MS, "full", {
   batch_size_avg_milli: 4_294_967_288,
   apportionment: "a",
   probe_version: "w",
+  busy_quality: "counter",
 });
 const NULLS = makeEvent(NOW_MS, "nulls", {
   user_id: null,
@@ -118,6 +122,7 @@ function asColumns(fields: Readonly<Record<string, unknown>>): Line {
         "time_quality",
         "memory_scope",
         "energy_quality",
+        "busy_quality",
       ].includes(name);
       return [name, isEnum ? (value as string) : Buffer.from(value as string)];
     }),
@@ -140,6 +145,7 @@ const NOTHING: Line = {
   sharing: "none",
   phase: "none",
   energy_quality: "unknown",
+  busy_quality: "none",
   time_quality: "none",
   numbers: [],
   reject_code: Buffer.alloc(0),
@@ -152,8 +158,12 @@ describe("a block in ClickHouse's Native format", () => {
     const table = /CREATE TABLE usage_log\n\(\n(.*?)\n\)\nENGINE/s.exec(migration)?.[1] ?? "";
     const columns = table.split("\n").flatMap((line) => {
       const [, name, type] = /^ {4}([a-z_]+) +(.*?)(?: CODEC\(.*\))?,?$/.exec(line) ?? [];
-      return name === undefined ? [] : [{ name, type, values: [] }];
+      return name === undefined ? [] : [{ name, type, values: [] as never[] }];
     });
+    for (const [, name, type, after] of readFileSync(LATER, "utf8").matchAll(ADDED)) {
+      const at = columns.findIndex((column) => column.name === after);
+      columns.splice(at + 1, 0, { name: String(name), type, values: [] });
+    }
     const stream = new TestIntake();
     expect(columnsOf(stream)).toEqual(columns);
     expect(columns.map(({ name }) => name)).toEqual(COLUMN_NAMES);

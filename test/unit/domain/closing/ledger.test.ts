@@ -135,7 +135,7 @@ describe("revisions", () => {
     fc.assert(
       fc.property(rows, (list) => {
         const text = (content: typeof list) =>
-          contentText({ hour: 0, unique_ids: 1n, voided: 0n, rows: content });
+          contentText({ hour: 0, unique_ids: 1n, voided: 0n, rows: content }, 2);
         expect(text(list.toReversed())).toBe(text(list));
         const [first, ...rest] = list;
         if (first === undefined) return;

@@ -28,7 +28,7 @@ const NUMBERS =
   words(`sequence sharing rank world_size phase outcome started_at ended_at gpu_time_ns gpu_busy_ns
   communication_ns time_quality memory_peak_bytes memory_scope memory_total_bytes energy_uj power_avg_mw power_peak_mw
   power_limit_mw energy_quality nvlink_tx_bytes nvlink_rx_bytes tokens_in tokens_cached tokens_out batch_steps
-  batch_size_avg_milli`);
+  batch_size_avg_milli busy_quality`);
 const TEXTS =
   words(`session_id user_id tenant_id project_id model model_version node container_id gpu_uuid gpu_model
   mig_profile apportionment probe_version`);
@@ -39,12 +39,14 @@ const ENUMS = {
   time_quality: ["measured", "bounded", "estimated"],
   memory_scope: ["session", "shared"],
   energy_quality: ["counter", "integral", "model", "none"],
+  busy_quality: ["elapsed", "sampled", "counter"],
 };
 const DICTIONARIES =
   words(`tenant_id project_id model model_version node container_id gpu_uuid gpu_model mig_profile
   apportionment probe_version`);
 const SUMS = words(`gpu_time_ns gpu_busy_ns gpu_busy_known_ns communication_ns memory_time_byte_ns energy_uj
-  power_avg_time_mw_ns power_peak_time_mw_ns nvlink_tx_bytes nvlink_rx_bytes tokens_in tokens_cached tokens_out batch_steps`);
+  power_avg_time_mw_ns power_peak_time_mw_ns nvlink_tx_bytes nvlink_rx_bytes tokens_in tokens_cached tokens_out batch_steps
+  gpu_busy_counter_ns`);
 
 const COLUMNS = `
 kind Enum8('event' = 1, 'window' = 2, 'rejected' = 3, 'void' = 4, 'batch' = 5, 'totals' = 6)
@@ -96,6 +98,7 @@ batch_steps UInt32
 batch_size_avg_milli UInt32
 apportionment LowCardinality(String)
 probe_version LowCardinality(String)
+busy_quality Enum8('none' = 0, 'elapsed' = 1, 'sampled' = 2, 'counter' = 3)
 numbers Array(UInt128)
 reject_code LowCardinality(String)
 reject_detail String
@@ -105,7 +108,7 @@ raw String`;
 describe("the field table gives, in the order of what is stored,", () => {
   it("the places of an event's numbers and texts", () => {
     expect(Object.entries(record.NUMBERS)).toEqual(NUMBERS.map((name, i) => [name, i]));
-    expect(record.NUMBER_COUNT).toBe(27);
+    expect(record.NUMBER_COUNT).toBe(28);
     expect(Object.entries(record.TEXTS)).toEqual(TEXTS.map((name, i) => [name, i]));
     expect(Object.entries(record.ENUMS)).toEqual(Object.entries(ENUMS));
     expect([...record.NULLABLE_NUMBERS]).toEqual(
@@ -187,8 +190,9 @@ describe("the field table", () => {
     expect(USAGE_KEYS).toEqual(expect.arrayContaining(windowKeys));
   });
 
-  it("splits every plain sum over hours, and nothing that is not summed", () => {
-    const plain = EVENT_SUMS.filter(({ rule }) => rule === "plain").map(({ field }) => field);
+  it("splits every sum of a quantity over hours, and nothing that is not summed", () => {
+    const rules = ["plain", "where_busy_measured"];
+    const plain = EVENT_SUMS.filter(({ rule }) => rules.includes(rule)).map(({ field }) => field);
     expect(plain).toEqual(fieldsWith({ split: true }));
   });
 
