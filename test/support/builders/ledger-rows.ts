@@ -33,6 +33,7 @@ function chargeRow(tenant_id: string, number: number, changes: Partial<Charge> =
     currency: "USD",
     events: "1",
     gpu_time_ns: "3600000000000",
+    busy_ns: "3600000000000",
     is_current: true,
     price_book: HASH,
     formula: "composite@1",

@@ -311,7 +311,7 @@ describe("a writer's schema of an event", () => {
 
 describe("the folder of schemas", () => {
   it("is refused by the name of the file that is missing or no JSON", () => {
-    expect(() => loadSchemas(join(directory, "nowhere"))).toThrow("v1.avsc");
+    expect(() => loadSchemas(join(directory, "nowhere"))).toThrow("v2.avsc");
     evolved("broken", (schema) => schema);
     const file = join(directory, "broken", "gpu_totals", `${nextVersion("gpu_totals")}.avsc`);
     writeFileSync(file, "{");

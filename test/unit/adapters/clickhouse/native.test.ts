@@ -210,6 +210,7 @@ describe("a block in ClickHouse's Native format", () => {
     const stream = new TestIntake();
     const totals = makeTotals(NOW_MS, "totals", {
       energy_uj: 2 ** 52,
+      energy_attributed_uj: 2 ** 52 - 4_000_000_000,
       mig_profile: "1g.10gb",
       sharing: "mps",
       rank: 3,
@@ -261,7 +262,8 @@ describe("a block in ClickHouse's Native format", () => {
     const times = [wall_time_ns, attributed_ns, operator_ns, idle_ns, unattributed_ns].map(
       BigInt as (it: unknown) => bigint,
     );
-    const others = [12_000_000_000n, 3_000_000_000n, 1_000_000_000n, 1_200n, 3n, 2n];
+    const others = [2n ** 52n - 4_000_000_000n, 3_000_000_000n, 400_000_000n, 1_200n, 3n, 2n];
+    const busy = [21_000_000_000n, 16_000_000_001n, 4_000_000_000n, 999_999_999n];
     expect(row).toMatchObject({
       event_id: Buffer.from(totals.totals_id),
       hour: NOW_MS / 1000 - 1_800,
@@ -273,11 +275,18 @@ describe("a block in ClickHouse's Native format", () => {
       started_at: BigInt(NOW_MS - 30_000) * 1000n,
       ended_at: BigInt(NOW_MS) * 1000n,
       phase: "none",
-      numbers: [...times, ...others],
+      busy_quality: "counter",
+      numbers: [...times, ...others, ...busy, 500_000_000n, 100_000_000n],
     });
-    expect(["node", "container_id", "mig_profile", "probe_version"].map((name) => text(row?.[name]))).toEqual(
-      ["node-1", "pod-1", "1g.10gb", "0.1.0"],
-    );
+    const texts = ["node", "container_id", "mig_profile", "probe_version", "reject_detail", "model"];
+    expect(texts.map((name) => text(row?.[name]))).toEqual([
+      "node-1",
+      "pod-1",
+      "1g.10gb",
+      "0.1.0",
+      "4711:python3",
+      "synthetic-7b",
+    ]);
 
     const [voided] = ofKind(all, "void");
     expect(voided).toMatchObject({

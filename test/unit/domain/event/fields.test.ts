@@ -201,29 +201,26 @@ describe("the field table", () => {
   });
 });
 
-/** Of the bytes that the lists above made of the same records, before the table made the lists. */
+/** Of the bytes of these records since busy_quality is a column; a change means that other bytes are stored. */
 const GOLDEN = {
-  1: "c199612b4daaf30f1d1c3933081b46fd9d96a0ff29a2cf3e709d4b7d62133cda",
-  2: "7d8d8398948e7f5d25d9b60e1738794004723aedd6e363e9e25e7964904002bd",
-  3: "1cfa0afff1e08a3645157c4e24e90ab548addec72b83ad41235f3216cf12d9b5",
+  1: "74bcf91a5ca6f2a2cef579f0c28e34b58da49eb5ce0b1afdd6e6256c594f43e2",
+  2: "b8e9120ba63800a76b76bd51cf062cdeb6a8b7fee539eb0bd74a730c721fa2e9",
+  3: "4daeb81b3567660e2a1cc89b526e43f158df08d46a98708e818af700b460e810",
 };
 
 describe("a block of random records", () => {
-  it.each(Object.entries(GOLDEN))(
-    "has the bytes that it had before the table (seed %s)",
-    (seed, expected) => {
-      const intake = new TestIntake({ block_rows_max: 20_000 });
-      const events = randomEvents(Number(seed), 2_000);
-      for (const [i, fields] of events.entries()) intake.send(encodeEvent(fields), i % 5);
-      for (const totals of randomTotals(Number(seed), 50)) intake.send(encodeTotals(totals), 1);
-      for (const order of randomVoids(Number(seed), 50)) intake.send(encodeVoid(order), 2);
-      intake.takeLate();
-      const epochs = new Map([...intake.block.partitions.keys()].map((partition) => [partition, 7]));
-      const rows = [...intake.block.rows, ...closingRows(intake.block, epochs)];
-      const hash = createHash("sha256");
-      for (const piece of encodeNative(intake.block, rows, { ingestDay: 20_000 })) hash.update(piece);
-      expect(intake.block.events.rows).toBeGreaterThan(1_500);
-      expect(hash.digest("hex")).toBe(expected);
-    },
-  );
+  it.each(Object.entries(GOLDEN))("has the bytes that it had (seed %s)", (seed, expected) => {
+    const intake = new TestIntake({ block_rows_max: 20_000 });
+    const events = randomEvents(Number(seed), 2_000);
+    for (const [i, fields] of events.entries()) intake.send(encodeEvent(fields), i % 5);
+    for (const totals of randomTotals(Number(seed), 50)) intake.send(encodeTotals(totals), 1);
+    for (const order of randomVoids(Number(seed), 50)) intake.send(encodeVoid(order), 2);
+    intake.takeLate();
+    const epochs = new Map([...intake.block.partitions.keys()].map((partition) => [partition, 7]));
+    const rows = [...intake.block.rows, ...closingRows(intake.block, epochs)];
+    const hash = createHash("sha256");
+    for (const piece of encodeNative(intake.block, rows, { ingestDay: 20_000 })) hash.update(piece);
+    expect(intake.block.events.rows).toBeGreaterThan(1_500);
+    expect(hash.digest("hex")).toBe(expected);
+  });
 });
