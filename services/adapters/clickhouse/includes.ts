@@ -27,8 +27,12 @@ function sumOf({ name, field, rule }: SumOfEvents): string {
       return `sum(${quantity}) AS ${name}`;
     case "times_gpu_time":
       return `sum(${quantity} * l.gpu_time_ns) AS ${name}`;
-    case "gpu_time_where_known":
-      return `sum(if(isNull(l.${field}), 0, toUInt128(l.gpu_time_ns))) AS ${name}`;
+    case "where_busy_measured":
+      return `sumIf(${quantity}, l.busy_quality != 'elapsed') AS ${name}`;
+    case "gpu_time_where_busy_measured":
+      return `sumIf(toUInt128(l.gpu_time_ns), l.busy_quality != 'elapsed') AS ${name}`;
+    case "gpu_time_where_busy_counter":
+      return `sumIf(toUInt128(l.gpu_time_ns), l.busy_quality = 'counter') AS ${name}`;
   }
 }
 

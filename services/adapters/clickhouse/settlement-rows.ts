@@ -98,6 +98,7 @@ export function toClose(record: CloseRecord): HourClose {
     window_sums: usageSums((name) => BigInt(record.window_sums[name] ?? 0)),
     closed_at: Number(record.closed_at),
     epoch: BigInt(record.epoch),
+    text_version: record.text_version,
   };
 }
 
