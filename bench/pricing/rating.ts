@@ -1,5 +1,5 @@
 // Rating and settling a month of many tenants: each row of usage_hourly becomes a charge with every term, and each tenant's charges
-// become the lines of an invoice under a plan with tiers and a package. A process of its own, so that its memory can be told.
+// become the lines of an invoice under a plan with tiers and a package. A process of its own, so that its memory can be measured.
 // Prints one JSON line. Making the rows is not timed: the database makes them.
 import { readFileSync } from "node:fs";
 import { systemClock } from "../../services/adapters/clock/clock.ts";

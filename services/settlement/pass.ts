@@ -1,4 +1,4 @@
-// What a pass of settlement works with, what it is asked for, and what comes of it.
+// A pass of settlement: its dependencies, its request and its result.
 import type { Metrics } from "../adapters/metrics/metrics.ts";
 import type { HourClose } from "../domain/closing/revision.ts";
 import type { Clock } from "../domain/ports/clock.ts";

@@ -161,10 +161,10 @@ describe.each(STORES)("settlement %s", (_name, open) => {
   it("leaves an hour open until its records are all counted, and does not mind an idle partition", async () => {
     const { store, append } = await open();
     await append(batch(0, 0, [{ id: "a", hour: TEN }]));
-    const asked: number[] = [];
+    const times: number[] = [];
     const until = (offsets: [number, number][]) => ({
       offsetsAt: async (timeMs: number) => {
-        asked.push(timeMs);
+        times.push(timeMs);
         return new Map(offsets);
       },
     });
@@ -188,10 +188,10 @@ describe.each(STORES)("settlement %s", (_name, open) => {
       }),
     );
     expect(idle.closed).toHaveLength(1);
-    expect(new Set(asked)).toEqual(new Set([hourEndMs(TEN) + GRACE_MS]));
+    expect(new Set(times)).toEqual(new Set([hourEndMs(TEN) + GRACE_MS]));
   });
 
-  it("does not close an hour before its grace is over, nor beyond the hour asked for", async () => {
+  it("does not close an hour before its grace is over, nor beyond the hour of the request", async () => {
     const { store, append } = await open();
     await append(
       batch(0, 0, [

@@ -87,7 +87,7 @@ describe("a crash", () => {
 });
 
 describe("revisions", () => {
-  it("differ by a signed change that can be asked for, and their sum is the newest revision", async () => {
+  it("differ by a signed change that a query gives, and their sum is the newest revision", async () => {
     await appendBatch(
       processor,
       batch(0, 0, [

@@ -26,6 +26,7 @@ def event_record(info: DeviceInfo, draft: Draft, shift_ns: int = 0) -> Record:
     session = draft.session
     # Outwards to whole microseconds: edges of minutes are whole, so this stays inside the draft's minute.
     started_at, ended_at = (draft.begin + shift_ns) // 1000, -(-(draft.end + shift_ns) // 1000)
+    busy_known = draft.busy_known and draft.gpu_ns > 0
     energy_known = info.power and (draft.covered_ns > 0 or draft.gpu_ns == 0)
     power_avg = draft.power_time // draft.covered_ns if draft.covered_ns else None
     # The counter's own average is an observation too: a peak below the average would be absurd.
@@ -46,7 +47,7 @@ def event_record(info: DeviceInfo, draft: Draft, shift_ns: int = 0) -> Record:
         "started_at": started_at,
         "ended_at": ended_at,
         "gpu_time_ns": draft.gpu_ns,
-        "gpu_busy_ns": draft.busy_ns if draft.busy_known and draft.gpu_ns else None,
+        "gpu_busy_ns": draft.busy_ns if busy_known else draft.gpu_ns,
         "communication_ns": draft.communication_ns,
         "time_quality": draft.quality,
         "memory_peak_bytes": draft.memory_peak,
@@ -66,6 +67,7 @@ def event_record(info: DeviceInfo, draft: Draft, shift_ns: int = 0) -> Record:
         "batch_size_avg_milli": draft.batch_size_sum * 1000 // draft.steps if draft.steps else 0,
         "apportionment": draft.label,
         "probe_version": PROBE_VERSION,
+        "busy_quality": "sampled" if busy_known else "elapsed",
     }
 
 
@@ -97,10 +99,20 @@ def totals_record(info: DeviceInfo, minute: Minute) -> Record:
         "operator_ns": minute.operator_ns,
         "idle_ns": minute.idle_ns,
         "unattributed_ns": minute.unattributed_ns,
+        # Nothing reads the card's own counter yet.
+        "busy_ns": None,
+        "busy_attributed_ns": None,
+        "busy_operator_ns": None,
+        "unmetered_ns": None,
+        "busy_quality": "elapsed",
+        "unmetered_processes": None,
         "energy_uj": known(energy),
         "energy_attributed_uj": known(minute.energy_attributed_uj),
         "energy_operator_uj": known(minute.energy_operator_uj),
         "energy_idle_uj": known(minute.energy_idle_uj),
+        "energy_parked_uj": None,
+        "energy_unmetered_uj": None,
+        "parked_models": None,
         "steps": minute.steps,
         "steps_missed": minute.steps_missed,
         "lost_events": 0,

@@ -136,7 +136,7 @@ export function suspectTenants(keys: readonly KeyDifference[]): string[] {
   return [...new Set(keys.map(({ tenant_id }) => tenant_id))];
 }
 
-/** The first of them are told; each is a line of a bill. */
+/** Keys that a result lists at most; each is a line of a bill. */
 const KEYS_MAX = 100;
 
 /** As plain JSON values, large integers as texts. */

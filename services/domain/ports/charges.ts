@@ -89,7 +89,7 @@ export interface RevisionRun {
   readonly price_book: string;
 }
 
-/** An hour of a tenant as it was rated, with the id that each of its charges is asked for by. */
+/** An hour of a tenant as it was rated, with the ids of its charges. */
 export interface ChargedHour extends TenantHour {
   readonly charge_ids: readonly string[];
 }

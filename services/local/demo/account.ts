@@ -1,4 +1,4 @@
-// The demo's closing account, asked of ClickHouse: two sums that must balance exactly.
+// The demo's closing account, queried from ClickHouse: two sums that must balance exactly.
 import { type ClickHouse, loadQuery } from "../../adapters/clickhouse/client.ts";
 
 export interface Account {

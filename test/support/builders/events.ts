@@ -1,4 +1,4 @@
-// Events for tests: valid unless told otherwise, and the same for the same arguments.
+// Events for tests: valid unless changed, and the same for the same arguments.
 import { createHash } from "node:crypto";
 import { recordWriter } from "../../../services/adapters/avro/codec.ts";
 import { loadSchemas } from "../../../services/adapters/avro/schemas.ts";

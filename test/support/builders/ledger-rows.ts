@@ -4,7 +4,7 @@ import { CHARGE_FACTORS } from "../../../services/domain/rating/charges.ts";
 import type { LedgerRows } from "../doubles/memory-ledger.ts";
 import { H100 } from "./price-books.ts";
 
-/** When the API is asked. */
+/** The time of requests to the API. */
 export const NOW = Date.parse("2026-11-23T12:34:56.789Z");
 const ENDED_MS = Date.parse("2026-11-23T10:20:00Z");
 export const EVENT = `${ENDED_MS.toString(16).padStart(12, "0")}70008000000000000001`;

@@ -34,7 +34,7 @@ export interface LoggedEvent extends UsageKey {
   readonly batch_steps: bigint;
   readonly apportionment: string;
   readonly busy_quality: (typeof ENUMS)["busy_quality"][number];
-  /** What only sessions are told by; not there unless given. */
+  /** Only for questions about sessions; not there unless given. */
   readonly session_id?: string;
   readonly sequence?: number;
   readonly world_size?: number;
@@ -70,7 +70,7 @@ export interface LoggedBatch {
 
 type Changes = Partial<LoggedEvent> & { readonly id: string; readonly hour: Hour };
 
-/** A minute of half an H100, unless told otherwise. */
+/** A minute of half an H100, unless changed. */
 function loggedEvent(changes: Changes): LoggedEvent {
   return {
     partition: 0,

@@ -63,7 +63,7 @@ describe("a void", () => {
     expect(api.sent).toEqual([]);
   });
 
-  it("that broke off before it was noted goes on when it is asked for again", async () => {
+  it("that broke off before it was noted goes on with the next request", async () => {
     const issued = { issued_at: "2026-11-23T12:00:00Z", ingested_at: "2026-11-23T12:00:00Z" };
     const rows = (issued_by: string) => ({
       ...ROWS,

@@ -58,7 +58,7 @@ type Verdict = "counted" | "duplicates" | "conflicts" | "rejected";
 interface Case {
   readonly partition: number;
   readonly sent: Sent;
-  /** Of an event whose tenant and hour can be told, good or bad. */
+  /** Of an event whose tenant and hour are readable, good or bad. */
   readonly fields?: EventFields;
   readonly space: "event" | "totals" | "void" | "none";
 }
@@ -155,8 +155,8 @@ const badRecord = fc
       { key: sent.key, value: Buffer.concat([value, bytes, Buffer.from([7])]) },
     ];
     // what is wrong with those two leaves their tenant and hour readable
-    const told = fields !== undefined && (how === 1 || how === 4) ? { fields } : {};
-    return { partition, sent: bad[how] ?? sent, space: "none", ...told };
+    const readable = fields !== undefined && (how === 1 || how === 4) ? { fields } : {};
+    return { partition, sent: bad[how] ?? sent, space: "none", ...readable };
   });
 const anyRecord: fc.Arbitrary<Case> = fc.oneof(
   { weight: 6, arbitrary: goodEvent },

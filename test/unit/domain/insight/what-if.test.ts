@@ -75,16 +75,16 @@ describe("largestDifferences", () => {
     const lines = fc.array(line);
     fc.assert(
       fc.property(lines, fc.nat(20), (own, most) => {
-        const { lines: shown, others } = largestDifferences(own, most);
-        expect(shown.length + others.count).toBe(own.length);
+        const { lines: largest, others } = largestDifferences(own, most);
+        expect(largest.length + others.count).toBe(own.length);
         const { before, after, difference } = sumOfComparisons(own);
-        expect(sumOfComparisons([...shown, others])).toEqual({ before, after, difference });
+        expect(sumOfComparisons([...largest, others])).toEqual({ before, after, difference });
         const size = (value: bigint) => (value < 0n ? -value : value);
-        const left = own.filter((it) => !shown.includes(it));
+        const left = own.filter((it) => !largest.includes(it));
         for (const other of left) {
-          expect(shown.every((it) => size(it.difference) >= size(other.difference))).toBe(true);
+          expect(largest.every((it) => size(it.difference) >= size(other.difference))).toBe(true);
         }
-        expect(shown).toEqual(own.filter((it) => shown.includes(it)));
+        expect(largest).toEqual(own.filter((it) => largest.includes(it)));
       }),
     );
   });
