@@ -23,6 +23,32 @@ export function bookWith(parts: Readonly<Record<string, unknown>>): PriceBook {
   return read.book;
 }
 
+/** The demo's price book with composite@2: half of the weight on busy time, a fifth on held time. */
+export function busyBookDocument(): Record<string, unknown> {
+  const { gpus, quality, ...document } = bookDocument();
+  const { contention: _none, ...factors } = quality as Record<string, unknown>;
+  const weights = {
+    busy: "0.50",
+    held: "0.20",
+    memory: "0.15",
+    power: "0.10",
+    nvlink: "0.05",
+    fluctuation: "0",
+  };
+  return {
+    ...document,
+    formula: "composite@2",
+    gpus: (gpus as object[]).map((gpu) => ({ ...gpu, weights })),
+    quality: factors,
+  };
+}
+
+export function busyBook(): PriceBook {
+  const read = readPriceBook(busyBookDocument());
+  if (!read.ok) throw new Error(JSON.stringify(read.faults));
+  return read.book;
+}
+
 /** The demo's price book with one plan, named "plan". */
 export function bookWithPlan(
   plan: Readonly<Record<string, unknown>>,
