@@ -15,6 +15,8 @@ FLOORS = (
     ("version", "outcome", "protocol", "folders", "nvml"),
     # the published records, the shares of a step, the two logs
     ("records", "sharing", "wal", "journal"),
+    # what of a step the card worked
+    ("busy",),
     ("device",),
     ("accounting",),
     ("fitting", "publish", "exporter", "node"),

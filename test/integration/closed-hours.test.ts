@@ -218,7 +218,12 @@ describe("what people read", () => {
       ]),
     );
     const zeros = Array.from({ length: 11 }, () => 0n);
-    const totals = { kind: "totals", ingest_day: "2026-11-23", hour: "2026-11-23 10:00:00", gpu_uuid: "GPU-1" };
+    const totals = {
+      kind: "totals",
+      ingest_day: "2026-11-23",
+      hour: "2026-11-23 10:00:00",
+      gpu_uuid: "GPU-1",
+    };
     await processor.insertRows("usage_log", [
       {
         ...totals,
@@ -226,7 +231,12 @@ describe("what people read", () => {
         numbers: [60n, ...zeros.slice(1), 58n, 50n, 5n, 3n],
         reject_detail: "12:b,11:a",
       },
-      { ...totals, busy_quality: "counter", numbers: [60n, ...zeros.slice(1), 1n, 0n, 0n, 1n], reject_detail: "11:a" },
+      {
+        ...totals,
+        busy_quality: "counter",
+        numbers: [60n, ...zeros.slice(1), 1n, 0n, 0n, 1n],
+        reject_detail: "11:a",
+      },
       // of version 1: it has no counter, so its numbers end before
       { ...totals, numbers: [60n, ...zeros.slice(1)] },
     ]);

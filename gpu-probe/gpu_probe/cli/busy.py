@@ -21,7 +21,7 @@ def register(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
         "busy", help="split a recording of the card's activity counter", description=__doc__
     )
-    parser.add_argument("file", type=Path, help="JSON lines, or .gz of it: meta, phase, tick, step, phase_end")
+    parser.add_argument("file", type=Path, help="an activity recording (traces/README.md)")
     parser.add_argument("--json", action="store_true", help="one line of JSON at the end")
     parser.set_defaults(run=run)
 

@@ -71,13 +71,7 @@ export interface Ratings {
  * All that a pass of settlement works with. What is written with a lease is refused with StaleLeaderError as soon as the lease
  * is not the newest, has run out, or somebody else wrote the same place.
  */
-export interface SettlementStore
-  extends SettlementLead,
-    DueHours,
-    ClosedHours,
-    Closes,
-    GpuHours,
-    Ratings {}
+export interface SettlementStore extends SettlementLead, DueHours, ClosedHours, Closes, GpuHours, Ratings {}
 
 /** Where the log's records stand in time. */
 export interface LogTimes {

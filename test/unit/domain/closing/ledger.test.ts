@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { busyTimeDifference, eventDifference, gpuTimeDifference, unmeteredGpus } from "../../../../services/domain/closing/account.ts";
+import {
+  busyTimeDifference,
+  eventDifference,
+  gpuTimeDifference,
+  unmeteredGpus,
+} from "../../../../services/domain/closing/account.ts";
 import { failedChecks, type HourAudit } from "../../../../services/domain/closing/audit.ts";
 import { covers, cutText, reaches } from "../../../../services/domain/closing/cut.ts";
 import { contentText, revisionChanges } from "../../../../services/domain/closing/revision.ts";
