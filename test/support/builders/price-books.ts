@@ -7,6 +7,8 @@ export const H100 = "NVIDIA H100 80GB HBM3";
 
 const BOOK_FILE = new URL("../../../docs/price-books/2026-h100.json", import.meta.url);
 
+const BUSY_BOOK_FILE = new URL("../../../docs/price-books/2027-h100-busy.json", import.meta.url);
+
 /** The demo's price book as parsed JSON, a fresh copy on every call. */
 export function bookDocument(): Record<string, unknown> {
   return JSON.parse(readFileSync(BOOK_FILE, "utf8"));
@@ -23,24 +25,9 @@ export function bookWith(parts: Readonly<Record<string, unknown>>): PriceBook {
   return read.book;
 }
 
-/** The demo's price book with composite@2: half of the weight on busy time, a fifth on held time. */
+/** The price book of composite@2 as parsed JSON, a fresh copy on every call. */
 export function busyBookDocument(): Record<string, unknown> {
-  const { gpus, quality, ...document } = bookDocument();
-  const { contention: _none, ...factors } = quality as Record<string, unknown>;
-  const weights = {
-    busy: "0.50",
-    held: "0.20",
-    memory: "0.15",
-    power: "0.10",
-    nvlink: "0.05",
-    fluctuation: "0",
-  };
-  return {
-    ...document,
-    formula: "composite@2",
-    gpus: (gpus as object[]).map((gpu) => ({ ...gpu, weights })),
-    quality: factors,
-  };
+  return JSON.parse(readFileSync(BUSY_BOOK_FILE, "utf8"));
 }
 
 export function busyBook(): PriceBook {
