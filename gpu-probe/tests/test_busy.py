@@ -90,4 +90,5 @@ def test_sampling_that_is_off_never_touches_the_profiler(torch, tmp_path):
     with watched.probe.session(**LABELS):
         watched.gpu.work(MS)
     (event,) = watched.end()
-    assert event["gpu_busy_ns"] is None and torch.profiles == 0
+    assert event["gpu_busy_ns"] == event["gpu_time_ns"] and event["busy_quality"] == "elapsed"
+    assert torch.profiles == 0

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-# Of worst to best: what an event of several pieces says is the worst of them.
-QUALITIES = ("elapsed", "sampled", "counter")
-
 
 @dataclass(slots=True, eq=False)
 class Use:
