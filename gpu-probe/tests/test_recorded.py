@@ -16,13 +16,15 @@ DIGEST = "8a890c78743919970ebf28393a7862f2f84fa13a60a7e96fc18b9fbb5ecf3473"
 
 def in_version_1(record):
     """A record as the probe that recorded would have given it out."""
-    schema = next(
-        schema for schema in SCHEMAS if schema.version == "v1" and schema.fields[0].name in record
+    (schema,) = (
+        schema
+        for schema in SCHEMAS
+        if schema.version == "v1" and all(field.name in record for field in schema.fields)
     )
-    record = {field.name: record.get(field.name) for field in schema.fields} | {
-        "probe_version": "gpu-probe 0.1.0"
-    }
-    return record | {"gpu_busy_ns": None} if "gpu_busy_ns" in record else record
+    older = {field.name: record[field.name] for field in schema.fields}
+    if "gpu_busy_ns" in older and record["busy_quality"] == "elapsed":
+        older["gpu_busy_ns"] = None
+    return older | {"probe_version": "gpu-probe 0.1.0"}
 
 
 def test_the_events_are_those_of_the_gpu_to_the_last_unit():
