@@ -2,6 +2,9 @@
 
 import gzip
 import json
+import os
+import subprocess
+import sys
 from collections import defaultdict
 
 import pytest
@@ -56,7 +59,9 @@ def test_every_phase_balances_to_the_nanosecond(phases):
         assert int(account["counter_ns"]) == sessions + int(account["unmetered_ns"])
 
 
-@pytest.mark.parametrize(("phase", "part"), [("mixed-pauses", 0.10), ("mixed-2", 0.20), ("mixed-dense", 0.20)])
+@pytest.mark.parametrize(
+    ("phase", "part"), [("mixed-pauses", 0.10), ("mixed-2", 0.20), ("mixed-dense", 0.20)]
+)
 def test_a_session_has_the_busy_time_of_its_steps_alone(phases, expected, phase, part):
     for session, busy_ns in phases[phase]["sessions"].items():
         assert int(busy_ns) == pytest.approx(expected[phase][session], rel=part)
@@ -73,6 +78,17 @@ def test_without_unmetered_work_almost_none_is_found(phases):
     for name, account in phases.items():
         if not name.startswith("unmetered"):
             assert int(account["unmetered_ns"]) <= 0.02 * int(account["counter_ns"])
+
+
+def test_the_same_recording_is_split_the_same_whatever_the_order_of_hashes():
+    command = [sys.executable, "-m", "gpu_probe", "busy", str(RECORDING), "--json"]
+    outputs = {
+        subprocess.run(
+            command, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "3")
+    }
+    assert len(outputs) == 1
 
 
 def test_the_command_prints_the_phases(capsys, tmp_path):

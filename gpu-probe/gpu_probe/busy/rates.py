@@ -42,7 +42,6 @@ class Rate:
         return self.elapsed_ns / self.steps if self.steps else 0.0
 
 
-
 @dataclass(slots=True, eq=False)
 class Rates:
     """``products`` is the weighted sum of steps of one class times steps of another, ``moments`` of steps
@@ -74,9 +73,7 @@ class Rates:
 
     def start(self, lessons: Sequence[tuple[Sight, float]]) -> None:
         """Fits the classes that are not grown by the ticks at hand."""
-        young = {
-            cls: None for sight, _ in lessons for cls in sight.steps if not self.by_class[cls].grown
-        }
+        young = {cls: None for sight, _ in lessons for cls in sight.steps if not self.by_class[cls].grown}
         if not young:
             return
         rows: list[tuple[dict[str, float], float, float]] = []
@@ -93,7 +90,8 @@ class Rates:
 
     def learn(self, lessons: Iterable[tuple[Sight, float]]) -> None:
         """Takes ticks for good, each once."""
-        touched: set[str] = set()
+        # In the order met: sums of floats depend on it, and the same ticks must teach the same.
+        touched: dict[str, None] = {}
         for sight, busy_ns in lessons:
             self._fade()
             error = busy_ns - self.explain(sight)
@@ -104,7 +102,7 @@ class Rates:
                     row[other] = row.get(other, 0.0) + weight * steps * others
                 self.moments[cls] = self.moments.get(cls, 0.0) + weight * steps * busy_ns
                 self.by_class[cls].ticks += 1
-                touched.add(cls)
+                touched[cls] = None
         self._solve(touched)
 
     def _fade(self) -> None:
@@ -113,7 +111,7 @@ class Rates:
                 row[other] *= _KEEP
             self.moments[cls] *= _KEEP
 
-    def _solve(self, touched: set[str]) -> None:
+    def _solve(self, touched: Iterable[str]) -> None:
         """Coordinate descent from where the rates are: without a negative rate, and without moving what the
         ticks do not tell apart."""
         values = {cls: self.by_class[cls].busy_ns for cls in self.products}
