@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from watched import LABELS, MS, Watched
 
-from gpu_probe.device.busy import BusySampler, kernel_intervals, union_ns
+from gpu_probe.busy.intervals import union_ns
+from gpu_probe.device.busy import BusySampler, kernel_intervals
 
 
 def kernel(start, duration, device="CUDA"):

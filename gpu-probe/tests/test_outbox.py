@@ -20,7 +20,9 @@ from gpu_probe.wal import Wal
 
 EXAMPLE = json.loads((SCHEMAS / "gpu_time_event/examples/v2-valid/counter.json").read_text())
 EVENT = from_plain(GPU_TIME_EVENT, EXAMPLE)
-TOTALS = from_plain(GPU_TOTALS, json.loads((SCHEMAS / "gpu_totals/examples/v2-valid/minute.json").read_text()))
+TOTALS = from_plain(
+    GPU_TOTALS, json.loads((SCHEMAS / "gpu_totals/examples/v2-valid/minute.json").read_text())
+)
 
 
 def event(number):

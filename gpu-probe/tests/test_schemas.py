@@ -67,9 +67,7 @@ def test_canonical_form_and_fingerprint_are_those_of_fastavro(name, version):
     canonical = fastavro.schema.to_parsing_canonical_form(document(name, version))
     assert schema.canonical == canonical
     # fastavro prints the fingerprint's bytes in the order in which a message carries them
-    assert schema.header == b"\xc3\x01" + bytes.fromhex(
-        fastavro.schema.fingerprint(canonical, "CRC-64-AVRO")
-    )
+    assert schema.header == b"\xc3\x01" + bytes.fromhex(fastavro.schema.fingerprint(canonical, "CRC-64-AVRO"))
 
 
 @pytest.mark.parametrize("name", sorted(RECORDS))
@@ -110,5 +108,7 @@ def test_an_example_survives_encoding_and_decoding(path):
         assert decode_single_object(message) == (RECORDS[schema.name], record)
     assert list(example) == [field.name for field in schema.fields]
     reference = io.BytesIO()
-    fastavro.schemaless_writer(reference, fastavro.parse_schema(document(schema.name, schema.version)), record)
+    fastavro.schemaless_writer(
+        reference, fastavro.parse_schema(document(schema.name, schema.version)), record
+    )
     assert body == reference.getvalue()

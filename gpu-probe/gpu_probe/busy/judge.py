@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .tick import Sight, Tick
+from .tick import Tick
 
 _AROUND = 10
 _KEPT = 200
@@ -17,10 +17,9 @@ _FLOOR_NS = 200_000.0
 @dataclass(slots=True, eq=False)
 class Judge:
     """``usual`` holds what ticks were over or under lately, ``owed_ns`` what ticks in a row of foreign work
-    were under, ``idle`` the busy part of ticks almost without steps."""
+    were under."""
 
     usual: deque[float] = field(default_factory=deque)
-    idle: deque[float] = field(default_factory=deque)
     owed_ns: float = 0.0
 
     def unmetered(self, tick: Tick, excess: Sequence[float], index: int) -> int:
@@ -39,10 +38,6 @@ class Judge:
         foreign = own + self.owed_ns
         self.owed_ns = min(0.0, foreign)
         return min(tick.busy_ns, max(0, round(foreign)))
-
-    def clean(self, tick: Tick) -> float:
-        """A tick's busy time without what was found foreign in it."""
-        return float(tick.busy_ns - tick.unmetered_ns)
 
     def _spread(self) -> float:
         """Standard deviation by the median absolute deviation, nanoseconds."""

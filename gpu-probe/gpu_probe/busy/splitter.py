@@ -12,6 +12,7 @@ from collections import deque
 from typing import Protocol
 
 from ..sharing import share
+from .intervals import union_ns
 from .judge import Judge
 from .lag import LAG_MAX_NS, LAG_START_NS, find_lag
 from .rates import Rates
@@ -108,7 +109,7 @@ class BusySplitter:
         self.lag_ns = find_lag(counted[-2 * _PAST_TICKS :], uses, self.rates, self.lag_ns)
         sights = [self._sight(tick) for tick in recent]
         self.rates.start(
-            [(sight, self.judge.clean(tick)) for tick, sight in zip(recent, sights) if tick.busy_ns >= 0]
+            [(sight, tick.metered_ns) for tick, sight in zip(recent, sights) if tick.busy_ns >= 0]
         )
         excess = [self._excess(tick, sight) for tick, sight in zip(recent, sights)]
         begin = len(self._past)
@@ -122,9 +123,10 @@ class BusySplitter:
             self._allot(tick, sight)
             self._listener.tick_split(tick)
             self._past.append(tick)
+        done = slice(begin, begin + count)
         self.rates.learn(
-            (sight, self.judge.clean(tick))
-            for tick, sight in list(zip(recent, sights))[begin : begin + count]
+            (sight, tick.metered_ns)
+            for tick, sight in zip(recent[done], sights[done])
             if tick.quality == "counter" and sight.steps
         )
         self._settle_to(self._past[-1].end - LAG_MAX_NS)
@@ -156,9 +158,9 @@ class BusySplitter:
             span = (max(begin, use.begin), min(end, use.end))
             spans.append(span)
             steps[use.cls] = steps.get(use.cls, 0.0) + (span[1] - span[0]) / max(1, use.whole_ns)
-        covered = _covered(spans)
+        covered = union_ns(spans)
         total = sum(high - low for low, high in spans)
-        return Sight(steps, total / covered if covered else 1.0, covered / (end - begin))
+        return Sight(steps, total / covered if covered else 1.0)
 
     def _excess(self, tick: Tick, sight: Sight) -> float:
         if tick.busy_ns < 0 or tick.quality != "counter":
@@ -167,7 +169,7 @@ class BusySplitter:
 
     def _allot(self, tick: Tick, sight: Sight) -> None:
         """Gives the tick to its steps; what they cannot have worked goes to steps near it, then to nobody."""
-        left = tick.busy_ns - tick.unmetered_ns
+        left = tick.metered_ns
         begin, end = tick.begin - self.lag_ns, tick.end - self.lag_ns
         left = self._give(begin, end, left, tick.quality)
         if left:
@@ -179,7 +181,8 @@ class BusySplitter:
         uses = self._between(begin, end) if amount else []
         lengths = [min(end, use.end) - max(begin, use.begin) for use in uses]
         wanted = [
-            round(self.rates.of(use.cls) * length / max(1, use.whole_ns)) for use, length in zip(uses, lengths)
+            round(self.rates.of(use.cls) * length / max(1, use.whole_ns))
+            for use, length in zip(uses, lengths)
         ]
         while amount and uses:
             room = [
@@ -198,12 +201,3 @@ class BusySplitter:
                     uses[index].quality = "sampled"
             amount -= given
         return amount
-
-
-def _covered(spans: list[tuple[int, int]]) -> int:
-    covered, reached = 0, 0
-    for begin, end in sorted(spans):
-        if end > reached:
-            covered += end - max(begin, reached)
-            reached = end
-    return covered

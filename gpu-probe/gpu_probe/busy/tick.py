@@ -23,8 +23,8 @@ class Use:
 
 @dataclass(slots=True, eq=False)
 class Tick:
-    """The counter over [begin, end), nanoseconds: the card worked ``busy_ns`` of it. ``quality`` is counter or
-    sampled."""
+    """The counter over [begin, end), nanoseconds: the card worked ``busy_ns`` of it. ``quality`` is counter
+    or sampled."""
 
     begin: int
     end: int
@@ -32,18 +32,22 @@ class Tick:
     quality: str = "counter"
     unmetered_ns: int = 0
 
+    @property
+    def metered_ns(self) -> int:
+        """Without what was found to be nobody's."""
+        return self.busy_ns - self.unmetered_ns
+
 
 @dataclass(slots=True, eq=False)
 class Sight:
     """How much of the steps lies in a tick, once the tick is moved by the counter's lag.
 
     ``steps`` is by class, in steps. ``overlap`` is 1 where the steps lie one after the other and k where k
-    streams overlap all the time. ``full`` is the part of the tick in which there was a step.
+    streams overlap all the time.
     """
 
     steps: dict[str, float] = field(default_factory=dict)
     overlap: float = 1.0
-    full: float = 0.0
 
 
 def busy_of_percent(percent: float, length_ns: int) -> int:

@@ -4,13 +4,13 @@ use, and says what each session's busy time was."""
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 from pathlib import Path
 from typing import Any
 
 from ..busy import BusySplitter, Tick, Use
 from ..busy.tick import busy_of_percent
+from ..device.replay import read_lines
 from .failure import Failure
 
 # A step is written down a moment after it ends.
@@ -78,58 +78,38 @@ class Phases:
 
 
 def play(path: Path) -> dict[str, Any]:
-    """Phase -> counter_ns, sessions, unmetered_ns, idle_ns. Raises Failure naming what is not understood."""
-    lines = _read(path)
+    """Phase -> counter_ns, sessions, unmetered_ns, idle_ns. Raises Failure or TraceError naming what is not
+    understood."""
+    lines = read_lines(path)
     try:
         phases = Phases(_phases(lines))
-        ticks = [line for line in lines if line["t"] == "tick"]
-        steps = [line for line in lines if line["t"] == "step"]
+        # Of what ends at one instant, the tick is last.
         events = sorted(
-            [(int(line["end_ns"]), 0, line) for line in steps]
-            + [(int(line["end_ns"]), 1, line) for line in ticks],
-            key=lambda event: event[:2],
+            (line for line in lines if line["t"] in ("step", "tick")),
+            key=lambda line: (int(line["end_ns"]), line["t"] == "tick"),
         )
-        if not ticks:
+        if all(line["t"] != "tick" for line in events):
             raise Failure(f"{path}: the recording has no tick of the counter")
         splitter = BusySplitter(phases, min(line["begin_ns"] for line in lines if "begin_ns" in line))
-        for at, is_tick, line in events:
-            if is_tick:
+        for line in events:
+            if line["t"] == "tick":
                 splitter.read(_tick(line))
-                splitter.settle(at - _WRITTEN_NS)
+                splitter.settle(line["end_ns"] - _WRITTEN_NS)
             else:
                 use = Use(line["cls"], line["begin_ns"], line["end_ns"], line["end_ns"] - line["begin_ns"])
                 splitter.add(use)
                 phase = phases.at(use.begin)
                 if phase is not None:
                     phase.uses.append((line["session"], use))
-        splitter.stop(events[-1][0])
+        splitter.stop(events[-1]["end_ns"])
     except (KeyError, TypeError, ValueError) as error:
         raise Failure(f"{path}: a line lacks a field or has one of another type: {error!r}") from error
     return {phase.name: phase.account() for phase in phases.phases}
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
-    with (
-        gzip.open(path, "rt", encoding="utf-8")
-        if path.suffix == ".gz"
-        else open(path, encoding="utf-8") as file
-    ):
-        lines: list[dict[str, Any]] = []
-        for number, text in enumerate(file, 1):
-            try:
-                line = json.loads(text)
-                line["t"]
-            except (ValueError, KeyError, TypeError) as error:
-                raise Failure(f"{path}: line {number} is no record of an activity recording") from error
-            lines.append(line)
-    return lines
-
-
 def _phases(lines: list[dict[str, Any]]) -> list[Phase]:
     ends = {line["name"]: line["ns"] for line in lines if line["t"] == "phase_end"}
-    return [
-        Phase(line["name"], line["ns"], ends[line["name"]]) for line in lines if line["t"] == "phase"
-    ]
+    return [Phase(line["name"], line["ns"], ends[line["name"]]) for line in lines if line["t"] == "phase"]
 
 
 def _tick(line: dict[str, Any]) -> Tick:
