@@ -72,9 +72,9 @@ class NvmlDevice:
 
     def facts(self) -> Facts:
         handle = self.handle
-        name = self._ask("nvmlDeviceGetName", handle)
+        name = self.ask("nvmlDeviceGetName", handle)
         model = _text(name) if name is not None else "unknown"
-        memory = self._ask("nvmlDeviceGetMemoryInfo", handle)
+        memory = self.ask("nvmlDeviceGetMemoryInfo", handle)
         return Facts(
             uuid=self._uuid,
             model=_MIG_NAME.sub("", model).strip() or model,
@@ -84,7 +84,7 @@ class NvmlDevice:
             power_limit_mw=self._limit_mw(),
             energy_quality=self._quality,
             nvlink=self._nvlink,
-            driver=_optional_text(self._ask("nvmlSystemGetDriverVersion")),
+            driver=_optional_text(self.ask("nvmlSystemGetDriverVersion")),
         )
 
     def read(self) -> PowerReading | None:
@@ -93,7 +93,7 @@ class NvmlDevice:
             return None
         power = self._power_mw()
         if self._quality == "counter":
-            counted = self._ask("nvmlDeviceGetTotalEnergyConsumption", self.handle)
+            counted = self.ask("nvmlDeviceGetTotalEnergyConsumption", self.handle)
             energy = None if counted is None else self._counter.take(time.monotonic_ns(), int(counted))
             if energy is not None and power is None:
                 power = self._counter.average
@@ -114,23 +114,23 @@ class NvmlDevice:
         if self._is_mig:
             # The counter is the whole card's: other instances' work would be on this one's bill.
             return None
-        if self._ask("nvmlDeviceGetTotalEnergyConsumption", self.handle) is not None:
+        if self.ask("nvmlDeviceGetTotalEnergyConsumption", self.handle) is not None:
             return "counter"
         return None if self._power_mw() is None else "integral"
 
     def _limit_mw(self) -> int | None:
-        limit = self._ask("nvmlDeviceGetEnforcedPowerLimit", self.handle)
+        limit = self.ask("nvmlDeviceGetEnforcedPowerLimit", self.handle)
         return None if limit is None else int(limit)
 
     def _power_mw(self) -> int | None:
         """None also for what no card draws: twice the limit."""
         nvml = self._nvml
-        values = self._ask("nvmlDeviceGetFieldValues", self.handle, [FIELD_POWER_INSTANT])
+        values = self.ask("nvmlDeviceGetFieldValues", self.handle, [FIELD_POWER_INSTANT])
         if values is not None and values[0].nvmlReturn == nvml.NVML_SUCCESS:
             power = int(values[0].value.uiVal)
         else:
             # An average over a second on most cards.
-            average = self._ask("nvmlDeviceGetPowerUsage", self.handle)
+            average = self.ask("nvmlDeviceGetPowerUsage", self.handle)
             if average is None:
                 return None
             power = int(average)
@@ -151,7 +151,7 @@ class NvmlDevice:
 
     def _links(self) -> tuple[int | None, int | None]:
         nvml = self._nvml
-        values = self._ask(
+        values = self.ask(
             "nvmlDeviceGetFieldValues",
             self.handle,
             [(FIELD_NVLINK_TX, SCOPE_ALL_LINKS), (FIELD_NVLINK_RX, SCOPE_ALL_LINKS)],
@@ -174,13 +174,13 @@ class NvmlDevice:
     def _sharing(self) -> str:
         if os.environ.get("CUDA_MPS_PIPE_DIRECTORY") or os.environ.get("CUDA_MPS_ACTIVE_THREAD_PERCENTAGE"):
             return "mps"
-        if self._ask("nvmlDeviceGetMPSComputeRunningProcesses", self.handle):
+        if self.ask("nvmlDeviceGetMPSComputeRunningProcesses", self.handle):
             return "mps"
         # By number: in a container our own process has another id here.
-        processes = self._ask("nvmlDeviceGetComputeRunningProcesses", self.handle) or []
+        processes = self.ask("nvmlDeviceGetComputeRunningProcesses", self.handle) or []
         return "timeslice" if len(processes) > 1 else "exclusive"
 
-    def _ask(self, function: str, *arguments: Any) -> Any:
+    def ask(self, function: str, *arguments: Any) -> Any:
         """The answer, None where the hardware, the driver, an older library or our rights do not give it."""
         try:
             return getattr(self._nvml, function)(*arguments)

@@ -58,7 +58,7 @@ class ProbeMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         labels = None
         if scope["type"] in ("http", "websocket") and self._select(scope):
-            labels = self._resolve(_headers(scope))
+            labels = self._resolve(headers_of(scope))
         if labels is None:
             await self._app(scope, receive, send)
             return
@@ -132,5 +132,6 @@ class _Exchange:
         return "error" if self._status >= 400 else "ok"
 
 
-def _headers(scope: Scope) -> dict[str, str]:
+def headers_of(scope: Scope) -> dict[str, str]:
+    """A request's headers, names in lower case; of one that is sent twice the last."""
     return {header_text(name).lower(): header_text(value) for name, value in scope["headers"]}

@@ -19,7 +19,8 @@ from ..protocol import ProbeLike, Row
 from .computed import PromptProgress
 from .default import get_probe
 from .labels import UNKNOWN, clean_label, from_headers
-from .vllm_labels import KEYS, extra_args
+from .streams import begun_on
+from .vllm_labels import by_header, extra_args
 
 __all__ = ["extra_args", "register"]
 
@@ -74,13 +75,9 @@ def _run(original: Callable[..., Any], given: ProbeLike | None) -> Callable[...,
         step = _step(scheduler, batch, given)
         if step is None:
             return original(scheduler, batch, *more, **named)
-        # The forward runs on a stream of its own where the scheduler plans ahead; a step ends where it began.
-        with _forward_stream(scheduler):
-            step.__enter__()
-        try:
+        # The forward runs on a stream of its own where the scheduler plans ahead.
+        with begun_on(_forward_stream(scheduler), step):
             return original(scheduler, batch, *more, **named)
-        finally:
-            step.__exit__(None, None, None)
 
     return run_batch
 
@@ -121,9 +118,8 @@ def _open(probe: ProbeLike, scheduler: Any, req: Any) -> PromptProgress:
     arguments = scheduler.server_args
     model = getattr(arguments, "served_model_name", None) or arguments.model_path
     given: Mapping[str, Any] = getattr(req.sampling_params, "custom_params", None) or {}
-    headers = {header: str(given[key]) for header, key in KEYS.items() if key in given}
     # SGLang names an adapter by the id that it has given it.
-    labels = from_headers(headers, model, getattr(req, "lora_id", None) or UNKNOWN)
+    labels = from_headers(by_header(given), model, getattr(req, "lora_id", None) or UNKNOWN)
     labels = labels._replace(session_id=labels.session_id or clean_label(req.rid))
     tokens = len(req.origin_input_ids)
     progress = PromptProgress(probe.open_session(**labels.fields(), prompt_tokens=tokens), tokens)

@@ -19,6 +19,7 @@ from typing import Any
 from ..protocol import ProbeLike, Row
 from .default import get_probe
 from .labels import Labels
+from .streams import begun_on
 from .transformers_requests import adding, caller, give_ticket, inherit, model_name, ticket_of
 
 log = logging.getLogger(__name__)
@@ -179,14 +180,15 @@ class _Meter:
             with self._quiet():
                 for future in _future_states(runner.inputs_and_outputs):
                     rows += self._rows(future.state, future.query_length)
-            with self._on_stream(runner, self._probe().step(rows)):
+            with begun_on(_stream(runner.inputs_and_outputs), self._probe().step(rows)):
                 return original(runner, model, batch_data)
 
         return compute_batch
 
     def warmup(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def run_one_warmup(runner: Any, model: Any, *args: Any, **named: Any) -> Any:
-            with self._on_stream(runner, self._probe().warmup(model_name(model))):
+            scope = self._probe().warmup(model_name(model))
+            with begun_on(_stream(runner.inputs_and_outputs), scope):
                 return original(runner, model, *args, **named)
 
         return run_one_warmup
@@ -226,16 +228,6 @@ class _Meter:
         ticket = ticket_of(state)
         if ticket is not None:
             ticket.leave(state.request_id, outcome)
-
-    @contextmanager
-    def _on_stream(self, runner: Any, scope: AbstractContextManager[None]) -> Iterator[None]:
-        """The scope, begun on the stream that the runner computes on; it ends where it began."""
-        with _stream(runner.inputs_and_outputs):
-            scope.__enter__()
-        try:
-            yield
-        finally:
-            scope.__exit__(None, None, None)
 
     def _probe(self) -> ProbeLike:
         return self._given or get_probe()

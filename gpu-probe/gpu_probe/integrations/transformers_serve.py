@@ -17,8 +17,8 @@ from collections.abc import Callable
 from typing import Any
 
 from . import transformers
-from .asgi import App, Receive, Scope, Send, is_inference
-from .labels import UNKNOWN, from_headers, header_text
+from .asgi import App, Receive, Scope, Send, headers_of, is_inference
+from .labels import UNKNOWN, from_headers
 from .transformers_requests import labelled
 
 _SERVING = "transformers.cli.serving"
@@ -36,8 +36,7 @@ class ServeMiddleware:
         if scope["type"] not in ("http", "websocket") or not is_inference(scope):
             await self._app(scope, receive, send)
             return
-        headers = {header_text(name).lower(): header_text(value) for name, value in scope["headers"]}
-        with labelled(from_headers(headers, UNKNOWN)):
+        with labelled(from_headers(headers_of(scope), UNKNOWN)):
             await self._app(scope, receive, send)
 
 

@@ -87,10 +87,9 @@ class Batches:
     def _open(self, new: Any) -> PromptProgress:
         adapter = getattr(getattr(new, "lora_request", None), "lora_name", None)
         labels = from_headers(labels_of(new), adapter or self.model)
-        fields = labels.fields()
-        fields["session_id"] = labels.session_id or clean_label(new.req_id)
+        labels = labels._replace(session_id=labels.session_id or clean_label(new.req_id))
         tokens = _prompt_tokens(new)
-        return PromptProgress(self.probe.open_session(**fields, prompt_tokens=tokens), tokens)
+        return PromptProgress(self.probe.open_session(**labels.fields(), prompt_tokens=tokens), tokens)
 
 
 def _prompt_tokens(new: Any) -> int:

@@ -50,6 +50,11 @@ def labels_of(new: Any) -> dict[str, str]:
         parameters = getattr(new.pooling_params, "extra_kwargs", None) or {}
     if not any(key in parameters for key in KEYS.values()):
         parameters = _carried(new.req_id)
+    return by_header(parameters)
+
+
+def by_header(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """The labels among parameters of these keys, under the names of the headers."""
     return {header: str(parameters[key]) for header, key in KEYS.items() if key in parameters}
 
 

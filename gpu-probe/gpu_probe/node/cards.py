@@ -26,25 +26,17 @@ class Card:
 
     def __init__(self, nvml: Any, device: NvmlDevice) -> None:
         self.facts: Facts = device.facts()
-        self._nvml = nvml
         self._device = device
-        self._handle = device.handle
-        self._utilization = ProcessUtilization(nvml, self._handle)
+        self._utilization = ProcessUtilization(nvml, device.handle)
 
     def read(self) -> Reading:
-        rates = self._ask("nvmlDeviceGetUtilizationRates")
+        rates = self._device.ask("nvmlDeviceGetUtilizationRates", self._device.handle)
         memory: dict[int, int] = {}
-        for process in self._ask("nvmlDeviceGetComputeRunningProcesses") or []:
+        for process in self._device.ask("nvmlDeviceGetComputeRunningProcesses", self._device.handle) or []:
             used = process.usedGpuMemory
             memory[int(process.pid)] = 0 if used in (None, _UNKNOWN_BYTES) else int(used)
         total = None if rates is None else min(int(rates.gpu), 100)
         return Reading(self._utilization.read(), total, memory, self._device.read())
-
-    def _ask(self, function: str) -> Any:
-        try:
-            return getattr(self._nvml, function)(self._handle)
-        except (self._nvml.NVMLError, AttributeError):
-            return None
 
 
 def open_cards(nvml: Any) -> list[Card]:

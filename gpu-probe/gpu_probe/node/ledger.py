@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from ..accounting import Output
+from ..accounting.minute import MINUTE_NS, Calendar
 from . import records
 from .cards import Card, Reading
 from .claims import claimed
@@ -13,7 +14,8 @@ from .host import MPS_SERVER, Host, ProcessKey
 from .owners import Owners
 from .stretch import EnergyMeter, Stretch, busy_of
 
-_MINUTE_NS = 60_000_000_000
+# Readings are put on the wall clock already.
+_CALENDAR = Calendar()
 _log = logging.getLogger("gpu_probe")
 
 
@@ -57,13 +59,13 @@ class Ledger:
             self._energy.learn_idle(energy, end - begin)
         at, given = begin, 0
         while at < end:
-            edge = min(end, (at // _MINUTE_NS + 1) * _MINUTE_NS)
+            edge = min(end, _CALENDAR.next_edge(at))
             part = None
             if energy is not None:
                 upto = energy * (edge - begin) // (end - begin)
                 part, given = upto - given, upto
             self._add(reading, keys, held, at, edge, part)
-            if edge % _MINUTE_NS == 0:
+            if edge % MINUTE_NS == 0:
                 self.flush()
             at = edge
 
