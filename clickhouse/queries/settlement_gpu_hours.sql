@@ -1,4 +1,4 @@
--- Where the time of each GPU went in one hour, as far as it is told by now: totals have no cut.
+-- Where the time of each GPU went in one hour, as far as it is known by now: totals have no cut.
 SELECT
     gpu_uuid, toString(gpu_model) AS gpu_model,
     toString(physical_ns) AS physical_ns,

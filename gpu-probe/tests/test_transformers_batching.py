@@ -6,6 +6,7 @@ import threading
 
 import pytest
 from stand_in import StandInProbe
+from tiny_llama import tiny_llama
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 transformers = pytest.importorskip("transformers", reason="transformers is not installed")
@@ -22,16 +23,7 @@ LONG, SHORT = [5, 6, 7, 8, 9, 10, 11] * 3, [5, 6, 7]
 
 @pytest.fixture(scope="module")
 def model():
-    torch.manual_seed(1)
-    config = transformers.LlamaConfig(
-        vocab_size=128,
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        max_position_embeddings=512,
-    )
-    return transformers.LlamaForCausalLM(config).eval()
+    return tiny_llama(torch, transformers)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ there is one."""
 import pytest
 from conftest import Recorder
 from stand_in import StandInProbe
+from tiny_llama import tiny_llama
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 transformers = pytest.importorskip("transformers", reason="transformers is not installed")
@@ -16,19 +17,7 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 @pytest.fixture(scope="module")
 def model():
-    torch.manual_seed(1)
-    config = transformers.LlamaConfig(
-        vocab_size=128,
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        max_position_embeddings=512,
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=0,
-    )
-    return transformers.LlamaForCausalLM(config).to(DEVICE).eval()
+    return tiny_llama(torch, transformers, bos_token_id=1, eos_token_id=2, pad_token_id=0).to(DEVICE)
 
 
 def prompt():

@@ -12,6 +12,7 @@ import {
   fieldsWith,
   type SumOfEvents,
 } from "../../domain/event/fields.ts";
+import { CHARGE_FACTORS } from "../../domain/rating/charges.ts";
 import { WINDOW_SUMS } from "../../domain/window/sums.ts";
 import { sqlType } from "./native.ts";
 
@@ -64,6 +65,7 @@ const INCLUDES: Readonly<Record<string, string>> = {
   window_sums: `mapFromArrays([${inLine(WINDOW_SUMS.map((name) => `'${name}'`))}],
         arrayResize(sumForEach(w.numbers), ${WINDOW_SUMS.length}))`,
   window_usage_sums: inLine(USAGE_SUMS.map((name) => `sums['${name}']`)),
+  charge_factors: inLine(CHARGE_FACTORS),
   card: inLine(CARD_FIELDS),
   card_match: isAs(CARD_FIELDS),
   card_text: `arrayStringConcat(arrayFilter(part -> part != '', [${inLine(

@@ -1,6 +1,6 @@
 import { compareText, usageKeyText } from "../closing/usage.ts";
 import { formatDecimal } from "../money/decimal.ts";
-import { CHARGE_FACTORS, saysBusyTime } from "./charges.ts";
+import { BUSY_FACTORS, CHARGE_FACTORS, saysBusyTime } from "./charges.ts";
 
 import type { Charge } from "./rate.ts";
 
@@ -41,13 +41,7 @@ export function chargeDifferences(
   });
 }
 
-const BUSY_TERMS: ReadonlySet<string> = new Set([
-  "busy_ns",
-  "busy_counter_share",
-  "busy_sampled_share",
-  "busy_elapsed_share",
-  "busy_ratio",
-]);
+const BUSY_TERMS: ReadonlySet<string> = new Set(["busy_ns", ...BUSY_FACTORS]);
 
 /** A charge of composite@1 that was rated before busy time was kept says nothing that could differ. */
 const isBusyCompared = (charge: Charge): boolean =>

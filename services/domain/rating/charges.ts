@@ -29,13 +29,14 @@ export interface HourRating {
   readonly epoch: bigint;
 }
 
+/** Parts of the GPU time, by how its busy time is known. */
+export const BUSY_SHARES = ["busy_counter_share", "busy_sampled_share", "busy_elapsed_share"] as const;
+export const BUSY_FACTORS = [...BUSY_SHARES, "busy_ratio"] as const;
+
 export const CHARGE_FACTORS = [
   "gpu_hours",
   "rate_per_gpu_hour",
-  "busy_counter_share",
-  "busy_sampled_share",
-  "busy_elapsed_share",
-  "busy_ratio",
+  ...BUSY_FACTORS,
   "memory_ratio",
   "power_ratio",
   "nvlink_ratio",
@@ -60,10 +61,7 @@ export type ChargeFactor = (typeof CHARGE_FACTORS)[number];
 
 /** What charges of composite@1 are not hashed with: it is not part of their formula, and came later. */
 const SINCE_2: ReadonlySet<ChargeFactor> = new Set<ChargeFactor>([
-  "busy_counter_share",
-  "busy_sampled_share",
-  "busy_elapsed_share",
-  "busy_ratio",
+  ...BUSY_FACTORS,
   "weight_busy",
   "weight_held",
 ]);
@@ -80,7 +78,7 @@ const TEXTS: {
 
 /** Whether the charge says how busy its GPU time was: none does that was rated before busy time was kept. */
 export function saysBusyTime(charge: Pick<Charge, ChargeFactor>): boolean {
-  return charge.busy_counter_share + charge.busy_sampled_share + charge.busy_elapsed_share !== 0n;
+  return BUSY_SHARES.some((name) => charge[name] !== 0n);
 }
 
 export type RatedHour = Pick<

@@ -1,4 +1,5 @@
-import type { ChargeFactor } from "./charges.ts";
+import { BUSY_SHARES, type ChargeFactor } from "./charges.ts";
+
 /** A charge as it is stored: its factors as decimals in text, and what they are factors of. */
 export type StoredCharge = { readonly [name in ChargeFactor]: string } & {
   readonly formula: string;
@@ -80,7 +81,7 @@ export function explain(charge: StoredCharge): Step[] {
 const isWeighed = (weight: string): boolean => /[1-9]/.test(weight);
 
 function busyText(it: StoredCharge): string {
-  const shares = [it.busy_counter_share, it.busy_sampled_share, it.busy_elapsed_share];
+  const shares = BUSY_SHARES.map((name) => it[name]);
   if (!shares.some(isWeighed)) return "no busy time was kept when this was rated";
   const [counter, sampled, elapsed] = shares;
   return (

@@ -20,6 +20,17 @@ export const encodeEventV1 = recordWriter(
 export const encodeTotals = recordWriter(schemas, "gpu_totals");
 export const encodeVoid = recordWriter(schemas, "event_void");
 
+/** Fields that are enums. By hand: what the code makes of its table of fields is checked against it. */
+export const ENUM_FIELDS = [
+  "sharing",
+  "phase",
+  "outcome",
+  "time_quality",
+  "memory_scope",
+  "energy_quality",
+  "busy_quality",
+] as const;
+
 /** A UUIDv7 for `ms` whose other bits are a hash of `seed`. */
 export function uuidV7(ms: number, seed: string): Buffer {
   const id = createHash("sha256").update(seed).digest().subarray(0, 16);

@@ -4,6 +4,7 @@ import { encodeNative } from "../../../../services/adapters/clickhouse/native.ts
 import { COLUMN_NAMES } from "../../../../services/domain/block/columns.ts";
 import { closingRows } from "../../../../services/domain/block/other-rows.ts";
 import {
+  ENUM_FIELDS,
   encodeEvent,
   encodeTotals,
   encodeVoid,
@@ -115,15 +116,7 @@ function asColumns(fields: Readonly<Record<string, unknown>>): Line {
       if (value === null) return [name, NULLABLE.includes(name) ? null : Buffer.alloc(0)];
       if (WIDE.includes(name) || WIDE_NULLABLE.includes(name)) return [name, BigInt(value as number)];
       if (typeof value === "number") return [name, value];
-      const isEnum = [
-        "sharing",
-        "phase",
-        "outcome",
-        "time_quality",
-        "memory_scope",
-        "energy_quality",
-        "busy_quality",
-      ].includes(name);
+      const isEnum = (ENUM_FIELDS as readonly string[]).includes(name);
       return [name, isEnum ? (value as string) : Buffer.from(value as string)];
     }),
   );

@@ -6,6 +6,7 @@ import { idTimeMs } from "../../../../services/domain/event/id.ts";
 import { hash, hashPayload } from "../../../../services/domain/event/payload-hash.ts";
 import { WINDOW_SUMS, type WindowCount, type WindowSum } from "../../../../services/domain/window/sums.ts";
 import {
+  ENUM_FIELDS,
   type EventFields,
   encodeEvent,
   encodeTotals,
@@ -42,15 +43,6 @@ const DIVIDED = [
   "batch_steps",
 ] as const;
 const KEY = ["hour", "tenant_id", "project_id", "model", "gpu_model", "sharing", "phase", "outcome"] as const;
-const ENUMS = [
-  "sharing",
-  "phase",
-  "outcome",
-  "time_quality",
-  "memory_scope",
-  "energy_quality",
-  "busy_quality",
-] as const;
 const WHOLE = ["memory_peak_bytes", "power_avg_mw", "power_peak_mw", "batch_size_avg_milli", "rank"] as const;
 const TEXTS = ["tenant_id", "project_id", "model", "model_version", "node", "gpu_uuid", "gpu_model"] as const;
 
@@ -235,7 +227,7 @@ function expectSlices(rows: readonly PlainRow[], fields: EventFields): void {
     expect((row.started_at as bigint) >= hourUs && (row.ended_at as bigint) <= hourUs + US_AN_HOUR).toBe(
       true,
     );
-    for (const name of [...ENUMS, ...TEXTS]) expect(row[name]).toBe(fields[name]);
+    for (const name of [...ENUM_FIELDS, ...TEXTS]) expect(row[name]).toBe(fields[name]);
     for (const name of WHOLE) {
       const value = fields[name] as number | null;
       expect(row[name] === null ? null : Number(row[name])).toBe(value);

@@ -13,7 +13,7 @@ import {
   type TextField,
 } from "../../../../services/domain/event/record.ts";
 import { type Fault, validateEvent } from "../../../../services/domain/event/validate.ts";
-import { encodeEvent, makeEvent, uuidV7 } from "../../../support/builders/events.ts";
+import { ENUM_FIELDS, encodeEvent, makeEvent, uuidV7 } from "../../../support/builders/events.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 23, 12, 30);
 const ENDED_MS = NOW_MS - 1_000;
@@ -65,16 +65,7 @@ describe("validateEvent", () => {
   const limits = Object.entries(LIMITS) as [NumberField, number][];
 
   it("knows a limit for every number that is no enum and no time", () => {
-    const enums = [
-      "sharing",
-      "phase",
-      "outcome",
-      "time_quality",
-      "memory_scope",
-      "energy_quality",
-      "busy_quality",
-    ];
-    const others = new Set([...enums, "started_at", "ended_at"]);
+    const others = new Set<string>([...ENUM_FIELDS, "started_at", "ended_at"]);
     expect(limits.map(([field]) => field)).toEqual(
       Object.keys(NUMBERS).filter((field) => !others.has(field)),
     );
