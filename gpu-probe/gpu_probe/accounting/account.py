@@ -6,21 +6,27 @@ from typing import Any
 
 from .output import Output, Record
 
-_PARTS = ("sessions", "operator", "idle", "unattributed")
+_PARTS = {
+    "gpu_time_ns": ("sessions", "operator", "idle", "unattributed"),
+    "gpu_busy_ns": ("sessions", "operator", "unmetered"),
+    "energy_uj": ("sessions", "operator", "idle", "unattributed"),
+}
 
 
 class Account:
     """Adds up what passes through to ``output``.
 
-    ``sessions`` and ``operator`` are summed from the events, ``physical``, ``idle`` and ``unattributed`` from
-    the totals, so that ``faults`` compares two counts.
+    ``sessions`` and ``operator`` are summed from the events, the rest from the totals, so that ``faults``
+    compares two counts. Busy time is summed where the card's counter is read; energy that is parked is in
+    ``idle``.
     """
 
     def __init__(self, output: Output) -> None:
         self._output = output
         self._sessions = self._events = self._totals = 0
-        self.gpu_time_ns = dict.fromkeys(("physical", *_PARTS), 0)
-        self.energy_uj = dict.fromkeys(("physical", *_PARTS), 0)
+        self.gpu_time_ns, self.gpu_busy_ns, self.energy_uj = (
+            dict.fromkeys(("physical", *parts), 0) for parts in _PARTS.values()
+        )
 
     def event(self, record: Record) -> None:
         self._events += 1
@@ -28,6 +34,8 @@ class Account:
         self._sessions += inference and record["sequence"] == 0
         part = "sessions" if inference else "operator"
         self.gpu_time_ns[part] += record["gpu_time_ns"]
+        if record["busy_quality"] != "elapsed":
+            self.gpu_busy_ns[part] += record["gpu_busy_ns"]
         self.energy_uj[part] += record["energy_uj"] or 0
         self._output.event(record)
 
@@ -36,15 +44,17 @@ class Account:
         self.gpu_time_ns["physical"] += record["wall_time_ns"]
         self.gpu_time_ns["idle"] += record["idle_ns"]
         self.gpu_time_ns["unattributed"] += record["unattributed_ns"]
+        self.gpu_busy_ns["physical"] += record["busy_ns"] or 0
+        self.gpu_busy_ns["unmetered"] += record["unmetered_ns"] or 0
         self.energy_uj["physical"] += record["energy_uj"] or 0
-        self.energy_uj["idle"] += record["energy_idle_uj"] or 0
+        self.energy_uj["idle"] += (record["energy_idle_uj"] or 0) + (record["energy_parked_uj"] or 0)
         self._output.totals(record)
 
     def faults(self) -> list[str]:
         """What does not add up; empty when all is well."""
         faults = []
-        for name, sums in (("gpu_time_ns", self.gpu_time_ns), ("energy_uj", self.energy_uj)):
-            parts = sum(sums[part] for part in _PARTS)
+        for name, sums in self._sums():
+            parts = sum(sums[part] for part in _PARTS[name])
             if parts != sums["physical"]:
                 faults.append(f"{name}: the parts add up to {parts}, physical is {sums['physical']}")
         return faults
@@ -55,6 +65,8 @@ class Account:
             "sessions": self._sessions,
             "events": self._events,
             "totals": self._totals,
-            "gpu_time_ns": {name: str(value) for name, value in self.gpu_time_ns.items()},
-            "energy_uj": {name: str(value) for name, value in self.energy_uj.items()},
+            **{name: {part: str(value) for part, value in sums.items()} for name, sums in self._sums()},
         }
+
+    def _sums(self) -> list[tuple[str, dict[str, int]]]:
+        return [(name, getattr(self, name)) for name in _PARTS]

@@ -24,6 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from ..busy import Use
 from ..sharing import Work, share
 from .minute import Calendar, Minute
 from .session import Draft, SessionUsage
@@ -52,7 +53,7 @@ class Step:
 @dataclass(slots=True, eq=False)
 class Piece:
     """The part of a step inside one minute: ``device_ns`` of [begin, end), and the energy that fell to
-    it. ``drafts`` have the ``shares`` of it."""
+    it. ``drafts`` have the ``shares`` of it. ``use`` has its busy time, where the card's counter is read."""
 
     step: Step
     minute: Minute
@@ -67,6 +68,7 @@ class Piece:
     power_peak_mw: int = 0
     nvlink_tx: int | None = None
     nvlink_rx: int | None = None
+    use: Use | None = None
 
 
 class Segment(NamedTuple):
@@ -116,6 +118,11 @@ class Axis:
         step.begin = max(step.begin, self.at)
         step.end = max(step.end, step.begin)
         self._steps.append(step)
+
+    @property
+    def whole_until(self) -> int:
+        """Before it no piece begins that is not over."""
+        return min([self.at, *(step.piece.begin for step in self._steps if step.piece is not None)])
 
     def minute_at(self, at: int) -> Minute:
         """The minute of an instant; the oldest there is if its totals have gone out already."""

@@ -8,13 +8,13 @@ from typing import Protocol
 from ..device.interface import DeviceInfo
 from ..sharing import Policy, Work, share
 from .axis import Axis, Piece, Segment, Step
+from .busy_time import BusyTime
 from .energy import EnergySplit
 from .memory import MemoryArbiter
 from .minute import Minute
 from .output import Output, event_record, totals_record
+from .piece import book_busy, book_communication, book_profiled, count_tokens, share_nvlink
 from .session import INFERENCE, SPAN_LABEL, Draft, SessionUsage
-
-_MILLION = 1_000_000
 
 
 class Refit(Protocol):
@@ -38,13 +38,18 @@ class Booking:
     memory: MemoryArbiter
     axis: Axis
     energy: EnergySplit
+    busy: BusyTime
+    models: dict[str, None]
     _done: list[Minute]
 
     def __init__(self, info: DeviceInfo, policy: Policy, output: Output, refit: Refit | None = None) -> None:
         self.sessions = {}
         self.memory = MemoryArbiter()
         self.axis = Axis(info.probe_start_ns, self)
-        self.energy = EnergySplit(self, self.axis.minute_at, self.axis.next_edge)
+        minute_at, next_edge = self.axis.minute_at, self.axis.next_edge
+        self.energy = EnergySplit(self, minute_at, next_edge, info.bare_idle_mw)
+        self.busy = BusyTime(info.probe_start_ns, self, minute_at, next_edge)
+        self.models = {}
         self._info = info
         self._policy = policy if refit is None else refit.policy
         self._refit = refit
@@ -56,6 +61,8 @@ class Booking:
         self.axis.settle(settled_ns)
         if self._info.power:
             self.energy.settle(self.axis.at)
+        if self._info.activity is not None:
+            self.busy.settle(self.axis.whole_until)
         self._report_minutes()
 
     def stop(self) -> None:
@@ -63,6 +70,8 @@ class Booking:
         self.axis.stop()
         if self._info.power:
             self.energy.stop(self.axis.at)
+        if self._info.activity is not None:
+            self.busy.stop(self.axis.at)
         self._report_minutes()
 
     def conclude(self, session: SessionUsage) -> None:
@@ -113,11 +122,15 @@ class Booking:
                 draft.end = end
             draft.unsettled += 1
             piece.drafts.append(draft)
-        _book_within(piece)
+        book_communication(piece)
+        if self._info.activity is not None:
+            self.busy.add(piece)
+        else:
+            book_profiled(piece)
         if self._info.power:
             self.energy.add_piece(piece)
         else:
-            self.piece_settled(piece)
+            self.energy_settled(piece)
 
     def _weights(self, step: Step) -> list[int]:
         if step.sessions[0].phase == INFERENCE:
@@ -131,7 +144,7 @@ class Booking:
             last.minute.steps_missed += 1
         elif len(step.sessions) != 1 or step.sessions[0].phase == INFERENCE:
             last.minute.steps += 1
-            _count_tokens(step, last)
+            count_tokens(step, last)
             size = sum(session.phase == INFERENCE for session in step.holders)
             for session in step.holders:
                 draft = session.draft
@@ -152,7 +165,17 @@ class Booking:
             self._refit.minute_over(minute.end)
             self._policy = self._refit.policy
 
-    # What the energy counter settles
+    # What the counters settle
+
+    @property
+    def has_models(self) -> bool:
+        return bool(self.models)
+
+    def energy_settled(self, piece: Piece) -> None:
+        if self._info.activity is not None:
+            self.busy.wait(piece)
+        else:
+            self.piece_settled(piece)
 
     def piece_settled(self, piece: Piece) -> None:
         minute, energy = piece.minute, piece.energy_uj
@@ -164,7 +187,8 @@ class Booking:
         else:
             minute.energy_operator_uj += energy
         covered, power_time, peak = piece.covered_ns, piece.power_time, piece.power_peak_mw
-        _share_nvlink(piece)
+        share_nvlink(piece)
+        book_busy(piece)
         for draft, part in zip(piece.drafts, share(energy, piece.shares)):
             draft.energy_uj += part
             draft.covered_ns += covered
@@ -194,51 +218,27 @@ class Booking:
             self._emit(draft)
 
     def _emit(self, draft: Draft) -> None:
+        self._bound_busy(draft)
         self._output.event(event_record(self._info, draft, self.axis.calendar.shift_at(draft.begin)))
+
+    def _bound_busy(self, draft: Draft) -> None:
+        """A session on two streams at once had the card no longer than from its first step to its last."""
+        excess = draft.busy_ns - (draft.end - draft.begin)
+        if self._info.activity is not None and excess > 0:
+            draft.busy_ns -= excess
+            minute = self.axis.minute_at(draft.begin)
+            minute.unmetered_ns += excess
+            if draft.session.phase == INFERENCE:
+                minute.busy_attributed_ns -= excess
+            else:
+                minute.busy_operator_ns -= excess
 
     def _report_minutes(self) -> None:
         until = self.energy.settled if self._info.power else self.axis.at
+        if self._info.activity is not None:
+            until = min(until, self.busy.settled)
         while self._done and self._done[0].end <= until:
             minute = self._done.pop(0)
             del self.axis.minutes[self.axis.next_edge(minute.start)]
             if minute.wall_time_ns:
-                self._output.totals(totals_record(self._info, minute))
-
-
-def _book_within(piece: Piece) -> None:
-    """What of a piece's time was collectives, and kernels."""
-    step = piece.step
-    if step.communication_ns and piece.drafts:
-        communication = min(step.communication_ns, piece.device_ns)
-        step.communication_ns -= communication
-        for draft, part in zip(piece.drafts, share(communication, piece.shares)):
-            draft.communication_ns += part
-    for draft, part in zip(piece.drafts, piece.shares):
-        if step.busy_ppm is None:
-            draft.busy_known = False
-        else:
-            draft.busy_ns += part * step.busy_ppm // _MILLION
-
-
-def _share_nvlink(piece: Piece) -> None:
-    if piece.nvlink_tx is not None:
-        for draft, part in zip(piece.drafts, share(piece.nvlink_tx, piece.shares)):
-            draft.nvlink_tx = (draft.nvlink_tx or 0) + part
-    if piece.nvlink_rx is not None:
-        for draft, part in zip(piece.drafts, share(piece.nvlink_rx, piece.shares)):
-            draft.nvlink_rx = (draft.nvlink_rx or 0) + part
-
-
-def _count_tokens(step: Step, last: Piece) -> None:
-    for session, draft, (new, context, prefill) in zip(step.sessions, last.drafts, step.works):
-        if session.phase != INFERENCE:
-            continue
-        prompt = session.prompt_tokens
-        if not session.seen_step:
-            session.seen_step = True
-            draft.tokens_cached += min(context - new, prompt)
-        if prefill:
-            draft.tokens_in += min(context, prompt) - (context - new)
-        if context >= prompt:
-            draft.tokens_out += 1
-            session.tokens_out += 1
+                self._output.totals(totals_record(self._info, minute, self.models))

@@ -2,7 +2,8 @@
 
 Between two readings the counter rose by dE. What exceeds idle power belongs to the steps that ran in the
 tick, in proportion to their time in it, and so does idle power while they held the GPU; idle power of the
-rest of the tick is the idle bucket. Ticks are cut at minute edges in proportion to time. Whole microjoules,
+rest of the tick is the idle bucket. Of that, what an empty card does not draw is *parked* while a model is
+loaded, where that power is known. Ticks are cut at minute edges in proportion to time. Whole microjoules,
 nothing lost: what steps and bucket get is dE.
 """
 
@@ -25,7 +26,7 @@ _PJ_PER_UJ = 1_000_000  # 1 mW x 1 ns = 1 pJ
 
 
 @dataclass(slots=True, eq=False)
-class Tick:
+class EnergyTick:
     """A tick inside one minute. ``parts`` are the segments in it with the time they share."""
 
     minute: Minute
@@ -33,6 +34,7 @@ class Tick:
     parts: list[tuple[Segment, int]]
     busy_uj: int = 0
     idle_uj: int = 0
+    idle_ns: int = 0
     power_avg_mw: int = 0
     power_peak_mw: int = 0
     nvlink_tx: int | None = None
@@ -40,17 +42,20 @@ class Tick:
 
 
 class Listener(Protocol):
-    """Takes the pieces whose energy is final, in order of time."""
+    """Takes the pieces whose energy is final, in order of time. ``has_models``: a model was loaded."""
 
-    def piece_settled(self, piece: Piece) -> None: ...
+    @property
+    def has_models(self) -> bool: ...
+
+    def energy_settled(self, piece: Piece) -> None: ...
 
 
 class EnergySplit:
     """Takes readings and settled segments; tells the listener when a piece's energy is final.
 
     ``minute_at`` gives the minute that an instant's energy is booked to, ``next_edge`` the first edge of a
-    minute after an instant. Annotated here is what a checkpoint
-    keeps.
+    minute after an instant; ``bare_idle_mw`` is what the card draws without any process. Annotated here is
+    what a checkpoint keeps.
     """
 
     settled: int
@@ -58,15 +63,20 @@ class EnergySplit:
     _last: PowerSample | None
     _segments: deque[Segment]
     _pieces: deque[Piece]
-    _held: Tick | None
+    _held: EnergyTick | None
     _idle_mw: int | None
 
     def __init__(
-        self, listener: Listener, minute_at: Callable[[int], Minute], next_edge: Callable[[int], int]
+        self,
+        listener: Listener,
+        minute_at: Callable[[int], Minute],
+        next_edge: Callable[[int], int],
+        bare_idle_mw: int | None,
     ) -> None:
         self._listener = listener
         self._minute_at = minute_at
         self._next_edge = next_edge
+        self._bare_idle_mw = bare_idle_mw
         self.settled = 0
         self._readings = deque()
         self._last = None
@@ -105,7 +115,7 @@ class EnergySplit:
         while self._segments and self._segments[0].end <= self.settled:
             self._segments.popleft()
         while self._pieces and self._pieces[0].end <= self.settled:
-            self._listener.piece_settled(self._pieces.popleft())
+            self._listener.energy_settled(self._pieces.popleft())
 
     def _close(self, reading: PowerSample) -> None:
         last = self._last
@@ -142,7 +152,7 @@ class EnergySplit:
         if idle:
             self._learn_idle(power)
 
-    def _tick(self, begin: int, end: int, energy_uj: int) -> Tick:
+    def _tick(self, begin: int, end: int, energy_uj: int) -> EnergyTick:
         parts: list[tuple[Segment, int]] = []
         for segment in self._segments:
             if segment.begin >= end:
@@ -150,19 +160,19 @@ class EnergySplit:
             overlap = min(segment.end, end) - max(segment.begin, begin)
             if overlap > 0:
                 parts.append((segment, overlap))
-        tick = Tick(self._minute_at(begin), end, parts)
+        tick = EnergyTick(self._minute_at(begin), end, parts)
         busy = sum(overlap for _, overlap in parts)
         length = end - begin
         # Idle power that would exceed what was measured is capped by it, so that nothing goes negative.
         idle_uj = min(
             energy_uj * (length - busy) // length, (self._idle_mw or 0) * (length - busy) // _PJ_PER_UJ
         )
-        tick.idle_uj, tick.busy_uj = idle_uj, energy_uj - idle_uj
+        tick.idle_uj, tick.busy_uj, tick.idle_ns = idle_uj, energy_uj - idle_uj, length - busy
         if not parts:
             self._carry_back(tick)
         return tick
 
-    def _carry_back(self, tick: Tick) -> None:
+    def _carry_back(self, tick: EnergyTick) -> None:
         """The sensor lags by up to a tick: energy above idle in an idle tick belongs to the steps just before
         it."""
         held = self._held
@@ -172,7 +182,7 @@ class EnergySplit:
             tick.idle_uj += tick.busy_uj
         tick.busy_uj = 0
 
-    def _hold(self, tick: Tick) -> None:
+    def _hold(self, tick: EnergyTick) -> None:
         self._release()
         self._held = tick
 
@@ -183,7 +193,9 @@ class EnergySplit:
             return
         minute = tick.minute
         minute.energy_read = True
-        minute.energy_idle_uj += tick.idle_uj
+        parked_uj = self._parked_uj(tick)
+        minute.energy_idle_uj += tick.idle_uj - parked_uj
+        minute.energy_parked_uj += parked_uj
         for (segment, overlap), energy in zip(
             tick.parts, share(tick.busy_uj, [part[1] for part in tick.parts])
         ):
@@ -194,6 +206,12 @@ class EnergySplit:
                 piece.power_peak_mw = max(piece.power_peak_mw, tick.power_peak_mw)
         _share_nvlink(tick)
         self.settled = max(self.settled, tick.end)
+
+    def _parked_uj(self, tick: EnergyTick) -> int:
+        """Of a tick's idle energy, what an empty card would not have drawn."""
+        if self._bare_idle_mw is None or not self._listener.has_models:
+            return 0
+        return max(0, tick.idle_uj - self._bare_idle_mw * tick.idle_ns // _PJ_PER_UJ)
 
     def _learn_idle(self, power_mw: int) -> None:
         self._idle_mw = power_mw if self._idle_mw is None else min(self._idle_mw, power_mw)
@@ -213,7 +231,7 @@ def _part(total: int | None, start: int, begin: int, end: int, length: int) -> i
     return total * (end - start) // length - total * (begin - start) // length
 
 
-def _share_nvlink(tick: Tick) -> None:
+def _share_nvlink(tick: EnergyTick) -> None:
     """Traffic goes to the steps of the tick; what ran over the links while no step did is nobody's."""
     weights = [overlap for _, overlap in tick.parts]
     for name in ("nvlink_tx", "nvlink_rx"):

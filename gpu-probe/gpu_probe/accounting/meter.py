@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 from ..device.interface import (
+    ActivitySample,
     ClockSet,
     Device,
     DeviceInfo,
     MemorySample,
+    Neighbours,
     OperatorSpan,
     PowerSample,
     Record,
@@ -74,6 +76,8 @@ class GpuMeter:
             SessionClosed: self._closed,
             OperatorSpan: self._span,
             PowerSample: self._power,
+            ActivitySample: self._activity,
+            Neighbours: self._neighbours,
             MemorySample: self._memory,
             TimeAdvanced: self._advanced,
             ClockSet: self._clock_set,
@@ -107,6 +111,7 @@ class GpuMeter:
 
     def _follow(self, session: SessionUsage) -> None:
         self._booking.sessions[session.order] = session
+        self._booking.models.setdefault(session.model)
         self._booking.memory.add(session)
 
     def _step_submitted(self, record: StepSubmitted) -> None:
@@ -200,6 +205,14 @@ class GpuMeter:
     def _power(self, record: PowerSample) -> None:
         if self._info.power:
             self._booking.energy.read(record)
+
+    def _activity(self, record: ActivitySample) -> None:
+        if self._info.activity is not None:
+            self._booking.busy.read(record)
+
+    def _neighbours(self, record: Neighbours) -> None:
+        names = self._booking.axis.minute_at(record.at_ns).neighbours
+        names += [name for name in record.names if name not in names]
 
     def _advanced(self, record: TimeAdvanced) -> None:
         self._booking.settle(record.settled_ns)

@@ -40,7 +40,8 @@ class Calendar:
 class Minute:
     """The part of a clock minute in which the probe watched. Times in nanoseconds, energies in
     microjoules. ``shift_ns`` is what the wall clock is ahead of ``start`` and ``end``; ``step_ns`` what it
-    was set by at the start."""
+    was set by at the start. The card's activity counter was read for ``counted_ns`` of it, and sampled for
+    ``sampled_ns``. ``neighbours`` are other processes that used the card."""
 
     start: int
     end: int
@@ -53,9 +54,16 @@ class Minute:
     energy_attributed_uj: int = 0
     energy_operator_uj: int = 0
     energy_idle_uj: int = 0
+    energy_parked_uj: int = 0
     energy_read: bool = False
     steps: int = 0
     steps_missed: int = 0
+    busy_attributed_ns: int = 0
+    busy_operator_ns: int = 0
+    unmetered_ns: int = 0
+    counted_ns: int = 0
+    sampled_ns: int = 0
+    neighbours: list[str] = field(default_factory=list)
     drafts: list[Draft] = field(default_factory=list)
 
     @property

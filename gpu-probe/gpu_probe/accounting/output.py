@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from ..device.interface import DeviceInfo
@@ -11,6 +12,10 @@ from .minute import Minute
 from .session import Draft
 
 Record = dict[str, Any]
+# The most that the schema takes of a list.
+_LIST_BYTES_MAX = 4096
+# The counter lags: it says nothing of the last moments before the probe ends, nor of the first.
+_COUNTED_PERCENT = 95
 
 
 class Output(Protocol):
@@ -26,7 +31,7 @@ def event_record(info: DeviceInfo, draft: Draft, shift_ns: int = 0) -> Record:
     session = draft.session
     # Outwards to whole microseconds: edges of minutes are whole, so this stays inside the draft's minute.
     started_at, ended_at = (draft.begin + shift_ns) // 1000, -(-(draft.end + shift_ns) // 1000)
-    busy_known = draft.busy_known and draft.gpu_ns > 0
+    busy_quality = draft.busy_quality
     energy_known = info.power and (draft.covered_ns > 0 or draft.gpu_ns == 0)
     power_avg = draft.power_time // draft.covered_ns if draft.covered_ns else None
     # The counter's own average is an observation too: a peak below the average would be absurd.
@@ -47,7 +52,7 @@ def event_record(info: DeviceInfo, draft: Draft, shift_ns: int = 0) -> Record:
         "started_at": started_at,
         "ended_at": ended_at,
         "gpu_time_ns": draft.gpu_ns,
-        "gpu_busy_ns": draft.busy_ns if busy_known else draft.gpu_ns,
+        "gpu_busy_ns": draft.gpu_ns if busy_quality == "elapsed" else draft.busy_ns,
         "communication_ns": draft.communication_ns,
         "time_quality": draft.quality,
         "memory_peak_bytes": draft.memory_peak,
@@ -67,15 +72,18 @@ def event_record(info: DeviceInfo, draft: Draft, shift_ns: int = 0) -> Record:
         "batch_size_avg_milli": draft.batch_size_sum * 1000 // draft.steps if draft.steps else 0,
         "apportionment": draft.label,
         "probe_version": PROBE_VERSION,
-        "busy_quality": "sampled" if busy_known else "elapsed",
+        "busy_quality": busy_quality,
     }
 
 
-def totals_record(info: DeviceInfo, minute: Minute) -> Record:
-    """The gpu_totals of a settled minute. ``lost_events`` is filled in by whoever stores events."""
+def totals_record(info: DeviceInfo, minute: Minute, models: Iterable[str]) -> Record:
+    """The gpu_totals of a settled minute, with the models that are loaded. ``lost_events`` is filled in by
+    whoever stores events."""
     shift = minute.shift_ns
     started_at, ended_at = (minute.start + shift) // 1000, -(-(minute.end + shift) // 1000)
-    energy = minute.energy_attributed_uj + minute.energy_operator_uj + minute.energy_idle_uj
+    energy = minute.energy_attributed_uj + minute.energy_operator_uj
+    energy += minute.energy_idle_uj + minute.energy_parked_uj
+    is_parked = info.bare_idle_mw is not None
 
     def known(value: int) -> int | None:
         return value if minute.energy_read else None
@@ -99,25 +107,47 @@ def totals_record(info: DeviceInfo, minute: Minute) -> Record:
         "operator_ns": minute.operator_ns,
         "idle_ns": minute.idle_ns,
         "unattributed_ns": minute.unattributed_ns,
-        # Nothing reads the card's own counter yet.
-        "busy_ns": None,
-        "busy_attributed_ns": None,
-        "busy_operator_ns": None,
-        "unmetered_ns": None,
-        "busy_quality": "elapsed",
-        "unmetered_processes": None,
+        **_busy(minute),
         "energy_uj": known(energy),
         "energy_attributed_uj": known(minute.energy_attributed_uj),
         "energy_operator_uj": known(minute.energy_operator_uj),
         "energy_idle_uj": known(minute.energy_idle_uj),
-        "energy_parked_uj": None,
+        "energy_parked_uj": known(minute.energy_parked_uj) if is_parked else None,
         "energy_unmetered_uj": None,
-        "parked_models": None,
+        "parked_models": (_list_text(models) or None) if is_parked and minute.energy_parked_uj else None,
         "steps": minute.steps,
         "steps_missed": minute.steps_missed,
         "lost_events": 0,
         "probe_version": PROBE_VERSION + _step_text(minute.step_ns),
     }
+
+
+def _busy(minute: Minute) -> Record:
+    """What the card's activity counter says of a minute; null where it says nothing."""
+    busy_ns = minute.busy_attributed_ns + minute.busy_operator_ns + minute.unmetered_ns
+    if not (busy_ns or minute.counted_ns or minute.sampled_ns):
+        parts = dict.fromkeys(("busy_ns", "busy_attributed_ns", "busy_operator_ns", "unmetered_ns"))
+        return {**parts, "busy_quality": "elapsed", "unmetered_processes": None}
+    is_counted = minute.counted_ns * 100 >= minute.wall_time_ns * _COUNTED_PERCENT
+    return {
+        "busy_ns": busy_ns,
+        "busy_attributed_ns": minute.busy_attributed_ns,
+        "busy_operator_ns": minute.busy_operator_ns,
+        "unmetered_ns": minute.unmetered_ns,
+        "busy_quality": "counter" if is_counted else "sampled",
+        "unmetered_processes": _list_text(minute.neighbours) or None,
+    }
+
+
+def _list_text(names: Iterable[str]) -> str:
+    """Names joined by commas, as many as the schema takes."""
+    text = ""
+    for name in names:
+        longer = f"{text},{name}" if text else name
+        if len(longer.encode("utf-8")) > _LIST_BYTES_MAX:
+            break
+        text = longer
+    return text
 
 
 def _step_text(step_ns: int) -> str:

@@ -39,8 +39,9 @@ class SessionUsage:
 @dataclass(slots=True, eq=False)
 class Draft:
     """An event in the making: one session in one minute. ``label`` is the policy's. ``unsettled`` counts
-    pieces that wait for the energy counter. ``outcome`` and what follows it are set when the draft is
-    closed."""
+    pieces that wait for the card's counters. Busy time is ``busy_measured`` of some piece, ``busy_known`` of
+    every piece that must have it, and ``busy_counted`` where all of it is the activity counter's.
+    ``outcome`` and what follows it are set when the draft is closed."""
 
     session: SessionUsage
     label: str
@@ -50,6 +51,8 @@ class Draft:
     communication_ns: int = 0
     busy_ns: int = 0
     busy_known: bool = True
+    busy_measured: bool = False
+    busy_counted: bool = True
     steps: int = 0
     batch_size_sum: int = 0
     tokens_in: int = 0
@@ -67,3 +70,10 @@ class Draft:
     memory_peak: int = 0
     memory_shared: bool = False
     quality: str = "measured"
+
+    @property
+    def busy_quality(self) -> str:
+        """counter, sampled, or elapsed: nothing measured it."""
+        if not (self.busy_known and self.busy_measured):
+            return "elapsed"
+        return "counter" if self.busy_counted else "sampled"

@@ -99,25 +99,22 @@ class BusySplitter:
             self._last_end = end
 
     def _unknown(self, begin: int, end: int) -> Tick:
-        return Tick(begin, end, -1, "sampled")
+        return Tick(begin, end, 0, "learned")
 
     def _split(self, count: int, until: int) -> None:
         known = [tick for tick in self._ticks if tick.end <= until]
         recent = [*self._past, *known]
-        counted = [tick for tick in recent if tick.busy_ns >= 0]
+        counted = [tick for tick in recent if tick.is_known]
         uses = {id(use): use for slot in self._slots.values() for use in slot}.values()
         self.lag_ns = find_lag(counted[-2 * _PAST_TICKS :], uses, self.rates, self.lag_ns)
         sights = [self._sight(tick) for tick in recent]
-        self.rates.start(
-            [(sight, tick.metered_ns) for tick, sight in zip(recent, sights) if tick.busy_ns >= 0]
-        )
+        self.rates.start([(sight, tick.metered_ns) for tick, sight in zip(recent, sights) if tick.is_known])
         excess = [self._excess(tick, sight) for tick, sight in zip(recent, sights)]
         begin = len(self._past)
         for index in range(begin, begin + count):
             tick, sight = self._ticks.popleft(), sights[index]
-            if tick.busy_ns < 0:
-                # What is not measured is what the steps of these classes take.
-                tick.busy_ns = min(round(self.rates.explain(sight)), tick.end - tick.begin)
+            if not tick.is_known:
+                tick.busy_ns = min(round(self.rates.recall(sight)), tick.end - tick.begin)
             elif self.rates.grown(sight):
                 tick.unmetered_ns = self.judge.unmetered(tick, excess, index)
             self._allot(tick, sight)
@@ -127,7 +124,7 @@ class BusySplitter:
         self.rates.learn(
             (sight, tick.metered_ns)
             for tick, sight in zip(recent[done], sights[done])
-            if tick.quality == "counter" and sight.steps
+            if tick.is_known and sight.steps
         )
         self._settle_to(self._past[-1].end - LAG_MAX_NS)
 
@@ -163,7 +160,7 @@ class BusySplitter:
         return Sight(steps, total / covered if covered else 1.0)
 
     def _excess(self, tick: Tick, sight: Sight) -> float:
-        if tick.busy_ns < 0 or tick.quality != "counter":
+        if tick.quality != "counter":
             return 0.0
         return tick.busy_ns - min(self.rates.explain(sight), tick.end - tick.begin)
 
@@ -171,18 +168,26 @@ class BusySplitter:
         """Gives the tick to its steps; what they cannot have worked goes to steps near it, then to nobody."""
         left = tick.metered_ns
         begin, end = tick.begin - self.lag_ns, tick.end - self.lag_ns
-        left = self._give(begin, end, left, tick.quality)
+        if not tick.is_known:
+            self._mark_unknown(begin, end)
+        left = self._give(begin, end, left, tick)
         if left:
-            left = self._give(tick.begin - LAG_MAX_NS, tick.end, left, tick.quality)
+            left = self._give(tick.begin - LAG_MAX_NS, tick.end, left, tick)
         tick.unmetered_ns += left
 
-    def _give(self, begin: int, end: int, amount: int, quality: str) -> int:
+    def _mark_unknown(self, begin: int, end: int) -> None:
+        """Of these steps' classes no tick has taught anything, and none says anything now."""
+        for use in self._between(begin, end):
+            if not self.rates.by_class[use.cls].ticks:
+                use.quality = "sampled" if use.busy_ns else "elapsed"
+
+    def _give(self, begin: int, end: int, amount: int, tick: Tick) -> int:
         """Splits an amount by what each step explains; returns what there was no room for."""
         uses = self._between(begin, end) if amount else []
         lengths = [min(end, use.end) - max(begin, use.begin) for use in uses]
+        rate_of = self.rates.of if tick.is_known else self.rates.taught
         wanted = [
-            round(self.rates.of(use.cls) * length / max(1, use.whole_ns))
-            for use, length in zip(uses, lengths)
+            round(rate_of(use.cls) * length / max(1, use.whole_ns)) for use, length in zip(uses, lengths)
         ]
         while amount and uses:
             room = [
@@ -197,7 +202,11 @@ class BusySplitter:
                 uses[index].busy_ns += part
                 lengths[index] -= part
                 given += part
-                if quality != "counter" or not self.rates.by_class[uses[index].cls].grown:
-                    uses[index].quality = "sampled"
+                self._mark(uses[index], tick)
             amount -= given
         return amount
+
+    def _mark(self, use: Use, tick: Tick) -> None:
+        is_grown = self.rates.by_class[use.cls].grown
+        if tick.quality != "counter" or not is_grown or use.quality == "elapsed":
+            use.quality = "sampled"

@@ -10,7 +10,8 @@ class Use:
     """A stretch [begin, end) of a step of a class, nanoseconds.
 
     ``whole_ns`` is the length of the step, so that (end - begin) / whole_ns of its work lies in the stretch.
-    ``busy_ns`` is what the ticks gave it so far.
+    ``busy_ns`` is what the ticks gave it so far. ``quality`` is counter; sampled where a tick of another
+    quality gave some of it, or its class was still young; elapsed where nothing is known of its class.
     """
 
     cls: str
@@ -23,14 +24,19 @@ class Use:
 
 @dataclass(slots=True, eq=False)
 class Tick:
-    """The counter over [begin, end), nanoseconds: the card worked ``busy_ns`` of it. ``quality`` is counter
-    or sampled."""
+    """The counter over [begin, end), nanoseconds: the card worked ``busy_ns`` of it. ``quality`` is counter,
+    sampled, or learned: the counter said nothing, and it is what the steps took at other times."""
 
     begin: int
     end: int
     busy_ns: int
     quality: str = "counter"
     unmetered_ns: int = 0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the counter said it."""
+        return self.quality != "learned"
 
     @property
     def metered_ns(self) -> int:

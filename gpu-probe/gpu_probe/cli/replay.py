@@ -174,7 +174,7 @@ def _report(account: Account, as_json: bool) -> None:
         print(json.dumps(summary, separators=(",", ":")))
     else:
         print(f"{summary['sessions']} sessions, {summary['events']} events, {summary['totals']} totals")
-        for name in ("gpu_time_ns", "energy_uj"):
+        for name in ("gpu_time_ns", "gpu_busy_ns", "energy_uj"):
             print(f"{name}:")
             for part, value in summary[name].items():
                 print(f"  {part:<13}{int(value):>22,}")

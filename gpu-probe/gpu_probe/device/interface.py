@@ -15,7 +15,9 @@ class DeviceInfo(NamedTuple):
     """One GPU (or MIG instance) as one process of one rank sees it.
 
     ``power`` is false where the hardware does not report energy: events then carry null and not 0;
-    ``energy_quality`` says what the readings are, the counter's or integrated power.
+    ``energy_quality`` says what the readings are, the counter's or integrated power. ``activity`` says what
+    the card's busy time is read from, None where nothing tells it; ``bare_idle_mw`` is what the card draws
+    without any process, None where nobody measured it.
     ``probe_start_ns`` is when the probe began to watch; with session, sequence and rank it makes an event's
     id.
     """
@@ -33,6 +35,8 @@ class DeviceInfo(NamedTuple):
     power_limit_mw: int | None
     probe_start_ns: int
     energy_quality: str = "counter"  # counter | integral
+    activity: str | None = None  # counter | sampled
+    bare_idle_mw: int | None = None
 
 
 class SessionOpened(NamedTuple):
@@ -131,6 +135,22 @@ class PowerSample(NamedTuple):
     nvlink_rx_bytes: int | None = None
 
 
+class ActivitySample(NamedTuple):
+    """The card worked ``busy_ns`` of [begin_ns, end_ns), as it says some time later (busy/lag.py)."""
+
+    begin_ns: int
+    end_ns: int
+    busy_ns: int
+    quality: str  # counter | sampled
+
+
+class Neighbours(NamedTuple):
+    """Other processes used the card by ``at_ns``, each as pid:name."""
+
+    at_ns: int
+    names: tuple[str, ...]
+
+
 class MemorySample(NamedTuple):
     """The allocator's peak since the last report and what it holds now, read where a session opens or
     closes."""
@@ -167,6 +187,8 @@ Record = (
     | StepMissed
     | OperatorSpan
     | PowerSample
+    | ActivitySample
+    | Neighbours
     | MemorySample
     | TimeAdvanced
     | ClockSet

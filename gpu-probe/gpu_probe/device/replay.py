@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .interface import (
+    ActivitySample,
     ClockSet,
     DeviceInfo,
     MemorySample,
+    Neighbours,
     OperatorSpan,
     PowerSample,
     Record,
@@ -110,6 +112,8 @@ class ReplayDevice:
             power_limit_mw=meta.get("power_limit_mw"),
             probe_start_ns=meta.get("probe_start_ns", trace.begin_ns) + shift_ns,
             energy_quality=meta.get("energy_quality", "counter"),
+            activity=meta.get("activity"),
+            bare_idle_mw=meta.get("bare_idle_mw"),
         )
 
     @property
@@ -126,6 +130,8 @@ class ReplayDevice:
             "submit": _submitted,
             "missed": self._missed,
             "power": self._power,
+            "activity": self._activity,
+            "neighbours": self._neighbours,
             "memory": _memory,
             "phase": self._span,
             "advance": self._advanced,
@@ -172,6 +178,13 @@ class ReplayDevice:
             line.get("nvlink_tx_bytes"),
             line.get("nvlink_rx_bytes"),
         )
+
+    def _activity(self, line: dict[str, Any]) -> Record:
+        begin, end = line["begin_ns"] + self._shift, line["end_ns"] + self._shift
+        return ActivitySample(begin, end, line["busy_ns"], line["quality"])
+
+    def _neighbours(self, line: dict[str, Any]) -> Record:
+        return Neighbours(line["ts"] + self._shift, tuple(line["names"]))
 
     def _missed(self, line: dict[str, Any]) -> Record:
         return StepMissed(

@@ -27,10 +27,13 @@ from typing import Any, NamedTuple
     ENDED,
     LOST,
     CLOCK_SET,
-) = range(15)
+    ACTIVITY,
+    NEIGHBOURS,
+) = range(17)
 
 # The most that the schema takes of a label.
 TEXT_BYTES = 128
+ACTIVITY_QUALITIES = ("counter", "sampled")
 OUTCOMES = ("ok", "error", "timeout", "cancelled", "interrupted")
 
 encode_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
@@ -45,6 +48,7 @@ _MEASURED = struct.Struct("<BqqqqqqBq")
 _MISSED = struct.Struct("<Bqqq")
 _POWER = struct.Struct("<Bqqqqq")
 _MEMORY = struct.Struct("<Bqqq")
+_ACTIVITY = struct.Struct("<BqqqB")
 _PAIR = struct.Struct("<Bqq")
 
 
@@ -105,7 +109,7 @@ class Entry(NamedTuple):
 
 
 def json_entry(kind: int, fields: dict[str, Any]) -> bytes:
-    """An entry of META, OPENED or SPAN, whose body is JSON."""
+    """An entry of META, OPENED, SPAN or NEIGHBOURS, whose body is JSON."""
     return text_entry(kind, encode_json(fields))
 
 
@@ -158,6 +162,11 @@ def power_entry(at_ns: int, power_mw: int, energy_mj: int, sent: int | None, rec
     return _POWER.pack(POWER, at_ns, power_mw, energy_mj, *links)
 
 
+def activity_entry(begin_ns: int, end_ns: int, busy_ns: int, quality: str) -> bytes:
+    """The card worked so much of a stretch."""
+    return _ACTIVITY.pack(ACTIVITY, begin_ns, end_ns, busy_ns, ACTIVITY_QUALITIES.index(quality))
+
+
 def memory_entry(at_ns: int, peak_bytes: int, allocated_bytes: int) -> bytes:
     """The allocator's peak, and what is allocated."""
     return _MEMORY.pack(MEMORY, at_ns, peak_bytes, allocated_bytes)
@@ -172,7 +181,7 @@ def instant_entry(kind: int, at_ns: int, value: int = 0) -> bytes:
 def decode(body: bytes) -> Entry:
     """The entry that a body holds. For bodies that the functions above made."""
     kind = body[0]
-    if kind in (META, OPENED, SPAN):
+    if kind in (META, OPENED, SPAN, NEIGHBOURS):
         return Entry(kind, json.loads(body[1:]))
     if kind == STARTED:
         return Entry(kind, StepStart(*_STARTED.unpack(body)[1:]))
@@ -191,6 +200,9 @@ def decode(body: bytes) -> Entry:
     if kind == POWER:
         _, at, milliwatts, millijoules, *links = _POWER.unpack(body)
         return Entry(kind, (at, milliwatts, millijoules, *(None if link < 0 else link for link in links)))
+    if kind == ACTIVITY:
+        *fields, quality = _ACTIVITY.unpack(body)[1:]
+        return Entry(kind, (*fields, ACTIVITY_QUALITIES[quality]))
     if kind == MEMORY:
         return Entry(kind, _MEMORY.unpack(body)[1:])
     return Entry(kind, _PAIR.unpack(body)[1:])

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..device.interface import (
+    ActivitySample,
     ClockSet,
     DeviceInfo,
     MemorySample,
+    Neighbours,
     OperatorSpan,
     PowerSample,
     Record,
@@ -72,6 +74,8 @@ _FORMS: dict[type, Callable[[Any], dict[str, Any]]] = {
     StepMissed: _renamed("missed"),
     OperatorSpan: _span,
     PowerSample: _renamed("power", at_ns="ts"),
+    ActivitySample: _renamed("activity"),
+    Neighbours: _renamed("neighbours", at_ns="ts"),
     MemorySample: _renamed("memory"),
     TimeAdvanced: _renamed("advance"),
     ClockSet: _renamed("clock"),

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..device.interface import (
+    ActivitySample,
     ClockSet,
     DeviceInfo,
     MemorySample,
+    Neighbours,
     OperatorSpan,
     PowerSample,
     Record,
@@ -81,8 +83,10 @@ class Translator:
             entries.MEASURED: self._measured,
             entries.MISSED: self._missed,
             entries.SPAN: self._span,
-            entries.POWER: self._power,
-            entries.MEMORY: self._memory,
+            entries.POWER: self._reading(lambda fields: PowerSample(*fields)),
+            entries.MEMORY: self._reading(lambda fields: MemorySample(*fields[1:])),
+            entries.ACTIVITY: self._reading(lambda fields: ActivitySample(*fields)),
+            entries.NEIGHBOURS: lambda fields: [Neighbours(fields["at_ns"], tuple(fields["names"]))],
             entries.TICK: self._tick,
             entries.FAILED: self._failed,
             entries.ENDED: self._ended,
@@ -175,18 +179,7 @@ class Translator:
         span = self._spans.pop(reading.step, None)
         if span is not None:
             self._cold.warm_up(span.model)
-            records.append(
-                OperatorSpan(
-                    phase=span.phase,
-                    begin_ns=begin,
-                    elapsed_ns=reading.elapsed_ns,
-                    quality=span.quality,
-                    model=span.model,
-                    model_version=span.model_version,
-                    settled_ns=self._timeline.settled,
-                )
-            )
-            return records
+            return [*records, self._operator_span(span, begin, reading.elapsed_ns, span.quality)]
         rows, cold = self._land(reading.step)
         records.append(
             StepMeasured(
@@ -226,15 +219,7 @@ class Translator:
         span = self._spans.pop(step, None)
         if span is not None:
             # The operator's own: what is not known exactly is estimated.
-            return OperatorSpan(
-                span.phase,
-                begin,
-                end - begin,
-                "estimated",
-                span.model,
-                span.model_version,
-                self._timeline.settled,
-            )
+            return self._operator_span(span, begin, end - begin, "estimated")
         self._land(step)
         return StepMissed(step, begin, end, self._timeline.settled)
 
@@ -246,15 +231,22 @@ class Translator:
         self._stream_of[span.step] = span.stream
         return []
 
+    def _operator_span(self, span: SpanStart, begin_ns: int, elapsed_ns: int, quality: str) -> Record:
+        settled_ns = self._timeline.settled
+        return OperatorSpan(
+            span.phase, begin_ns, elapsed_ns, quality, span.model, span.model_version, settled_ns
+        )
+
     # The rest
 
-    def _power(self, fields: tuple[Any, ...]) -> list[Record]:
-        self._heard(fields[0])
-        return [PowerSample(*fields)]
+    def _reading(self, record: Callable[[Any], Record]) -> Callable[[Any], list[Record]]:
+        """Takes what a sensor said at its first field's instant."""
 
-    def _memory(self, fields: tuple[int, int, int]) -> list[Record]:
-        self._heard(fields[0])
-        return [MemorySample(fields[1], fields[2])]
+        def take(fields: tuple[Any, ...]) -> list[Record]:
+            self._heard(fields[0])
+            return [record(fields)]
+
+        return take
 
     def _tick(self, fields: tuple[int, int]) -> list[Record]:
         """Time passes without steps."""
