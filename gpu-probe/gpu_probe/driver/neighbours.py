@@ -38,7 +38,7 @@ class Neighbours:
         self.reason: str | None = None
         if not self._is_first_namespace():
             self.reason = (
-                "the driver numbers processes as the host does: share the host's (hostPID) for names"
+                "the driver numbers processes as the host does: share its numbers (hostPID) for names"
             )
 
     def read(self) -> tuple[str, ...]:
@@ -50,9 +50,7 @@ class Neighbours:
             # An alarm's text is no reason to stop what counts.
             _log.info("processes on the card are not known: %s", error)
             return ()
-        working = sorted(
-            (pid for pid, percent in percents.items() if percent), key=lambda pid: -percents[pid]
-        )
+        working = [pid for pid in sorted(percents, key=lambda pid: -percents[pid]) if percents[pid]]
         if self.reason is None:
             others = [pid for pid in working if pid != os.getpid()]
             return tuple(f"{self._name(pid)} (pid {pid})" for pid in others[:_NAMES_MAX])

@@ -51,7 +51,8 @@ class Sampled:
         if 0 <= steady - self._end_steady_ns < _WINDOW_MIN_NS:
             return None
         if not 0 <= steady - self._end_steady_ns <= _WINDOW_MAX_NS:
-            return self._begin_at(steady, now)
+            self._begin_at(steady, now)
+            return None
         samples = self._samples(now - steady)
         if samples and samples[-1][0] - self._end_steady_ns >= _WINDOW_MIN_NS:
             return self._give(samples, now - steady)

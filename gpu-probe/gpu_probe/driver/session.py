@@ -81,7 +81,7 @@ class NvmlSession:
         """Raises NVMLError where there is no such device (any more)."""
         return self.nvml.nvmlDeviceGetHandleByUUID(uuid.encode())
 
-    def note(self, error: Exception) -> bool:
+    def note(self, error: BaseException) -> bool:
         """Whether an error says that the driver or the card went away. NVML begins anew then, on a thread of
         its own, after a pause that doubles from 1 s to 10 minutes while it does not help."""
         if getattr(error, "value", None) not in LOST:

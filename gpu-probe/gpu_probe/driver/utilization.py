@@ -50,8 +50,9 @@ class ProcessUtilization:
     def _rows(self) -> list[Any] | None:
         while self._calls:
             try:
-                call = getattr(self._nvml, self._calls[0])
-                return list(call(self._handle.get(), self._newest_us or 0))
+                with self._handle.session.use() as may:
+                    call = getattr(self._nvml, self._calls[0])
+                    return list(call(self._handle.get(), self._newest_us or 0)) if may else None
             except AttributeError:
                 self._calls.pop(0)
             except self._nvml.NVMLError as error:
