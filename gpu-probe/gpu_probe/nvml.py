@@ -9,9 +9,13 @@ import logging
 import os
 import re
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from .activity import ActivityCounter
 from .counter import SILENCE_NS, BelievedCounter
+from .driver.neighbours import Neighbours
+from .driver.session import Handle, session_of
 
 _log = logging.getLogger("gpu_probe")
 # Fields of nvmlDeviceGetFieldValues. They count KiB, and scope 0 would be the first link alone.
@@ -57,7 +61,8 @@ class NvmlDevice:
 
     def __init__(self, nvml: Any, handle: Any, uuid: str) -> None:
         self._nvml = nvml
-        self.handle = handle
+        self._session = session_of(nvml)
+        self.device = Handle(self._session, handle, uuid)
         self._uuid = uuid
         self._is_mig = uuid.startswith("MIG-")
         self._integral_uj = 0
@@ -69,6 +74,24 @@ class NvmlDevice:
         self._quality = self._find_quality()
         self._nvlink = self._links() != (None, None)
         self.errors = 0
+
+    @property
+    def handle(self) -> Any:
+        """NVML's handle, of now: it is another one after the driver went away. None where the device is
+        gone, which NVML takes for no device."""
+        try:
+            return self.device.get()
+        except self._nvml.NVMLError as error:
+            self._session.note(error)
+            return None
+
+    def activity(self, now: Callable[[], int]) -> ActivityCounter:
+        """The card's own count of its busy time, on the clock ``now`` (nanoseconds)."""
+        return ActivityCounter(self._nvml, self.handle, self._uuid, now)
+
+    def neighbours(self) -> Neighbours:
+        """Other processes on the card."""
+        return Neighbours(self._nvml, self.handle)
 
     def facts(self) -> Facts:
         handle = self.handle
@@ -182,11 +205,15 @@ class NvmlDevice:
 
     def ask(self, function: str, *arguments: Any) -> Any:
         """The answer, None where the hardware, the driver, an older library or our rights do not give it."""
-        try:
-            return getattr(self._nvml, function)(*arguments)
-        except (self._nvml.NVMLError, AttributeError) as error:
-            _log.debug("%s: %s", function, error)
-            return None
+        with self._session.use() as may:
+            if not may:
+                return None
+            try:
+                return getattr(self._nvml, function)(*arguments)
+            except (self._nvml.NVMLError, AttributeError) as error:
+                _log.debug("%s: %s", function, error)
+                self._session.note(error)
+                return None
 
 
 def load_nvml() -> Any:
@@ -196,7 +223,7 @@ def load_nvml() -> Any:
     except ImportError:
         return None
     try:
-        pynvml.nvmlInit()
+        session_of(pynvml).start()
     except pynvml.NVMLError as error:
         _log.info("NVML does not start: %s", error)
         return None

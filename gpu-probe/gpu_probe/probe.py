@@ -15,6 +15,7 @@ from .device.backend import LiveBackend
 from .device.backends import make_backends
 from .device.busy import BusySampler
 from .journal import entries
+from .labels import checked_label
 from .live.lifetime import follow_process
 from .live.runner import Runner, make_runner
 from .live.unit import Unit
@@ -34,7 +35,7 @@ from .scopes import (
     UseScope,
     step_scope,
 )
-from .session import KnownLabels, Session, check_text
+from .session import KnownLabels, Session
 from .sharing import make_policy
 from .sharing.coefficients import Coefficients
 
@@ -131,7 +132,7 @@ class Probe:
         if session_id is None:
             session_id = f"{self._prefix}-{number}"
         else:
-            check_text("session_id", session_id)
+            session_id = checked_label("session_id", session_id)
         labels = self._labels.get(
             tenant_id=tenant_id,
             project_id=project_id,

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from .device.backends import current_device
 from .device.busy import BusySampler
 from .device.live_step import LiveStep
-from .journal.entries import TEXT_BYTES
+from .labels import TEXT_BYTES, clean_label
 from .live.unit import Unit
 from .protocol import Row, SessionHandle
 from .session import Session
@@ -89,6 +89,9 @@ class Registry:
         for session, new_tokens, context_tokens in rows:
             if type(session) is not Session:
                 found = self._by_id.get(session)  # type: ignore[arg-type]
+                if found is None and isinstance(session, str):
+                    # The caller's own id, where it was not clean text.
+                    found = self._by_id.get(clean_label(session) or "")
                 if found is None:
                     continue
                 session = found

@@ -7,16 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .journal import entries
+from .labels import checked_label
 from .live.unit import Unit
 
 _KNOWN_MAX = 10_000
 _mutex = threading.Lock()
-
-
-def check_text(name: str, value: str) -> None:
-    """Raises ValueError where a label cannot be written."""
-    if not isinstance(value, str) or not 1 <= len(value.encode("utf-8")) <= entries.TEXT_BYTES:
-        raise ValueError(f"{name} must be text of 1 to {entries.TEXT_BYTES} bytes")
 
 
 class KnownLabels:
@@ -30,10 +25,11 @@ class KnownLabels:
         key = tuple(labels.values())
         text = self._texts.get(key)
         if text is None:
-            for name, value in labels.items():
-                if value is not None or name != "user_id":
-                    check_text(name, value)  # type: ignore[arg-type]
-            text = entries.encode_json(labels)[1:-1]
+            clean = {
+                name: None if value is None and name == "user_id" else checked_label(name, value)
+                for name, value in labels.items()
+            }
+            text = entries.encode_json(clean)[1:-1]
             if len(self._texts) >= _KNOWN_MAX:
                 self._texts.clear()
             self._texts[key] = text

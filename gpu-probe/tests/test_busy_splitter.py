@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpu_probe.busy import BusySplitter, Tick, Use
-from gpu_probe.busy.tick import busy_of_percent
 from gpu_probe.cli.busy import play
 from gpu_probe.cli.main import main
+from gpu_probe.counter import busy_of_percent
 
 RECORDING = ROOT / "gpu-probe" / "traces" / "h100-activity.jsonl.gz"
 MS = 1_000_000

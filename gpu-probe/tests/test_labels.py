@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_probe.integrations.labels import UNKNOWN, clean_label, from_headers, header_text
+from gpu_probe.integrations.labels import from_headers, header_text
+from gpu_probe.labels import UNKNOWN, checked_label, clean_label
 
 
 def is_clean_text(data):
@@ -56,3 +57,20 @@ def test_nothing_is_the_tenant_unknown():
     assert from_headers({}, "m").tenant_id == UNKNOWN
     assert from_headers({"x-meterhouse-tenant": ""}, "").model == UNKNOWN
     assert clean_label(None) is None
+
+
+@pytest.mark.parametrize("text", ["a\x85b", "a\nb", "\x00" * 128, "a\ud800"])
+def test_code_of_the_process_gets_a_replacement_for_unclean_text_and_no_error(text):
+    label = checked_label("tenant_id", text)
+    assert label == clean_label(text) and is_clean_text(label.encode("utf-8"))
+
+
+def test_a_label_that_was_replaced_once_stays_what_it_is():
+    replaced = clean_label("bank\x85")
+    assert checked_label("tenant_id", replaced) == replaced
+
+
+@pytest.mark.parametrize("value", ["", "x" * 129, "ä" * 65, None, 7, b"a"])
+def test_what_cannot_be_a_label_has_an_error_that_names_the_field(value):
+    with pytest.raises(ValueError, match="project_id must be text of 1 to 128 bytes"):
+        checked_label("project_id", value)

@@ -42,6 +42,17 @@ def test_a_notebook_is_its_projects_and_a_stranger_is_visible(node):
     assert first["busy_quality"] == "sampled" and first["energy_quality"] == "model"
 
 
+def test_two_long_names_with_one_beginning_are_two_tenants(node):
+    for number in range(2):
+        uid = f"{number}" * 8 + UID[8:]
+        node.add_pod_process(41 + number, uid=uid)
+        node.nvml.percents[41 + number] = 20
+    node.set_pods([pod(uid=f"{n}" * 8 + UID[8:], tenant="x" * 128 + tail) for n, tail in enumerate("ab")])
+    node.begin().run(60)
+    tenants = {event["tenant_id"] for event in node.output.events}
+    assert len(tenants) == 2 and all(len(tenant) <= 128 for tenant in tenants)
+
+
 def test_records_are_of_version_2_and_no_id_comes_twice(node):
     node.proc.add(41)
     node.nvml.percents = {41: 30}

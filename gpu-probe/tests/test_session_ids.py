@@ -40,6 +40,20 @@ def test_rows_named_by_the_id_are_the_first_ones(watched):
     assert by_tenant(watched.end())["acme"][-1]["gpu_time_ns"] == MS and not first.closed
 
 
+def test_labels_that_are_no_clean_text_cost_no_exception_and_stay_apart(watched):
+    """The processor refuses control characters: their events would be nobody's bill."""
+    for raw in ("s\x851", "s\x852", "s\ud800"):
+        session = watched.probe.open_session(**{**LABELS, "user_id": raw}, session_id=raw)
+        with watched.probe.step([(raw, 1, 1)]):
+            watched.gpu.work(MS)
+        session.close()
+    events = watched.end()
+    for field in ("session_id", "user_id"):
+        texts = {event[field] for event in events}
+        assert len(texts) == 3 and all(text.startswith("s?") and text.isprintable() for text in texts)
+    assert sum(event["gpu_time_ns"] for event in events) == 3 * MS, "rows are found by the caller's own id"
+
+
 def test_an_id_used_again_within_a_millisecond_is_no_copy(watched):
     """Neither has GPU time: both end when they are closed, in one millisecond or in two."""
     for labels in (LABELS, OTHER) * 50:

@@ -54,12 +54,3 @@ class Sight:
 
     steps: dict[str, float] = field(default_factory=dict)
     overlap: float = 1.0
-
-
-def busy_of_percent(percent: float, length_ns: int) -> int:
-    """Busy nanoseconds of a tick whose graphics engine was active so many per cent of it.
-
-    An idle H100 reads 0.006 to 0.009: what is below 0.02 is the counter's noise, and 0.
-    """
-    millionths = round(percent * 10_000)
-    return 0 if millionths < 200 else min(length_ns, length_ns * millionths // 1_000_000)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..busy import BusySplitter, Tick, Use
-from ..busy.tick import busy_of_percent
+from ..counter import busy_of_percent
 from ..device.replay import read_lines
 from .failure import Failure
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from ..labels import UNKNOWN
 from ..outcome import outcome_of
 from ..protocol import ProbeLike, SessionHandle
 from .default import get_probe
-from .labels import SESSION, UNKNOWN, Labels, Resolver, from_headers, header_text
+from .labels import SESSION, Labels, Resolver, from_headers, header_text
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -12,9 +12,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
+from ..labels import UNKNOWN, clean_label
 from ..protocol import ProbeLike
 from .default import get_probe
-from .labels import UNKNOWN, Labels, Resolver, clean_label, from_headers, lower
+from .labels import Labels, Resolver, from_headers, lower
 from .request import closing, request
 
 log = logging.getLogger(__name__)

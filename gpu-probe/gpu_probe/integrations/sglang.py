@@ -15,10 +15,11 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from ..labels import UNKNOWN, clean_label
 from ..protocol import ProbeLike, Row
 from .computed import PromptProgress
 from .default import get_probe
-from .labels import UNKNOWN, clean_label, from_headers
+from .labels import from_headers
 from .streams import begun_on
 from .vllm_labels import by_header, extra_args
 

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from ..labels import UNKNOWN, clean_label
 from ..protocol import ProbeLike, Row, SessionHandle
 from .computed import PromptProgress
-from .labels import UNKNOWN, Labels, clean_label
+from .labels import Labels
 
 # On a RequestState; it stays with it through deepcopy, and through pickle as labels.
 TICKET = "gpu_probe_ticket"

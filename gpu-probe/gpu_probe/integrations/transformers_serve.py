@@ -16,9 +16,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from ..labels import UNKNOWN
 from . import transformers
 from .asgi import App, Receive, Scope, Send, headers_of, is_inference
-from .labels import UNKNOWN, from_headers
+from .labels import from_headers
 from .transformers_requests import labelled
 
 _SERVING = "transformers.cli.serving"

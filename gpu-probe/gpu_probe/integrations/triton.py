@@ -14,10 +14,11 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from ..labels import UNKNOWN, clean_label
 from ..outcome import outcome_of
 from ..protocol import ProbeLike, SessionHandle
 from .default import get_probe
-from .labels import UNKNOWN, Labels, clean_label, from_headers, lower
+from .labels import Labels, from_headers, lower
 
 log = logging.getLogger(__name__)
 Model = TypeVar("Model", bound=type)

@@ -6,9 +6,10 @@ import logging
 from contextlib import AbstractContextManager
 from typing import Any
 
+from ..labels import clean_label
 from ..protocol import ProbeLike, Row
 from .computed import PromptProgress
-from .labels import clean_label, from_headers
+from .labels import from_headers
 from .vllm_labels import labels_of
 from .vllm_scheduler import ABORTED, TOKENS
 

@@ -12,8 +12,9 @@ import json
 import os
 from typing import Any
 
+from ..labels import clean_label
 from .asgi import App, Message, Receive, Scope, Send
-from .labels import clean_label, header_text
+from .labels import header_text
 from .vllm_forms import with_labels
 from .vllm_labels import KEYS, carries_labels, request_id
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from ..driver.utilization import ProcessUtilization
 from ..nvml import Facts, NvmlDevice, PowerReading, list_devices
-from .utilization import ProcessUtilization
 
 # What NVML writes where it does not know a process's memory.
 _UNKNOWN_BYTES = (1 << 64) - 1
@@ -27,7 +27,7 @@ class Card:
     def __init__(self, nvml: Any, device: NvmlDevice) -> None:
         self.facts: Facts = device.facts()
         self._device = device
-        self._utilization = ProcessUtilization(nvml, device.handle)
+        self._utilization = ProcessUtilization(nvml, device.device)
 
     def read(self) -> Reading:
         rates = self._device.ask("nvmlDeviceGetUtilizationRates", self._device.handle)

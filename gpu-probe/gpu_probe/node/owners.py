@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-import unicodedata
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ..labels import UNKNOWN, clean_label
 from .host import Host, ProcessKey
 from .pods import Pod, Pods, PodsError
 
 TENANT_LABEL, PROJECT_LABEL = "meterhouse.io/tenant", "meterhouse.io/project"
 # The label by which Prometheus finds instrumented pods.
 INSTRUMENTED_LABEL = "meterhouse.io/gpu-probe"
-UNKNOWN = "unknown"
-_BYTES_MAX = 128
 _REFRESH_S = 60.0
 # For a pod that is not known yet; a kubelet that is asked at every tick would be a load.
 _HURRY_S = 5.0
@@ -105,6 +103,4 @@ class Owners:
 
 
 def _clean(text: str) -> str:
-    """Text that the records take: no control or invisible characters, at most 128 bytes, not empty."""
-    kept = "".join(each for each in text if unicodedata.category(each)[0] != "C").strip()
-    return kept.encode("utf-8", "replace")[:_BYTES_MAX].decode("utf-8", "ignore") or UNKNOWN
+    return (clean_label(text) if text.strip() else None) or UNKNOWN

@@ -7,6 +7,8 @@ import logging
 import time
 from typing import Any
 
+from .session import Handle
+
 _log = logging.getLogger("gpu_probe")
 # NVML's codes for "no process used the card", which some versions of the binding raise: success, not found.
 _NOTHING = (0, 6)
@@ -20,7 +22,7 @@ class ProcessUtilization:
 
     _CALLS = ("nvmlDeviceGetProcessesUtilizationInfo", "nvmlDeviceGetProcessUtilization")
 
-    def __init__(self, nvml: Any, handle: Any) -> None:
+    def __init__(self, nvml: Any, handle: Handle) -> None:
         self._nvml = nvml
         self._handle = handle
         self._calls = list(self._CALLS)
@@ -48,12 +50,15 @@ class ProcessUtilization:
     def _rows(self) -> list[Any] | None:
         while self._calls:
             try:
-                call = getattr(self._nvml, self._calls[0])
-                return list(call(self._handle, self._newest_us or 0))
+                with self._handle.session.use() as may:
+                    call = getattr(self._nvml, self._calls[0])
+                    return list(call(self._handle.get(), self._newest_us or 0)) if may else None
             except AttributeError:
                 self._calls.pop(0)
             except self._nvml.NVMLError as error:
                 if getattr(error, "value", None) in _NOTHING:
                     return []
+                if self._handle.session.note(error):
+                    return None
                 _log.info("%s: %s", self._calls.pop(0), error)
         return None
