@@ -26,9 +26,9 @@ _PROCESSES_MAX = 64
 
 def probe_from_environment(environment: Mapping[str, str] | None = None) -> Probe:
     """GPU_PROBE_DEVICE (cuda), GPU_PROBE_STATE_DIR, GPU_PROBE_POLICY, GPU_PROBE_COEFFICIENTS (a file),
-    GPU_PROBE_REFIT (1), GPU_PROBE_SPREAD (1), GPU_PROBE_OPERATOR, GPU_PROBE_BUSY_SAMPLING, and where to
-    publish: METERHOUSE_KAFKA_BROKERS or METERHOUSE_GATEWAY_URL, and METERHOUSE_METRICS_PORT with
-    METERHOUSE_METRICS_HOST (127.0.0.1; in a pod 0.0.0.0).
+    GPU_PROBE_REFIT (1), GPU_PROBE_SPREAD (1), GPU_PROBE_OPERATOR, GPU_PROBE_BUSY_SAMPLING,
+    GPU_PROBE_BARE_IDLE_MW, and where to publish: METERHOUSE_KAFKA_BROKERS or METERHOUSE_GATEWAY_URL, and
+    METERHOUSE_METRICS_PORT with METERHOUSE_METRICS_HOST (127.0.0.1; in a pod 0.0.0.0).
 
     Several processes may be given the same GPU_PROBE_STATE_DIR (the workers of one engine): each takes the
     first of its folders 0, 1, … that is free, and the metrics port that many above the one given.
@@ -52,6 +52,7 @@ def probe_from_environment(environment: Mapping[str, str] | None = None) -> Prob
 def _probe(variables: Mapping[str, str], number: int, options: list[str]) -> Probe:
     folder = variables.get("GPU_PROBE_STATE_DIR")
     coefficients = variables.get("GPU_PROBE_COEFFICIENTS")
+    bare_idle = variables.get("GPU_PROBE_BARE_IDLE_MW")
     return Probe(
         variables.get("GPU_PROBE_DEVICE", "cuda"),
         state_dir=Path(folder) / str(number) if folder else None,
@@ -61,5 +62,6 @@ def _probe(variables: Mapping[str, str], number: int, options: list[str]) -> Pro
         spread=variables.get("GPU_PROBE_SPREAD") == "1",
         operator=variables.get("GPU_PROBE_OPERATOR", "operator"),
         busy_sampling=float(variables.get("GPU_PROBE_BUSY_SAMPLING", 0)),
+        bare_idle_mw=int(bare_idle) if bare_idle else None,
         meter_options=options,
     )

@@ -39,7 +39,8 @@ from .session import KnownLabels, Session
 from .sharing import make_policy
 from .sharing.coefficients import Coefficients
 
-_WATCH_PAUSE_S = 0.1
+# The card's activity counter has a new value every 0.1 s, and wants samples a little further apart.
+_WATCH_PAUSE_S = 0.11
 
 
 class Probe:
@@ -56,7 +57,9 @@ class Probe:
     ``operator``; with ``cold_start`` off only what ``warmup`` brackets. ``record`` writes a trace for
     ``gpu-probe replay``. ``rank`` and ``world_size`` default to the environment's RANK and WORLD_SIZE.
     ``spread`` is for one process whose model lies over several devices: a step is timed on all of them, not
-    on the thread's current one.
+    on the thread's current one. ``bare_idle_mw`` is what the card draws without any process, milliwatts
+    (``gpu-probe doctor`` says it before a model is loaded): what an idle card draws above it is parked
+    energy.
 
     Raises ValueError for arguments that are not possible, CudaUnavailable where there is no such device,
     OSError where the folder cannot be used. After that nothing raises because of what the GPU, the sensor or
@@ -80,6 +83,7 @@ class Probe:
         world_size: int | None = None,
         busy_sampling: float = 0.0,
         spread: bool = False,
+        bare_idle_mw: int | None = None,
         meter_options: Sequence[str] = (),
     ) -> None:
         make_policy(policy, coefficients)
@@ -102,7 +106,7 @@ class Probe:
         }
         clock = WallClock()
         self._units: list[Unit] = make_units(
-            backends, self._runner.journals, rank, world_size, meta, record, clock
+            backends, self._runner.journals, rank, world_size, meta, record, clock, bare_idle_mw
         )
         for unit in self._units:
             unit.read_power(always=True)

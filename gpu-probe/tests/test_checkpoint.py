@@ -22,7 +22,7 @@ from gpu_probe.live.metering import Metering, UnreadableCheckpoint
 from gpu_probe.live.service import Service
 
 # A field that comes, goes or changes its type asks for the next version here and in checkpoint.py.
-FIELDS_OF = {b"GPCKP04": "d1b375fb00db6597"}
+FIELDS_OF = {b"GPCKP05": "a2d597ab4236ab8a"}
 # What the parts have that reading makes anew.
 REBUILT = {
     "Books": {"terms", "listener"},
@@ -30,7 +30,9 @@ REBUILT = {
     "GpuMeter": {"_info", "_operator", "_refit", "_handlers"},
     "Booking": {"_info", "_policy", "_refit", "_output"},
     "Axis": {"_listener"},
-    "EnergySplit": {"_listener", "_minute_at", "_next_edge"},
+    "EnergySplit": {"_listener", "_minute_at", "_next_edge", "_bare_idle_mw"},
+    "BusyTime": {"_listener", "_minute_at", "_next_edge"},
+    "BusySplitter": {"_listener"},
     "Refit": set(),
 }
 

@@ -10,6 +10,7 @@ from typing import Any
 from ..device.backend import LiveBackend
 from ..device.clock import StepClock
 from ..journal import SEGMENT_BYTES, Journal, entries
+from .activity import ActivityReader
 
 STALLED_S = 30.0
 # A counter that stands still is still heard of.
@@ -31,10 +32,13 @@ class Unit:
         world_size: int,
         meta: dict[str, Any],
         segment_bytes: int = SEGMENT_BYTES,
+        bare_idle_mw: int | None = None,
     ) -> None:
         self.backend = backend
         self.host_ns = host_ns
-        self.info = backend.describe(host_ns(), rank, world_size)
+        self.activity = ActivityReader(backend.power, host_ns)
+        info = backend.describe(host_ns(), rank, world_size)
+        self.info = self.activity.describe(info._replace(bare_idle_mw=bare_idle_mw))
         self.journal = Journal(
             folder / f"{self.info.probe_start_ns}-{rank}",
             segment_bytes,
@@ -105,6 +109,8 @@ class Unit:
             time.sleep(0.0005)
         self.note_memory()
         self.read_power(always=True)
+        self.activity.read(self.journal)
+        self.activity.close()
         self.tick()
         self.journal.append(entries.instant_entry(entries.ENDED, self.host_ns()))
         self.journal.close()

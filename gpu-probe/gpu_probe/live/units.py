@@ -20,6 +20,7 @@ def make_units(
     meta: dict[str, Any],
     record: str | Path | None,
     clock: WallClock,
+    bare_idle_mw: int | None,
 ) -> list[Unit]:
     """One for each backend, all on one clock. Several devices of a process are several ranks."""
     return [
@@ -30,6 +31,7 @@ def make_units(
             rank * len(backends) + index,
             world_size * len(backends),
             {**meta, "record": _trace_path(record, index)},
+            bare_idle_mw=bare_idle_mw,
         )
         for index, backend in enumerate(backends)
     ]
@@ -46,6 +48,7 @@ def counts_of(unit: Unit) -> dict[str, Any]:
         "clock_shift_ns": unit.clock_shift_ns,
         "lost": unit.journal.lost,
         "sensor_errors": 0 if power is None else power.errors,
+        "activity_errors": unit.activity.errors,
         "failed": clock.failed,
     }
 

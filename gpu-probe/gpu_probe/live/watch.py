@@ -37,7 +37,7 @@ class Repeating:
 
 
 class Watch:
-    """Reads the sensors of units, and their steps while no serving thread does."""
+    """Reads the sensors and counters of units, and their steps while no serving thread does."""
 
     def __init__(self, units: list[Unit], clock: WallClock) -> None:
         self._units = units
@@ -56,6 +56,7 @@ class Watch:
             if may_read and unit.clock.in_flight:
                 unit.clock.harvest()
             unit.read_power()
+            unit.activity.read(unit.journal)
             unit.tick()
             self._warn_of_stall(unit)
 
