@@ -21,6 +21,7 @@ from gpu_probe.device import (
     TimeAdvanced,
     WatchEnded,
 )
+from gpu_probe.device.interface import ActivitySample
 from gpu_probe.sharing import make_policy
 
 SECOND = 1_000_000_000
@@ -29,10 +30,9 @@ HOUR = 3600 * SECOND
 START = 498_732 * HOUR - 90 * SECOND + 123_457
 
 
-def info(power=True, start=START):
-    return DeviceInfo(
-        "node-1", None, "GPU-1", "H100", None, "exclusive", 0, 1, 80 << 30, power, 700_000, start
-    )
+def info(power=True, start=START, activity=None):
+    place = ("node-1", None, "GPU-1", "H100", None, "exclusive", 0, 1, 80 << 30)
+    return DeviceInfo(*place, power, 700_000, start, activity=activity)
 
 
 def opened(session, at=START, prompt=100):
@@ -53,11 +53,10 @@ def recordings(draw):
         )
         ends = [START + length] * len(ends)
     alive, next_session, energy, power_at, contexts = [], 0, draw(st.integers(0, 10**9)), START, {}
+    counted_at = START
     in_flight = []
     for number in range(draw(st.integers(0, 25))):
-        action = draw(
-            st.sampled_from(["open", "open", "close", "step", "step", "step", "step", "power", "power"])
-        )
+        action = draw(st.sampled_from(["open", "open", "close", *["step"] * 4, "power", "power", "activity"]))
         now = max(ends)
         if action == "open":
             records.append(opened(next_session, now, draw(st.integers(0, 50))))
@@ -72,6 +71,14 @@ def recordings(draw):
             power_at += draw(st.integers(1, 30 * SECOND))
             energy += draw(st.integers(0, 10**7))
             records.append(PowerSample(power_at, draw(st.integers(0, 10**6)), energy))
+        elif action == "activity":
+            counted_at += draw(st.sampled_from([0, 0, 0, SECOND]))
+            quality = draw(st.sampled_from(["counter", "counter", "sampled"]))
+            while counted_at < now:
+                length = draw(st.integers(90_000_000, 7 * SECOND))
+                busy = draw(st.integers(0, length))
+                records.append(ActivitySample(counted_at, counted_at + length, busy, quality))
+                counted_at += length
         elif action == "step":
             stream = draw(st.integers(0, len(ends) - 1))
             begin = ends[stream] + draw(st.integers(0, 10 * SECOND))
@@ -104,9 +111,9 @@ def recordings(draw):
     return records
 
 
-def play(records, power=True, policy="fitted-hinge"):
+def play(records, power=True, policy="fitted-hinge", activity="counter"):
     output = Recorder()
-    meter = GpuMeter(info(power), make_policy(policy), output)
+    meter = GpuMeter(info(power, activity=activity), make_policy(policy), output)
     for record in records:
         meter.take(record)
     return output
@@ -138,6 +145,47 @@ def test_time_adds_up_by_minute(records, policy):
     assert not +sessions and not +operator
     assert wall == records[-1].at_ns - START
     assert len({totals["totals_id"] for totals in output.minutes}) == len(output.minutes)
+
+
+@settings(max_examples=200)
+@given(recordings(), st.booleans())
+def test_busy_time_adds_up_by_minute(records, power):
+    output = play(records, power)
+    sessions, operator = Counter(), Counter()
+    for event in output.events:
+        if event["busy_quality"] == "elapsed":
+            assert event["gpu_busy_ns"] == event["gpu_time_ns"]
+        else:
+            part = sessions if event["phase"] == "inference" else operator
+            part[minute_of(event)] += event["gpu_busy_ns"]
+    busy = 0
+    for totals in output.minutes:
+        minute = minute_of(totals)
+        if totals["busy_quality"] == "elapsed":
+            assert totals["busy_ns"] is None and not sessions[minute] and not operator[minute]
+            continue
+        parts = ("busy_attributed_ns", "busy_operator_ns", "unmetered_ns")
+        assert all(totals[part] >= 0 for part in parts)
+        assert totals["busy_ns"] == sum(totals[part] for part in parts)
+        assert sessions.pop(minute, 0) == totals["busy_attributed_ns"]
+        assert operator.pop(minute, 0) == totals["busy_operator_ns"]
+        busy += totals["busy_ns"]
+    assert not +sessions and not +operator
+    counted = sum(record.busy_ns for record in records if isinstance(record, ActivitySample))
+    # What the counter did not say is learned, and comes on top.
+    assert busy >= counted
+    if counted and not any(gap(records)):
+        assert busy == counted
+
+
+def gap(records):
+    """Between ticks, and after the last one, what the counter did not say."""
+    at = START
+    for record in records:
+        if isinstance(record, ActivitySample):
+            yield record.begin_ns > at
+            at = record.end_ns
+    yield records[-1].at_ns > at
 
 
 @settings(max_examples=200)
@@ -190,6 +238,7 @@ def test_a_record_never_breaks_the_consumers_rules(records):
     for event in play(records).events:
         span = (event["ended_at"] - event["started_at"]) * 1000
         assert 0 <= event["gpu_time_ns"] <= span
+        assert 0 <= event["gpu_busy_ns"] <= span
         assert int.from_bytes(event["event_id"][:6], "big") == event["ended_at"] // 1000
         for field in ("tokens_in", "tokens_cached", "tokens_out", "batch_steps", "memory_peak_bytes"):
             assert event[field] >= 0

@@ -87,7 +87,7 @@ class BusySplitter:
         if self._last_end < at:
             self._silent(at)
         if self._ticks:
-            self._split(len(self._ticks), at)
+            self._split(len(self._ticks), max(at, self._last_end))
         self.settled = at
         self._forget(at)
 
