@@ -7,7 +7,6 @@ import pytest
 from fake_node import FakeProc, NodeNvml
 from fake_nvml import FUNCTION_NOT_FOUND, NOT_SUPPORTED, UNKNOWN
 
-from gpu_probe.driver import neighbours
 from gpu_probe.driver.neighbours import Neighbours
 from gpu_probe.nvml import find_device
 
@@ -84,8 +83,7 @@ def test_in_a_container_nobody_is_accused_who_may_be_this_process(tmp_path):
     assert "hostPID" in machine.neighbours.reason
 
 
-def test_a_device_names_its_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(neighbours, "_PROC", tmp_path)
+def test_a_device_names_its_own():
     nvml = NodeNvml()
     found = find_device("GPU-1234", 0, nvml).neighbours()
     nvml.percents = {41: 3}

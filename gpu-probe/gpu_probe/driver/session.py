@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from weakref import WeakKeyDictionary, WeakSet
 
 _log = logging.getLogger("gpu_probe")
-NOT_SUPPORTED, NO_PERMISSION, NOT_FOUND, FUNCTION_NOT_FOUND = 3, 4, 6, 13
+NOT_SUPPORTED, NO_PERMISSION, FUNCTION_NOT_FOUND = 3, 4, 13
 # Uninitialised, no driver, the card is lost, it needs a reset, another driver than the library's, no such
 # card any more. "Unknown" is none of them: some drivers answer it to one question for ever.
 LOST = frozenset((1, 9, 15, 16, 18, 28))
@@ -41,7 +41,6 @@ class NvmlSession:
     def __init__(self, nvml: Any) -> None:
         self.nvml = nvml
         self.generation = 0
-        self.failure: str | None = None
         self._pid = os.getpid()
         self._is_ours = False
         self._lock = threading.RLock()
@@ -123,10 +122,8 @@ class NvmlSession:
             try:
                 self.start()
             except self.nvml.NVMLError as error:
-                self.failure = str(error)
                 _log.warning("NVML does not begin anew: %s", error)
                 return
-            self.failure = None
             self.generation += 1
 
 
