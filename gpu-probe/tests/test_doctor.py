@@ -66,7 +66,7 @@ def test_what_is_measured_by_which_means(card, capsys):
     card(nvml)
     told = measures(capsys)
     assert told["busy_time"] == "counter (NVML GPM)" and told["energy"] == "counter"
-    assert told["parked_energy"] == "yes: the empty card draws 350000 mW" and told["nvlink"] == "yes"
+    assert told["parked_energy"].endswith("set GPU_PROBE_BARE_IDLE_MW=350000") and told["nvlink"] == "yes"
     assert nvml.samples == [], "the doctor leaves nothing behind"
     assert "measures busy_time" in say(capsys)
 
@@ -84,8 +84,11 @@ def test_why_busy_time_is_not_the_counters(card, capsys, code, text):
     assert measures(capsys)["busy_time"].startswith("sampled: ")
 
 
-def test_a_process_on_the_card_hides_its_idle_power(card, capsys):
+def test_a_process_on_the_card_hides_its_idle_power(card, capsys, monkeypatch):
     card(FakeNvml())
+    monkeypatch.setenv("GPU_PROBE_BARE_IDLE_MW", "70000")
+    assert measures(capsys)["parked_energy"] == "yes: GPU_PROBE_BARE_IDLE_MW is 70000"
+    monkeypatch.delenv("GPU_PROBE_BARE_IDLE_MW")
     assert measures(capsys)["parked_energy"].startswith("unknown: a process is on the card")
 
 

@@ -27,9 +27,7 @@ def means_of(device: NvmlDevice, bare_idle_mw: int | None, sharing: str) -> dict
         "energy": _energy(facts.energy_quality, facts.mig_profile, sharing),
         "parked_energy": _parked(facts.energy_quality, bare_idle_mw, sharing),
         "unmetered_processes": _neighbours(device),
-        "nvlink": "yes"
-        if facts.nvlink
-        else "none: the card has no NVLink, or the driver does not tell its bytes",
+        "nvlink": "yes" if facts.nvlink else "none: no NVLink, or the driver does not tell its bytes",
     }
 
 
@@ -93,9 +91,12 @@ def _energy(quality: str | None, mig_profile: str | None, sharing: str) -> str:
 def _parked(quality: str | None, idle_mw: int | None, sharing: str) -> str:
     if quality is None or sharing != "exclusive":
         return "none: there is no energy to split"
+    given = os.environ.get("GPU_PROBE_BARE_IDLE_MW")
+    if given:
+        return f"yes: GPU_PROBE_BARE_IDLE_MW is {given}"
     if idle_mw is None:
-        return "unknown: a process is on the card; ask again while it is empty, its idle power is to be known"
-    return f"yes: the empty card draws {idle_mw} mW"
+        return "unknown: a process is on the card; ask again while it is empty, for its idle power"
+    return f"not yet: the empty card draws {idle_mw} mW now, set GPU_PROBE_BARE_IDLE_MW={idle_mw}"
 
 
 def _neighbours(device: NvmlDevice) -> str:
