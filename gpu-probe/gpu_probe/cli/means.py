@@ -49,8 +49,10 @@ def answer_means() -> str:
     if len(os.fsencode(Path(state).absolute() / _SOCKET_PATH)) > _PATH_BYTES_MAX:
         return f"none: {state} is too long a path for a Unix socket, take a shorter one"
     try:
-        Path(state).mkdir(0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=state) as folder, socket.socket(socket.AF_UNIX) as held:
+        path = Path(state).absolute()
+        # Not made yet: where it will lie.
+        there = next(each for each in (path, *path.parents) if each.exists())
+        with tempfile.TemporaryDirectory(dir=there) as folder, socket.socket(socket.AF_UNIX) as held:
             held.bind(os.path.join(folder, "s"))
     except OSError as error:
         return f"none: no Unix socket in {state}: {error}"

@@ -22,7 +22,8 @@ class Neighbours:
     """Processes other than this one that used the card.
 
     In a container the driver's numbers are the host's and this process does not know its own there. Of
-    several numbers one may be this process's: then it is said that others are among them, and not which."""
+    several numbers one may be this process's: then it is said that others are among them, and not which.
+    """
 
     def __init__(self, nvml: Any, handle: Any, proc: Path = _PROC) -> None:
         session = session_of(nvml)
