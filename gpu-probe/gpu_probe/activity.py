@@ -12,7 +12,7 @@ from .driver.sampled import Sampled
 from .driver.session import Handle, session_of
 
 _log = logging.getLogger("gpu_probe")
-# Refused once, asked again: an instance may have been made anew, or another program have let go.
+# GPM is asked for again: an instance may have been made anew, rights been given.
 _PAUSE_MIN_NS = 1_000_000_000
 _PAUSE_MAX_NS = 64_000_000_000
 # The utilisation beside the counter is a mean of up to a second: for so long it may still be of before.
@@ -156,31 +156,30 @@ class ActivityCounter:
 
     def _choose(self) -> None:
         """Finds the best means anew."""
-        self._let_go()
-        self._generation = self._session.generation
+        self._let_gpm_go()
+        if self._generation != self._session.generation:
+            self._generation = self._session.generation
+            self._sampled = None
         self._retry_ns = self._zeros = 0
         try:
             self._gpm = Gpm(self._device, self._now, self._steady)
-            self.quality, self.reason = "counter", None
+            self.quality, self.reason, self._sampled = "counter", None, None
         except GpmRefused as refusal:
             self._choose_without_gpm(refusal)
         except Exception as error:
             self._fail(error)
 
     def _choose_without_gpm(self, refusal: GpmRefused) -> None:
-        had_gpm = self._gpm is not None
-        self._let_go()
-        self.reason = str(refusal)
+        self._let_gpm_go()
+        self._retry_later()
+        self.quality, self.reason = None, str(refusal)
         cause = refusal.__cause__
         is_lost = cause is not None and self._session.note(cause)
-        # A MIG instance has no utilisation of its own, but GPM again once it is made anew.
-        is_mig = self._device.uuid.startswith("MIG-")
-        if is_lost or is_mig or had_gpm:
-            self._retry_later()
-        if is_lost or is_mig:
+        # A MIG instance has no utilisation of its own.
+        if is_lost or self._device.uuid.startswith("MIG-"):
             return
         try:
-            self._sampled = Sampled(self._device, self._now, self._steady)
+            self._sampled = self._sampled or Sampled(self._device, self._now, self._steady)
             self.quality = "sampled"
         except Exception as error:
             _log.info("%s: no utilisation: %s", self._device.uuid, error)
@@ -191,13 +190,14 @@ class ActivityCounter:
         self._errors += 1
         _log.info("%s: its activity is not read: %s", self._device.uuid, error)
         self._session.note(error)
-        self._let_go()
+        self._let_gpm_go()
+        self._sampled = self.quality = None
         self.reason = f"the card does not answer: {error}"
         self._retry_later()
 
-    def _let_go(self) -> None:
+    def _let_gpm_go(self) -> None:
         self.drop()
-        self._errors, self._gpm, self._sampled, self.quality = self.errors, None, None, None
+        self._errors, self._gpm = self.errors, None
 
     def _retry_later(self) -> None:
         self._retry_ns = self._steady() + self._pause_ns

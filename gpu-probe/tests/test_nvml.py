@@ -2,9 +2,10 @@
 
 import fake_nvml
 import pytest
-from fake_nvml import ALL_CODES, NOT_SUPPORTED, FakeNvml
+from fake_nvml import ALL_CODES, GPU_IS_LOST, NOT_FOUND, NOT_SUPPORTED, UNKNOWN, FakeNvml
 
 from gpu_probe import nvml as probe_nvml
+from gpu_probe.driver.session import session_of
 from gpu_probe.nvml import find_device, list_devices
 
 ASKED = (
@@ -198,6 +199,37 @@ def test_devices_that_are_not_there():
     assert find_device("GPU-other", 0, FakeNvml()) is None
     assert find_device(None, 3, FakeNvml()) is None
     assert len(list_devices(FakeNvml())) == 1
+
+
+def test_after_the_driver_was_loaded_anew_energy_is_read_by_another_handle():
+    nvml = FakeNvml()
+    session_of(nvml).start()
+    found = device(nvml)
+    before = found.handle
+    nvml.refuse = {"nvmlDeviceGetTotalEnergyConsumption": GPU_IS_LOST}
+    assert found.read() is None
+    session_of(nvml).wait()
+    nvml.refuse = {}
+    assert found.handle != before and found.handle == nvml.handle
+    assert found.read() is not None
+
+
+def test_a_device_that_is_gone_after_it_is_read_by_no_handle_of_another_card():
+    nvml = FakeNvml()
+    session_of(nvml).start()
+    found = device(nvml)
+    nvml.refuse = {"nvmlDeviceGetName": GPU_IS_LOST, "nvmlDeviceGetHandleByUUID": NOT_FOUND}
+    found.facts()
+    session_of(nvml).wait()
+    assert found.handle is None
+
+
+def test_a_question_that_is_refused_for_ever_makes_nothing_begin_anew():
+    nvml = FakeNvml(nvmlDeviceGetName=UNKNOWN)
+    for _ in range(100):
+        device(nvml).facts()
+    session_of(nvml).wait()
+    assert (nvml.inits, nvml.generation) == (0, 0)
 
 
 def test_the_codes_here_are_those_of_the_library():

@@ -13,6 +13,7 @@ from typing import Any
 from ..device.cuda import CudaBackend, CudaUnavailable, device_count
 from ..nvml import list_devices, load_nvml
 from ..version import PROBE_VERSION
+from .means import answer_means, bare_idle_mw, means_of, no_nvml
 
 
 def register(commands: Any) -> None:
@@ -30,32 +31,44 @@ def run(options: argparse.Namespace) -> int:
         return 0
     for name, value in report.items():
         if not isinstance(value, list):
-            print(f"{name:<10}{value}")
+            print(f"{name:<24}{value}")
     for device in report["devices"]:
         print()
         for name, value in device.items():
-            print(f"{name:<28}{value}")
+            if name != "measures":
+                print(f"{name:<28}{value}")
+        for name, text in device["measures"].items():
+            print(f"measures {name:<19}{text}")
     return 0
 
 
 def examine() -> dict[str, Any]:
-    """The report. ``devices`` are those that PyTorch sees, or else those that NVML sees."""
+    """The report. ``devices`` are those that PyTorch sees, or else those that NVML sees; each has
+    ``measures``, name to text (means.py)."""
     report: dict[str, Any] = {"probe": PROBE_VERSION, "python": platform.python_version()}
     nvml = load_nvml()
     report["nvml"] = "yes" if nvml is not None else "no: install nvidia-ml-py, or there is no driver"
+    report["gpu_time_in_answer"] = answer_means()
+    # Before this process is on a card itself.
+    seen = [] if nvml is None else list_devices(nvml)
+    idle_mw = {device.facts().uuid: bare_idle_mw(device) for device in seen}
     try:
         number = device_count()
         report["torch"] = sys.modules["torch"].__version__
-        report["devices"] = [_cuda(index) for index in range(number)]
+        report["devices"] = [_cuda(index, idle_mw) for index in range(number)]
     except CudaUnavailable as error:
         report["torch"] = f"no: {error}"
-        report["devices"] = (
-            [] if nvml is None else [device.facts()._asdict() for device in list_devices(nvml)]
-        )
+        report["devices"] = [
+            {
+                **device.facts()._asdict(),
+                "measures": means_of(device, idle_mw[device.facts().uuid], device.facts().sharing),
+            }
+            for device in seen
+        ]
     return report
 
 
-def _cuda(index: int) -> dict[str, Any]:
+def _cuda(index: int, idle_mw: dict[str, int | None]) -> dict[str, Any]:
     backend = CudaBackend(index)
     info = backend.describe(0, 0, 1)
     report: dict[str, Any] = {
@@ -71,6 +84,11 @@ def _cuda(index: int) -> dict[str, Any]:
         "nvlink": False,
         "event_pair_us": _pair_us(backend),
     }
+    report["measures"] = (
+        no_nvml()
+        if backend.power is None
+        else means_of(backend.power, idle_mw.get(backend.power.facts().uuid), info.sharing)
+    )
     if backend.power is not None:
         facts = backend.power.facts()
         begin = time.perf_counter()

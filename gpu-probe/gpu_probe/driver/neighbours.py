@@ -23,7 +23,6 @@ class Neighbours:
 
     In a container the driver's numbers are the host's and this process does not know its own there. Of
     several numbers one may be this process's: then it is said that others are among them, and not which.
-    ``reason`` is None where the others are known by name, and else says why they are not.
     """
 
     def __init__(self, nvml: Any, handle: Any, proc: Path = _PROC) -> None:
@@ -35,11 +34,16 @@ class Neighbours:
             uuid = ""
         self._proc = proc
         self._processes = ProcessUtilization(nvml, Handle(session, handle, uuid))
-        self.reason: str | None = None
-        if not self._is_first_namespace():
-            self.reason = (
-                "the driver numbers processes as the host does: share its numbers (hostPID) for names"
-            )
+        self._are_named = self._is_first_namespace()
+
+    @property
+    def reason(self) -> str | None:
+        """Why the others are not known by name; None where they are."""
+        if not self._processes.is_known:
+            return "the driver tells no use per process of this card, as under MIG"
+        if not self._are_named:
+            return "the driver numbers processes as the host does: share its numbers (hostPID) for names"
+        return None
 
     def read(self) -> tuple[str, ...]:
         """Names such as ``python3 (pid 1234)`` of those that used the card since the last call, the busiest
@@ -51,7 +55,7 @@ class Neighbours:
             _log.info("processes on the card are not known: %s", error)
             return ()
         working = [pid for pid in sorted(percents, key=lambda pid: -percents[pid]) if percents[pid]]
-        if self.reason is None:
+        if self._are_named:
             others = [pid for pid in working if pid != os.getpid()]
             return tuple(f"{self._name(pid)} (pid {pid})" for pid in others[:_NAMES_MAX])
         if len(working) < 2:

@@ -13,13 +13,15 @@ from typing import Any, Protocol
 from weakref import WeakKeyDictionary, WeakSet
 
 _log = logging.getLogger("gpu_probe")
-NOT_SUPPORTED, NO_PERMISSION, NOT_FOUND, FUNCTION_NOT_FOUND = 3, 4, 6, 13
+NOT_SUPPORTED, NO_PERMISSION, FUNCTION_NOT_FOUND = 3, 4, 13
 # Uninitialised, no driver, the card is lost, it needs a reset, another driver than the library's, no such
 # card any more. "Unknown" is none of them: some drivers answer it to one question for ever.
 LOST = frozenset((1, 9, 15, 16, 18, 28))
 _PAUSE_MIN_NS = 1_000_000_000
 # Beginning anew costs every card of the process a reading.
 _PAUSE_MAX_NS = 600_000_000_000
+# Without such an error for so long (readers ask again after a minute) it is over.
+_CALM_NS = 150_000_000_000
 _WAIT_S = 0.05
 
 
@@ -39,13 +41,13 @@ class NvmlSession:
     def __init__(self, nvml: Any) -> None:
         self.nvml = nvml
         self.generation = 0
-        self.failure: str | None = None
         self._pid = os.getpid()
         self._is_ours = False
         self._lock = threading.RLock()
         self._holders: WeakSet[Any] = WeakSet()
         self._pause_ns = _PAUSE_MIN_NS
-        self._tried_ns: int | None = None
+        self._tried_ns = 0
+        self._noted_ns: int | None = None
         self._attempt: threading.Thread | None = None
 
     def start(self) -> None:
@@ -90,11 +92,13 @@ class NvmlSession:
         with self.use() as may:
             if not may or (self._attempt is not None and self._attempt.is_alive()):
                 return True
-            since = None if self._tried_ns is None else now - self._tried_ns
-            if since is not None and 0 <= since < self._pause_ns:
+            noted, self._noted_ns = self._noted_ns, now
+            if noted is None or not 0 <= now - noted <= _CALM_NS:
+                self._pause_ns = _PAUSE_MIN_NS
+            elif 0 <= now - self._tried_ns < self._pause_ns:
                 return True
-            calm = since is None or since > 2 * self._pause_ns
-            self._pause_ns = _PAUSE_MIN_NS if calm else min(2 * self._pause_ns, _PAUSE_MAX_NS)
+            else:
+                self._pause_ns = min(2 * self._pause_ns, _PAUSE_MAX_NS)
             self._tried_ns = now
             self._attempt = threading.Thread(target=self._begin_anew, name="gpu-probe-nvml", daemon=True)
             self._attempt.start()
@@ -118,10 +122,8 @@ class NvmlSession:
             try:
                 self.start()
             except self.nvml.NVMLError as error:
-                self.failure = str(error)
                 _log.warning("NVML does not begin anew: %s", error)
                 return
-            self.failure = None
             self.generation += 1
 
 

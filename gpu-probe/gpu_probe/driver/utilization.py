@@ -28,6 +28,11 @@ class ProcessUtilization:
         self._calls = list(self._CALLS)
         self._newest_us: int | None = None
 
+    @property
+    def is_known(self) -> bool:
+        """False once the driver has refused all calls for it."""
+        return bool(self._calls)
+
     def read(self) -> dict[int, int] | None:
         """Per cent of the multiprocessors' time by process, of those that used the card since the last call;
         None where the card does not tell, as under MIG, and at the first call, whose rows are means of
