@@ -44,7 +44,7 @@ def test_replay_ends_with_the_account(tmp_path, capsys):
     assert main([*arguments, "--tenant-operator", "platform"]) == 0
     printed = capsys.readouterr()
     account = json.loads(printed.out.splitlines()[-1])
-    assert set(account) == {"sessions", "events", "totals", "gpu_time_ns", "energy_uj"}
+    assert set(account) == {"sessions", "events", "totals", "gpu_time_ns", "gpu_busy_ns", "energy_uj"}
     times = {name: int(value) for name, value in account["gpu_time_ns"].items()}
     assert times.pop("physical") == sum(times.values()) == 125433947433
     assert "replayed 120 s" in printed.err

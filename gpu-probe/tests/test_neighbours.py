@@ -40,7 +40,7 @@ def test_others_are_named_and_this_process_is_not(machine):
     machine.proc.add(41, name="python3")
     machine.proc.add(os.getpid(), name="python3")
     machine.nvml.percents = {41: 5, 42: 70, os.getpid(): 90, 43: 0}
-    assert machine.neighbours.read() == ("unknown (pid 42)", "python3 (pid 41)")
+    assert machine.neighbours.read() == ("42:unknown", "41:python3")
     assert machine.neighbours.reason is None
     assert machine.read() == (), "seen since the last call, and not for ever"
 
@@ -60,7 +60,7 @@ def test_rows_of_processes_that_are_gone_name_nobody(machine):
 def test_the_older_call_is_asked_where_there_is_no_newer(tmp_path):
     machine = Machine(tmp_path, nvmlDeviceGetProcessesUtilizationInfo=FUNCTION_NOT_FOUND)
     machine.read(p41=50)
-    assert machine.read(p41=50) == ("unknown (pid 41)",)
+    assert machine.read(p41=50) == ("41:unknown",)
 
 
 @pytest.mark.parametrize("code", [NOT_SUPPORTED, UNKNOWN])
@@ -79,7 +79,7 @@ def test_in_a_container_nobody_is_accused_who_may_be_this_process(tmp_path):
     machine.proc.add(41)
     machine.read(p41=50)
     assert machine.read(p41=50) == (), "it may be this one, whatever is called 41 in here"
-    assert machine.read(p41=50, p42=60) == ("1 or more of the host's processes 42, 41",)
+    assert machine.read(p41=50, p42=60) == ("1 or more of the host's processes 42 41",)
     assert "hostPID" in machine.neighbours.reason
 
 

@@ -49,6 +49,7 @@ def test_the_account_of_the_recording(played):
             "idle": "1946248867",
             "unattributed": "0",
         },
+        "gpu_busy_ns": {"physical": "0", "sessions": "0", "operator": "0", "unmetered": "0"},
         "energy_uj": {
             "physical": "76537398000",
             "sessions": "76301839831",

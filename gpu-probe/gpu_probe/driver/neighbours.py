@@ -46,8 +46,7 @@ class Neighbours:
         return None
 
     def read(self) -> tuple[str, ...]:
-        """Names such as ``python3 (pid 1234)`` of those that used the card since the last call, the busiest
-        first, at most 16; empty at the first call. Never raises."""
+        """Those that used the card since the last call, each as ``1234:python3``, the busiest first, at most 16; empty at the first call. Never raises."""
         try:
             percents = self._processes.read() or {}
         except Exception as error:
@@ -57,10 +56,10 @@ class Neighbours:
         working = [pid for pid in sorted(percents, key=lambda pid: -percents[pid]) if percents[pid]]
         if self._are_named:
             others = [pid for pid in working if pid != os.getpid()]
-            return tuple(f"{self._name(pid)} (pid {pid})" for pid in others[:_NAMES_MAX])
+            return tuple(f"{pid}:{self._name(pid)}" for pid in others[:_NAMES_MAX])
         if len(working) < 2:
             return ()
-        numbers = ", ".join(str(pid) for pid in working[:_NAMES_MAX])
+        numbers = " ".join(str(pid) for pid in working[:_NAMES_MAX])
         return (f"{len(working) - 1} or more of the host's processes {numbers}",)
 
     def _name(self, pid: int) -> str:
@@ -68,7 +67,7 @@ class Neighbours:
             text = (self._proc / str(pid) / "comm").read_text(encoding="utf-8", errors="replace").strip()
         except OSError:
             text = ""
-        return clean_label(text) or "unknown"
+        return clean_label(text.replace(",", " ")) or "unknown"
 
     def _is_first_namespace(self) -> bool:
         try:
