@@ -9,8 +9,8 @@ from imports import circles, imports, room, sources
 
 # From the ground up. A room (a folder or a module of the package) imports rooms of lower floors alone.
 FLOORS = (
-    # when a card's counter is believed
-    ("counter",),
+    # when a card's counter is believed; the sum of a session's figures
+    ("counter", "usage"),
     # what the integrations know of a probe; how a block ended; what a state folder may be; the sensors
     ("version", "outcome", "protocol", "folders", "nvml"),
     # the published records, the shares of a step, the two logs

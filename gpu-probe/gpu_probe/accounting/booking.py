@@ -12,6 +12,7 @@ from .energy import EnergySplit
 from .memory import MemoryArbiter
 from .minute import Minute
 from .output import Output, event_record, totals_record
+from .past import PastSessions
 from .session import INFERENCE, SPAN_LABEL, Draft, SessionUsage
 
 _MILLION = 1_000_000
@@ -45,6 +46,7 @@ class Booking:
         self.memory = MemoryArbiter()
         self.axis = Axis(info.probe_start_ns, self)
         self.energy = EnergySplit(self, self.axis.minute_at, self.axis.next_edge)
+        self.past = PastSessions()
         self._info = info
         self._policy = policy if refit is None else refit.policy
         self._refit = refit
@@ -81,6 +83,8 @@ class Booking:
         memory = self.memory.remove(session)
         del self.sessions[session.order]
         self._close_draft(draft, closed.outcome, memory)
+        if session.phase == INFERENCE:
+            self.past.add(session, self.axis.at)
 
     # What the axis settles
 
@@ -112,6 +116,7 @@ class Booking:
             if end > draft.end:
                 draft.end = end
             draft.unsettled += 1
+            draft.unsettled_ns += part
             piece.drafts.append(draft)
         _book_within(piece)
         if self._info.power:
@@ -165,8 +170,9 @@ class Booking:
             minute.energy_operator_uj += energy
         covered, power_time, peak = piece.covered_ns, piece.power_time, piece.power_peak_mw
         _share_nvlink(piece)
-        for draft, part in zip(piece.drafts, share(energy, piece.shares)):
+        for draft, part, time in zip(piece.drafts, share(energy, piece.shares), piece.shares):
             draft.energy_uj += part
+            draft.unsettled_ns -= time
             draft.covered_ns += covered
             draft.power_time += power_time
             if peak > draft.power_peak_mw:
@@ -190,11 +196,15 @@ class Booking:
         session.sequence += 1
         session.last_end = draft.end
         session.draft = None
+        session.waiting.append(draft)
         if draft.unsettled == 0:
             self._emit(draft)
 
     def _emit(self, draft: Draft) -> None:
-        self._output.event(event_record(self._info, draft, self.axis.calendar.shift_at(draft.begin)))
+        record = event_record(self._info, draft, self.axis.calendar.shift_at(draft.begin))
+        draft.session.waiting.remove(draft)
+        draft.session.given.add(record)
+        self._output.event(record)
 
     def _report_minutes(self) -> None:
         until = self.energy.settled if self._info.power else self.axis.at

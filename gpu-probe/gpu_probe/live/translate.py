@@ -26,6 +26,7 @@ from ..journal.entries import Entry, SpanStart, StepMiss, StepReading, StepRows,
 from .cold import ColdSteps
 from .session_table import SessionTable
 from .timeline import Timeline
+from .under_way import UnderWay
 
 # A thread may have taken the time and not yet written it down.
 _MARGIN_NS = 5_000_000
@@ -96,6 +97,12 @@ class Translator:
     def interrupt(self) -> list[Record]:
         """The writer is gone without a word: everything that is open ends where it was last heard of."""
         return [] if self.ended else self._ended((self._last_ns, 0))
+
+    def under_way(self, session: int) -> UnderWay:
+        """The steps that may be a session's and were not read yet."""
+        flights = self._flights.items()
+        named = [step for step, flight in flights if any(row.session == session for row in flight.rows)]
+        return UnderWay(list(self._rowless), named)
 
     # Sessions
 
@@ -175,18 +182,7 @@ class Translator:
         span = self._spans.pop(reading.step, None)
         if span is not None:
             self._cold.warm_up(span.model)
-            records.append(
-                OperatorSpan(
-                    phase=span.phase,
-                    begin_ns=begin,
-                    elapsed_ns=reading.elapsed_ns,
-                    quality=span.quality,
-                    model=span.model,
-                    model_version=span.model_version,
-                    settled_ns=self._timeline.settled,
-                )
-            )
-            return records
+            return [*records, self._operators(span, begin, reading.elapsed_ns, span.quality)]
         rows, cold = self._land(reading.step)
         records.append(
             StepMeasured(
@@ -226,17 +222,20 @@ class Translator:
         span = self._spans.pop(step, None)
         if span is not None:
             # The operator's own: what is not known exactly is estimated.
-            return OperatorSpan(
-                span.phase,
-                begin,
-                end - begin,
-                "estimated",
-                span.model,
-                span.model_version,
-                self._timeline.settled,
-            )
+            return self._operators(span, begin, end - begin, "estimated")
         self._land(step)
         return StepMissed(step, begin, end, self._timeline.settled)
+
+    def _operators(self, span: SpanStart, begin_ns: int, elapsed_ns: int, quality: str) -> Record:
+        return OperatorSpan(
+            phase=span.phase,
+            begin_ns=begin_ns,
+            elapsed_ns=elapsed_ns,
+            quality=quality,
+            model=span.model,
+            model_version=span.model_version,
+            settled_ns=self._timeline.settled,
+        )
 
     def _span(self, fields: dict[str, Any]) -> list[Record]:
         span = SpanStart(*(fields[name] for name in SpanStart._fields))
