@@ -17,7 +17,8 @@ from collections.abc import Callable
 from typing import Any
 
 from . import transformers
-from .asgi import App, Receive, Scope, Send, headers_of, is_inference
+from .asgi import headers_of, is_inference
+from .asgi_types import App, Receive, Scope, Send
 from .labels import UNKNOWN, from_headers
 from .transformers_requests import labelled
 

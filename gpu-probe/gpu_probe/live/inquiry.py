@@ -8,7 +8,6 @@ import os
 import socket
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from ..folders import lock_file
@@ -18,6 +17,7 @@ from .questions import ANSWER_BYTES_MAX, Answer, Question, address, read_answer,
 # Between two questions, while a step is under way.
 _PAUSE_S = 0.004
 _WAIT_MAX_S = 60.0
+_NO_SESSION = "no books have this session: it ended over a minute ago, or its probe is closed"
 _NO_SOCKET = "no meter keeps the books of this session"
 
 
@@ -31,6 +31,10 @@ class _Inquiry:
         self._question = question
         self._settled = settled
 
+    def is_early(self, error: OSError) -> bool:
+        """Whether a keeper may still come: the journal is written, and its meter is starting."""
+        return isinstance(error, (FileNotFoundError, ConnectionRefusedError)) and _is_written(self.folder)
+
     def line(self) -> bytes:
         return write_question(self._question)
 
@@ -43,8 +47,8 @@ class _Inquiry:
         return not (answer.pending or (self._settled and answer.usage.provisional))
 
     def fail(self, error: Exception) -> None:
-        """Where an answer has come before, it stands."""
-        if self.answer is not None:
+        """Where an answer has come before, it stands; of two faults the first tells more."""
+        if self.answer is not None or self.fault is not None:
             return
         if isinstance(error, (FileNotFoundError, ConnectionRefusedError)):
             self.fault = _NO_SOCKET
@@ -59,9 +63,11 @@ def ask(folders: Sequence[Path], question: Question, wait_s: float, settled: boo
     that are under way now are booked; where ``settled``, until nothing is provisional."""
     deadline = time.monotonic() + _bounded(wait_s)
     inquiries = [_Inquiry(folder, question, settled) for folder in folders]
-    for inquiry in inquiries:
+    for at, inquiry in enumerate(inquiries):
+        # One that is silent leaves the others their part.
+        part = (deadline - time.monotonic()) / (len(inquiries) - at)
         try:
-            _ask(inquiry, deadline)
+            _ask(inquiry, time.monotonic() + part)
         except (OSError, ValueError) as error:
             inquiry.fail(error)
     return _sum(inquiries)
@@ -98,16 +104,29 @@ def _left(deadline: float) -> float:
 
 
 def _ask(inquiry: _Inquiry, deadline: float) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as held:
-        held.settimeout(_left(deadline))
-        with address(inquiry.folder) as path:
-            held.connect(path)
+    with _connected(inquiry, deadline) as held:
         while True:
             held.settimeout(_left(deadline))
             held.sendall(inquiry.line())
             if inquiry.take(_line(held, deadline)):
                 return
             time.sleep(min(_PAUSE_S, _left(deadline)))
+
+
+def _connected(inquiry: _Inquiry, deadline: float) -> socket.socket:
+    while True:
+        held = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            held.settimeout(_left(deadline))
+            with address(inquiry.folder) as path:
+                held.connect(path)
+            return held
+        except OSError as error:
+            held.close()
+            inquiry.fail(error)
+            if not inquiry.is_early(error):
+                raise
+        time.sleep(min(_PAUSE_S, _left(deadline)))
 
 
 def _line(held: socket.socket, deadline: float) -> bytes:
@@ -129,8 +148,16 @@ async def _ask_soon(inquiry: _Inquiry, deadline: float) -> None:
 
 
 async def _converse(inquiry: _Inquiry) -> None:
-    with address(inquiry.folder) as path:
-        reader, writer = await asyncio.open_unix_connection(path, limit=ANSWER_BYTES_MAX)
+    while True:
+        try:
+            with address(inquiry.folder) as path:
+                reader, writer = await asyncio.open_unix_connection(path, limit=ANSWER_BYTES_MAX)
+            break
+        except OSError as error:
+            inquiry.fail(error)
+            if not inquiry.is_early(error):
+                raise
+        await asyncio.sleep(_PAUSE_S)
     try:
         while True:
             writer.write(inquiry.line())
@@ -143,9 +170,10 @@ async def _converse(inquiry: _Inquiry) -> None:
 
 def _sum(inquiries: list[_Inquiry]) -> Usage:
     answers = [each.answer for each in inquiries if each.answer is not None and each.answer.sessions]
-    faults = [each.fault for each in inquiries if each.fault is not None and _is_needed(each)]
+    failed = [each for each in inquiries if each.answer is None and _is_needed(each)]
+    faults = [each.fault for each in failed if each.fault is not None]
     if not answers:
-        return unknown(next(iter(faults), "no books have this session, or it ended over a minute ago"))
+        return unknown(next(iter(faults), _NO_SESSION))
     figures = Figures()
     for answer in answers:
         figures.add(answer.usage._asdict())
@@ -158,13 +186,17 @@ def _sum(inquiries: list[_Inquiry]) -> Usage:
 
 def _is_needed(inquiry: _Inquiry) -> bool:
     """Books whose process is gone, and which nobody keeps, hold no session that is asked for."""
-    if inquiry.fault != _NO_SOCKET:
-        return True
-    lock = None
-    with suppress(OSError):
-        if not (inquiry.folder / "writer.lock").exists():
+    return inquiry.fault != _NO_SOCKET or _is_written(inquiry.folder)
+
+
+def _is_written(folder: Path) -> bool:
+    """Whether the journal's process is alive."""
+    try:
+        if not (folder / "writer.lock").exists():
             return False
-        lock = lock_file(inquiry.folder / "writer.lock")
+        lock = lock_file(folder / "writer.lock")
+    except OSError:
+        return False
     if lock is None:
         return True
     os.close(lock)
