@@ -178,3 +178,74 @@ def test_a_sum_is_as_good_as_its_worst_part():
     assert figures.usage(False) == (6, "measured", 4, "sampled", 10, "integral", False, None)
     figures.add({**part, "energy_uj": None, "busy_quality": "counter", "energy_quality": "none"})
     assert figures.usage(True)[4:6] == (None, "none")
+
+
+@pytest.fixture
+def scene(tmp_path):
+    found = Scene(tmp_path, False)
+    yield found
+    found.metering.close()
+
+
+def test_a_step_whose_rows_are_not_known_may_be_anybody_s(scene):
+    engine = scene.engine
+    engine.open_session(0)
+    engine.step(0, 2 * MS, 0)
+    engine.host.now += 10 * MS
+    engine.unit.clock.begin()
+    engine.unit.clock.harvest()
+    engine.unit.tick()
+    scene.metering.poll()
+    now = usage(scene.metering, 0)
+    assert now.provisional and now.time_quality == "bounded"
+    engine.close_session(0, "ok")
+    scene.metering.poll()
+    assert usage(scene.metering, 0).provisional, "its close waits for the rows"
+
+
+def test_a_step_that_is_read_and_waits_for_another_stream_is_not_booked(scene):
+    engine = scene.engine
+    engine.open_session(0)
+    engine.step(1, 40 * MS, 0)
+    engine.open_session(0)
+    engine.step(0, 1 * MS, 0)
+    engine.host.now += 5 * MS
+    engine.unit.clock.harvest()
+    scene.metering.poll()
+    now = usage(scene.metering, 1)
+    assert (now.gpu_time_ns, now.provisional, now.time_quality) == (0, True, "bounded")
+    engine.host.now += 60 * MS
+    engine.unit.clock.harvest()
+    scene.metering.poll()
+    assert not usage(scene.metering, 1).provisional
+
+
+def test_a_step_that_was_missed_leaves_a_lower_bound_for_good(scene):
+    engine = scene.engine
+    engine.open_session(0)
+    engine.gpu.other_captures = True
+    engine.step(0, 2 * MS, 0)
+    engine.gpu.other_captures = False
+    engine.step(0, 2 * MS, 0)
+    engine.host.now += 10 * MS
+    engine.unit.clock.harvest()
+    scene.check()
+    now = usage(scene.metering, 0)
+    assert (now.provisional, now.time_quality) == (False, "bounded")
+
+
+def test_a_session_over_several_minutes_is_the_sum_of_its_events(scene):
+    engine = scene.engine
+    engine.open_session(0)
+    for _ in range(5):
+        engine.step(0, 3 * MS, 0)
+        engine.host.now += 40_000 * MS
+        engine.unit.clock.harvest()
+        engine.unit.tick()
+        scene.check()
+    scene.restart()
+    scene.check()
+    assert len(scene.output.events) >= 3
+    # The first step of its size was the operator's.
+    assert abs(usage(scene.metering, 0).gpu_time_ns - 4 * 3 * MS) < 4000
+    assert scene.final == 6
