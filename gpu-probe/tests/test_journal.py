@@ -3,6 +3,8 @@
 import errno
 import os
 import shutil
+import threading
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -143,6 +145,58 @@ def test_a_folder_that_cannot_be_reserved_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(journal.os, "posix_fallocate", full)
     with pytest.raises(JournalError, match="no room"):
         Journal(tmp_path / "j")
+
+
+class WatchedLock:
+    """A lock that tells when somebody has to wait for it."""
+
+    def __init__(self, contended):
+        self._lock, self._contended = threading.Lock(), contended
+
+    def __enter__(self):
+        if not self._lock.acquire(blocking=False):
+            self._contended.set()
+            assert self._lock.acquire(timeout=10)
+
+    def __exit__(self, *_):
+        self._lock.release()
+
+
+@pytest.mark.parametrize("is_prepared_first", [True, False])
+def test_a_segment_is_made_once_when_a_writer_needs_it_while_it_is_prepared(
+    tmp_path, monkeypatch, is_prepared_first
+):
+    """Made twice, the second one truncates the file under the first one's map, which ends the process."""
+    begun, met, opened = threading.Event(), threading.Event(), []
+    monkeypatch.setattr(journal, "threading", SimpleNamespace(Lock=lambda: WatchedLock(met)))
+    # Segment 0 has no room for a ninth record.
+    log = write(tmp_path / "j", [b"x" * 20] * 8, segment_bytes=256)
+    open_file = journal.open_file
+
+    def open_slowly(path, mode):
+        opened.append(path.name)
+        if len(opened) > 1:
+            met.set()
+            raise OSError(errno.EEXIST, "made twice")
+        begun.set()
+        assert met.wait(10)
+        return open_file(path, mode)
+
+    monkeypatch.setattr(journal, "open_file", open_slowly)
+
+    def append():
+        log.append(b"y" * 20)
+
+    first, second = (log.prepare, append) if is_prepared_first else (append, log.prepare)
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
+    threads[0].start()
+    assert begun.wait(10)
+    threads[1].start()
+    for thread in threads:
+        thread.join(20)
+    assert opened == ["00000001.journal"]
+    assert bodies(tmp_path / "j") == [b"x" * 20] * 8 + [b"y" * 20]
+    log.close()
 
 
 @pytest.mark.parametrize(
