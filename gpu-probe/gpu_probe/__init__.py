@@ -3,7 +3,8 @@ events."""
 
 from .probe import Probe
 from .session import Session
+from .usage import Usage
 from .version import VERSION
 
 __version__ = VERSION
-__all__ = ["Probe", "Session", "__version__"]
+__all__ = ["Probe", "Session", "Usage", "__version__"]

@@ -128,15 +128,19 @@ class Probe:
         user_id: str | None = None,
         session_id: str | None = None,
         prompt_tokens: int = 0,
+        ticket: str | None = None,
     ) -> Session:
         """Opens a session and measures nothing by itself: its GPU time is its rows' in ``step``. For engines;
         must be closed. A ``session_id`` that another session of this probe has, or had a short while ago,
-        gets the session's number as a suffix."""
+        gets the session's number as a suffix. A server in front, in another process, may ask by the
+        ``ticket`` what all sessions with it have used."""
         number = next(self._numbers)
         if session_id is None:
             session_id = f"{self._prefix}-{number}"
         else:
             session_id = checked_label("session_id", session_id)
+        if ticket is not None:
+            ticket = checked_label("ticket", ticket)
         labels = self._labels.get(
             tenant_id=tenant_id,
             project_id=project_id,
@@ -144,7 +148,9 @@ class Probe:
             model=model,
             model_version=model_version,
         )
-        session = Session(number, session_id, int(prompt_tokens), labels, self._close_session)
+        prompt = int(prompt_tokens)
+        hurry = self._watch.hurry
+        session = Session(number, session_id, prompt, labels, self._close_session, hurry, ticket)
         self._registry.add(session)
         return session
 

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from .usage import Usage
+
 
 class SessionHandle(Protocol):
     """One open session: an inference request or stream. ``tokens_out``: what its caller got so far, where the
@@ -18,6 +20,10 @@ class SessionHandle(Protocol):
 
     @property
     def session_id(self) -> str: ...
+
+    async def usage_soon(self, wait_s: float = 0.05, settled: bool = False) -> Usage:
+        """What it has used so far, or why that is not known."""
+        ...
 
     def note_prompt(self, tokens: int) -> None:
         """How long its prompt is, from an engine that has counted it; nothing where it was known."""
@@ -54,8 +60,10 @@ class ProbeLike(Protocol):
         user_id: str | None = None,
         session_id: str | None = None,
         prompt_tokens: int = 0,
+        ticket: str | None = None,
     ) -> SessionHandle:
-        """Opens a session and measures nothing by itself: its GPU time is its rows' in ``step``."""
+        """Opens a session and measures nothing by itself: its GPU time is its rows' in ``step``. By the
+        ``ticket`` a server in another process may ask what it uses."""
         ...
 
     def session(

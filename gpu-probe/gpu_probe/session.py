@@ -5,11 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from .journal import entries
 from .labels import checked_label
+from .live.inquiry import ask, ask_soon
+from .live.questions import Question
 from .live.unit import Unit
+from .usage import Usage
 
+WAIT_S = 0.05
 _KNOWN_MAX = 10_000
 _mutex = threading.Lock()
 
@@ -47,6 +52,8 @@ class Session:
     prompt_tokens: int
     _labels: str
     _close: Callable[[Session, str, int | None], None]
+    _hurry: Callable[[], None]
+    ticket: str | None = None
     closed: bool = False
     outcome: str | None = None
     tokens_out: int | None = None
@@ -60,6 +67,31 @@ class Session:
         another outcome.
         """
         self._close(self, outcome, self.tokens_out if tokens_out is None else tokens_out)
+
+    def usage(self, wait_s: float = WAIT_S, settled: bool = False) -> Usage:
+        """What it has used so far of this process's devices, from the books: GPU time and busy time in
+        nanoseconds, energy in microjoules, and how good each is. Also for a minute after it was closed.
+
+        Waits up to ``wait_s`` seconds (0 to 60) until the steps under way are measured and booked; where
+        ``settled``, until nothing is provisional, which takes the card's counters some tenths of a second.
+        From any thread, does not touch the GPU and does not raise: without an answer the figures are None
+        and ``reason`` says why.
+        """
+        self._hasten()
+        return ask(self._journals(), Question(self.session_id), wait_s, settled)
+
+    async def usage_soon(self, wait_s: float = WAIT_S, settled: bool = False) -> Usage:
+        """The same in a task of asyncio, without blocking its thread."""
+        self._hasten()
+        return await ask_soon(self._journals(), Question(self.session_id), wait_s, settled)
+
+    def _journals(self) -> list[Path]:
+        return [unit.journal.folder for unit in self._units]
+
+    def _hasten(self) -> None:
+        """What has ended meanwhile is read now, by the thread that may."""
+        if any(unit.clock.in_flight for unit in self._units):
+            self._hurry()
 
     def note_prompt(self, tokens: int) -> None:
         """How long its prompt is, from an engine that has counted it. Does nothing where the session was
@@ -90,8 +122,9 @@ class Session:
 
     def opening_entry(self, at_ns: int) -> bytes:
         """The journal's entry of its beginning."""
+        ticket = "" if self.ticket is None else f'"ticket":{entries.encode_json(self.ticket)},'
         return entries.text_entry(
             entries.OPENED,
-            f'{{"session":{self.number},"at_ns":{at_ns},"prompt_tokens":{self.prompt_tokens},'
+            f'{{"session":{self.number},"at_ns":{at_ns},"prompt_tokens":{self.prompt_tokens},{ticket}'
             f'"session_id":{entries.encode_json(self.session_id)},{self._labels}}}',
         )

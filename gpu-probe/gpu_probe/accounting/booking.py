@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Protocol
 
 from ..device.interface import DeviceInfo
@@ -13,6 +14,7 @@ from .energy import EnergySplit
 from .memory import MemoryArbiter
 from .minute import Minute
 from .output import Output, event_record, totals_record
+from .past import PastSessions
 from .piece import book_busy, book_communication, book_profiled, count_tokens, share_nvlink
 from .session import INFERENCE, SPAN_LABEL, Draft, SessionUsage
 
@@ -49,6 +51,7 @@ class Booking:
         minute_at, next_edge = self.axis.minute_at, self.axis.next_edge
         self.energy = EnergySplit(self, minute_at, next_edge, info.bare_idle_mw)
         self.busy = BusyTime(info.probe_start_ns, self, minute_at, next_edge)
+        self.past = PastSessions()
         self.models = {}
         self._info = info
         self._policy = policy if refit is None else refit.policy
@@ -74,6 +77,18 @@ class Booking:
             self.busy.stop(self.axis.at)
         self._report_minutes()
 
+    def expected_busy_ns(self, draft: Draft) -> int | None:
+        """The busy time of a draft's pieces that wait for the counter, as far as steps like them tell;
+        None where they do not."""
+        total = 0
+        for piece in chain(self.energy.waiting, self.busy.waiting):
+            if draft in piece.drafts:
+                expected = self.busy.expect(piece)
+                if expected is None:
+                    return None
+                total += share(expected, piece.shares)[piece.drafts.index(draft)]
+        return total
+
     def conclude(self, session: SessionUsage) -> None:
         """The last event of a closed session, with its outcome; one without GPU time where it had none, so
         that cancelled work does not vanish."""
@@ -90,6 +105,8 @@ class Booking:
         memory = self.memory.remove(session)
         del self.sessions[session.order]
         self._close_draft(draft, closed.outcome, memory)
+        if session.phase == INFERENCE:
+            self.past.add(session, self.axis.at)
 
     # What the axis settles
 
@@ -121,6 +138,7 @@ class Booking:
             if end > draft.end:
                 draft.end = end
             draft.unsettled += 1
+            draft.unsettled_ns += part
             piece.drafts.append(draft)
         book_communication(piece)
         if self._info.activity is not None:
@@ -189,8 +207,9 @@ class Booking:
         covered, power_time, peak = piece.covered_ns, piece.power_time, piece.power_peak_mw
         share_nvlink(piece)
         book_busy(piece)
-        for draft, part in zip(piece.drafts, share(energy, piece.shares)):
+        for draft, part, time in zip(piece.drafts, share(energy, piece.shares), piece.shares):
             draft.energy_uj += part
+            draft.unsettled_ns -= time
             draft.covered_ns += covered
             draft.power_time += power_time
             if peak > draft.power_peak_mw:
@@ -214,12 +233,16 @@ class Booking:
         session.sequence += 1
         session.last_end = draft.end
         session.draft = None
+        session.waiting.append(draft)
         if draft.unsettled == 0:
             self._emit(draft)
 
     def _emit(self, draft: Draft) -> None:
         self._bound_busy(draft)
-        self._output.event(event_record(self._info, draft, self.axis.calendar.shift_at(draft.begin)))
+        record = event_record(self._info, draft, self.axis.calendar.shift_at(draft.begin))
+        draft.session.waiting.remove(draft)
+        draft.session.given.add(record)
+        self._output.event(record)
 
     def _bound_busy(self, draft: Draft) -> None:
         """A session on two streams at once had the card no longer than from its first step to its last."""

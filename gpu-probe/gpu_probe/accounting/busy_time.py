@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from ..busy import BusySplitter, Tick, Use
@@ -45,6 +45,11 @@ class BusyTime:
         self._minute_at = minute_at
         self._next_edge = next_edge
         self._waiting = deque()
+
+    @property
+    def waiting(self) -> Iterable[Piece]:
+        """Pieces of which only busy time is not final."""
+        return self._waiting
 
     @property
     def settled(self) -> int:
@@ -90,6 +95,16 @@ class BusyTime:
             elif tick.quality == "sampled":
                 minute.sampled_ns += edge - at
             at, given = edge, upto
+
+    def expect(self, piece: Piece) -> int | None:
+        """The busy time of a piece that waits, by what steps of its class took; None where unknown."""
+        use = piece.use
+        if use is None:
+            return 0
+        rate = self.splitter.rates.by_class[use.cls]
+        length = use.end - use.begin
+        expected = round(rate.busy_ns * length / max(1, use.whole_ns))
+        return min(length, expected) if rate.grown else None
 
     def _give_out(self) -> None:
         while self._waiting and self._waiting[0].end <= self.settled:

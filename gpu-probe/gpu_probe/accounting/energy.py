@@ -10,7 +10,7 @@ nothing lost: what steps and bucket get is dE.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -84,6 +84,11 @@ class EnergySplit:
         self._pieces = deque()
         self._held = None
         self._idle_mw = None
+
+    @property
+    def waiting(self) -> Iterable[Piece]:
+        """Pieces whose energy is not final."""
+        return self._pieces
 
     def read(self, reading: PowerSample) -> None:
         self._readings.append(reading)

@@ -9,7 +9,7 @@ same events.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from ..device.interface import (
     ActivitySample,
@@ -31,10 +31,12 @@ from ..device.interface import (
     WatchEnded,
 )
 from ..sharing import Policy, Work
+from ..usage import Usage
 from .axis import Step
 from .booking import Booking, Refit
 from .output import Output
 from .session import SessionUsage
+from .usage import usage_of
 
 OPERATOR_PROJECT = "cold-start"
 
@@ -88,6 +90,15 @@ class GpuMeter:
         """Books one record. Raises AccountingError where the device broke the order."""
         self._handlers[type(record)](record)
 
+    def sessions(self) -> Iterable[SessionUsage]:
+        """The open ones, and those concluded a short while ago."""
+        booking = self._booking
+        return chain(booking.sessions.values(), booking.past.since(booking.axis.at))
+
+    def usage(self, session: SessionUsage, pending: bool) -> Usage:
+        """What one of them has used so far; ``pending`` where one of its steps is not booked yet."""
+        return usage_of(self._info, session, pending, self._booking.expected_busy_ns)
+
     def _opened(self, record: SessionOpened) -> None:
         known = self._booking.sessions.get(record.session)
         if known is not None and not known.prompt_tokens and record.prompt_tokens:
@@ -106,6 +117,7 @@ class GpuMeter:
                 record.model,
                 record.model_version,
                 record.prompt_tokens,
+                ticket=record.ticket,
             )
         )
 

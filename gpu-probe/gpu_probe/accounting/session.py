@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..device.interface import SessionClosed
+from ..usage import Figures
 
 INFERENCE = "inference"
 # The operator's own use is shared with nobody.
@@ -13,7 +14,10 @@ SPAN_LABEL = "exclusive@1"
 
 @dataclass(slots=True, eq=False)
 class SessionUsage:
-    """An open session, or the operator's own use of the GPU. ``in_flight`` counts steps not yet booked."""
+    """An open session, or the operator's own use of the GPU. ``in_flight`` counts steps not yet booked.
+
+    ``given`` is what its events said so far, ``waiting`` are its closed drafts that are not events yet.
+    ``ticket`` is what a server in front may ask by."""
 
     order: int
     session_id: str
@@ -34,14 +38,22 @@ class SessionUsage:
     memory_peak: int = 0
     memory_shared: bool = False
     quality: str = "measured"
+    given: Figures = field(default_factory=Figures)
+    waiting: list[Draft] = field(default_factory=list)
+    ticket: str | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Closed, and none of its steps is under way: nothing is added to it any more."""
+        return self.closed is not None and self.in_flight == 0
 
 
 @dataclass(slots=True, eq=False)
 class Draft:
     """An event in the making: one session in one minute. ``label`` is the policy's. ``unsettled`` counts
-    pieces that wait for the card's counters. Busy time is ``busy_measured`` of some piece, ``busy_known`` of
-    every piece that must have it, and ``busy_counted`` where all of it is the activity counter's.
-    ``outcome`` and what follows it are set when the draft is closed."""
+    pieces that wait for the card's counters, ``unsettled_ns`` their time. Busy time is ``busy_measured`` of
+    some piece, ``busy_known`` of every piece that must have it, and ``busy_counted`` where all of it is the
+    activity counter's. ``outcome`` and what follows it are set when the draft is closed."""
 
     session: SessionUsage
     label: str
@@ -65,6 +77,7 @@ class Draft:
     nvlink_tx: int | None = None
     nvlink_rx: int | None = None
     unsettled: int = 0
+    unsettled_ns: int = 0
     outcome: str | None = None
     sequence: int = 0
     memory_peak: int = 0

@@ -40,7 +40,8 @@ class DeviceInfo(NamedTuple):
 
 
 class SessionOpened(NamedTuple):
-    """A session begins. ``prompt_tokens`` tell its prefill rows from its decode rows."""
+    """A session begins. ``prompt_tokens`` tell its prefill rows from its decode rows. ``ticket`` is what a
+    server in front of the engine may ask by."""
 
     session: int
     at_ns: int
@@ -51,6 +52,7 @@ class SessionOpened(NamedTuple):
     model: str
     model_version: str
     prompt_tokens: int
+    ticket: str | None = None
 
 
 class SessionClosed(NamedTuple):

@@ -46,7 +46,8 @@ class Neighbours:
         return None
 
     def read(self) -> tuple[str, ...]:
-        """Those that used the card since the last call, each as ``1234:python3``, the busiest first, at most 16; empty at the first call. Never raises."""
+        """Those that used the card since the last call, each as ``1234:python3``, the busiest first, at most
+        16; empty at the first call. Never raises."""
         try:
             percents = self._processes.read() or {}
         except Exception as error:

@@ -8,20 +8,16 @@ with ``probe.current()`` or in ``scope["meterhouse.session"]``.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from ..labels import UNKNOWN
 from ..outcome import outcome_of
 from ..protocol import ProbeLike, SessionHandle
+from ..usage import Usage
+from .answer import Answering, AnsweringSend, answering
+from .asgi_types import App, Message, Receive, Scope, Send
 from .default import get_probe
 from .labels import SESSION, Labels, Resolver, from_headers, header_text
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def is_inference(scope: Scope) -> bool:
@@ -34,6 +30,10 @@ class ProbeMiddleware:
 
     ``lazy`` is for engines that count prompt tokens: the session is opened by the app, which alone knows them
     when it has read the body, with ``scope["meterhouse.open"](prompt_tokens)``, and not made the current one.
+
+    ``usage``: the answer says what the session has used, see ``answering``; by default the environment's
+    GPU_PROBE_ANSWER decides, and without it nothing is added. JSON answers are then held back until they are
+    whole (1 MiB at most).
 
     The response carries the session's id in ``x-meterhouse-session``. Outcomes: a client that went before
     the response was complete is ``cancelled``, as is a cancelled task; status 408 and 504 and TimeoutError
@@ -49,12 +49,14 @@ class ProbeMiddleware:
         resolver: Resolver | None = None,
         select: Callable[[Scope], bool] = is_inference,
         lazy: bool = False,
+        usage: bool | str | None = None,
     ) -> None:
         self._app = app
         self._probe = probe
         self._resolve = resolver or (lambda headers: from_headers(headers, model, model_version))
         self._select = select
         self._lazy = lazy
+        self._answering = answering(usage)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         labels = None
@@ -66,13 +68,16 @@ class ProbeMiddleware:
         probe = self._probe or get_probe()
         exchange = _Exchange(probe, labels, receive, send)
         error: BaseException | None = None
+        respond: Send = exchange.send
+        if self._answering is not None and scope["type"] == "http":
+            respond = AnsweringSend(scope, exchange.send, exchange.asking(self._answering))
         try:
             if self._lazy:
-                await self._app({**scope, "meterhouse.open": exchange.open}, exchange.receive, exchange.send)
+                await self._app({**scope, "meterhouse.open": exchange.open}, exchange.receive, respond)
             else:
                 session = exchange.open()
                 with probe.use(session):
-                    await self._app({**scope, "meterhouse.session": session}, exchange.receive, exchange.send)
+                    await self._app({**scope, "meterhouse.session": session}, exchange.receive, respond)
         except BaseException as caught:
             error = caught
             raise
@@ -100,6 +105,10 @@ class _Exchange:
         if self._session is None:
             self._session = self._probe.open_session(**self._labels.fields(), prompt_tokens=prompt_tokens)
         return self._session
+
+    def asking(self, how: Answering) -> Callable[[], Awaitable[Usage]]:
+        """A function that asks what the session has used."""
+        return lambda: self.open().usage_soon(how.wait_s, how.settled)
 
     async def receive(self) -> Message:
         message = await self._receive()

@@ -18,7 +18,8 @@ from typing import Any
 
 from ..labels import UNKNOWN
 from . import transformers
-from .asgi import App, Receive, Scope, Send, headers_of, is_inference
+from .asgi import headers_of, is_inference
+from .asgi_types import App, Receive, Scope, Send
 from .labels import from_headers
 from .transformers_requests import labelled
 

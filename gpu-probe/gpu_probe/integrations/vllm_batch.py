@@ -10,7 +10,7 @@ from ..labels import clean_label
 from ..protocol import ProbeLike, Row
 from .computed import PromptProgress
 from .labels import from_headers
-from .vllm_labels import labels_of
+from .vllm_labels import labels_of, ticket_of
 from .vllm_scheduler import ABORTED, TOKENS
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,8 @@ class Batches:
         labels = from_headers(labels_of(new), adapter or self.model)
         labels = labels._replace(session_id=labels.session_id or clean_label(new.req_id))
         tokens = _prompt_tokens(new)
-        return PromptProgress(self.probe.open_session(**labels.fields(), prompt_tokens=tokens), tokens)
+        session = self.probe.open_session(**labels.fields(), prompt_tokens=tokens, ticket=ticket_of(new))
+        return PromptProgress(session, tokens)
 
 
 def _prompt_tokens(new: Any) -> int:

@@ -9,7 +9,7 @@ from email.message import Message
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from .vllm_labels import KEYS, carries_labels
+from .vllm_labels import OURS, carries_labels
 
 FIELD = "vllm_xargs"
 _NAME = re.compile(rb'name\*?\s*=\s*(?:"[^"]*"|[^;\s]*)', re.IGNORECASE)
@@ -65,7 +65,7 @@ def _overwrite(document: dict[str, Any], name: str, labels: Mapping[str, str], a
 def _others(given: Any) -> dict[str, Any]:
     """What a caller has written under other names than ours."""
     own = given if isinstance(given, dict) else {}
-    return {key: value for key, value in own.items() if key not in KEYS.values()}
+    return {key: value for key, value in own.items() if key not in OURS}
 
 
 def _with_pair(body: bytes, labels: Mapping[str, str], always: bool) -> bytes:

@@ -13,10 +13,15 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from ..labels import clean_label
 from .labels import PROJECT, SESSION, TENANT, USER
 
 # Header to key of extra_args.
 KEYS = {header: header.replace("x-meterhouse-", "meterhouse_") for header in (TENANT, PROJECT, USER, SESSION)}
+# What the engine's books are asked by, for the figures of one HTTP request. The middleware makes it; it is
+# no header.
+TICKET = "meterhouse_ticket"
+OURS = frozenset((*KEYS.values(), TICKET))
 _CARRIER = re.compile(r"mh1\.([A-Za-z0-9_=-]+)\.")
 
 
@@ -43,14 +48,22 @@ def carries_labels(given: object) -> bool:
 
 def labels_of(new: Any) -> dict[str, str]:
     """The labels of a NewRequestData, under the names of the headers."""
+    return by_header(_parameters(new))
+
+
+def ticket_of(new: Any) -> str | None:
+    """The ticket of a NewRequestData."""
+    ticket = _parameters(new).get(TICKET)
+    return clean_label(str(ticket)) if ticket else None
+
+
+def _parameters(new: Any) -> Mapping[str, Any]:
     parameters: Mapping[str, Any] = {}
     if new.sampling_params is not None:
         parameters = getattr(new.sampling_params, "extra_args", None) or {}
     elif new.pooling_params is not None:
         parameters = getattr(new.pooling_params, "extra_kwargs", None) or {}
-    if not any(key in parameters for key in KEYS.values()):
-        parameters = _carried(new.req_id)
-    return by_header(parameters)
+    return parameters if any(key in parameters for key in OURS) else _carried(new.req_id)
 
 
 def by_header(parameters: Mapping[str, Any]) -> dict[str, str]:

@@ -9,14 +9,21 @@ another process, so the labels travel in the body's ``vllm_xargs``, which vLLM h
 from __future__ import annotations
 
 import json
+import logging
 import os
+import uuid
+from pathlib import Path
 from typing import Any
 
 from ..labels import clean_label
-from .asgi import App, Message, Receive, Scope, Send
+from ..live.inquiry import ask_soon, journals_of
+from ..live.questions import Question
+from ..usage import Usage
+from .answer import Answering, AnsweringSend, answering
+from .asgi_types import App, Message, Receive, Scope, Send
 from .labels import header_text
 from .vllm_forms import with_labels
-from .vllm_labels import KEYS, carries_labels, request_id
+from .vllm_labels import KEYS, TICKET, carries_labels, request_id
 
 # Routes of vLLM 0.33 whose requests have ``vllm_xargs``. Older versions, which lack it on some of them, take
 # no notice of it there.
@@ -50,6 +57,21 @@ CARRIER_PATHS = (
 # Routes that do inference and hand no labels on.
 UNLABELLED_PATHS = ("/v1/realtime", "/v1/systemone")
 SETTING = "GPU_PROBE_VLLM_UNLABELLED"
+STATE_DIR = "GPU_PROBE_STATE_DIR"
+log = logging.getLogger(__name__)
+
+
+class _Meters:
+    """Those of the engine's processes: each rank has one."""
+
+    def __init__(self, state_dir: Path, how: Answering) -> None:
+        self._state_dir = state_dir
+        self._how = how
+
+    async def usage(self, ticket: str) -> Usage:
+        """What all sessions of a request have used, on all ranks."""
+        journals = journals_of(self._state_dir)
+        return await ask_soon(journals, Question(ticket=ticket), self._how.wait_s, self._how.settled)
 
 
 class VllmMiddleware:
@@ -57,7 +79,9 @@ class VllmMiddleware:
     is replaced: the headers alone count.
 
     GPU_PROBE_VLLM_UNLABELLED: ``serve`` (default) books routes that hand no labels on to the tenant
-    ``unknown``, ``refuse`` answers them with 403. Raises ValueError for another value.
+    ``unknown``, ``refuse`` answers them with 403. GPU_PROBE_ANSWER: answers say what their request has used,
+    see ``answering``; the meters of the engine's processes are found in GPU_PROBE_STATE_DIR. Raises
+    ValueError for other values.
     """
 
     def __init__(self, app: App) -> None:
@@ -66,6 +90,7 @@ class VllmMiddleware:
         if unlabelled not in ("serve", "refuse"):
             raise ValueError(f"{SETTING} is serve or refuse, not {unlabelled!r}")
         self._refuses = unlabelled == "refuse"
+        self._meters = _meters()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -75,6 +100,10 @@ class VllmMiddleware:
             await _refuse(scope, send)
             return
         labels = _labels(scope)
+        meters = self._meters
+        if meters is not None and _is_answered(scope):
+            ticket = labels[TICKET] = uuid.uuid4().hex
+            send = AnsweringSend(scope, send, lambda: meters.usage(ticket))
         scope = {**scope, "headers": _with_request_id(scope, labels)}
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
@@ -90,6 +119,22 @@ class VllmMiddleware:
             return read.pop(0) if read else await receive()
 
         await self._app(scope, receive_labelled, send)
+
+
+def _meters() -> _Meters | None:
+    how = answering(None)
+    if how is None:
+        return None
+    if not os.environ.get(STATE_DIR):
+        log.warning("no answer says what it has used: set %s, for this process and the engine's", STATE_DIR)
+        return None
+    return _Meters(Path(os.environ[STATE_DIR]), how)
+
+
+def _is_answered(scope: Scope) -> bool:
+    """The routes whose labels reach the engine."""
+    is_post = scope["type"] == "http" and scope["method"] == "POST"
+    return bool(is_post and scope["path"].endswith(XARGS_PATHS + CARRIER_PATHS))
 
 
 async def _read(receive: Receive) -> tuple[list[Message], bytes]:

@@ -10,6 +10,8 @@ from ..device.interface import DeviceInfo, Record
 from ..fitting.refit import Refit
 from ..journal.entries import Entry
 from ..sharing import Coefficients, make_policy, shipped_coefficients
+from ..usage import Figures
+from .questions import Answer, Question
 from .translate import Translator
 
 
@@ -62,6 +64,23 @@ class Books:
 
     def take(self, entry: Entry) -> None:
         self._book(self.translator.take(entry))
+
+    def answer(self, question: Question) -> Answer:
+        """What the sessions that a question means have used so far."""
+        means = question.means
+        found = [each for each in self.meter.sessions() if means(each.session_id, each.ticket)]
+        under_way = {each.order: self.translator.under_way(each.order) for each in found if not each.is_over}
+        sent = [step for steps in under_way.values() for step in (*steps.rowless, *steps.named)]
+        # What is sent after the question is none of its business.
+        until = max(sent, default=-1) if question.until is None else question.until
+        figures, pending, provisional = Figures(), False, False
+        for session in found:
+            steps = under_way.get(session.order)
+            waits = steps is not None and steps.holds(session.in_flight, until)
+            usage = self.meter.usage(session, waits)
+            figures.add(usage._asdict())
+            pending, provisional = pending or waits, provisional or usage.provisional
+        return Answer(len(found), figures.usage(provisional), until, pending)
 
     def interrupt(self) -> None:
         """The writer is gone without a word."""

@@ -12,8 +12,10 @@ from ..accounting import Output
 from ..fitting.refit import Refit
 from ..folders import lock_file, make_folder, write_file
 from ..journal import JournalReader, entries
+from ..usage import Figures
 from .books import Books, terms_of
 from .checkpoint import CheckpointError, read_checkpoint, write_checkpoint
+from .questions import Answer, Question
 from .recording import TraceWriter
 
 
@@ -72,6 +74,12 @@ class Metering:
         elif self._reader.place.segment > self._kept and self._trace is None:
             self._checkpoint()
         return count
+
+    def answer(self, question: Question) -> Answer:
+        """What sessions have used so far, by what was read by now."""
+        if self._books is None:
+            return Answer(0, Figures().usage(False), -1, False)
+        return self._books.answer(question)
 
     def writer_is_gone(self) -> bool:
         return self._reader.writer_is_gone()

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -91,10 +90,13 @@ class ThreadRunner:
         self._thread: Repeating | None = None
 
     def start(self) -> None:
-        self._thread = Repeating("gpu-probe-books", self._poll, _PAUSE_S)
+        self._thread = Repeating("gpu-probe-books", self._poll, 0.0)
 
     def _poll(self) -> None:
-        self._service.poll()
+        try:
+            self._service.poll()
+        finally:
+            self._service.wait(_PAUSE_S)
 
     def stop(self, timeout_s: float) -> None:
         if self._thread is not None:
@@ -106,6 +108,7 @@ class ThreadRunner:
         self._state.release()
 
     def detach(self) -> None:
+        self._service.detach()
         self._state.release()
 
 
@@ -164,9 +167,8 @@ def follow(state_dir: Path, service: Service, pause_s: float = _PAUSE_S) -> None
         busy = service.poll()
         if gone and not busy and not service.open:
             return
-        # A backlog is read through; else what comes in gathers a little.
-        if busy < _BACKLOG:
-            time.sleep(pause_s)
+        # A backlog is read through; else what comes in gathers a little, or until somebody asks.
+        service.wait(pause_s if busy < _BACKLOG else 0.0)
 
 
 def _is_free(path: Path) -> bool:

@@ -7,13 +7,15 @@ import os
 from pathlib import Path
 
 from ..accounting import AccountingError, Output
+from .answers import Answers
 from .metering import Metering, MeteringError, UnreadableCheckpoint
 
 _log = logging.getLogger("gpu_probe")
 
 
 class Service:
-    """``poll`` books what is new. ``only_dead`` leaves alone what a living process writes."""
+    """``poll`` books what is new, ``wait`` answers questions until it is time for the next. ``only_dead``
+    leaves alone what a living process writes, so nobody asks."""
 
     def __init__(self, folder: Path, output: Output, only_dead: bool = False) -> None:
         self._folder = folder
@@ -21,6 +23,7 @@ class Service:
         self._only_dead = only_dead
         self._open: dict[Path, Metering] = {}
         self._unreadable: set[Path] = set()
+        self._answers = Answers()
         self.finished = 0
         self.damaged = 0
 
@@ -40,12 +43,26 @@ class Service:
                 self._set_aside(folder, metering, error)
                 continue
             if metering.done:
+                self._answers.forget(folder)
                 metering.close(remove=True)
                 del self._open[folder]
                 self.finished += 1
         return count
 
+    def wait(self, pause_s: float) -> None:
+        """Returns after so long, or once what was asked meanwhile is answered."""
+        asked = self._answers.wait(pause_s)
+        if asked:
+            self.poll()
+        for each in asked:
+            self._answers.reply(each)
+
+    def detach(self) -> None:
+        """In a forked child: questions are for its parent."""
+        self._answers.detach()
+
     def close(self) -> None:
+        self._answers.close()
         for metering in self._open.values():
             metering.close()
         self._open.clear()
@@ -71,10 +88,13 @@ class Service:
                 metering.close()
                 continue
             self._open[path] = metering
+            if not self._only_dead:
+                self._answers.listen(path, metering.answer)
 
     def _set_aside(self, folder: Path, metering: Metering, error: Exception) -> None:
         """What cannot be booked is kept for people to look at."""
         _log.error("%s is set aside, it cannot be booked: %s", folder, error)
+        self._answers.forget(folder)
         metering.close()
         del self._open[folder]
         self.damaged += 1

@@ -28,6 +28,7 @@ from ..journal.entries import Entry, SpanStart, StepMiss, StepReading, StepRows,
 from .cold import ColdSteps
 from .session_table import SessionTable
 from .timeline import Timeline
+from .under_way import UnderWay
 
 # A thread may have taken the time and not yet written it down.
 _MARGIN_NS = 5_000_000
@@ -100,6 +101,12 @@ class Translator:
     def interrupt(self) -> list[Record]:
         """The writer is gone without a word: everything that is open ends where it was last heard of."""
         return [] if self.ended else self._ended((self._last_ns, 0))
+
+    def under_way(self, session: int) -> UnderWay:
+        """The steps that may be a session's and were not read yet."""
+        flights = self._flights.items()
+        named = [step for step, flight in flights if any(row.session == session for row in flight.rows)]
+        return UnderWay(list(self._rowless), named)
 
     # Sessions
 
@@ -179,7 +186,7 @@ class Translator:
         span = self._spans.pop(reading.step, None)
         if span is not None:
             self._cold.warm_up(span.model)
-            return [*records, self._operator_span(span, begin, reading.elapsed_ns, span.quality)]
+            return [*records, self._operators(span, begin, reading.elapsed_ns, span.quality)]
         rows, cold = self._land(reading.step)
         records.append(
             StepMeasured(
@@ -219,9 +226,13 @@ class Translator:
         span = self._spans.pop(step, None)
         if span is not None:
             # The operator's own: what is not known exactly is estimated.
-            return self._operator_span(span, begin, end - begin, "estimated")
+            return self._operators(span, begin, end - begin, "estimated")
         self._land(step)
         return StepMissed(step, begin, end, self._timeline.settled)
+
+    def _operators(self, span: SpanStart, begin_ns: int, elapsed_ns: int, quality: str) -> Record:
+        place = (span.phase, begin_ns, elapsed_ns, quality)
+        return OperatorSpan(*place, span.model, span.model_version, self._timeline.settled)
 
     def _span(self, fields: dict[str, Any]) -> list[Record]:
         span = SpanStart(*(fields[name] for name in SpanStart._fields))
@@ -230,12 +241,6 @@ class Translator:
         self._timeline.started(span.step, span.stream, span.at_ns)
         self._stream_of[span.step] = span.stream
         return []
-
-    def _operator_span(self, span: SpanStart, begin_ns: int, elapsed_ns: int, quality: str) -> Record:
-        settled_ns = self._timeline.settled
-        return OperatorSpan(
-            span.phase, begin_ns, elapsed_ns, quality, span.model, span.model_version, settled_ns
-        )
 
     # The rest
 

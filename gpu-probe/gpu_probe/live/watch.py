@@ -19,21 +19,30 @@ class Repeating:
     def __init__(self, name: str, action: Callable[[], None], pause_s: float) -> None:
         self._action = action
         self._pause_s = pause_s
-        self._stop = threading.Event()
+        self._stop = False
+        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
+    def hurry(self) -> None:
+        """The next call comes now. From any thread."""
+        self._wake.set()
+
     def stop(self, timeout_s: float = 5.0) -> None:
-        self._stop.set()
+        self._stop = True
+        self._wake.set()
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        while not self._stop.is_set():
+        while True:
+            self._wake.clear()
+            if self._stop:
+                return
             try:
                 self._action()
             except Exception:
                 _log.exception("%s goes on after an error", self._thread.name)
-            self._stop.wait(self._pause_s)
+            self._wake.wait(self._pause_s)
 
 
 class Watch:
