@@ -1,6 +1,6 @@
 """Busy time by the probe against the card's counter, which a process of its own reads over the same window.
 
-python gpu-probe/bench/busy.py --check generate|graphs|unmetered --out busy.json [--seconds 100] [--device cpu]
+python gpu-probe/bench/busy.py --check generate|graphs|unmetered --out busy.json [--seconds 100]
 """
 
 import time
@@ -97,7 +97,10 @@ def against_alone(part, measured, project_id, talkers, per_call_ns):
     known = [difference for difference in found.values() if difference is not None]
     worst = max(known, key=abs, default=None)
     part.row(
-        f"{project_id}: a thread against alone, worst of {len(found)}", shown(worst), "15 %", within(worst, 15)
+        f"{project_id}: a thread against alone, worst of {len(found)}",
+        shown(worst),
+        "15 %",
+        within(worst, 15),
     )
     return found
 

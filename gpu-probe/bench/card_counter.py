@@ -1,4 +1,4 @@
-"""The card's own activity counter (NVML's GPM), read by a process of its own that shares nothing with the probe.
+"""The card's own activity counter (NVML's GPM), read by a process that shares nothing with the probe.
 
 Commands on standard input, one a line, each answered by one line of JSON: ``mark NAME`` takes a sample,
 ``window A B`` says what the card did between two of them, ``quit``. Meanwhile it reads every ``--period``
@@ -107,7 +107,9 @@ class Reader:
         (begin, first, before_mj), (end, second, after_mj) = (self.marks[name] for name in names)
         values = self.gpm.read(first, second)
         inside = [
-            (tick, min(tick[1], end) - max(tick[0], begin)) for tick in self.ticks if begin < tick[1] and tick[0] < end
+            (tick, min(tick[1], end) - max(tick[0], begin))
+            for tick in self.ticks
+            if begin < tick[1] and tick[0] < end
         ]
         known = [(tick, length) for tick, length in inside if tick[2][0] is not None]
         by_ticks = sum(tick[2][0] * length / 100 for tick, length in known)

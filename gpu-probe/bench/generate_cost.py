@@ -1,7 +1,7 @@
 """What measuring ``generate`` costs: transformers, eager, with and without, in blocks that take turns.
 
-``with its background`` also makes and closes the probe around each block with it, outside the time, so that what its
-threads and its meter do in between is in the cost too.
+``with its background`` also makes and closes the probe around each block with it, outside the time, so that
+what its threads and its meter do in between is in the cost too.
 
 python gpu-probe/bench/generate_cost.py --out generate.json [--seconds 60] [--device cpu]
 """
@@ -19,7 +19,7 @@ from part import Part, options
 from gpu_probe import Probe
 from gpu_probe.integrations import default, transformers
 
-CALLS = 2
+CALLS = 1
 AIM_PERCENT = 0.8
 SESSION = {"tenant_id": "t", "project_id": "p", "model": "llama"}
 

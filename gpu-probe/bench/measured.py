@@ -184,7 +184,9 @@ def talk_at_once(talkers, probe, project_id, seconds=None, calls=None, beside=No
             faults.append(error)
 
     works = [lambda each=each: each.talk(probe, project_id, seconds, calls) for each in talkers]
-    threads = [threading.Thread(target=guarded, args=(work,), daemon=True) for work in [*works, beside] if work]
+    threads = [
+        threading.Thread(target=guarded, args=(work,), daemon=True) for work in [*works, beside] if work
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,4 +1,4 @@
-"""A part of a run on a card: whatever happens, its results are in a JSON file, and it ends within its seconds.
+"""A part of a run on a card: whatever happens, its results are in a JSON file, and it ends in time.
 
 ``python part.py FILE…`` prints the rows of such files as one table.
 """
@@ -57,7 +57,9 @@ class Part:
 
     def row(self, what, found, aim="", is_met=None):
         """``found`` and ``aim`` as text; ``is_met`` None where there is no aim."""
-        self.document["rows"].append([what, found, aim, "" if is_met is None else "met" if is_met else "MISSED"])
+        self.document["rows"].append(
+            [what, found, aim, "" if is_met is None else "met" if is_met else "MISSED"]
+        )
         self.save()
 
     def save(self):
