@@ -1,5 +1,5 @@
-"""Busy time by the probe against CUPTI's kernel records: the same calls of ``generate`` once with the records,
-for the truth, and once without, for the bill, each in a process of its own.
+"""Busy time by the probe against CUPTI's kernel records: the same calls of ``generate`` once with the
+records, for the truth, and once without, for the bill, each in a process of its own.
 
 The counter holds about 2 µs more than a kernel's own time, so the truth is the union of the kernels with that
 much behind each.

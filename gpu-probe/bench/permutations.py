@@ -1,5 +1,5 @@
 """Shapley values of batches of 16 and 32 rows: batches are built up row by row in balanced orders, and every
-prefix is timed as a step of the synthetic 7B decoder, all rows' attention in one kernel, as engines launch it.
+prefix is timed as a step of the synthetic 7B decoder, all rows' attention in one kernel as in engines.
 
 python gpu-probe/bench/permutations.py --out permutations.json --cases coalitions-large.json [--seconds 150]
 
@@ -50,7 +50,7 @@ def one_time(replays):
 
 
 def measure(timer, rows, permutations, rng, end):
-    """The permutations of one batch with all their prefixes; only those that were timed to the end."""
+    """The permutations of one batch with all their prefixes. Raises RuntimeError where time does not do."""
     count = len(rows)
     orders = balanced_orders(count, permutations, rng)
     # The first ones of each size make kernels be loaded.
@@ -67,6 +67,8 @@ def measure(timer, rows, permutations, rng, end):
     timed = timer.time([batch for _, batch in batches], REPLAYS, end)
     kept = [(key, at, one_time(ms)) for (key, _), (at, ms) in zip(batches, timed)]
     beacons = [(at, ms) for key, at, ms in kept if key is None]
+    if len(kept) < len(batches):
+        raise RuntimeError(f"only {len(kept)} of {len(batches)} steps were timed in the part's seconds")
     times = {key: ms / drift(beacons, at) for key, at, ms in kept if key is not None}
     runs = [
         {
@@ -74,7 +76,6 @@ def measure(timer, rows, permutations, rng, end):
             "ms": [*(round(times[number, size], 5) for size in range(1, count)), round(whole, 5)],
         }
         for number, order in enumerate(orders)
-        if all((number, size) in times for size in range(1, count))
     ]
     spread = [ms for _, ms in beacons]
     return runs, {"sentinel_ms": [round(min(spread), 4), round(max(spread), 4)], "permutations": len(runs)}
