@@ -238,7 +238,10 @@ def main():
     def keep(name, function):
         results[name] = part.run(name, function)
 
-    spin = Spin()
+    spin = part.run("spin", Spin)
+    part.document["results"]["spin"] = (
+        {"cycles_per_s": spin.per_s} if spin else part.document["results"]["spin"]
+    )
     gpm = part.run("gpm", Gpm)
     part.document["results"]["gpm"] = (
         {"supported": getattr(gpm, "supported", None)} if gpm else part.document["results"]["gpm"]

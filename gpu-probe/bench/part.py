@@ -1,7 +1,4 @@
-"""A part of a run on a card: whatever happens, its results are in a JSON file, and it ends in time.
-
-``python part.py FILE…`` prints the rows of such files as one table.
-"""
+"""A part of a run on a card: whatever happens, its results are in a JSON file, and it ends in time."""
 
 import argparse
 import json
@@ -38,6 +35,7 @@ class Part:
         """The function's result; None where it failed."""
         if self._is_over:
             self.document["results"][name] = {"error": "not run: the part's seconds were spent"}
+            self.save()
             return None
         result, begin = None, time.monotonic()
         try:
@@ -68,11 +66,14 @@ class Part:
 
     def end(self):
         """Leaves the process at once: threads that still work the card would keep it."""
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        self.stop_clock()
         self.save()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
+
+    def stop_clock(self):
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _stop(self, *_):
         raise OverBudget
@@ -103,21 +104,3 @@ def within(difference, bound):
 def shown(difference):
     """A difference as text."""
     return "unknown" if difference is None else f"{difference:+.2f} %"
-
-
-def table(paths):
-    rows = [("part", "what", "found", "aim", "")]
-    for path in paths:
-        document = json.loads(Path(path).read_text())
-        name = document["part"]
-        rows += [(name, *map(str, row)) for row in document["rows"]]
-        for step, result in document["results"].items():
-            if isinstance(result, dict) and "error" in result:
-                rows.append((name, step, result["error"].strip().splitlines()[-1][:70], "", "FAILED"))
-    widths = [max(len(row[at]) for row in rows) for at in range(5)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
-
-
-if __name__ == "__main__":
-    table(sys.argv[1:])
