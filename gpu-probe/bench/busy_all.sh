@@ -51,7 +51,7 @@ export python out
 case $call in
 first)
   part about 20 bash -c about
-  measure generate 115 busy --check generate
+  measure generate 130 busy --check generate
   measure kernels 140 kernels
   measure graphs 65 busy --check graphs
   measure unmetered 85 busy --check unmetered
@@ -63,7 +63,7 @@ second)
   measure generate_cost 75 generate_cost
   measure node 105 node_duty
   part serving 105 "$python" "$bench/serving.py" --out "$parts/serving.json" --trace "$parts/trace.jsonl.gz" --seconds 30
-  part tests 120 bash -c gpu_tests
+  part tests 150 bash -c gpu_tests
   [[ -f $out/tests.txt ]] && tail -3 "$out/tests.txt"
   ;;
 third)

@@ -81,15 +81,16 @@ def _run(given: dict[str, list[float]], count: int, where: str) -> Run:
 
 def balanced_orders(count: int, permutations: int, rng: random.Random) -> list[tuple[int, ...]]:
     """Orders in which rows meet positions about equally often: cyclic shifts of a random order, evenly
-    spaced, every second one reversed. Where there are more permutations than rows, of several such orders."""
+    spaced, every second one backwards; as long as there are rows left, another one is first. Where there are more permutations than rows, of several such orders."""
     orders: list[tuple[int, ...]] = []
     while len(orders) < permutations:
         base = rng.sample(range(count), count)
         block = min(count, permutations - len(orders))
         for number in range(block):
             at = number * count // block
-            shifted = base[at:] + base[:at]
-            orders.append(tuple(reversed(shifted) if number % 2 else shifted))
+            # Both ways from the same row: whoever comes first bears the floor, so each should once.
+            forward = base[at:] + base[:at]
+            orders.append((forward[0], *reversed(forward[1:])) if number % 2 else tuple(forward))
     return orders
 
 
