@@ -4,8 +4,8 @@
 # FOLDER gets CALL.json (all parts' results), CALL.log, and what is to be kept: a recording, coalitions. Each part has its
 # own process and seconds, what it found is written at once, and none stops the others; a short table is printed last.
 set -uo pipefail
+out=$(realpath -m "${1:?a folder for the results}")
 cd "$(dirname "$0")/../.."
-out=$(realpath "${1:?a folder for the results}")
 call=${2:?first, second or third}
 # PARTS="generate kernels" runs these alone; DEVICE=cpu is a dry run of those that can.
 export PYTHONPATH=$PWD/gpu-probe:$PWD/gpu-probe/bench PYTHONUNBUFFERED=1 TOKENIZERS_PARALLELISM=false

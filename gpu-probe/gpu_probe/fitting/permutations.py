@@ -81,8 +81,8 @@ def _run(given: dict[str, list[float]], count: int, where: str) -> Run:
 
 def balanced_orders(count: int, permutations: int, rng: random.Random) -> list[tuple[int, ...]]:
     """Orders in which rows meet positions about equally often: cyclic shifts of a random order, evenly
-    spaced, every second one backwards; as long as there are rows left, another one is first. Where there are more permutations than
-    rows, of several such orders."""
+    spaced, every second one backwards; as long as there are rows left, another one is first. Where there are
+    more permutations than rows, of several such orders."""
     orders: list[tuple[int, ...]] = []
     while len(orders) < permutations:
         base = rng.sample(range(count), count)
