@@ -199,7 +199,9 @@ def record(seconds, trace_path):
     replayed = Kept()
     device = ReplayDevice(trace)
     run(device, GpuMeter(device.info, make_policy("fitted-hinge"), replayed))
-    energy = account.energy_uj
+    parts = {name: account.energy_uj[name] for name in ("sessions", "operator", "idle")}
+    for name in ("parked", "unmetered"):
+        parts[name] = sum(minute[f"energy_{name}_uj"] or 0 for minute in kept.minutes)
     results = {
         "seconds": seconds,
         "requests": requests,
@@ -208,7 +210,8 @@ def record(seconds, trace_path):
         "account": account.summary(),
         "faults": account.faults(),
         "counter_difference_uj": (readings[-1] - readings[0]) * 1000,
-        "parts_uj": energy["sessions"] + energy["operator"] + energy["idle"],
+        "parts_uj": sum(parts.values()),
+        "parts": parts,
         "counter_outside_uj": (outside_after.energy_mj - outside_before.energy_mj) * 1000,
         "readings": len(readings),
         "digest": kept.digest(),

@@ -26,6 +26,7 @@ USED_FROM_OUTSIDE = {
     "address_family": "socketserver reads it",
     "service_actions": "socketserver calls it",
     "handle_error": "socketserver calls it",
+    "balanced_orders": "for bench/permutations.py, which measures in these orders",
     "damaged_segments": "for whoever opens a log: what could not be read back",
 }
 

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from ..device.replay import read_trace
-from ..fitting import Sample, fit, judge, read_coalitions, trace_samples
+from ..fitting import (
+    Sample,
+    fit,
+    judge,
+    judge_sampled,
+    read_coalitions,
+    read_permutations,
+    trace_samples,
+)
 from ..sharing import POLICIES, load_coefficients, make_policy
 
 
@@ -34,7 +42,9 @@ def register(commands: Any) -> None:
     parser.add_argument("--policy", default="fitted-hinge", choices=sorted(POLICIES))
     parser.add_argument("--coefficients", metavar="FILE")
     parser.add_argument(
-        "--json", action="store_true", help="end with the mean half-L1 by kind as one JSON line"
+        "--json",
+        action="store_true",
+        help="end with the mean half-L1 by kind as one JSON line; with its interval where it was sampled",
     )
     parser.set_defaults(run=run_judge)
 
@@ -47,6 +57,7 @@ def run_fit(options: argparse.Namespace) -> int:
         if source.suffix == ".json":
             document = json.loads(source.read_text(encoding="utf-8"))
             samples += [sample for case in read_coalitions(source) for sample in case.samples()]
+            samples += [sample for case in read_permutations(source) for sample in case.samples()]
         else:
             trace = read_trace(source)
             document = {"model": trace.meta["model"].split(" (")[0], "gpu": trace.meta["gpu_model"]}
@@ -66,10 +77,21 @@ def run_fit(options: argparse.Namespace) -> int:
 
 def run_judge(options: argparse.Namespace) -> int:
     coefficients = load_coefficients(options.coefficients) if options.coefficients else None
-    result = judge(read_coalitions(options.coalitions), make_policy(options.policy, coefficients))
+    policy = make_policy(options.policy, coefficients)
+    result = judge(read_coalitions(options.coalitions), policy)
+    sampled = judge_sampled(read_permutations(options.coalitions), policy)
     if options.json:
-        print(json.dumps({kind: round(value, 6) for kind, value in result.items()}, separators=(",", ":")))
-    else:
-        for kind, value in result.items():
-            print(f"{kind:<10}{value:>7.1%} of a step on the wrong request")
+        document: dict[str, Any] = {kind: round(value, 6) for kind, value in result.items()}
+        for kind, found in sampled.items():
+            document[kind] = {name: round(value, 6) for name, value in found._asdict().items()}
+        print(json.dumps(document, separators=(",", ":")))
+        return 0
+    for kind, value in result.items():
+        print(f"{kind:<10}{value:>7.1%} of a step on the wrong request")
+    for kind, found in sampled.items():
+        print(
+            f"{kind:<10}{found.wrong:>7.1%} of a step on the wrong request ({found.low:.1%} to "
+            f"{found.high:.1%}; sampling error {found.sampling_error:.1%}, "
+            f"{found.wrong_uncontrolled:.1%} without control variate)"
+        )
     return 0

@@ -33,11 +33,13 @@ class Case(NamedTuple):
 
 
 def read_coalitions(path: str | Path) -> list[Case]:
-    """Reads a coalitions file (traces/README.md). Raises ValueError where a subset is missing or not
-    positive."""
+    """The batches of a coalitions file (traces/README.md) whose subsets were all timed; those that were
+    sampled are ``read_permutations``'s. Raises ValueError where a subset is missing or not positive."""
     document = json.loads(Path(path).read_text(encoding="utf-8"))
     cases = []
     for number, case in enumerate(document["cases"]):
+        if "permutations" in case:
+            continue
         # A row of one new token is decoding, more is a prompt: the file has no other mark.
         rows = tuple(Work(new, context, new > 1) for new, context in case["rows"])
         times = [0.0]
