@@ -172,7 +172,6 @@ it("schemathesis finds no fault in any route", { timeout: 300_000 }, async () =>
   const { users } = flow.target;
   const server = await startPricing({
     ...flow.environment(),
-    PATH: process.env["PATH"] ?? "",
     METERHOUSE_CLICKHOUSE_USER: users.pricing.user,
     METERHOUSE_CLICKHOUSE_PASSWORD: users.pricing.password,
     METERHOUSE_API_PORT: "0",
