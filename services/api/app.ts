@@ -23,6 +23,7 @@ import { quoteRoutes } from "./routes/quotes.ts";
 import { subscriptionRoutes } from "./routes/subscriptions.ts";
 import { tenantRoutes } from "./routes/tenants.ts";
 import { usageRoutes } from "./routes/usage.ts";
+import { NAMED_SCHEMAS } from "./named-schemas.ts";
 import { whatIfRoutes } from "./routes/what-if.ts";
 
 /** What each group of routes needs, all together. */
@@ -95,7 +96,7 @@ function pricingRoutes(deps: PricingDeps): Route[] {
 
 /** The description of the API. Routes look at what they work with only when they are called, so it needs none of it. */
 export function pricingDocument(): OpenApiDocument {
-  return openApiDocument(INFO, pricingRoutes({} as PricingDeps));
+  return openApiDocument(INFO, pricingRoutes({} as PricingDeps), NAMED_SCHEMAS);
 }
 
 export function pricingApi(deps: PricingDeps & ServerDeps): Api {
