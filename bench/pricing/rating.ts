@@ -63,6 +63,7 @@ function usageOf(tenant_id: string, count: number): Map<Hour, UsageRow[]> {
       gpu_time_ns,
       gpu_busy_ns: (gpu_time_ns * 9n) / 10n,
       gpu_busy_known_ns: gpu_time_ns,
+      gpu_busy_counter_ns: gpu_time_ns,
       memory_time_byte_ns: gpu_time_ns * 42_949_672_960n,
       energy_uj: (gpu_time_ns * 35n) / 100n,
       power_avg_time_mw_ns: gpu_time_ns * 350_000n,

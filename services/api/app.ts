@@ -5,6 +5,7 @@ import type { Route } from "../adapters/http/route.ts";
 import { createAuthenticate } from "../billing/access/keys.ts";
 import type { Clock } from "../domain/ports/clock.ts";
 import type { Log } from "../domain/ports/log.ts";
+import { NAMED_SCHEMAS } from "./named-schemas.ts";
 import { accountRoutes } from "./routes/accounts.ts";
 import { alertRoutes } from "./routes/alerts.ts";
 import { bookRoutes } from "./routes/books.ts";
@@ -23,7 +24,6 @@ import { quoteRoutes } from "./routes/quotes.ts";
 import { subscriptionRoutes } from "./routes/subscriptions.ts";
 import { tenantRoutes } from "./routes/tenants.ts";
 import { usageRoutes } from "./routes/usage.ts";
-import { NAMED_SCHEMAS } from "./named-schemas.ts";
 import { whatIfRoutes } from "./routes/what-if.ts";
 
 /** What each group of routes needs, all together. */

@@ -19,6 +19,8 @@ export interface Settlement {
   readonly owner: string;
   readonly graceMs: number;
   readonly leaseMs: number;
+  /** Unmetered time of a GPU in an hour is warned about above this part of it, in percent. */
+  readonly unmeteredPercent: number;
   readonly signal?: AbortSignal;
 }
 

@@ -26,6 +26,8 @@ export const CONFIG_KEYS = {
   METERHOUSE_FETCH_BYTES_MAX: "Bytes fetched from Kafka at once.",
   METERHOUSE_CONFLUENT_SCHEMA_IDS: "Schemas that a registry's ids stand for, such as 1=gpu_time_event/v1.",
   METERHOUSE_GRACE: "How long after an hour's end its records may still be appended before it closes.",
+  METERHOUSE_UNMETERED_PERCENT:
+    "Part of the time of a GPU in an hour, in percent, from which work that nobody metered is warned about.",
   METERHOUSE_CLOSE_SCHEDULE: "Cron expression (UTC) of settlement's passes.",
   METERHOUSE_LEASE:
     "How long settlement or the jobs lead without renewing; a crashed leader is waited for that long.",

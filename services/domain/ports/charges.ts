@@ -16,12 +16,18 @@ interface ChargeHead extends UsageKey {
   readonly billed_to: string;
   readonly currency: string;
   readonly events: string;
+  /** Elapsed. */
   readonly gpu_time_ns: string;
+  readonly busy_ns: string;
 }
 
 export interface ChargeSummary extends ChargeHead {
   readonly gpu_hours: string;
   readonly rate_per_gpu_hour: string;
+  readonly busy_counter_share: string;
+  readonly busy_sampled_share: string;
+  readonly busy_elapsed_share: string;
+  readonly busy_ratio: string;
   readonly composite: string;
   readonly quality: string;
   readonly charge: string;

@@ -37,7 +37,8 @@ export class TestIntake {
     this.block = new Block({ block_rows_max: 2_000, block_bytes_max: 2 ** 30, ...limits });
     const confluentIds = new Map([
       [1, "gpu_time_event/v1"],
-      [2, "gpu_totals/v1"],
+      [2, "gpu_totals/v2"],
+      [3, "gpu_time_event/v2"],
     ]);
     this.intake = new Intake(createRecordReader({ schemas, confluentIds }), { age_max_ms: AGE_MAX_MS });
   }

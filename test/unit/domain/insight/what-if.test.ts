@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { PriceBook } from "../../../../services/domain/books/price-book.ts";
+import { type PriceBook, readPriceBook } from "../../../../services/domain/books/price-book.ts";
 import { largestDifferences, sumOfComparisons, whatIf } from "../../../../services/domain/insight/what-if.ts";
 import { formatDecimal } from "../../../../services/domain/money/decimal.ts";
-import { bookDocument, bookWith, H100 } from "../../../support/builders/price-books.ts";
+import { bookDocument, bookWith, busyBookDocument, H100 } from "../../../support/builders/price-books.ts";
 import {
   hourAt,
   inputWithPlan,
@@ -49,6 +49,22 @@ describe("whatIf", () => {
       ["flat_fee", "", "10.000000000000"],
       ["usage", H100, "1.937500000000"],
     ]);
+  });
+
+  it("takes a candidate that weighs busy time", () => {
+    // composite@1: 0.775; composite@2 of an hour that nothing measured: 33/40; 2.50 x (0.825 - 0.775)
+    const busy = readPriceBook({ ...busyBookDocument(), plans: [{ name: "plan" }] });
+    if (!busy.ok) throw new Error(JSON.stringify(busy.faults));
+    expect(difference(compare(busy.book))).toBe("0.125000000000");
+    // busy for half of it, as its card counted, which composite@1 bounds at 0.5: 0.575 - 0.775 x 0.5
+    const row = secondsOfUsage(3600);
+    const measured = {
+      ...row,
+      gpu_busy_ns: row.gpu_time_ns / 2n,
+      gpu_busy_known_ns: row.gpu_time_ns,
+      gpu_busy_counter_ns: row.gpu_time_ns,
+    };
+    expect(difference(compare(busy.book, [measured]))).toBe("0.468750000000");
   });
 
   it("says what the candidate has no price for", () => {
