@@ -7,6 +7,8 @@ export default defineConfig({
   test: {
     maxWorkers: 2,
     execArgv: [...NODE_FLAGS],
+    // For the processes that tests start, which find their sources compiled; a worker reads its own environment too early.
+    env: { NODE_COMPILE_CACHE: `${import.meta.dirname}/.meterhouse/compile-cache` },
     sequence: { sequencer: LongestFirst },
     projects: [
       {

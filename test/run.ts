@@ -26,42 +26,40 @@ interface VitestReport {
 
 // Where the time goes is printed too: the whole is meant to take less than ten minutes.
 
-/** Every check there is, the quick ones first; the first that fails ends the run. */
-const STEPS: readonly { name: string; command: readonly string[]; count: (output: string) => Counts }[] = [
-  { name: "lint", command: ["npm", "run", "--silent", "lint"], count: () => NONE },
-  { name: "types", command: ["npm", "run", "--silent", "typecheck"], count: () => NONE },
-  {
-    name: "vitest",
-    command: ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${vitestReport}`],
-    count: () => {
-      const report: VitestReport = JSON.parse(readFileSync(vitestReport, "utf8"));
-      slowest = slowestFiles(report);
-      return { passed: report.numPassedTests, failed: report.numFailedTests };
-    },
+interface Step {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly count: (output: string) => Counts;
+}
+
+const LINT: Step = { name: "lint", command: ["npm", "run", "--silent", "lint"], count: () => NONE };
+const TYPES: Step = { name: "types", command: ["npm", "run", "--silent", "typecheck"], count: () => NONE };
+const VITEST: Step = {
+  name: "vitest",
+  command: ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${vitestReport}`],
+  count: () => {
+    const report: VitestReport = JSON.parse(readFileSync(vitestReport, "utf8"));
+    slowest = slowestFiles(report);
+    return { passed: report.numPassedTests, failed: report.numFailedTests };
   },
-  {
-    name: "pytest",
-    command: ["node", "services/local/pytest.ts"],
-    count: (output) => ({ passed: summary(output, "passed"), failed: summary(output, "failed") }),
-  },
-];
+};
+const PYTEST: Step = {
+  name: "pytest",
+  command: ["node", "services/local/pytest.ts"],
+  count: (output) => ({ passed: summary(output, "passed"), failed: summary(output, "failed") }),
+};
+
+/** Every check there is, the quick ones first; a stage that fails is the last. Tests wait a lot, so both kinds go together. */
+const STAGES: readonly (readonly Step[])[] = [[LINT], [TYPES], [VITEST, PYTEST]];
 
 let total = NONE;
 let slowest: readonly string[] = [];
 const durations: string[] = [];
 try {
-  for (const { name, command, count } of STEPS) {
-    process.stdout.write(`== ${name}\n`);
-    const startedMs = performance.now();
-    const { code, output } = await run(command);
-    durations.push(line(performance.now() - startedMs, name));
-    if (code !== 0) process.exitCode = 1;
-    const { passed, failed } = countOrNone(() => count(output));
-    total = { passed: total.passed + passed, failed: total.failed + failed };
-    if (code !== 0) {
-      process.stdout.write(`${name} failed; what comes after it was not run\n`);
-      break;
-    }
+  for (const stage of STAGES) {
+    const runs = stage.map((step, i) => ({ step, run: run(step, i === 0) }));
+    for (const { step, run } of runs) report(step, await run);
+    if (process.exitCode !== undefined) break;
   }
 } finally {
   rmSync(folder, { recursive: true });
@@ -81,18 +79,40 @@ function line(ms: number, name: string): string {
   return `${(ms / 1000).toFixed(1).padStart(7)} s  ${name}`;
 }
 
-/** Runs a command, passes its output on, and returns it too. */
-function run([program = "", ...args]: readonly string[]): Promise<{ code: number; output: string }> {
+interface Run {
+  readonly code: number;
+  readonly output: string;
+  readonly ms: number;
+  /** Its output was passed on while it ran. */
+  readonly isPrinted: boolean;
+}
+
+/** Runs a step's command and returns its output; passes it on meanwhile if `isPrinted`, so that no two are mixed. */
+function run({ name, command: [program = "", ...args] }: Step, isPrinted: boolean): Promise<Run> {
+  const startedMs = performance.now();
+  if (isPrinted) process.stdout.write(`== ${name}\n`);
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
   let output = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    output += chunk;
-    process.stdout.write(chunk);
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+    if (isPrinted) process.stdout.write(text);
   });
   return new Promise((resolve, reject) => {
     child.once("error", reject);
-    child.once("close", (code) => resolve({ code: code ?? 1, output }));
+    child.once("close", (code) =>
+      resolve({ code: code ?? 1, output, ms: performance.now() - startedMs, isPrinted }),
+    );
   });
+}
+
+function report({ name, count }: Step, { code, output, ms, isPrinted }: Run): void {
+  if (!isPrinted) process.stdout.write(`== ${name}\n${output}`);
+  durations.push(line(ms, name));
+  const { passed, failed } = countOrNone(() => count(output));
+  total = { passed: total.passed + passed, failed: total.failed + failed };
+  if (code === 0) return;
+  process.exitCode = 1;
+  process.stdout.write(`${name} failed; later steps are left out\n`);
 }
 
 /** A step that broke down before its report was written has counted nothing. */

@@ -5,6 +5,7 @@ import type { Route } from "../adapters/http/route.ts";
 import { createAuthenticate } from "../billing/access/keys.ts";
 import type { Clock } from "../domain/ports/clock.ts";
 import type { Log } from "../domain/ports/log.ts";
+import { NAMED_SCHEMAS } from "./named-schemas.ts";
 import { accountRoutes } from "./routes/accounts.ts";
 import { alertRoutes } from "./routes/alerts.ts";
 import { bookRoutes } from "./routes/books.ts";
@@ -95,7 +96,7 @@ function pricingRoutes(deps: PricingDeps): Route[] {
 
 /** The description of the API. Routes look at what they work with only when they are called, so it needs none of it. */
 export function pricingDocument(): OpenApiDocument {
-  return openApiDocument(INFO, pricingRoutes({} as PricingDeps));
+  return openApiDocument(INFO, pricingRoutes({} as PricingDeps), NAMED_SCHEMAS);
 }
 
 export function pricingApi(deps: PricingDeps & ServerDeps): Api {

@@ -1,10 +1,12 @@
 // Generates docs/openapi.json and the operations of the client from the routes. Run by `npm run api`.
 import { writeFileSync } from "node:fs";
-import type { OpenApiDocument, OpenApiOperation } from "../adapters/http/openapi.ts";
+import { type OpenApiDocument, type OpenApiOperation, refName } from "../adapters/http/openapi.ts";
 import { PROBLEM_CODES } from "../adapters/http/problem.ts";
 import { pricingDocument } from "./app.ts";
+import { NAMED_SCHEMAS } from "./named-schemas.ts";
 
 interface Schema {
+  readonly $ref?: string;
   readonly type?: string;
   readonly const?: unknown;
   readonly anyOf?: readonly Schema[];
@@ -18,13 +20,17 @@ export const DESCRIPTIONS = {
   "services/client/pricing-operations.ts": () => operationsText(pricingDocument()),
 };
 
-function operationsText({ paths }: OpenApiDocument): string {
+function operationsText({ paths, components }: OpenApiDocument): string {
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
   );
   return [
     "// Made from docs/openapi.json by `npm run api`; do not edit.",
     "",
+    ...Object.keys(NAMED_SCHEMAS).flatMap((name) => [
+      `export type ${name} = ${typeText(components.schemas[name] ?? {})};`,
+      "",
+    ]),
     "/** The request and the reply of each operation. */",
     "export interface PricingOperations {",
     ...operations.flatMap(({ operation }) => [
@@ -68,6 +74,7 @@ function replyText({ responses }: OpenApiOperation): string {
 
 /** A JSON Schema as a TypeScript type. */
 function typeText(schema: Schema): string {
+  if (schema.$ref !== undefined) return refName(schema.$ref);
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.anyOf !== undefined) return schema.anyOf.map(typeText).join(" | ");
   switch (schema.type) {

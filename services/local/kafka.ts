@@ -118,6 +118,8 @@ function javaArguments(propertiesFile: string): string[] {
     "-Xms128m",
     "-Xmx512m",
     "-XX:+UseSerialGC",
+    // The quick compiler alone: a broker of minutes never earns back what the thorough one costs. It halves the start.
+    "-XX:TieredStopAtLevel=1",
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info",

@@ -8,6 +8,7 @@ import { helpOf } from "../../services/adapters/command/command.ts";
 import { COMMANDS } from "../../services/cli/commands.ts";
 import { PROJECT_ROOT, VIRTUAL_ENV } from "../../services/local/paths.ts";
 import { DECLARED } from "../support/flows/declared-commands.ts";
+import { CHILD_ENV } from "../support/stack/child-env.ts";
 import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
 
 const PROBE = `${VIRTUAL_ENV}/bin/gpu-probe`;
@@ -63,7 +64,7 @@ async function run(
 ): Promise<{ code: number; output: string }> {
   const child = spawn(command, args, {
     cwd: PROJECT_ROOT,
-    env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...env },
+    env: { ...CHILD_ENV, HOME: process.env["HOME"], ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const [output, errors, [code]] = await Promise.all([

@@ -17,6 +17,7 @@ import { demoBook } from "../support/builders/price-books.ts";
 import { expectFocus, MANDATORY } from "../support/checks/focus.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
 import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
+import { CHILD_ENV } from "../support/stack/child-env.ts";
 import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
 import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 
@@ -123,7 +124,7 @@ it("meterhouse export focus writes what the API streams, whole or not at all", a
     await rm(folder, { recursive: true });
   });
   const env = {
-    PATH: process.env["PATH"] ?? "",
+    ...CHILD_ENV,
     METERHOUSE_API_URL: `http://127.0.0.1:${port}`,
     METERHOUSE_API_KEY: keys.operator,
   };

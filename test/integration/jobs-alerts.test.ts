@@ -18,6 +18,7 @@ import { eventually } from "../support/checks/eventually.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
 import { pass, settlementOver } from "../support/flows/settlement-pass.ts";
 import { post } from "../support/flows/tenant-api.ts";
+import { CHILD_ENV } from "../support/stack/child-env.ts";
 import { databaseOfTest, sharedStack, type TestDatabase } from "../support/stack/stack.ts";
 import { startReceiver } from "../support/stack/webhook-receiver.ts";
 import { ledgerOver } from "../support/stores/clickhouse-ledger.ts";
@@ -26,7 +27,7 @@ import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 function jobs(database: TestDatabase, more: Record<string, string>) {
   const { kafkaBrokers, clickhouseUrl, users } = sharedStack();
   const env = {
-    PATH: process.env["PATH"] ?? "",
+    ...CHILD_ENV,
     METERHOUSE_KAFKA_BROKERS: kafkaBrokers.join(),
     METERHOUSE_TOPIC: `events-${randomUUID()}`,
     METERHOUSE_CLICKHOUSE_URL: clickhouseUrl,

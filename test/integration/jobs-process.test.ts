@@ -14,6 +14,7 @@ import type { Role } from "../../services/local/roles.ts";
 import { demoBook } from "../support/builders/price-books.ts";
 import { sharedFlow } from "../support/flows/flow.ts";
 import { pass, settlementOver } from "../support/flows/settlement-pass.ts";
+import { CHILD_ENV } from "../support/stack/child-env.ts";
 import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 
 const DAY_MS = 86_400_000;
@@ -25,7 +26,7 @@ interface Said {
 /** A process of the jobs, with what it says. */
 function startJobs(env: Record<string, string>) {
   const child = spawn(process.execPath, [...NODE_FLAGS, "services/jobs/main.ts"], {
-    env: { PATH: process.env["PATH"] ?? "", METERHOUSE_METRICS_PORT: "0", ...env },
+    env: { ...CHILD_ENV, METERHOUSE_METRICS_PORT: "0", ...env },
     stdio: ["ignore", "ignore", "pipe"],
   });
   onTestFinished(() => void child.kill("SIGKILL"));

@@ -11,7 +11,7 @@ import {
   READER_VIEWS,
   SETTLEMENT_TABLES,
 } from "../../services/local/roles.ts";
-import { freshDatabase, MIGRATIONS, type TestDatabase } from "../support/stack/stack.ts";
+import { databaseOfTest, freshDatabase, MIGRATIONS, type TestDatabase } from "../support/stack/stack.ts";
 
 let database: TestDatabase;
 let client: ClickHouse;
@@ -125,6 +125,22 @@ describe("the house's own migrations", () => {
       const insert = database.open("pricing").command(`INSERT INTO ${foreign} SELECT * FROM ${foreign}`);
       await expect(insert, foreign).rejects.toThrow("Not enough privileges");
     }
+  });
+
+  it("make what a test's database, a copy, has", async () => {
+    await migrate(client, MIGRATIONS);
+    const copy = await databaseOfTest();
+    const made = async ({ name, open }: TestDatabase) => {
+      const admin = open("migrate");
+      const creations = await admin.query<{ creation: string }>(
+        "SELECT create_table_query AS creation FROM system.tables WHERE database = currentDatabase() ORDER BY name",
+      );
+      return {
+        creations: creations.map(({ creation }) => creation.replaceAll(`${name}.`, "")),
+        migrations: await admin.query("SELECT name, sha256 FROM schema_migrations ORDER BY name"),
+      };
+    };
+    expect(await made(copy)).toEqual(await made(database));
   });
 
   it("are never edited into something that does not end in a statement", async () => {

@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
 import { pricingClient } from "../../services/client/client.ts";
+import { CHILD_ENV } from "../support/stack/child-env.ts";
 import { startPricing } from "../support/stack/pricing-process.ts";
 import { databaseOfTest, sharedStack } from "../support/stack/stack.ts";
 
@@ -14,7 +15,7 @@ let env = settings("meterhouse");
 function settings(database: string): Record<string, string> {
   const { kafkaBrokers, clickhouseUrl, users } = sharedStack();
   return {
-    PATH: process.env["PATH"] ?? "",
+    ...CHILD_ENV,
     METERHOUSE_KAFKA_BROKERS: kafkaBrokers.join(),
     METERHOUSE_TOPIC: `events-${randomUUID()}`,
     METERHOUSE_CLICKHOUSE_URL: clickhouseUrl,

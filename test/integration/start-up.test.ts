@@ -8,6 +8,7 @@ import { PROJECT_ROOT } from "../../services/local/paths.ts";
 import { freePort } from "../../services/local/ports.ts";
 import { eventually } from "../support/checks/eventually.ts";
 import { sharedFlow } from "../support/flows/flow.ts";
+import { CHILD_ENV } from "../support/stack/child-env.ts";
 import { settingsOf } from "../support/stack/meterhouse.ts";
 import type { Environment } from "../support/stack/processor-process.ts";
 import { sharedStack } from "../support/stack/stack.ts";
@@ -19,7 +20,7 @@ const PATIENCE = { withinMs: 60_000 };
 function start(env: Environment, ...args: string[]) {
   const child = spawn(process.execPath, [CLI, ...args], {
     cwd: PROJECT_ROOT,
-    env: { PATH: process.env["PATH"], ...env },
+    env: { ...CHILD_ENV, ...env },
     stdio: ["ignore", "ignore", "pipe"],
   });
   onTestFinished(() => void child.kill("SIGTERM"));
@@ -66,20 +67,27 @@ it.each(["processor", "settlement", "pricing", "jobs"] as const)(
   },
 );
 
-it.each([
-  ["settlement", ["close", "--through", "2026-01-31T10:00Z"]],
-  ["settlement", ["verify", "--hour", "2026-01-31T10:00Z"]],
-  ["pricing", ["key", "create", "--scope", "operator", "--name", "x"]],
-  ["migrate", ["migrate"]],
-] as const)("as %s, %j ends with a sentence and code 1", async (role, args) => {
+it("every command that needs ClickHouse ends with a sentence and code 1", async () => {
   const flow = await sharedFlow({ partitions: 1 });
   const url = `http://127.0.0.1:${await freePort()}`;
-  const child = start(settingsOf(flow, role, { METERHOUSE_CLICKHOUSE_URL: url }), ...args);
-  const ended = once(child, "close");
-  const said = await text(child.stderr);
-  expect(await ended).toEqual([1, null]);
-  expect(said).toContain(`meterhouse: ClickHouse at ${url} is away (`);
-  expect(said).toContain("Start it or correct METERHOUSE_CLICKHOUSE_URL");
+  const commands = [
+    ["settlement", "close", "--through", "2026-01-31T10:00Z"],
+    ["settlement", "verify", "--hour", "2026-01-31T10:00Z"],
+    ["pricing", "key", "create", "--scope", "operator", "--name", "x"],
+    ["migrate", "migrate"],
+  ] as const;
+  // Each waits for some seconds before it gives up, so they wait together.
+  const endings = commands.map(async ([role, ...args]) => {
+    const child = start(settingsOf(flow, role, { METERHOUSE_CLICKHOUSE_URL: url }), ...args);
+    const ended = once(child, "close");
+    const said = await text(child.stderr);
+    return { name: args.join(" "), said, ended: await ended };
+  });
+  for (const { name, said, ended } of await Promise.all(endings)) {
+    expect(ended, name).toEqual([1, null]);
+    expect(said, name).toContain(`meterhouse: ClickHouse at ${url} is away (`);
+    expect(said, name).toContain("Start it or correct METERHOUSE_CLICKHOUSE_URL");
+  }
 });
 
 it("a command of the API that cannot reach it ends with a sentence and code 1", async () => {

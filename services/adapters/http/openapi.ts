@@ -24,6 +24,8 @@ const PROBLEM = Type.Object(
 
 /** As far as a client is made from it. Schemas are JSON Schema. */
 export interface OpenApiDocument {
+  /** What a `$ref` of "#/components/schemas/…" stands for. */
+  readonly components: { readonly schemas: Readonly<Record<string, object>> };
   readonly paths: Readonly<Record<string, Readonly<Record<string, OpenApiOperation>>>>;
 }
 
@@ -44,10 +46,16 @@ export interface OpenApiOperation {
 
 export const IDEMPOTENCY_KEY = Type.String({ pattern: "^[!-~]{1,128}$" });
 
-/** The OpenAPI 3.1 document of the routes, as plain JSON. The same routes give the same document. */
+const REF = "#/components/schemas/";
+
+/**
+ * The OpenAPI 3.1 document of the routes, as plain JSON. The same routes give the same document. Where a route uses one
+ * of the named schemas, the very object, the document refers to it.
+ */
 export function openApiDocument(
   info: { title: string; version: string; description: string },
   routes: readonly Route[],
+  named: Readonly<Record<string, object>>,
 ): OpenApiDocument {
   const paths: Record<string, Record<string, object>> = {};
   for (const route of routes) {
@@ -60,10 +68,23 @@ export function openApiDocument(
     paths,
     components: {
       securitySchemes: { key: { type: "http", scheme: "bearer", description: "An API key: mh_…" } },
-      schemas: { Problem: PROBLEM },
+      // Copies, which are not referred to: each name is spelled out here.
+      schemas: Object.fromEntries(
+        Object.entries({ ...named, Problem: PROBLEM }).map(([name, schema]) => [name, { ...schema }]),
+      ),
     },
   };
-  return JSON.parse(JSON.stringify(document));
+  const names = new Map<unknown, string>(Object.entries(named).map(([name, schema]) => [schema, name]));
+  const refer = (_key: string, value: unknown): unknown => {
+    const name = names.get(value);
+    return name === undefined ? value : { $ref: `${REF}${name}` };
+  };
+  return JSON.parse(JSON.stringify(document, refer));
+}
+
+/** The name that a reference has. */
+export function refName(ref: string): string {
+  return ref.slice(REF.length);
 }
 
 function operation(route: Route): object {
@@ -88,7 +109,7 @@ function operation(route: Route): object {
       },
       default: {
         description: "Error",
-        content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+        content: { "application/problem+json": { schema: { $ref: `${REF}Problem` } } },
       },
     },
   };

@@ -28,7 +28,7 @@ const SeriesNumber = Type.String({
   description: "A number without gaps in its series",
 });
 
-const LineShape = closed({
+export const LineShape = closed({
   line_id: Hash,
   /** Of an adjustment: what it corrects. `line_id` is "" where that invoice had no such line. */
   reference: nullable(closed({ invoice_id: Hash, line_id: Text })),

@@ -23,7 +23,7 @@ export const WhatIfBody = closed({
 });
 
 const ComparisonShape = closed({ before: Decimal, after: Decimal, difference: Decimal });
-const TenantComparison = closed({
+export const TenantComparison = closed({
   tenant_id: Text,
   currency: Text,
   /** Null where there are faults. */

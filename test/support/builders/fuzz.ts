@@ -1,6 +1,10 @@
 // Requests made from an OpenAPI description: what it allows, what it does not, and what somebody hostile would try.
 import fc from "fast-check";
-import type { OpenApiDocument, OpenApiOperation } from "../../../services/adapters/http/openapi.ts";
+import {
+  type OpenApiDocument,
+  type OpenApiOperation,
+  refName,
+} from "../../../services/adapters/http/openapi.ts";
 
 interface Schema {
   readonly type?: string;
@@ -90,9 +94,13 @@ export function requestsOf(
     });
 }
 
-/** Every operation of a document. */
-export function operationsOf({ paths }: OpenApiDocument): [string, string, OpenApiOperation][] {
-  return Object.entries(paths).flatMap(([path, methods]) =>
+/** Every operation of a document, with what its references stand for in their place. */
+export function operationsOf({ paths, components }: OpenApiDocument): [string, string, OpenApiOperation][] {
+  const resolved = <T>(value: T): T =>
+    JSON.parse(JSON.stringify(value), (_key, part) =>
+      typeof part?.$ref === "string" ? resolved(components.schemas[refName(part.$ref)]) : part,
+    );
+  return Object.entries(resolved(paths)).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]): [string, string, OpenApiOperation] => [
       path,
       method,

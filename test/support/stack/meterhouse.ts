@@ -5,6 +5,7 @@ import { text } from "node:stream/consumers";
 import { PROJECT_ROOT } from "../../../services/local/paths.ts";
 import type { Role } from "../../../services/local/roles.ts";
 import type { Flow } from "../flows/flow.ts";
+import { CHILD_ENV } from "./child-env.ts";
 import type { Environment } from "./processor-process.ts";
 
 const CLI = `${PROJECT_ROOT}services/cli/main.ts`;
@@ -23,7 +24,7 @@ export function settingsOf(flow: Flow, role: Role, changes: Environment = {}): E
 /** Starts it and hands it over; who starts it ends it. */
 export function startMeterhouse(settings: Environment, ...args: string[]): ChildProcess {
   return spawn(process.execPath, [CLI, ...args], {
-    env: { PATH: process.env["PATH"], ...settings },
+    env: { ...CHILD_ENV, ...settings },
     stdio: ["ignore", "pipe", "inherit"],
   });
 }

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { NODE_FLAGS } from "../../../services/adapters/lifecycle/node-flags.ts";
+import { CHILD_ENV } from "./child-env.ts";
 
 const MAIN = "services/api/main.ts";
 
@@ -16,7 +17,7 @@ export interface PricingProcess {
 
 export async function startPricing(env: Readonly<Record<string, string>>): Promise<PricingProcess> {
   const server = spawn(process.execPath, [...NODE_FLAGS, MAIN], {
-    env,
+    env: { ...CHILD_ENV, ...env },
     stdio: ["ignore", "ignore", "pipe"],
   });
   const ended = once(server, "exit");

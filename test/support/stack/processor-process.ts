@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { eventually } from "../checks/eventually.ts";
+import { CHILD_ENV } from "./child-env.ts";
 
 const MAIN = fileURLToPath(new URL("../../../services/processor/main.ts", import.meta.url));
 
@@ -31,7 +32,7 @@ export class ProcessorProcess {
   constructor(environment: Environment) {
     // what kafkajs does on Node 24 is known, and not the operator's business
     this.child = spawn(process.execPath, ["--disable-warning=TimeoutNegativeWarning", MAIN], {
-      env: { PATH: process.env["PATH"], METERHOUSE_METRICS_PORT: "0", ...environment },
+      env: { ...CHILD_ENV, METERHOUSE_METRICS_PORT: "0", ...environment },
       stdio: ["ignore", "ignore", "pipe"],
     });
     running.add(this);

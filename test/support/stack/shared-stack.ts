@@ -2,13 +2,15 @@
 import type { TestProject } from "vitest/node";
 import { setUp } from "../../../services/local/setup.ts";
 import { startStack } from "../../../services/local/stack.ts";
-import { TEST_DATABASES } from "./stack.ts";
+import { MIGRATIONS, TEST_DATABASES } from "./stack.ts";
+import { makeTemplate, TEMPLATE } from "./template.ts";
 
 /** One broker and one engine for a whole run; they start once and every test file keeps to names of its own. */
 export default async function startSharedStack(project: TestProject): Promise<() => Promise<void>> {
   await setUp((line) => process.stderr.write(`${line}\n`));
-  const stack = await startStack({ databases: ["meterhouse", ...TEST_DATABASES] });
+  const stack = await startStack({ databases: ["meterhouse", TEMPLATE, ...TEST_DATABASES] });
   const { kafkaBrokers, clickhouseUrl, users } = stack;
   project.provide("stack", { kafkaBrokers: [...kafkaBrokers], clickhouseUrl, users });
+  project.provide("template", await makeTemplate(stack, MIGRATIONS));
   return () => stack.stop();
 }

@@ -7,13 +7,13 @@ import {
   openClickHouse,
 } from "../../../services/adapters/clickhouse/client.ts";
 import { ClickHouseFailure } from "../../../services/adapters/clickhouse/failure.ts";
-import { migrate } from "../../../services/adapters/clickhouse/migrate.ts";
 import { ClickHousePriceBooks } from "../../../services/adapters/clickhouse/price-books.ts";
 import { systemClock } from "../../../services/adapters/clock/clock.ts";
 import { sha256 } from "../../../services/adapters/crypto/crypto.ts";
 import { bookOf } from "../../../services/billing/books/books.ts";
 import type { PriceBook } from "../../../services/domain/books/price-book.ts";
 import type { Role, Users } from "../../../services/local/roles.ts";
+import { copyTemplate, type Template } from "./template.ts";
 
 /** What tests know of a stack, the shared one or one of their own. */
 export interface StackAddresses {
@@ -25,6 +25,7 @@ export interface StackAddresses {
 declare module "vitest" {
   interface ProvidedContext {
     stack: StackAddresses;
+    template: Template;
   }
 }
 
@@ -74,7 +75,7 @@ export async function freshDatabase({
     clients.push(client);
     return client;
   };
-  if (migrated) await migrate(open("migrate"), MIGRATIONS);
+  if (migrated) await copyTemplate(inject("template"), open("migrate"), name);
   const database = {
     name,
     options,
