@@ -38,7 +38,7 @@ measure() {
 about() {
   nvidia-smi --query-gpu=name,driver_version,power.limit,clocks.max.sm,temperature.gpu --format=csv
   "$python" -m gpu_probe doctor
-  "$python" -c "import torch, transformers, pynvml; print(torch.__version__, transformers.__version__, pynvml.__version__)"
+  "$python" -c "import torch, transformers; print(torch.__version__, transformers.__version__)"
 }
 gpu_tests() {
   "$python" -m pytest -q -p no:cacheprovider -rs gpu-probe/tests/test_cuda.py gpu-probe/tests/test_nvml.py \
