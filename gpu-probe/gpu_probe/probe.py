@@ -172,6 +172,8 @@ class Probe:
             raise ValueError(f"outcome is one of {', '.join(entries.OUTCOMES)}, not {outcome!r}")
         for unit in session.close_once():
             unit.note_memory()
+            # The session may be in a step that is being launched.
+            unit.clock.announce()
             unit.journal.append(entries.closed_entry(session.number, unit.host_ns(), outcome, tokens_out))
 
     def use(self, session: SessionHandle) -> UseScope:
@@ -197,7 +199,7 @@ class Probe:
     def communication(self) -> CommunicationScope:
         """Collectives launched in the block, on the current stream, inside a step: reported as
         communication_ns."""
-        return CommunicationScope(self._registry.holder.get())
+        return CommunicationScope(self._registry)
 
     def warmup(
         self, model: str = "unknown", model_version: str = "unknown", phase: str = "warmup"
@@ -248,6 +250,6 @@ class Probe:
         """In a child process: its parent measures, and the GPU's context is not the child's."""
         self._registry.closed = True
         for unit in self._units:
-            unit.clock.failed = "forked"
+            unit.clock.detach()
             unit.journal.detach()
         self._runner.detach()

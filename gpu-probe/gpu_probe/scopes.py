@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextvars import Token
 from types import TracebackType
-from typing import Any
 
 from .device.clock import StepClock
-from .device.live_step import LiveStep
+from .device.live_step import LiveStep, Mark
 from .outcome import outcome_of
 from .protocol import Row, SessionHandle
 from .registry import Holder, Registry, Rows
@@ -56,7 +55,7 @@ class StepScope:
         rows = registry.resolve(self._rows)
         if registry.busy is not None:
             step.busy_ns = registry.busy.known(rows)
-        unit.clock.end(step, registry.flatten(unit, rows))
+        unit.clock.end(step, registry.manifest(unit, rows))
         if registry.busy is not None:
             registry.busy.end()
             # The first of its size was looked into itself.
@@ -93,7 +92,7 @@ class SpreadScope:
             if step is not None:
                 if rows is None:
                     unit.note_memory()
-                unit.clock.end(step, None if rows is None else self._registry.flatten(unit, rows))
+                unit.clock.end(step, None if rows is None else self._registry.manifest(unit, rows))
 
 
 class SpanScope:
@@ -125,21 +124,27 @@ class SpanScope:
 
 
 class CommunicationScope:
-    """Collectives inside a step."""
+    """Collectives inside a step. Outside of one nothing is timed, but the stream may wait in them."""
 
-    __slots__ = ("_begin", "_held")
+    __slots__ = ("_begin", "_held", "_registry")
 
-    def __init__(self, held: Holder | None) -> None:
-        self._held = held
-        self._begin: Any = None
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._held: Holder | None = None
+        self._begin: Mark | None = None
 
     def __enter__(self) -> None:
-        if self._held is not None and self._held[1] is not None:
-            self._begin = self._held[0].clock.begin_communication(self._held[1])
+        held = self._held = self._registry.holder.get()
+        if held is not None and held[1] is not None:
+            self._begin = held[0].clock.begin_communication(held[1])
 
     def __exit__(self, *_: object) -> None:
-        if self._held is not None and self._held[1] is not None:
-            self._held[0].clock.end_communication(self._held[1], self._begin)
+        held = self._held
+        if held is None:
+            for unit in self._registry.units():
+                unit.clock.separate()
+        elif held[1] is not None:
+            held[0].clock.end_communication(held[1], self._begin)
 
 
 class UseScope:

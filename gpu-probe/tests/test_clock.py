@@ -7,9 +7,12 @@ from hypothesis import strategies as st
 
 from gpu_probe.device.clock import REANCHOR_MS, StepClock
 from gpu_probe.journal import entries
+from gpu_probe.journal.entries import Manifest
 from gpu_probe.live.timeline import Timeline
 
 MS = 1_000_000
+ONE = Manifest((1,), (1,), (1,))
+NOBODY = Manifest((), (), ())
 
 
 class Kept:
@@ -17,6 +20,15 @@ class Kept:
 
     def __init__(self):
         self.entries = []
+        self.begun = self
+        self.noted = {}
+
+    def note(self, step, stream, host_begin_ns):
+        self.noted[step] = (step, stream, host_begin_ns)
+        return step
+
+    def forget(self, slot):
+        del self.noted[slot]
 
     def append(self, body):
         self.entries.append(entries.decode(body))
@@ -39,7 +51,7 @@ class Scene:
         self.gpu.work(length)
         self.host.now += 1000
         if step is not None:
-            self.clock.end(step, [1, 1, 1])
+            self.clock.end(step, ONE)
         return step
 
     @property
@@ -117,7 +129,7 @@ def test_a_step_beside_another_threads_capture_runs_unmeasured_and_is_never_idle
     scene.step(5 * MS)
     held = scene.clock.begin()
     assert scene.clock.begin_communication(held) is None
-    scene.clock.end(held, [1, 1, 1])
+    scene.clock.end(held, ONE)
     scene.gpu.other_captures = False
     scene.host.now += 20 * MS
     scene.clock.harvest()
@@ -132,7 +144,7 @@ def test_a_capture_that_begins_inside_a_step_takes_its_events_back():
     begin = scene.clock.begin_communication(step)
     scene.gpu.other_captures = True
     scene.clock.end_communication(step, begin)
-    scene.clock.end(step, [1, 1, 1])
+    scene.clock.end(step, ONE)
     scene.gpu.other_captures = False
     scene.clock.harvest()
     assert scene.clock.counts.missed == 1
@@ -157,7 +169,7 @@ def test_a_step_that_compiled_is_marked():
     scene = Scene()
     step = scene.clock.begin()
     scene.gpu.compiled += 1
-    scene.clock.end(step, [])
+    scene.clock.end(step, NOBODY)
     scene.step(MS)
     scene.host.now += 5 * MS
     scene.clock.harvest()
@@ -171,7 +183,7 @@ def test_collectives_are_told_apart_and_waited_for():
     begin = scene.clock.begin_communication(step)
     scene.gpu.work(3 * MS)
     scene.clock.end_communication(step, begin)
-    scene.clock.end(step, [])
+    scene.clock.end(step, NOBODY)
     scene.host.now += 10 * MS
     scene.clock.harvest()
     (reading,) = scene.measured
@@ -183,7 +195,7 @@ def test_launch_bound_steps_are_seen():
     step = scene.clock.begin()
     scene.host.now += 9 * MS
     scene.gpu.work(MS)
-    scene.clock.end(step, [])
+    scene.clock.end(step, NOBODY)
     scene.host.now += 5 * MS
     scene.step(20 * MS)
     scene.host.now += 30 * MS

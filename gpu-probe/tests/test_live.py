@@ -56,6 +56,7 @@ class Engine:
     def close_session(self, number, outcome):
         del self.open[number]
         self.closed.append(number)
+        self.unit.clock.announce()
         self.unit.journal.append(entries.closed_entry(number, self.host.now, outcome, None))
 
     def step(self, stream, length, new, compiles=False):
@@ -67,10 +68,10 @@ class Engine:
         rows = []
         for number in self.open:
             self.open[number] += new
-            rows += [number, new, self.open[number]]
+            rows.append((number, new, self.open[number]))
         if self.closed and length % 7 == 0:
-            rows += [self.closed[-1], 1, 1]
-        self.unit.clock.end(step, rows)
+            rows.append((self.closed[-1], 1, 1))
+        self.unit.clock.end(step, entries.Manifest(*(zip(*rows) if rows else ((), (), ()))))
         self.work += length
         # A cold step of nobody is the operator's alone.
         self.steps += bool(rows) or not compiles

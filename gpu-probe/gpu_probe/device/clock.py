@@ -1,8 +1,9 @@
 """Times steps with pairs of events, without ever waiting for the GPU.
 
 A pair comes from a pool, is recorded before and after the step's work on its stream, and is read when both
-have passed: oldest first per stream, by ``query``, where the serving thread begins or ends a step. Nothing
-here blocks, and nothing raises: what cannot be measured is journalled as missed.
+have passed: oldest first per stream, by ``query``, where the serving thread ends a step. Where the GPU has
+not come to the end of the step before, that end is also the begin: nothing lies between. Nothing here blocks,
+and nothing raises: what cannot be measured is journalled as missed.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from itertools import count
-from typing import Any
 
-from ..journal import EntrySink, entries
-from ..journal.entries import started_entry
+from ..journal import EntrySink, RowWriter, entries
+from ..journal.entries import Manifest
 from .backend import Backend
-from .live_step import Counts, LiveStep
+from .live_step import Counts, LiveStep, Mark
+from .marks import MarkPool
 
 _log = logging.getLogger("gpu_probe")
 # Elapsed times are float32 milliseconds: up to 4 s two neighbours are at most 0.25 us apart.
@@ -42,18 +43,21 @@ class StepClock:
         self.counts = Counts()
         self._backend = backend
         self._journal = journal
-        self._append = journal.append
+        self._rows = RowWriter(journal.append)
         self._host_ns = host_ns
-        self._limit = pool_limit
         self._numbers = count()
         self._rings: dict[int, deque[LiveStep]] = {}
         self._reading = threading.Lock()
-        self._pool: list[Any] = [backend.event() for _ in range(pool)]
-        self.counts.pool = pool
+        # Steps that begun and are not in the journal yet, and the lock of what is written of them.
+        self._begun: dict[int, LiveStep] = {}
+        self._writing = threading.Lock()
+        # The step that ended last, until another begins.
+        self._latest: LiveStep | None = None
+        self._pool = MarkPool(backend, self.counts, pool, pool_limit)
         # The one wait: where the GPU's axis lies on the host's.
-        self._anchor = backend.event()
-        backend.record(self._anchor, backend.stream())
-        backend.synchronize(self._anchor)
+        self._anchor = Mark(backend.event(), 1)
+        backend.record(self._anchor.event, backend.stream())
+        backend.synchronize(self._anchor.event)
         self._anchor_ns = host_ns()
 
     def begin(self) -> LiveStep | None:
@@ -63,10 +67,13 @@ class StepClock:
         """
         step = self._prepare()
         if step is not None:
-            self._launch(step)
+            self._launch(step, shares=True)
             if self.failed is not None:
                 return None
-            self._append(started_entry(step.number, step.stream, step.host_begin_ns))
+            self._begun[step.number] = step
+            step.slot = self._journal.begun.note(step.number, step.stream, step.host_begin_ns)
+            if step.slot is None:
+                self.announce()
         return step
 
     def begin_span(self, phase: str, model: str, model_version: str) -> LiveStep | None:
@@ -75,8 +82,8 @@ class StepClock:
         if step is not None:
             fields = {"step": step.number, "stream": step.stream, "at_ns": step.host_begin_ns}
             labels = {"phase": phase, "quality": "measured", "model": model, "model_version": model_version}
-            self._append(entries.json_entry(entries.SPAN, {**fields, **labels}))
-            self._launch(step)
+            self._journal.append(entries.json_entry(entries.SPAN, {**fields, **labels}))
+            self._launch(step, shares=False)
         return step
 
     def _prepare(self) -> LiveStep | None:
@@ -87,76 +94,131 @@ class StepClock:
             capturing = backend.capturing()
             if capturing and backend.capturing_here():
                 return None
-            step = LiveStep(next(self._numbers), backend.stream(), self._host_ns(), backend.compilations())
             # While another thread captures, the step runs all the same: without events, so it counts as
             # missed.
-            step.blind = capturing
-            return step
+            number, stream = next(self._numbers), backend.stream()
+            return LiveStep(number, stream, self._host_ns(), backend.compilations(), capturing)
         except RuntimeError as error:
             self.fail(error)
             return None
 
-    def _launch(self, step: LiveStep) -> None:
+    def _launch(self, step: LiveStep, shares: bool) -> None:
         self.counts.started += 1
+        latest, self._latest = self._latest, None
+        if step.blind:
+            return
         try:
-            begin = None if step.blind else self._take()
+            if shares and latest is not None and self._share(step, latest):
+                return
+            begin = self._pool.take()
             if begin is not None:
                 step.begin = begin
-                self._backend.record(begin, step.stream)
+                self._backend.record(begin.event, step.stream)
         except RuntimeError as error:
             self.fail(error)
 
-    def end(self, step: LiveStep, rows: list[int] | None) -> None:
-        """The step's work is launched. ``rows`` are session, new tokens and context, one after the other;
-        None for the operator's own."""
+    def _share(self, step: LiveStep, latest: LiveStep) -> bool:
+        """Whether the end of the step that ended last is this one's begin: the GPU has not come to it, and
+        nothing made the stream wait in between."""
+        backend, end = self._backend, latest.end
+        if end is None or latest.stream != step.stream or latest.waits != backend.waits():
+            return False
+        if backend.query(end.event):
+            return False
+        step.begin = self._pool.share_end(latest)
+        if step.begin is None:
+            return False
+        self.counts.shared += 1
+        return True
+
+    def end(self, step: LiveStep, rows: Manifest | None) -> None:
+        """The step's work is launched. ``rows`` is None for the operator's own."""
         if self.failed is not None:
-            if rows is not None:
-                self._append(entries.rows_entry(step.number, rows))
+            self.announce()
             return
         backend = self._backend
         try:
             if step.begin is not None:
-                end = None if backend.capturing() else self._take()
+                end = None if backend.capturing() else self._pool.take()
                 if end is None:
-                    self._pool.append(step.begin)
+                    self._pool.release(step.begin)
                     step.begin = None
                 else:
                     step.end = end
-                    backend.record(end, step.stream)
+                    backend.record(end.event, step.stream)
             step.host_end_ns = self._host_ns()
             step.compiled = backend.compilations() != step.compilations
+            step.waits = backend.waits()
             if rows is not None:
-                self._append(entries.rows_entry(step.number, rows))
+                self._write(step, rows)
             ring = self._rings.get(step.stream)
             if ring is None:
                 ring = self._rings.setdefault(step.stream, deque())
             ring.append(step)
+            # The operator's own is followed by nobody at once.
+            self._latest = None if rows is None else step
+            self._pool.replenish()
             self.harvest()
         except RuntimeError as error:
             self.fail(error)
 
-    def begin_communication(self, step: LiveStep) -> Any:
+    def _write(self, step: LiveStep, rows: Manifest) -> None:
+        """The step's only entry, unless it was announced."""
+        with self._writing:
+            is_announced = self._begun.pop(step.number, None) is None
+            self._rows.write(
+                step.number, step.stream, step.host_begin_ns, is_announced, rows, step.host_end_ns
+            )
+            self._forget(step)
+
+    def announce(self) -> None:
+        """Writes down the steps that are being launched. Before any entry that a reader takes to come after
+        them: an end of a session or of a step, the time."""
+        if not self._begun:
+            return
+        with self._writing:
+            for step in tuple(self._begun.values()):
+                del self._begun[step.number]
+                self._journal.append(entries.started_entry(step.number, step.stream, step.host_begin_ns))
+                self._forget(step)
+
+    def separate(self) -> None:
+        """The current stream may have been made to wait: the next step's begin is recorded."""
+        self._latest = None
+
+    def detach(self) -> None:
+        """In a forked child: its parent measures, and what it was writing is the parent's."""
+        self.failed = "forked"
+        self._begun = {}
+        self._writing = threading.Lock()
+
+    def _forget(self, step: LiveStep) -> None:
+        slot, step.slot = step.slot, None
+        if slot is not None:
+            self._journal.begun.forget(slot)
+
+    def begin_communication(self, step: LiveStep) -> Mark | None:
         """A collective begins in a step."""
         if self.failed is not None or step.begin is None:
             return None
         try:
-            event = None if self._backend.capturing() else self._take()
-            if event is not None:
-                self._backend.record(event, self._backend.stream())
-            return event
+            begin = None if self._backend.capturing() else self._pool.take()
+            if begin is not None:
+                self._backend.record(begin.event, self._backend.stream())
+            return begin
         except RuntimeError as error:
             self.fail(error)
             return None
 
-    def end_communication(self, step: LiveStep, begin: Any) -> None:
+    def end_communication(self, step: LiveStep, begin: Mark | None) -> None:
         if begin is None or self.failed is not None:
             return
         try:
-            end = None if self._backend.capturing() else self._take()
+            end = None if self._backend.capturing() else self._pool.take()
             if end is None:
-                self._pool.append(begin)
+                self._pool.release(begin)
                 return
-            self._backend.record(end, self._backend.stream())
+            self._backend.record(end.event, self._backend.stream())
             if step.communication is None:
                 step.communication = []
             step.communication.append((begin, end))
@@ -196,58 +258,37 @@ class StepClock:
         _log.error("measuring ends, the device failed: %s", self.failed)
         self.counts.missed += self.in_flight
         self._rings.clear()
+        self.announce()
         self._journal.append(entries.instant_entry(entries.FAILED, self._host_ns()))
-
-    def _take(self) -> Any:
-        try:
-            return self._pool.pop()
-        except IndexError:
-            return self._grow()
-
-    def _grow(self) -> Any:
-        if self.counts.pool >= self._limit:
-            return None
-        self.counts.pool += 1
-        return self._backend.event()
 
     def _drain(self, ring: deque[LiveStep]) -> None:
         query = self._backend.query
         while ring:
             step = ring[0]
             if step.end is not None:
-                if not query(step.end):
+                if not query(step.end.event):
                     return
                 # A collective's own stream may be behind.
-                if step.communication and not all(query(end) for _, end in step.communication):
+                if step.communication and not all(query(end.event) for _, end in step.communication):
                     return
             ring.popleft()
-            if step.end is None:
+            # A step that is being launched on another stream may have begun before this one's end.
+            self.announce()
+            if step.begin is None or step.end is None:
                 self.counts.missed += 1
                 self._journal.append(entries.missed_entry(step.number, step.stream, self._host_ns()))
             else:
-                self._read(step)
+                self._read(step, step.begin, step.end)
 
-    def _read(self, step: LiveStep) -> None:
-        backend, pool = self._backend, self._pool
-        begin, end = step.begin, step.end
-        elapsed_ns = round(backend.elapsed_ms(begin, end) * _NS_PER_MS)
-        distance = backend.elapsed_ms(self._anchor, begin)
-        spare = begin
-        if distance > SILENCE_MS:
-            # Too far for float32. Nothing ran for long, so the step began as it was sent.
-            raw_begin = step.host_begin_ns
-            spare = self._reanchor(begin, raw_begin)
-        else:
-            raw_begin = self._anchor_ns + round(distance * _NS_PER_MS)
-            if distance > REANCHOR_MS:
-                spare = self._reanchor(begin, raw_begin)
+    def _read(self, step: LiveStep, begin: Mark, end: Mark) -> None:
+        elapsed_ns = self._between_ns(begin, end)
+        raw_begin = self._place(begin, step.host_begin_ns)
         submit_ns = step.host_end_ns - step.host_begin_ns
         communication_ns = 0
-        if step.communication is not None:
-            for first, last in step.communication:
-                communication_ns += round(backend.elapsed_ms(first, last) * _NS_PER_MS)
-                pool.append(first)
-                pool.append(last)
+        for first, last in step.communication or ():
+            communication_ns += self._between_ns(first, last)
+            self._pool.release(first)
+            self._pool.release(last)
         counts = self.counts
         counts.measured += 1
         # The host took most of the time to launch it: gaps between kernels are inside the step.
@@ -266,14 +307,24 @@ class StepClock:
                 _ppm(step.busy_ns, elapsed_ns),
             )
         )
-        pool.append(spare)
-        pool.append(end)
+        self._pool.release_end(step)
 
-    def _reanchor(self, event: Any, at_ns: int) -> Any:
-        """Takes over an event as the anchor; the old one for the pool."""
-        self.counts.reanchored += 1
-        old, self._anchor, self._anchor_ns = self._anchor, event, at_ns
-        return old
+    def _between_ns(self, begin: Mark, end: Mark) -> int:
+        return round(self._backend.elapsed_ms(begin.event, end.event) * _NS_PER_MS)
+
+    def _place(self, begin: Mark, host_begin_ns: int) -> int:
+        """Where a step begins on the GPU's axis; its use of the mark ends here."""
+        distance = self._backend.elapsed_ms(self._anchor.event, begin.event)
+        raw_begin = self._anchor_ns + round(distance * _NS_PER_MS)
+        if distance > SILENCE_MS:
+            # Too far for float32. Nothing ran for long, so the step began as it was sent.
+            raw_begin = host_begin_ns
+        spare = begin
+        if distance > REANCHOR_MS:
+            self.counts.reanchored += 1
+            spare, self._anchor, self._anchor_ns = self._anchor, begin, raw_begin
+        self._pool.release(spare)
+        return raw_begin
 
 
 def _ppm(part_ns: int | None, whole_ns: int) -> int | None:

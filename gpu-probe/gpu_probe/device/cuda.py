@@ -58,7 +58,28 @@ class _Captures:
         graph.capture_begin, graph.capture_end = capture_begin, capture_end
 
 
+class _Waits:
+    """How often a stream of this process was made to wait for another one, through PyTorch's Python."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def watch(self, event: Any) -> None:
+        """Counts ``torch.cuda.Event.wait``, which ``Stream.wait_event`` and ``wait_stream`` call."""
+        if getattr(event.wait, "gpu_probe", False):
+            return
+        wait = event.wait
+
+        def counted(instance: Any, *arguments: Any, **options: Any) -> Any:
+            self.count += 1
+            return wait(instance, *arguments, **options)
+
+        counted.gpu_probe = True  # type: ignore[attr-defined]
+        event.wait = counted
+
+
 _captures = _Captures()
+_waits = _Waits()
 
 
 class CudaBackend:
@@ -92,6 +113,7 @@ class CudaBackend:
         self._reset_peak: Any = torch._C._cuda_resetPeakMemoryStats
         self._modules = sys.modules
         _captures.watch(torch.cuda.CUDAGraph)
+        _waits.watch(torch.cuda.Event)
         self.power: NvmlDevice | None = find_device(self._uuid(), index)
 
     def describe(self, probe_start_ns: int, rank: int, world_size: int) -> DeviceInfo:
@@ -143,6 +165,9 @@ class CudaBackend:
         if dynamo is None:
             return _captures.began
         return _captures.began + int(dynamo.counters["frames"]["total"])
+
+    def waits(self) -> int:
+        return _waits.count
 
     def memory(self) -> tuple[int, int] | None:
         """The allocator's peak since the last call, which begins a new one, and what is allocated; bytes."""

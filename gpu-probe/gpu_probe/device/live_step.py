@@ -7,20 +7,33 @@ from typing import Any
 
 
 @dataclass(slots=True, eq=False)
+class Mark:
+    """A point on a stream: an event, and how many steps still need it. The end of a step may be the begin of
+    the next one."""
+
+    event: Any
+    uses: int = 0
+
+
+@dataclass(slots=True, eq=False)
 class LiveStep:
-    """A step between its begin and its reading. ``blind``: it runs without events."""
+    """A step between its begin and its reading. ``blind``: it runs without events. ``slot`` keeps it in case
+    the process dies, until it is in the journal. ``waits`` is how often a stream was made to wait by its
+    end."""
 
     number: int
     stream: int
     host_begin_ns: int
     compilations: int
+    blind: bool = False
     host_end_ns: int = 0
     compiled: bool = False
-    blind: bool = False
-    begin: Any = None
-    end: Any = None
-    communication: list[tuple[Any, Any]] | None = None
+    begin: Mark | None = None
+    end: Mark | None = None
+    communication: list[tuple[Mark, Mark]] | None = None
     busy_ns: int | None = None
+    slot: int | None = None
+    waits: int = 0
 
 
 @dataclass(slots=True)
@@ -32,4 +45,5 @@ class Counts:
     missed: int = 0
     pool: int = 0
     reanchored: int = 0
+    shared: int = 0
     started: int = 0

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import struct
-from array import array
-from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 META, OPENED, CLOSED, STARTED, ROWS, MEASURED, MISSED, SPAN, POWER, MEMORY, TICK, FAILED, ENDED, LOST = range(
     14
 )
+REPEAT = 14
 
 # The most that the schema takes of a label.
 TEXT_BYTES = 128
@@ -26,7 +26,8 @@ COMPILED = 1
 
 _CLOSED = struct.Struct("<BqqBq")
 _STARTED = struct.Struct("<Bqqq")
-_ROWS = struct.Struct("<Bq")
+_ROWS = struct.Struct("<BBqqqq")
+_REPEAT = struct.Struct("<BBqqqqq")
 _MEASURED = struct.Struct("<BqqqqqqBq")
 _MISSED = struct.Struct("<Bqqq")
 _POWER = struct.Struct("<Bqqqqq")
@@ -42,12 +43,32 @@ class StepStart(NamedTuple):
     host_begin_ns: int
 
 
-class StepRows(NamedTuple):
-    """A step was launched with these rows: session, new tokens and context, one after the other. Written
-    after the launch, while the GPU works."""
+class Manifest(NamedTuple):
+    """The rows of a step, column by column: a session's number, the tokens computed for it, and the tokens in
+    its context after the step."""
 
-    step: int
-    rows: Sequence[int]
+    sessions: tuple[int, ...]
+    new_tokens: tuple[int, ...]
+    context_tokens: tuple[int, ...]
+
+
+class StepRows(NamedTuple):
+    """A step was launched with these rows, which later steps name by ``manifest``. Written after the launch,
+    while the GPU works; ``is_announced`` where a StepStart was written before."""
+
+    start: StepStart
+    is_announced: bool
+    manifest: int
+    rows: Manifest
+
+
+class StepRepeat(NamedTuple):
+    """A step was launched with the rows of a manifest, each context longer by ``shift`` tokens."""
+
+    start: StepStart
+    is_announced: bool
+    manifest: int
+    shift: int
 
 
 class StepReading(NamedTuple):
@@ -111,9 +132,26 @@ def started_entry(step: int, stream: int, host_begin_ns: int) -> bytes:
     return _STARTED.pack(STARTED, step, stream, host_begin_ns)
 
 
-def rows_entry(step: int, rows: list[int]) -> bytes:
-    """Rows of a step, three numbers each: StepRows."""
-    return _ROWS.pack(ROWS, step) + array("q", rows).tobytes()
+def rows_entry(
+    step: int, stream: int, host_begin_ns: int, is_announced: bool, manifest: int, rows: Manifest
+) -> bytes:
+    """A step was launched with these rows: StepRows."""
+    pack = column(len(rows.sessions)).pack
+    head = _ROWS.pack(ROWS, is_announced, step, stream, host_begin_ns, manifest)
+    return head + pack(*rows.sessions) + pack(*rows.new_tokens) + pack(*rows.context_tokens)
+
+
+def repeat_entry(
+    step: int, stream: int, host_begin_ns: int, is_announced: bool, manifest: int, shift: int
+) -> bytes:
+    """A step was launched with the rows of a manifest: StepRepeat."""
+    return _REPEAT.pack(REPEAT, is_announced, step, stream, host_begin_ns, manifest, shift)
+
+
+@cache
+def column(rows: int) -> struct.Struct:
+    """A column of a manifest with so many rows."""
+    return struct.Struct(f"<{rows}q")
 
 
 def measured_entry(
@@ -161,10 +199,11 @@ def decode(body: bytes) -> Entry:
         return Entry(kind, json.loads(body[1:]))
     if kind == STARTED:
         return Entry(kind, StepStart(*_STARTED.unpack(body)[1:]))
+    if kind == REPEAT:
+        _, is_announced, step, stream, at, manifest, shift = _REPEAT.unpack(body)
+        return Entry(kind, StepRepeat(StepStart(step, stream, at), bool(is_announced), manifest, shift))
     if kind == ROWS:
-        rows = array("q")
-        rows.frombytes(body[_ROWS.size :])
-        return Entry(kind, StepRows(_ROWS.unpack_from(body)[1], rows))
+        return Entry(kind, _decode_rows(body))
     if kind == MEASURED:
         *fields, busy = _MEASURED.unpack(body)[1:]
         return Entry(kind, StepReading(*fields, None if busy < 0 else busy))  # type: ignore[call-arg]
@@ -179,3 +218,10 @@ def decode(body: bytes) -> Entry:
     if kind == MEMORY:
         return Entry(kind, _MEMORY.unpack(body)[1:])
     return Entry(kind, _PAIR.unpack(body)[1:])
+
+
+def _decode_rows(body: bytes) -> StepRows:
+    _, is_announced, step, stream, at, manifest = _ROWS.unpack_from(body)
+    size = (len(body) - _ROWS.size) // 3
+    columns = (column(size // 8).unpack_from(body, _ROWS.size + part * size) for part in range(3))
+    return StepRows(StepStart(step, stream, at), bool(is_announced), manifest, Manifest(*columns))

@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..folders import FOLDER_MODE, lock_file, make_folder, open_file
+from .begun import BegunSteps
 
-MAGIC = b"GPJRN01\n"
+MAGIC = b"GPJRN02\n"
 SEGMENT_BYTES = 4 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
 _HEAD = struct.Struct("<II")
@@ -73,6 +74,10 @@ class Journal:
             raise JournalError(f"{folder} is written by another process")
         if not self._turn(0):
             raise JournalError(f"{folder}: no room for a journal")
+        try:
+            self.begun = BegunSteps(folder)
+        except OSError as error:
+            raise JournalError(f"{folder}: no room for a journal") from error
 
     def append(self, body: bytes) -> bool:
         """Whether there was room."""
@@ -92,6 +97,7 @@ class Journal:
 
     def close(self) -> None:
         """Gives up the lock: readers take the journal as complete."""
+        self.begun.close()
         with self._mutex:
             self._map = self._next = None
             if self._lock is not None:
@@ -162,6 +168,14 @@ class JournalReader:
             if body is None:
                 return
             yield body
+
+    def is_foreign(self) -> bool:
+        """Whether another version of gpu-probe wrote the journal."""
+        for path in _segments(self.folder)[:1]:
+            with open(path, "rb") as file:
+                magic = file.read(len(MAGIC))
+            return magic.startswith(MAGIC[:5]) and len(magic) == len(MAGIC) and magic != MAGIC
+        return False
 
     def writer_is_gone(self) -> bool:
         """Whether nobody writes any more; what is there then is all there will be."""

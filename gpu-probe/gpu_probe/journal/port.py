@@ -5,8 +5,23 @@ from __future__ import annotations
 from typing import Protocol
 
 
+class StepNotes(Protocol):
+    """Keeps steps that are not yet in the journal, in case the process dies before they are."""
+
+    def note(self, step: int, stream: int, host_begin_ns: int) -> int | None:
+        """The slot in which the step is kept; None where there is none left."""
+        ...
+
+    def forget(self, slot: int) -> None:
+        """The step is in the journal."""
+        ...
+
+
 class EntrySink(Protocol):
     """Takes entries in order, from any thread. Neither blocks on a disk nor raises."""
+
+    @property
+    def begun(self) -> StepNotes: ...
 
     def append(self, body: bytes) -> bool:
         """Whether there was room for the entry."""

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from ..accounting import AccountingError, Output
-from .metering import Metering, MeteringError, UnreadableCheckpoint
+from .metering import Metering, MeteringError, UnreadableJournal
 
 _log = logging.getLogger("gpu_probe")
 
@@ -56,7 +56,7 @@ class Service:
                 continue
             try:
                 metering = Metering(path, self._output)
-            except UnreadableCheckpoint as error:
+            except UnreadableJournal as error:
                 # Not ours to take: the version or the user that wrote it can.
                 if path not in self._unreadable:
                     self._unreadable.add(path)

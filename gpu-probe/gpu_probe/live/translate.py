@@ -20,8 +20,17 @@ from ..device.interface import (
     TimeAdvanced,
     WatchEnded,
 )
-from ..journal import entries
-from ..journal.entries import Entry, SpanStart, StepMiss, StepReading, StepRows, StepStart
+from ..journal import MANIFESTS_KEPT, entries
+from ..journal.entries import (
+    Entry,
+    Manifest,
+    SpanStart,
+    StepMiss,
+    StepReading,
+    StepRepeat,
+    StepRows,
+    StepStart,
+)
 from .cold import ColdSteps
 from .session_table import SessionTable
 from .timeline import Timeline
@@ -58,6 +67,9 @@ class Translator:
     _unread: dict[int, list[int]]
     _stream_of: dict[int, int]
     _next_gap: int
+    _gap_end: int
+    # The latest ones, by their number: a step may name one.
+    _manifests: dict[int, Manifest]
 
     def __init__(self, info: DeviceInfo, cold_start: bool = True) -> None:
         self.ended = False
@@ -72,11 +84,14 @@ class Translator:
         self._unread = {}
         self._stream_of = {}
         self._next_gap = _GAP
+        self._gap_end = 0
+        self._manifests = {}
         self._handlers: dict[int, Callable[[Any], list[Record]]] = {
             entries.OPENED: self._opened,
             entries.CLOSED: self._closed,
             entries.STARTED: self._started,
             entries.ROWS: self._rows,
+            entries.REPEAT: self._repeat,
             entries.MEASURED: self._measured,
             entries.MISSED: self._missed,
             entries.SPAN: self._span,
@@ -115,20 +130,39 @@ class Translator:
 
     def _started(self, started: StepStart) -> list[Record]:
         self._heard(started.host_begin_ns)
-        self._timeline.started(started.step, started.stream, started.host_begin_ns)
-        self._stream_of[started.step] = started.stream
-        self._rowless[started.step] = None
+        # A step that began in a gap is in it. One in flight is found once more after a crash.
+        if started.host_begin_ns >= self._gap_end - _MARGIN_NS and started.step not in self._stream_of:
+            self._timeline.started(started.step, started.stream, started.host_begin_ns)
+            self._stream_of[started.step] = started.stream
+            self._rowless[started.step] = None
         return []
 
     def _rows(self, launch: StepRows) -> list[Record]:
-        if launch.step not in self._rowless:
+        self._manifests[launch.manifest] = launch.rows
+        if len(self._manifests) > MANIFESTS_KEPT:
+            del self._manifests[next(iter(self._manifests))]
+        return self._launched(launch, launch.rows)
+
+    def _repeat(self, launch: StepRepeat) -> list[Record]:
+        """Raises ValueError where the journal does not hold the rows."""
+        rows = self._manifests.get(launch.manifest)
+        if rows is None:
+            raise ValueError(
+                f"step {launch.start.step} has the rows of manifest {launch.manifest}, which is lost"
+            )
+        contexts = tuple(context + launch.shift for context in rows.context_tokens)
+        return self._launched(launch, rows._replace(context_tokens=contexts))
+
+    def _launched(self, launch: StepRows | StepRepeat, manifest: Manifest) -> list[Record]:
+        step = launch.start.step
+        if not launch.is_announced:
+            self._started(launch.start)
+        if step not in self._rowless:
             return []
         records: list[Record] = []
         rows: list[Row] = []
         late: list[SessionClosed] = []
-        flat = launch.rows
-        for at in range(0, len(flat), 3):
-            session = flat[at]
+        for session, new_tokens, context_tokens in zip(*manifest):
             if session not in self._sessions:
                 reopened = self._sessions.reopen(session, self._last_ns)
                 if reopened is None:
@@ -137,9 +171,9 @@ class Translator:
                 session = opened.session
                 records.append(opened)
                 late.append(closed)
-            rows.append(Row(session, flat[at + 1], flat[at + 2]))
-        records.append(self._submit(launch.step, tuple(rows), self._cold.take(rows, self._sessions)))
-        return [*records, *late, *self._release(launch.step)]
+            rows.append(Row(session, new_tokens, context_tokens))
+        records.append(self._submit(step, tuple(rows), self._cold.take(rows, self._sessions)))
+        return [*records, *late, *self._release(step)]
 
     def _submit(self, step: int, rows: tuple[Row, ...], cold: bool) -> Record:
         members = tuple(dict.fromkeys(row.session for row in rows))
@@ -290,6 +324,7 @@ class Translator:
         begin = max(self._last_ns, self._timeline.settled)
         end = max(fields[0], begin)
         self._heard(end)
+        self._gap_end = fields[0]
         self._timeline.advance(end)
         return [*records, StepSubmitted(step, ()), StepMissed(step, begin, end, self._timeline.settled)]
 

@@ -81,6 +81,7 @@ class Unit:
     def tick(self) -> None:
         """A sign of life, by which idle minutes are settled."""
         self.journal.prepare()
+        self.clock.announce()
         self.journal.append(entries.instant_entry(entries.TICK, self.host_ns()))
 
     def stalled_s(self) -> float:

@@ -1,0 +1,181 @@
+"""What the serving thread spends on a step, without a GPU: a backend that does nothing but remember.
+
+python gpu-probe/bench/host_cost.py [--before FOLDER] [--rounds 30]
+
+FOLDER is another version's gpu-probe folder; the two take turns, each turn in its own process. Microseconds
+per step, median over all blocks of all turns. "ahead": the step before still runs when one begins; "waiting":
+it has ended.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROWS = (1, 16, 64)
+STEPS_PER_BLOCK = 50
+BLOCKS = 20
+PARTS = ("begin_us", "end_us")
+
+
+class Event:
+    """``at`` is the step that it was recorded in."""
+
+    __slots__ = ("at",)
+
+    def __init__(self):
+        self.at = 0
+
+
+class Idle:
+    """A backend on which ``lag`` steps are under way; counts what it is asked."""
+
+    def __init__(self, lag):
+        self.lag = lag
+        self.now = 0
+        self.records = 0
+        self.queries = 0
+        self.power = None
+
+    def describe(self, probe_start_ns, rank, world_size):
+        from gpu_probe.device import DeviceInfo
+
+        place = ("node", None, "GPU-0", "none", None, "exclusive", rank, world_size, 1 << 30)
+        return DeviceInfo(*place, False, None, probe_start_ns)
+
+    def event(self):
+        return Event()
+
+    def stream(self):
+        return 0
+
+    def record(self, event, stream):
+        self.records += 1
+        event.at = self.now
+
+    def query(self, event):
+        self.queries += 1
+        return event.at + self.lag < self.now
+
+    def elapsed_ms(self, begin, end):
+        return 1.0
+
+    def synchronize(self, event):
+        return
+
+    def capturing(self):
+        return False
+
+    def capturing_here(self):
+        return False
+
+    def compilations(self):
+        return 0
+
+    def waits(self):
+        return 0
+
+    def memory(self):
+        return None
+
+    def idle_thread(self):
+        return False
+
+
+def measure(rows, lag):
+    """Medians over the blocks: begin and end of a step, and calls of the backend per step."""
+    from gpu_probe import Probe
+
+    gpu = Idle(lag)
+    folder = tempfile.TemporaryDirectory(prefix="gpu-probe-bench-")
+    probe = Probe([gpu], state_dir=folder.name, accounting="later")
+    labels = {"tenant_id": "t", "project_id": "p", "model": "bench"}
+    sessions = [probe.open_session(**labels, prompt_tokens=64) for _ in range(rows)]
+    clock, spent = time.perf_counter_ns, ([], [])
+    context = 64
+    for block in range(BLOCKS + 1):
+        begins = ends = 0
+        for _ in range(STEPS_PER_BLOCK):
+            context += 1
+            batch = [(session, 1, context) for session in sessions]
+            start = clock()
+            scope = probe.step(batch)
+            scope.__enter__()
+            middle = clock()
+            gpu.now += 1
+            launched = clock()
+            scope.__exit__(None, None, None)
+            begins += middle - start
+            ends += clock() - launched
+            # "waiting": the engine has the step's tokens by now.
+            gpu.now += 1 if lag == 0 else 0
+        if block:
+            spent[0].append(begins)
+            spent[1].append(ends)
+        else:
+            gpu.records = gpu.queries = 0
+    steps = BLOCKS * STEPS_PER_BLOCK
+    calls = {"records": gpu.records / steps, "queries": gpu.queries / steps}
+    probe.close(0.1)
+    folder.cleanup()
+    return [[total / STEPS_PER_BLOCK / 1000 for total in part] for part in spent], calls
+
+
+def turn():
+    """One turn of one version: every case once, as JSON."""
+    found = {}
+    for name, lag in (("ahead", 1), ("waiting", 0)):
+        for rows in ROWS:
+            found[f"{name}, {rows} rows"] = measure(rows, lag)
+    print(json.dumps(found))
+
+
+def compare(versions, rounds):
+    """Medians per case and version."""
+    blocks = {name: {} for name in versions}
+    for number in range(rounds):
+        order = list(versions) if number % 2 else list(versions)[::-1]
+        for name in order:
+            environment = {**os.environ, "PYTHONPATH": str(versions[name])}
+            command = [sys.executable, __file__, "--turn"]
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+            for case, (spent, calls) in json.loads(done.stdout).items():
+                kept = blocks[name].setdefault(case, ([], [], calls))
+                for all_of_them, part in zip(kept, spent):
+                    all_of_them.extend(part)
+    return {
+        case: {
+            name: {
+                **{part: round(statistics.median(kept), 2) for part, kept in zip(PARTS, blocks[name][case])},
+                **{key: round(value, 2) for key, value in blocks[name][case][2].items()},
+            }
+            for name in versions
+        }
+        for case in next(iter(blocks.values()))
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--before", type=Path, help="another version's gpu-probe folder")
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--turn", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.turn:
+        turn()
+        return
+    versions = {"before": options.before} if options.before else {}
+    versions["now"] = Path(__file__).parents[1]
+    for case, found in compare(versions, options.rounds).items():
+        print(case, json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
