@@ -198,7 +198,7 @@ class Probe:
 
     def communication(self) -> CommunicationScope:
         """Collectives launched in the block, on the current stream, inside a step: reported as
-        communication_ns."""
+        communication_ns. Outside of a step: the next step does not begin where the last one ended."""
         return CommunicationScope(self._registry)
 
     def warmup(
@@ -242,8 +242,9 @@ class Probe:
 
     def counts(self) -> list[dict[str, Any]]:
         """Per device: steps started, measured, missed, host_bound (launching them took most of their time);
-        events in the pool; times the clock was anchored anew; stalled_s, where a step does not end; journal
-        entries lost to a full disk; readings of the sensor that failed; why measuring ended, where it did."""
+        shared, those whose begin is the end of the step before; events in the pool; times the clock was
+        anchored anew; stalled_s, where a step does not end; journal entries lost to a full disk; readings of
+        the sensor that failed; why measuring ended, where it did."""
         return [counts_of(unit) for unit in self._units]
 
     def forked(self) -> None:

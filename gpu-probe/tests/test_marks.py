@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_clock import MS, ONE, Scene
 
-from gpu_probe.device.clock import REANCHOR_MS
+from gpu_probe.device.anchor import REANCHOR_MS
 from gpu_probe.journal import entries
 
 
 def marks(scene):
     """Every mark of a clock that somebody needs, with how many do."""
-    needed = {id(scene.clock._anchor): 1}
+    needed = {id(scene.clock._anchor.mark): 1}
     for ring in scene.clock._rings.values():
         for step in ring:
             for mark in (step.begin, step.end, *sum(step.communication or [], ())):
@@ -202,7 +202,7 @@ def test_lengths_are_exact_and_no_event_is_free_that_is_needed(actions, limit):
             assert abs(reading.elapsed_ns - lengths[reading.step]) <= 1
     unmeasured = len(scene.journal.of(entries.MISSED))
     assert len(scene.measured) + unmeasured == scene.clock.counts.started
-    assert not scene.journal.noted and not scene.clock._begun
+    assert not scene.journal.noted and not scene.clock._launches._begun
 
 
 def test_a_step_is_noted_before_its_launch_and_written_after():

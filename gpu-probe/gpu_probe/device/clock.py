@@ -14,16 +14,15 @@ from collections import deque
 from collections.abc import Callable
 from itertools import count
 
-from ..journal import EntrySink, RowWriter, entries
+from ..journal import EntrySink, entries
 from ..journal.entries import Manifest
+from .anchor import Anchor
 from .backend import Backend
+from .launches import Launches
 from .live_step import Counts, LiveStep, Mark
 from .marks import MarkPool
 
 _log = logging.getLogger("gpu_probe")
-# Elapsed times are float32 milliseconds: up to 4 s two neighbours are at most 0.25 us apart.
-REANCHOR_MS = 2000.0
-SILENCE_MS = 60_000.0
 _NS_PER_MS = 1_000_000
 
 
@@ -43,22 +42,15 @@ class StepClock:
         self.counts = Counts()
         self._backend = backend
         self._journal = journal
-        self._rows = RowWriter(journal.append)
+        self._launches = Launches(journal)
         self._host_ns = host_ns
         self._numbers = count()
         self._rings: dict[int, deque[LiveStep]] = {}
         self._reading = threading.Lock()
-        # Steps that begun and are not in the journal yet, and the lock of what is written of them.
-        self._begun: dict[int, LiveStep] = {}
-        self._writing = threading.Lock()
         # The step that ended last, until another begins.
         self._latest: LiveStep | None = None
         self._pool = MarkPool(backend, self.counts, pool, pool_limit)
-        # The one wait: where the GPU's axis lies on the host's.
-        self._anchor = Mark(backend.event(), 1)
-        backend.record(self._anchor.event, backend.stream())
-        backend.synchronize(self._anchor.event)
-        self._anchor_ns = host_ns()
+        self._anchor = Anchor(backend, self.counts, host_ns)
 
     def begin(self) -> LiveStep | None:
         """A step begins on the current stream; None where the device cannot be touched.
@@ -70,10 +62,7 @@ class StepClock:
             self._launch(step, shares=True)
             if self.failed is not None:
                 return None
-            self._begun[step.number] = step
-            step.slot = self._journal.begun.note(step.number, step.stream, step.host_begin_ns)
-            if step.slot is None:
-                self.announce()
+            self._launches.begin(step)
         return step
 
     def begin_span(self, phase: str, model: str, model_version: str) -> LiveStep | None:
@@ -134,7 +123,7 @@ class StepClock:
     def end(self, step: LiveStep, rows: Manifest | None) -> None:
         """The step's work is launched. ``rows`` is None for the operator's own."""
         if self.failed is not None:
-            self.announce()
+            self._launches.announce()
             return
         backend = self._backend
         try:
@@ -150,7 +139,7 @@ class StepClock:
             step.compiled = backend.compilations() != step.compilations
             step.waits = backend.waits()
             if rows is not None:
-                self._write(step, rows)
+                self._launches.write(step, rows)
             ring = self._rings.get(step.stream)
             if ring is None:
                 ring = self._rings.setdefault(step.stream, deque())
@@ -162,25 +151,9 @@ class StepClock:
         except RuntimeError as error:
             self.fail(error)
 
-    def _write(self, step: LiveStep, rows: Manifest) -> None:
-        """The step's only entry, unless it was announced."""
-        with self._writing:
-            is_announced = self._begun.pop(step.number, None) is None
-            self._rows.write(
-                step.number, step.stream, step.host_begin_ns, is_announced, rows, step.host_end_ns
-            )
-            self._forget(step)
-
     def announce(self) -> None:
-        """Writes down the steps that are being launched. Before any entry that a reader takes to come after
-        them: an end of a session or of a step, the time."""
-        if not self._begun:
-            return
-        with self._writing:
-            for step in tuple(self._begun.values()):
-                del self._begun[step.number]
-                self._journal.append(entries.started_entry(step.number, step.stream, step.host_begin_ns))
-                self._forget(step)
+        """Writes down the steps that are being launched: before a session's end, and the time."""
+        self._launches.announce()
 
     def separate(self) -> None:
         """The current stream may have been made to wait: the next step's begin is recorded."""
@@ -189,13 +162,7 @@ class StepClock:
     def detach(self) -> None:
         """In a forked child: its parent measures, and what it was writing is the parent's."""
         self.failed = "forked"
-        self._begun = {}
-        self._writing = threading.Lock()
-
-    def _forget(self, step: LiveStep) -> None:
-        slot, step.slot = step.slot, None
-        if slot is not None:
-            self._journal.begun.forget(slot)
+        self._launches.detach()
 
     def begin_communication(self, step: LiveStep) -> Mark | None:
         """A collective begins in a step."""
@@ -258,7 +225,7 @@ class StepClock:
         _log.error("measuring ends, the device failed: %s", self.failed)
         self.counts.missed += self.in_flight
         self._rings.clear()
-        self.announce()
+        self._launches.announce()
         self._journal.append(entries.instant_entry(entries.FAILED, self._host_ns()))
 
     def _drain(self, ring: deque[LiveStep]) -> None:
@@ -273,7 +240,7 @@ class StepClock:
                     return
             ring.popleft()
             # A step that is being launched on another stream may have begun before this one's end.
-            self.announce()
+            self._launches.announce()
             if step.begin is None or step.end is None:
                 self.counts.missed += 1
                 self._journal.append(entries.missed_entry(step.number, step.stream, self._host_ns()))
@@ -282,7 +249,8 @@ class StepClock:
 
     def _read(self, step: LiveStep, begin: Mark, end: Mark) -> None:
         elapsed_ns = self._between_ns(begin, end)
-        raw_begin = self._place(begin, step.host_begin_ns)
+        raw_begin, spare = self._anchor.place(begin, step.host_begin_ns)
+        self._pool.release(spare)
         submit_ns = step.host_end_ns - step.host_begin_ns
         communication_ns = 0
         for first, last in step.communication or ():
@@ -311,20 +279,6 @@ class StepClock:
 
     def _between_ns(self, begin: Mark, end: Mark) -> int:
         return round(self._backend.elapsed_ms(begin.event, end.event) * _NS_PER_MS)
-
-    def _place(self, begin: Mark, host_begin_ns: int) -> int:
-        """Where a step begins on the GPU's axis; its use of the mark ends here."""
-        distance = self._backend.elapsed_ms(self._anchor.event, begin.event)
-        raw_begin = self._anchor_ns + round(distance * _NS_PER_MS)
-        if distance > SILENCE_MS:
-            # Too far for float32. Nothing ran for long, so the step began as it was sent.
-            raw_begin = host_begin_ns
-        spare = begin
-        if distance > REANCHOR_MS:
-            self.counts.reanchored += 1
-            spare, self._anchor, self._anchor_ns = self._anchor, begin, raw_begin
-        self._pool.release(spare)
-        return raw_begin
 
 
 def _ppm(part_ns: int | None, whole_ns: int) -> int | None:

@@ -22,9 +22,6 @@ class MarkPool:
         self._mutex = threading.Lock()
         counts.pool = size
 
-    def __len__(self) -> int:
-        return len(self._free)
-
     def take(self) -> Mark | None:
         """A mark with one use; None where all that there may be are in use."""
         try:

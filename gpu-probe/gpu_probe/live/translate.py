@@ -20,7 +20,7 @@ from ..device.interface import (
     TimeAdvanced,
     WatchEnded,
 )
-from ..journal import MANIFESTS_KEPT, entries
+from ..journal import entries
 from ..journal.entries import (
     Entry,
     Manifest,
@@ -32,6 +32,7 @@ from ..journal.entries import (
     StepStart,
 )
 from .cold import ColdSteps
+from .launches import Manifests, RowlessSteps
 from .session_table import SessionTable
 from .timeline import Timeline
 
@@ -61,15 +62,12 @@ class Translator:
     _sessions: SessionTable
     _flights: dict[int, Flight]
     _spans: dict[int, SpanStart]
-    # Steps whose rows are not known yet, and the closes that wait for them: the session may be in one.
-    _rowless: dict[int, None]
-    _waiting_closes: list[tuple[SessionClosed, set[int]]]
+    _rowless: RowlessSteps
     _unread: dict[int, list[int]]
     _stream_of: dict[int, int]
     _next_gap: int
     _gap_end: int
-    # The latest ones, by their number: a step may name one.
-    _manifests: dict[int, Manifest]
+    _manifests: Manifests
 
     def __init__(self, info: DeviceInfo, cold_start: bool = True) -> None:
         self.ended = False
@@ -79,19 +77,18 @@ class Translator:
         self._sessions = SessionTable()
         self._flights = {}
         self._spans = {}
-        self._rowless = {}
-        self._waiting_closes = []
+        self._rowless = RowlessSteps()
         self._unread = {}
         self._stream_of = {}
         self._next_gap = _GAP
         self._gap_end = 0
-        self._manifests = {}
+        self._manifests = Manifests()
         self._handlers: dict[int, Callable[[Any], list[Record]]] = {
             entries.OPENED: self._opened,
             entries.CLOSED: self._closed,
             entries.STARTED: self._started,
-            entries.ROWS: self._rows,
-            entries.REPEAT: self._repeat,
+            entries.ROWS: lambda launch: self._launched(launch, self._manifests.keep(launch)),
+            entries.REPEAT: lambda launch: self._launched(launch, self._manifests.find(launch)),
             entries.MEASURED: self._measured,
             entries.MISSED: self._missed,
             entries.SPAN: self._span,
@@ -121,10 +118,7 @@ class Translator:
     def _closed(self, fields: tuple[int, int, str, int | None]) -> list[Record]:
         self._heard(fields[1])
         closed = SessionClosed(*fields)
-        if self._rowless:
-            self._waiting_closes.append((closed, set(self._rowless)))
-            return []
-        return self._sessions.close(closed)
+        return [] if self._rowless.hold(closed) else self._sessions.close(closed)
 
     # Steps
 
@@ -134,24 +128,8 @@ class Translator:
         if started.host_begin_ns >= self._gap_end - _MARGIN_NS and started.step not in self._stream_of:
             self._timeline.started(started.step, started.stream, started.host_begin_ns)
             self._stream_of[started.step] = started.stream
-            self._rowless[started.step] = None
+            self._rowless.add(started.step)
         return []
-
-    def _rows(self, launch: StepRows) -> list[Record]:
-        self._manifests[launch.manifest] = launch.rows
-        if len(self._manifests) > MANIFESTS_KEPT:
-            del self._manifests[next(iter(self._manifests))]
-        return self._launched(launch, launch.rows)
-
-    def _repeat(self, launch: StepRepeat) -> list[Record]:
-        """Raises ValueError where the journal does not hold the rows."""
-        rows = self._manifests.get(launch.manifest)
-        if rows is None:
-            raise ValueError(
-                f"step {launch.start.step} has the rows of manifest {launch.manifest}, which is lost"
-            )
-        contexts = tuple(context + launch.shift for context in rows.context_tokens)
-        return self._launched(launch, rows._replace(context_tokens=contexts))
 
     def _launched(self, launch: StepRows | StepRepeat, manifest: Manifest) -> list[Record]:
         step = launch.start.step
@@ -183,16 +161,7 @@ class Translator:
 
     def _release(self, step: int) -> list[Record]:
         """Closes what waited for a step's rows."""
-        self._rowless.pop(step, None)
-        records: list[Record] = []
-        waiting, self._waiting_closes = self._waiting_closes, []
-        for closed, steps in waiting:
-            steps.discard(step)
-            if steps:
-                self._waiting_closes.append((closed, steps))
-            else:
-                records += self._sessions.close(closed)
-        return records
+        return [record for closed in self._rowless.release(step) for record in self._sessions.close(closed)]
 
     def _measured(self, reading: StepReading) -> list[Record]:
         self._heard(reading.read_ns)
@@ -207,18 +176,7 @@ class Translator:
         span = self._spans.pop(reading.step, None)
         if span is not None:
             self._cold.warm_up(span.model)
-            records.append(
-                OperatorSpan(
-                    phase=span.phase,
-                    begin_ns=begin,
-                    elapsed_ns=reading.elapsed_ns,
-                    quality=span.quality,
-                    model=span.model,
-                    model_version=span.model_version,
-                    settled_ns=self._timeline.settled,
-                )
-            )
-            return records
+            return [*records, self._operators(span, begin, reading.elapsed_ns, span.quality)]
         rows, cold = self._land(reading.step)
         records.append(
             StepMeasured(
@@ -258,17 +216,20 @@ class Translator:
         span = self._spans.pop(step, None)
         if span is not None:
             # The operator's own: what is not known exactly is estimated.
-            return OperatorSpan(
-                span.phase,
-                begin,
-                end - begin,
-                "estimated",
-                span.model,
-                span.model_version,
-                self._timeline.settled,
-            )
+            return self._operators(span, begin, end - begin, "estimated")
         self._land(step)
         return StepMissed(step, begin, end, self._timeline.settled)
+
+    def _operators(self, span: SpanStart, begin_ns: int, elapsed_ns: int, quality: str) -> Record:
+        return OperatorSpan(
+            phase=span.phase,
+            begin_ns=begin_ns,
+            elapsed_ns=elapsed_ns,
+            quality=quality,
+            model=span.model,
+            model_version=span.model_version,
+            settled_ns=self._timeline.settled,
+        )
 
     def _span(self, fields: dict[str, Any]) -> list[Record]:
         span = SpanStart(*(fields[name] for name in SpanStart._fields))
@@ -305,7 +266,7 @@ class Translator:
         self._heard(fields[0])
         self._unread.clear()
         records: list[Record] = []
-        for step in list(self._rowless):
+        for step in self._rowless.steps():
             # Whoever was open may have been in it.
             rows = tuple(Row(session, 0, 0) for session in self._sessions)
             records.append(self._submit(step, rows, False))
