@@ -146,8 +146,8 @@ class StepClock:
             ring.append(step)
             # The operator's own is followed by nobody at once.
             self._latest = None if rows is None else step
-            self._pool.replenish()
             self.harvest()
+            self._pool.replenish()
         except RuntimeError as error:
             self.fail(error)
 
@@ -243,6 +243,7 @@ class StepClock:
             self._launches.announce()
             if step.begin is None or step.end is None:
                 self.counts.missed += 1
+                self._release_communication(step)
                 self._journal.append(entries.missed_entry(step.number, step.stream, self._host_ns()))
             else:
                 self._read(step, step.begin, step.end)
@@ -255,8 +256,7 @@ class StepClock:
         communication_ns = 0
         for first, last in step.communication or ():
             communication_ns += self._between_ns(first, last)
-            self._pool.release(first)
-            self._pool.release(last)
+        self._release_communication(step)
         counts = self.counts
         counts.measured += 1
         # The host took most of the time to launch it: gaps between kernels are inside the step.
@@ -276,6 +276,11 @@ class StepClock:
             )
         )
         self._pool.release_end(step)
+
+    def _release_communication(self, step: LiveStep) -> None:
+        for marks in step.communication or ():
+            for mark in marks:
+                self._pool.release(mark)
 
     def _between_ns(self, begin: Mark, end: Mark) -> int:
         return round(self._backend.elapsed_ms(begin.event, end.event) * _NS_PER_MS)

@@ -57,8 +57,9 @@ class MarkPool:
             self.release(mark)
 
     def replenish(self) -> None:
-        """Makes what the next step would have to make: now the GPU has work and does not wait for it."""
-        while len(self._free) < _SPARE:
+        """Makes what the next step would have to make: now the GPU has work and does not wait for it. Nothing
+        while a graph is captured."""
+        while len(self._free) < _SPARE and not self._backend.capturing():
             mark = self._grow()
             if mark is None:
                 return
