@@ -3,7 +3,7 @@
 python gpu-probe/bench/host_cost.py [--before FOLDER] [--rounds 30]
 
 FOLDER is another version's gpu-probe folder; the two take turns, each turn in its own process. Microseconds
-per step, median over all blocks of all turns. "ahead": the step before still runs when one begins; "waiting":
+per step, the median over the turns of each turn's median: a shared machine is busy now and then. "ahead": the step before still runs when one begins; "waiting":
 it has ended.
 """
 
@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 
 ROWS = (1, 16, 64)
-STEPS_PER_BLOCK = 50
-BLOCKS = 20
+WARM_UP = 200
+STEPS = 3000
 PARTS = ("begin_us", "end_us")
 
 
@@ -88,7 +88,7 @@ class Idle:
 
 
 def measure(rows, lag):
-    """Medians over the blocks: begin and end of a step, and calls of the backend per step."""
+    """Medians over the steps, begin and end, and calls of the backend per step."""
     from gpu_probe import Probe
 
     gpu = Idle(lag)
@@ -97,33 +97,27 @@ def measure(rows, lag):
     labels = {"tenant_id": "t", "project_id": "p", "model": "bench"}
     sessions = [probe.open_session(**labels, prompt_tokens=64) for _ in range(rows)]
     clock, spent = time.perf_counter_ns, ([], [])
-    context = 64
-    for block in range(BLOCKS + 1):
-        begins = ends = 0
-        for _ in range(STEPS_PER_BLOCK):
-            context += 1
-            batch = [(session, 1, context) for session in sessions]
-            start = clock()
-            scope = probe.step(batch)
-            scope.__enter__()
-            middle = clock()
-            gpu.now += 1
-            launched = clock()
-            scope.__exit__(None, None, None)
-            begins += middle - start
-            ends += clock() - launched
-            # "waiting": the engine has the step's tokens by now.
-            gpu.now += 1 if lag == 0 else 0
-        if block:
-            spent[0].append(begins)
-            spent[1].append(ends)
-        else:
+    for step in range(WARM_UP + STEPS):
+        if step == WARM_UP:
             gpu.records = gpu.queries = 0
-    steps = BLOCKS * STEPS_PER_BLOCK
-    calls = {"records": gpu.records / steps, "queries": gpu.queries / steps}
+        batch = [(session, 1, 64 + step) for session in sessions]
+        start = clock()
+        scope = probe.step(batch)
+        scope.__enter__()
+        middle = clock()
+        gpu.now += 1
+        launched = clock()
+        scope.__exit__(None, None, None)
+        end = clock()
+        if step >= WARM_UP:
+            spent[0].append(middle - start)
+            spent[1].append(end - launched)
+        # "waiting": the engine has the step's tokens by now.
+        gpu.now += 1 if lag == 0 else 0
+    calls = {"records": gpu.records / STEPS, "queries": gpu.queries / STEPS}
     probe.close(0.1)
     folder.cleanup()
-    return [[total / STEPS_PER_BLOCK / 1000 for total in part] for part in spent], calls
+    return [statistics.median(part) / 1000 for part in spent], calls
 
 
 def turn():
@@ -147,7 +141,7 @@ def compare(versions, rounds):
             for case, (spent, calls) in json.loads(done.stdout).items():
                 kept = blocks[name].setdefault(case, ([], [], calls))
                 for all_of_them, part in zip(kept, spent):
-                    all_of_them.extend(part)
+                    all_of_them.append(part)
     return {
         case: {
             name: {

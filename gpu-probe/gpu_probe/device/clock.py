@@ -57,68 +57,53 @@ class StepClock:
 
         The GPU waits for what is done here and not for what ``end`` does.
         """
-        step = self._prepare()
+        step = self._open(shares=True)
         if step is not None:
-            self._launch(step, shares=True)
-            if self.failed is not None:
-                return None
             self._launches.begin(step)
         return step
 
     def begin_span(self, phase: str, model: str, model_version: str) -> LiveStep | None:
         """The operator's own use begins."""
-        step = self._prepare()
+        step = self._open(shares=False)
         if step is not None:
             fields = {"step": step.number, "stream": step.stream, "at_ns": step.host_begin_ns}
             labels = {"phase": phase, "quality": "measured", "model": model, "model_version": model_version}
             self._journal.append(entries.json_entry(entries.SPAN, {**fields, **labels}))
-            self._launch(step, shares=False)
         return step
 
-    def _prepare(self) -> LiveStep | None:
+    def _open(self, shares: bool) -> LiveStep | None:
+        """A step whose begin is on the stream. Its begin is the end of the step that ended last, where it
+        ``shares``, the GPU has not come to that end, and nothing made the stream wait in between."""
         if self.failed is not None:
             return None
         backend = self._backend
         try:
-            capturing = backend.capturing()
-            if capturing and backend.capturing_here():
+            is_blind = backend.capturing()
+            if is_blind and backend.capturing_here():
                 return None
+            # The time comes first: no step begins before it was sent.
+            host_begin_ns, stream = self._host_ns(), backend.stream()
+            step = LiveStep(next(self._numbers), stream, host_begin_ns, backend.compilations())
+            self.counts.started += 1
+            latest, self._latest = self._latest, None
             # While another thread captures, the step runs all the same: without events, so it counts as
             # missed.
-            number, stream = next(self._numbers), backend.stream()
-            return LiveStep(number, stream, self._host_ns(), backend.compilations(), capturing)
+            if is_blind:
+                return step
+            if shares and latest is not None and latest.stream == stream and latest.waits == backend.waits():
+                end = latest.end
+                if end is not None and not backend.query(end.event):
+                    step.begin = self._pool.share_end(latest)
+                    if step.begin is not None:
+                        self.counts.shared += 1
+                        return step
+            begin = step.begin = self._pool.take()
+            if begin is not None:
+                backend.record(begin.event, stream)
+            return step
         except RuntimeError as error:
             self.fail(error)
             return None
-
-    def _launch(self, step: LiveStep, shares: bool) -> None:
-        self.counts.started += 1
-        latest, self._latest = self._latest, None
-        if step.blind:
-            return
-        try:
-            if shares and latest is not None and self._share(step, latest):
-                return
-            begin = self._pool.take()
-            if begin is not None:
-                step.begin = begin
-                self._backend.record(begin.event, step.stream)
-        except RuntimeError as error:
-            self.fail(error)
-
-    def _share(self, step: LiveStep, latest: LiveStep) -> bool:
-        """Whether the end of the step that ended last is this one's begin: the GPU has not come to it, and
-        nothing made the stream wait in between."""
-        backend, end = self._backend, latest.end
-        if end is None or latest.stream != step.stream or latest.waits != backend.waits():
-            return False
-        if backend.query(end.event):
-            return False
-        step.begin = self._pool.share_end(latest)
-        if step.begin is None:
-            return False
-        self.counts.shared += 1
-        return True
 
     def end(self, step: LiveStep, rows: Manifest | None) -> None:
         """The step's work is launched. ``rows`` is None for the operator's own."""
@@ -146,8 +131,9 @@ class StepClock:
             ring.append(step)
             # The operator's own is followed by nobody at once.
             self._latest = None if rows is None else step
-            self.harvest()
-            self._pool.replenish()
+            self.harvest(until=step)
+            if self._pool.is_low:
+                self._pool.replenish()
         except RuntimeError as error:
             self.fail(error)
 
@@ -192,16 +178,16 @@ class StepClock:
         except RuntimeError as error:
             self.fail(error)
 
-    def harvest(self) -> None:
-        """Reads the steps that have passed. Skipped while another thread is at it, and while anything is
-        captured."""
+    def harvest(self, until: LiveStep | None = None) -> None:
+        """Reads the steps that have passed, on each stream up to one that cannot have. Skipped while another
+        thread is at it, and while anything is captured."""
         if self.failed is not None or not self._reading.acquire(False):
             return
         try:
             if not self._backend.capturing():
                 for ring in tuple(self._rings.values()):
-                    if ring:
-                        self._drain(ring)
+                    if ring and ring[0] is not until:
+                        self._drain(ring, until)
         except RuntimeError as error:
             self.fail(error)
         finally:
@@ -228,35 +214,35 @@ class StepClock:
         self._launches.announce()
         self._journal.append(entries.instant_entry(entries.FAILED, self._host_ns()))
 
-    def _drain(self, ring: deque[LiveStep]) -> None:
+    def _drain(self, ring: deque[LiveStep], until: LiveStep | None) -> None:
         query = self._backend.query
         while ring:
             step = ring[0]
-            if step.end is not None:
-                if not query(step.end.event):
-                    return
-                # A collective's own stream may be behind.
-                if step.communication and not all(query(end.event) for _, end in step.communication):
-                    return
+            begin, end = step.begin, step.end
+            if step is until or (end is not None and not query(end.event)):
+                return
+            # A collective's own stream may be behind.
+            if step.communication and not all(query(last.event) for _, last in step.communication):
+                return
             ring.popleft()
             # A step that is being launched on another stream may have begun before this one's end.
             self._launches.announce()
-            if step.begin is None or step.end is None:
+            if begin is None or end is None:
                 self.counts.missed += 1
-                self._release_communication(step)
                 self._journal.append(entries.missed_entry(step.number, step.stream, self._host_ns()))
             else:
-                self._read(step, step.begin, step.end)
+                self._read(step, begin, end)
+            for pair in step.communication or ():
+                self._pool.release(*pair)
 
     def _read(self, step: LiveStep, begin: Mark, end: Mark) -> None:
-        elapsed_ns = self._between_ns(begin, end)
+        elapsed_ms = self._backend.elapsed_ms
+        elapsed_ns = round(elapsed_ms(begin.event, end.event) * _NS_PER_MS)
         raw_begin, spare = self._anchor.place(begin, step.host_begin_ns)
-        self._pool.release(spare)
         submit_ns = step.host_end_ns - step.host_begin_ns
         communication_ns = 0
         for first, last in step.communication or ():
-            communication_ns += self._between_ns(first, last)
-        self._release_communication(step)
+            communication_ns += round(elapsed_ms(first.event, last.event) * _NS_PER_MS)
         counts = self.counts
         counts.measured += 1
         # The host took most of the time to launch it: gaps between kernels are inside the step.
@@ -275,15 +261,7 @@ class StepClock:
                 _ppm(step.busy_ns, elapsed_ns),
             )
         )
-        self._pool.release_end(step)
-
-    def _release_communication(self, step: LiveStep) -> None:
-        for marks in step.communication or ():
-            for mark in marks:
-                self._pool.release(mark)
-
-    def _between_ns(self, begin: Mark, end: Mark) -> int:
-        return round(self._backend.elapsed_ms(begin.event, end.event) * _NS_PER_MS)
+        self._pool.retire(step, spare)
 
 
 def _ppm(part_ns: int | None, whole_ns: int) -> int | None:

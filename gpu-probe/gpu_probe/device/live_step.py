@@ -17,7 +17,7 @@ class Mark:
 
 @dataclass(slots=True, eq=False)
 class LiveStep:
-    """A step between its begin and its reading. ``blind``: it runs without events. ``slot`` keeps it in case
+    """A step between its begin and its reading; one without events is missed. ``slot`` keeps it in case
     the process dies, until it is in the journal. ``waits`` is how often a stream was made to wait by its
     end."""
 
@@ -25,7 +25,6 @@ class LiveStep:
     stream: int
     host_begin_ns: int
     compilations: int
-    blind: bool = False
     host_end_ns: int = 0
     compiled: bool = False
     begin: Mark | None = None

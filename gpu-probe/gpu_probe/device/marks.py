@@ -42,19 +42,28 @@ class MarkPool:
                 step.end.uses += 1
             return step.end
 
-    def release(self, mark: Mark) -> None:
-        """One use less."""
+    def release(self, *marks: Mark) -> None:
+        """One use less of each."""
         with self._mutex:
-            mark.uses -= 1
-            if mark.uses == 0:
-                self._free.append(mark)
+            for mark in marks:
+                mark.uses -= 1
+                if mark.uses == 0:
+                    self._free.append(mark)
 
-    def release_end(self, step: LiveStep) -> None:
-        """The step is read: its end is shared no more."""
+    def retire(self, step: LiveStep, spare: Mark) -> None:
+        """The step is read: its end is shared no more, and the spare mark has one use less."""
         with self._mutex:
-            mark, step.end = step.end, None
-        if mark is not None:
-            self.release(mark)
+            end, step.end = step.end, None
+            for mark in (spare, end):
+                if mark is not None:
+                    mark.uses -= 1
+                    if mark.uses == 0:
+                        self._free.append(mark)
+
+    @property
+    def is_low(self) -> bool:
+        """Whether a step would have to make an event."""
+        return len(self._free) < _SPARE
 
     def replenish(self) -> None:
         """Makes what the next step would have to make: now the GPU has work and does not wait for it. Nothing

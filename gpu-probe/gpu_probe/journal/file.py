@@ -29,6 +29,7 @@ MAGIC = b"GPJRN02\n"
 SEGMENT_BYTES = 4 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
 _HEAD = struct.Struct("<II")
+_HEAD_BYTES = _HEAD.size
 _TURN = 0xFFFFFFFF
 _GAP_BYTES = 64
 _POPULATE_WRITE = 23  # MADV_POPULATE_WRITE
@@ -129,10 +130,10 @@ class Journal:
 
     def _put(self, view: mmap.mmap, body: bytes) -> None:
         at = self._at
-        self._at = end = at + _HEAD.size + len(body)
+        self._at = end = at + _HEAD_BYTES + len(body)
         # The body first: whoever sees the length sees the record.
-        view[at + _HEAD.size : end] = body
-        view[at : at + _HEAD.size] = _HEAD.pack(len(body), zlib.crc32(body))
+        view[at + _HEAD_BYTES : end] = body
+        _HEAD.pack_into(view, at, len(body), zlib.crc32(body))
 
     def _create(self, number: int) -> mmap.mmap | None:
         """A segment, None where the disk has no room. Its blocks are reserved first: a map over a hole would
