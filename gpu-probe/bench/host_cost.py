@@ -3,8 +3,8 @@
 python gpu-probe/bench/host_cost.py [--before FOLDER] [--rounds 30]
 
 FOLDER is another version's gpu-probe folder; the two take turns, each turn in its own process. Microseconds
-per step, the median over the turns of each turn's median: a shared machine is busy now and then. "ahead": the step before still runs when one begins; "waiting":
-it has ended.
+per step, the median over the turns of each turn's median. "ahead": the step before still runs when one
+begins; "waiting": it has ended.
 """
 
 import argparse

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextvars import Token
 from types import TracebackType
+from typing import Any
 
 from .device.clock import StepClock
-from .device.live_step import LiveStep, Mark
+from .device.live_step import LiveStep
 from .outcome import outcome_of
 from .protocol import Row, SessionHandle
 from .registry import Holder, Registry, Rows
@@ -131,7 +132,7 @@ class CommunicationScope:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._held: Holder | None = None
-        self._begin: Mark | None = None
+        self._begin: Any = None
 
     def __enter__(self) -> None:
         held = self._held = self._registry.holder.get()

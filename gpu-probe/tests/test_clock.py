@@ -1,5 +1,7 @@
 """The events of one device, on a GPU whose clock the test moves."""
 
+import threading
+
 import pytest
 from fake_gpu import START, FakeGpu, Host
 from hypothesis import given
@@ -23,6 +25,7 @@ class Kept:
         self.entries = []
         self.begun = self
         self.noted = {}
+        self.mutex = threading.Lock()
 
     def note(self, step, stream, host_begin_ns):
         self.noted[step] = (step, stream, host_begin_ns)
@@ -32,6 +35,11 @@ class Kept:
         del self.noted[slot]
 
     def append(self, body):
+        with self.mutex:
+            return self.put(body)
+
+    def put(self, body):
+        assert self.mutex.locked()
         self.entries.append(entries.decode(body))
         return True
 

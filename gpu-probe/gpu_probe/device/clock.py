@@ -13,14 +13,15 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from itertools import count
+from typing import Any
 
 from ..journal import EntrySink, entries
 from ..journal.entries import Manifest
 from .anchor import Anchor
 from .backend import Backend
+from .events import EventPool
 from .launches import Launches
-from .live_step import Counts, LiveStep, Mark
-from .marks import MarkPool
+from .live_step import Counts, LiveStep
 
 _log = logging.getLogger("gpu_probe")
 _NS_PER_MS = 1_000_000
@@ -49,7 +50,7 @@ class StepClock:
         self._reading = threading.Lock()
         # The step that ended last, until another begins.
         self._latest: LiveStep | None = None
-        self._pool = MarkPool(backend, self.counts, pool, pool_limit)
+        self._pool = EventPool(backend, self.counts, pool, pool_limit)
         self._anchor = Anchor(backend, self.counts, host_ns)
 
     def begin(self) -> LiveStep | None:
@@ -90,16 +91,21 @@ class StepClock:
             # missed.
             if is_blind:
                 return step
-            if shares and latest is not None and latest.stream == stream and latest.waits == backend.waits():
-                end = latest.end
-                if end is not None and not backend.query(end.event):
-                    step.begin = self._pool.share_end(latest)
-                    if step.begin is not None:
-                        self.counts.shared += 1
-                        return step
+            if (
+                shares
+                and latest is not None
+                and latest.stream == stream
+                and latest.waits == backend.waits()
+                and latest.end is not None
+                and not backend.query(latest.end)
+            ):
+                step.begin = self._pool.take_over(latest)
+                if step.begin is not None:
+                    self.counts.shared += 1
+                    return step
             begin = step.begin = self._pool.take()
             if begin is not None:
-                backend.record(begin.event, stream)
+                backend.record(begin, stream)
             return step
         except RuntimeError as error:
             self.fail(error)
@@ -112,28 +118,22 @@ class StepClock:
             return
         backend = self._backend
         try:
-            if step.begin is not None:
-                end = None if backend.capturing() else self._pool.take()
-                if end is None:
-                    self._pool.release(step.begin)
-                    step.begin = None
-                else:
-                    step.end = end
-                    backend.record(end.event, step.stream)
+            if step.begin is not None and not backend.capturing():
+                end = step.end = self._pool.take()
+                if end is not None:
+                    backend.record(end, step.stream)
+                    step.owned_end.append(end)
             step.host_end_ns = self._host_ns()
             step.compiled = backend.compilations() != step.compilations
             step.waits = backend.waits()
-            if rows is not None:
-                self._launches.write(step, rows)
+            self._read_passed(step, rows)
             ring = self._rings.get(step.stream)
             if ring is None:
                 ring = self._rings.setdefault(step.stream, deque())
             ring.append(step)
             # The operator's own is followed by nobody at once.
             self._latest = None if rows is None else step
-            self.harvest(until=step)
-            if self._pool.is_low:
-                self._pool.replenish()
+            self._pool.replenish()
         except RuntimeError as error:
             self.fail(error)
 
@@ -150,48 +150,43 @@ class StepClock:
         self.failed = "forked"
         self._launches.detach()
 
-    def begin_communication(self, step: LiveStep) -> Mark | None:
+    def begin_communication(self, step: LiveStep) -> Any:
         """A collective begins in a step."""
         if self.failed is not None or step.begin is None:
             return None
         try:
             begin = None if self._backend.capturing() else self._pool.take()
             if begin is not None:
-                self._backend.record(begin.event, self._backend.stream())
+                self._backend.record(begin, self._backend.stream())
             return begin
         except RuntimeError as error:
             self.fail(error)
             return None
 
-    def end_communication(self, step: LiveStep, begin: Mark | None) -> None:
+    def end_communication(self, step: LiveStep, begin: Any) -> None:
         if begin is None or self.failed is not None:
             return
         try:
             end = None if self._backend.capturing() else self._pool.take()
             if end is None:
-                self._pool.release(begin)
+                self._pool.give(begin)
                 return
-            self._backend.record(end.event, self._backend.stream())
+            self._backend.record(end, self._backend.stream())
             if step.communication is None:
                 step.communication = []
             step.communication.append((begin, end))
         except RuntimeError as error:
             self.fail(error)
 
-    def harvest(self, until: LiveStep | None = None) -> None:
-        """Reads the steps that have passed, on each stream up to one that cannot have. Skipped while another
-        thread is at it, and while anything is captured."""
-        if self.failed is not None or not self._reading.acquire(False):
+    def harvest(self) -> None:
+        """Reads the steps that have passed. Skipped while another thread is at it, and while anything is
+        captured."""
+        if self.failed is not None:
             return
         try:
-            if not self._backend.capturing():
-                for ring in tuple(self._rings.values()):
-                    if ring and ring[0] is not until:
-                        self._drain(ring, until)
+            self._read_passed()
         except RuntimeError as error:
             self.fail(error)
-        finally:
-            self._reading.release()
 
     @property
     def in_flight(self) -> int:
@@ -214,54 +209,68 @@ class StepClock:
         self._launches.announce()
         self._journal.append(entries.instant_entry(entries.FAILED, self._host_ns()))
 
-    def _drain(self, ring: deque[LiveStep], until: LiveStep | None) -> None:
+    def _read_passed(self, launched: LiveStep | None = None, rows: Manifest | None = None) -> None:
+        """Reads the steps that have passed, and writes the step that was launched and what was read."""
+        is_reader = self._reading.acquire(False)
+        readings: list[bytes] = []
+        try:
+            if is_reader and not self._backend.capturing():
+                for ring in tuple(self._rings.values()):
+                    if ring:
+                        self._drain(ring, readings)
+        finally:
+            # Before another thread may read what comes after it.
+            self._launches.write(launched, rows, readings)
+            if is_reader:
+                self._reading.release()
+
+    def _drain(self, ring: deque[LiveStep], readings: list[bytes]) -> None:
         query = self._backend.query
         while ring:
             step = ring[0]
-            begin, end = step.begin, step.end
-            if step is until or (end is not None and not query(end.event)):
+            if step.end is not None and not query(step.end):
                 return
             # A collective's own stream may be behind.
-            if step.communication and not all(query(last.event) for _, last in step.communication):
+            if step.communication and not all(query(end) for _, end in step.communication):
                 return
-            ring.popleft()
-            # A step that is being launched on another stream may have begun before this one's end.
-            self._launches.announce()
-            if begin is None or end is None:
+            if step.end is None:
                 self.counts.missed += 1
-                self._journal.append(entries.missed_entry(step.number, step.stream, self._host_ns()))
+                readings.append(entries.missed_entry(step.number, step.stream, self._host_ns()))
+                if step.begin is not None:
+                    self._pool.give(step.begin)
             else:
-                self._read(step, begin, end)
+                readings.append(self._read(step))
+            ring.popleft()
             for pair in step.communication or ():
-                self._pool.release(*pair)
+                for event in pair:
+                    self._pool.give(event)
 
-    def _read(self, step: LiveStep, begin: Mark, end: Mark) -> None:
+    def _read(self, step: LiveStep) -> bytes:
+        """The entry of a step that has passed."""
         elapsed_ms = self._backend.elapsed_ms
-        elapsed_ns = round(elapsed_ms(begin.event, end.event) * _NS_PER_MS)
-        raw_begin, spare = self._anchor.place(begin, step.host_begin_ns)
+        elapsed_ns = round(elapsed_ms(step.begin, step.end) * _NS_PER_MS)
+        raw_begin, spare = self._anchor.place(step.begin, step.host_begin_ns)
         submit_ns = step.host_end_ns - step.host_begin_ns
         communication_ns = 0
         for first, last in step.communication or ():
-            communication_ns += round(elapsed_ms(first.event, last.event) * _NS_PER_MS)
+            communication_ns += round(elapsed_ms(first, last) * _NS_PER_MS)
         counts = self.counts
         counts.measured += 1
         # The host took most of the time to launch it: gaps between kernels are inside the step.
         if submit_ns * 5 >= elapsed_ns * 4:
             counts.host_bound += 1
-        flags = entries.COMPILED if step.compiled else 0
-        self._journal.append(
-            entries.measured_entry(
-                step.number,
-                raw_begin,
-                elapsed_ns,
-                submit_ns,
-                min(communication_ns, elapsed_ns),
-                self._host_ns(),
-                flags,
-                _ppm(step.busy_ns, elapsed_ns),
-            )
+        self._pool.give(spare)
+        self._pool.retire(step)
+        return entries.measured_entry(
+            step.number,
+            raw_begin,
+            elapsed_ns,
+            submit_ns,
+            min(communication_ns, elapsed_ns),
+            self._host_ns(),
+            entries.COMPILED if step.compiled else 0,
+            _ppm(step.busy_ns, elapsed_ns),
         )
-        self._pool.retire(step, spare)
 
 
 def _ppm(part_ns: int | None, whole_ns: int) -> int | None:

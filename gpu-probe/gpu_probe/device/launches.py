@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Sequence
 
 from ..journal import EntrySink, RowWriter, entries
 from ..journal.entries import Manifest
@@ -14,10 +14,9 @@ class Launches:
 
     def __init__(self, journal: EntrySink) -> None:
         self._journal = journal
-        self._rows = RowWriter(journal.append)
+        self._rows = RowWriter(journal.put)
         # Begun and not in the journal yet.
         self._begun: dict[int, LiveStep] = {}
-        self._writing = threading.Lock()
 
     def begin(self, step: LiveStep) -> None:
         """Notes a step in case the process dies before it is written."""
@@ -26,30 +25,38 @@ class Launches:
         if step.slot is None:
             self.announce()
 
-    def write(self, step: LiveStep, rows: Manifest) -> None:
-        """A step that was launched: its only entry, unless it was announced."""
-        with self._writing:
-            is_announced = self._begun.pop(step.number, None) is None
-            self._rows.write(
-                step.number, step.stream, step.host_begin_ns, is_announced, rows, step.host_end_ns
-            )
-            self._forget(step)
+    def write(self, step: LiveStep | None, rows: Manifest | None, readings: Sequence[bytes]) -> None:
+        """A step that was launched with these rows, its only entry unless it was announced; then what was
+        read, after the steps that may have begun before its end."""
+        if rows is None and not readings:
+            return
+        with self._journal.mutex:
+            if step is not None and rows is not None:
+                is_announced = self._begun.pop(step.number, None) is None
+                self._rows.write(
+                    step.number, step.stream, step.host_begin_ns, is_announced, rows, step.host_end_ns
+                )
+                self._forget(step)
+            if readings:
+                self._announce()
+                for reading in readings:
+                    self._journal.put(reading)
 
     def announce(self) -> None:
-        """Writes down the steps that are being launched. Before any entry that a reader takes to come after
-        them: an end of a session or of a step, the time."""
-        if not self._begun:
-            return
-        with self._writing:
-            for step in tuple(self._begun.values()):
-                del self._begun[step.number]
-                self._journal.append(entries.started_entry(step.number, step.stream, step.host_begin_ns))
-                self._forget(step)
+        """Writes down the steps that are being launched: before a session's end, and the time."""
+        if self._begun:
+            with self._journal.mutex:
+                self._announce()
 
     def detach(self) -> None:
-        """In a forked child: what is under way is the parent's, and so may the lock be."""
+        """In a forked child: what is under way is the parent's."""
         self._begun = {}
-        self._writing = threading.Lock()
+
+    def _announce(self) -> None:
+        for step in tuple(self._begun.values()):
+            del self._begun[step.number]
+            self._journal.put(entries.started_entry(step.number, step.stream, step.host_begin_ns))
+            self._forget(step)
 
     def _forget(self, step: LiveStep) -> None:
         slot, step.slot = step.slot, None

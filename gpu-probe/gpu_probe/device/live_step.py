@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
 @dataclass(slots=True, eq=False)
-class Mark:
-    """A point on a stream: an event, and how many steps still need it. The end of a step may be the begin of
-    the next one."""
-
-    event: Any
-    uses: int = 0
-
-
-@dataclass(slots=True, eq=False)
 class LiveStep:
-    """A step between its begin and its reading; one without events is missed. ``slot`` keeps it in case
-    the process dies, until it is in the journal. ``waits`` is how often a stream was made to wait by its
-    end."""
+    """A step between its begin and its reading; one without an end is missed.
+
+    ``owned_end`` holds the end for whoever takes it first: the next step, as its begin, or the reader.
+    ``slot`` keeps the step in case the process dies before it is in the journal. ``waits`` is how often
+    streams had been made to wait by its end.
+    """
 
     number: int
     stream: int
@@ -27,9 +21,10 @@ class LiveStep:
     compilations: int
     host_end_ns: int = 0
     compiled: bool = False
-    begin: Mark | None = None
-    end: Mark | None = None
-    communication: list[tuple[Mark, Mark]] | None = None
+    begin: Any = None
+    end: Any = None
+    owned_end: list[Any] = field(default_factory=list)
+    communication: list[tuple[Any, Any]] | None = None
     busy_ns: int | None = None
     slot: int | None = None
     waits: int = 0

@@ -67,7 +67,8 @@ class Journal:
         self._map: mmap.mmap | None = None
         self._next: mmap.mmap | None = None
         self._at = 0
-        self._mutex = threading.Lock()
+        self.mutex = threading.Lock()
+        self._making = threading.Lock()
         make_folder(folder.parent)
         folder.mkdir(FOLDER_MODE)
         self._lock = lock_file(folder / "writer.lock")
@@ -82,24 +83,32 @@ class Journal:
 
     def append(self, body: bytes) -> bool:
         """Whether there was room."""
+        with self.mutex:
+            return self.put(body)
+
+    def put(self, body: bytes) -> bool:
+        """The same, for whoever holds ``mutex`` and writes several entries with nothing in between."""
         length = len(body)
-        with self._mutex:
-            full = self._at + length + 2 * _HEAD.size > self._segment_bytes
-            if (full and not self._turn(length)) or self._map is None:
-                self.lost += 1
-                return False
-            self._put(self._map, body)
-            return True
+        if self._at + length + 2 * _HEAD_BYTES > self._segment_bytes and not self._turn(length):
+            self.lost += 1
+            return False
+        view = self._map
+        if view is None:
+            self.lost += 1
+            return False
+        self._put(view, body)
+        return True
 
     def detach(self) -> None:
         """In a forked child: the journal is its parent's, which keeps the lock."""
-        self._mutex = threading.Lock()
+        self.mutex = threading.Lock()
+        self._making = threading.Lock()
         self.close()
 
     def close(self) -> None:
         """Gives up the lock: readers take the journal as complete."""
         self.begun.close()
-        with self._mutex:
+        with self.mutex:
             self._map = self._next = None
             if self._lock is not None:
                 os.close(self._lock)
@@ -108,20 +117,24 @@ class Journal:
     def prepare(self) -> None:
         """Makes the next segment before it is needed. For a thread that may wait for the disk: the first
         touch of each page costs microseconds."""
-        if self._next is None and self._lock is not None and self._at > self._segment_bytes // 2:
-            self._next = self._create(self._number + 1)
+        if self._at > self._segment_bytes // 2:
+            with self._making:
+                # Made meanwhile by a writer that needed it: made again, it would be cut under its map.
+                if self._next is None and self._lock is not None:
+                    self._next = self._create(self._number + 1)
 
     def _turn(self, length: int) -> bool:
         """Begins the next segment, with room for a record of that length."""
         if length + 16 + len(MAGIC) + _GAP_BYTES > self._segment_bytes or self._lock is None:
             return False
-        fresh = self._next or self._create(self._number + 1)
-        self._next = None
-        if fresh is None:
-            return False
-        if self._map is not None:
-            self._map[self._at : self._at + 4] = _TURN_BYTES
-        self._map, self._at, self._number = fresh, len(MAGIC), self._number + 1
+        with self._making:
+            fresh = self._next or self._create(self._number + 1)
+            self._next = None
+            if fresh is None:
+                return False
+            if self._map is not None:
+                self._map[self._at : self._at + 4] = _TURN_BYTES
+            self._map, self._at, self._number = fresh, len(MAGIC), self._number + 1
         if self._gap is not None and self.lost != self._lost_reported:
             body = self._gap(self.lost - self._lost_reported)
             self._lost_reported = self.lost

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 
@@ -23,6 +24,15 @@ class EntrySink(Protocol):
     @property
     def begun(self) -> StepNotes: ...
 
+    @property
+    def mutex(self) -> AbstractContextManager[object]:
+        """Held while an entry is written; by whoever writes several with nothing in between."""
+        ...
+
     def append(self, body: bytes) -> bool:
         """Whether there was room for the entry."""
+        ...
+
+    def put(self, body: bytes) -> bool:
+        """The same, for whoever holds the mutex."""
         ...

@@ -11,28 +11,22 @@ from gpu_probe.device.anchor import REANCHOR_MS
 from gpu_probe.journal import entries
 
 
-def marks(scene):
-    """Every mark of a clock that somebody needs, with how many do."""
-    needed = {id(scene.clock._anchor.mark): 1}
+def needed(scene):
+    """Every event of a clock that somebody needs."""
+    found = {id(scene.clock._anchor.event)}
     for ring in scene.clock._rings.values():
         for step in ring:
-            for mark in (step.begin, step.end, *sum(step.communication or [], ())):
-                if mark is not None:
-                    needed[id(mark)] = needed.get(id(mark), 0) + 1
-    return needed
+            found |= {id(event) for event in (step.begin, step.end) if event is not None}
+            found |= {id(event) for pair in step.communication or () for event in pair}
+    return found
 
 
 def check(scene):
-    free = scene.clock._pool._free
-    assert len({id(mark) for mark in free}) == len(free)
-    assert all(mark.uses == 0 for mark in free)
-    needed = marks(scene)
-    assert not needed.keys() & {id(mark) for mark in free}, "an event in the pool is still needed"
-    for ring in scene.clock._rings.values():
-        for step in ring:
-            for mark in (step.begin, step.end):
-                assert mark is None or mark.uses == needed[id(mark)]
-    assert len(free) + len(needed) == scene.clock.counts.pool + 1
+    """Each event is in the pool once, or needed, and never both."""
+    free = {id(event) for event in scene.clock._pool._free}
+    assert len(free) == len(scene.clock._pool._free)
+    assert not free & needed(scene), "an event in the pool is still needed"
+    assert len(free) + len(needed(scene)) == scene.clock.counts.pool + 1
 
 
 def test_steps_sent_ahead_take_one_event_each():
@@ -134,7 +128,7 @@ def test_an_end_that_was_read_while_the_next_step_began_is_not_taken_over():
 
     scene.gpu.query = late
     second = scene.clock.begin()
-    assert first.end is None and scene.clock.counts.shared == 0
+    assert first.owned_end == [] and scene.clock.counts.shared == 0
     scene.gpu.work(2 * MS)
     scene.clock.end(second, ONE)
     scene.host.now += 5 * MS
