@@ -19,7 +19,8 @@ from pathlib import Path
 
 ROWS = (1, 16, 64)
 WARM_UP = 200
-STEPS = 3000
+# Of the largest batch, in full, so many fit into one segment of the journal.
+STEPS = 2000
 PARTS = ("begin_us", "end_us")
 
 

@@ -85,6 +85,10 @@ class Registry:
         left out."""
         if not rows:
             return _NO_ROWS
+        if len(rows) == 1 and self._only_unit is not None:
+            key, new, context = rows[0]
+            if type(key) is Session:
+                return Manifest((key.number,), (new,), (context,))
         keys, new_tokens, context_tokens = zip(*rows)
         batch = self._batches.get((unit, len(keys), keys[0]))
         if batch is not None and batch.generation == self._generation and batch.keys == keys:

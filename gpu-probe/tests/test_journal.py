@@ -3,6 +3,8 @@
 import errno
 import os
 import shutil
+import threading
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -242,3 +244,32 @@ def test_another_versions_journal_is_known_by_its_first_bytes(tmp_path):
     for magic, is_foreign in ((MAGIC, False), (b"GPJRN01\n", True), (bytes(8), False), (MAGIC[:3], False)):
         path.write_bytes(magic + path.read_bytes()[8:] if len(magic) == 8 else magic)
         assert reader.is_foreign() == is_foreign
+
+
+def test_a_segment_that_is_being_made_beside_is_not_made_twice(tmp_path, monkeypatch):
+    """The second one would cut the file under the first one's map, which ends the process."""
+    reserve, made, entered, go = os.posix_fallocate, [], threading.Event(), threading.Event()
+    log = write(tmp_path / "j", [b"x" * 20] * 6, segment_bytes=256)
+
+    def slow(*arguments):
+        made.append(arguments)
+        entered.set()
+        assert go.wait(10)
+        return reserve(*arguments)
+
+    monkeypatch.setattr(journal.os, "posix_fallocate", slow)
+    beside = threading.Thread(target=log.prepare)
+    beside.start()
+    assert entered.wait(10)
+    writer = threading.Thread(target=lambda: [log.append(b"y" * 20) for _ in range(5)])
+    writer.start()
+    deadline = time.monotonic() + 10
+    while not log.mutex.locked() and time.monotonic() < deadline:
+        time.sleep(0)
+    assert len(made) == 1
+    go.set()
+    beside.join()
+    writer.join()
+    assert len(made) == 1
+    assert bodies(tmp_path / "j") == [b"x" * 20] * 6 + [b"y" * 20] * 5
+    log.close()

@@ -1,10 +1,13 @@
 """Rows as differences say what rows in full say, whatever an engine runs and whatever is lost."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpu_probe.journal import MANIFESTS_KEPT, RowWriter, entries
-from gpu_probe.journal.entries import Manifest
+from gpu_probe.journal import RowWriter, entries
+from gpu_probe.journal import rows as module
+from gpu_probe.journal.entries import UNNAMED, Manifest
+from gpu_probe.live.launches import Manifests
 
 MS = 1_000_000
 
@@ -17,7 +20,7 @@ class Page:
         self.kinds = []
         self.bytes = 0
         self.read = {}
-        self._manifests = {}
+        self._manifests = Manifests()
 
     def append(self, body):
         if not self.room:
@@ -25,17 +28,16 @@ class Page:
         self.bytes += len(body)
         kind, launch = entries.decode(body)
         self.kinds.append(kind)
-        if kind == entries.ROWS:
-            self._manifests[launch.manifest] = launch.rows
-            if len(self._manifests) > MANIFESTS_KEPT:
-                del self._manifests[next(iter(self._manifests))]
-            rows = launch.rows
-        else:
-            rows = self._manifests[launch.manifest]
-            contexts = tuple(context + launch.shift for context in rows.context_tokens)
-            rows = rows._replace(context_tokens=contexts)
-        self.read[launch.start.step] = (launch.start, launch.is_announced, rows)
+        find = self._manifests.keep if kind == entries.ROWS else self._manifests.find
+        self.read[launch.start.step] = (launch.start, launch.is_announced, find(launch))
         return True
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_rows_are_compared_too():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_FEW_ROWS", 0)
+        yield
 
 
 def manifest(*rows):
@@ -101,6 +103,24 @@ def test_rows_that_found_no_room_are_never_repeated():
         writer.write(step, 0, step, False, rows, step)
     assert page.kinds == [entries.ROWS] + [entries.REPEAT] * 4
     assert {step: rows for step, (_, _, rows) in page.read.items()} == dict(enumerate(steps[1:], 1))
+
+
+def test_few_rows_are_written_in_full_and_never_named(monkeypatch):
+    monkeypatch.setattr(module, "_FEW_ROWS", 8)
+    steps = decode(1, 20, rows=8)
+    page = Page()
+    writer = RowWriter(page.append)
+    for step, rows in enumerate(steps):
+        writer.write(step, 0, step, False, rows, step)
+    assert page.kinds == [entries.ROWS] * 20 and [rows for _, _, rows in page.read.values()] == steps
+    assert entries.decode(entries.rows_entry(1, 0, 2, False, UNNAMED, steps[0])).value.manifest == UNNAMED
+    assert write(decode(1, 20, rows=9)).kinds == [entries.ROWS] + [entries.REPEAT] * 19
+
+
+def test_rows_that_the_journal_does_not_hold_are_an_error_and_not_somebody_elses():
+    (repeat,) = [entries.decode(entries.repeat_entry(7, 0, 1, False, 3, 1)).value]
+    with pytest.raises(ValueError, match="step 7 has the rows of manifest 3, which is not there"):
+        Manifests().find(repeat)
 
 
 NUMBERS = st.integers(-(2**63), 2**63 - 1)

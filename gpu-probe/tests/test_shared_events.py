@@ -233,6 +233,6 @@ def test_a_step_under_way_elsewhere_is_announced_before_a_reading():
 
 def test_a_step_without_a_slot_is_announced_at_once():
     scene = Scene()
-    scene.journal.note = lambda *_: None
+    scene.clock._launches._note = lambda *_: None
     scene.step(MS)
     assert [entry.kind for entry in scene.journal.entries] == [entries.STARTED, entries.ROWS]

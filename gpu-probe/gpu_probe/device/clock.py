@@ -12,7 +12,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from itertools import count
+from itertools import chain, count
 from typing import Any
 
 from ..journal import EntrySink, entries
@@ -73,8 +73,7 @@ class StepClock:
         return step
 
     def _open(self, shares: bool) -> LiveStep | None:
-        """A step whose begin is on the stream. Its begin is the end of the step that ended last, where it
-        ``shares``, the GPU has not come to that end, and nothing made the stream wait in between."""
+        """A step whose begin is on the stream, by itself or with the end of the step before."""
         if self.failed is not None:
             return None
         backend = self._backend
@@ -91,18 +90,8 @@ class StepClock:
             # missed.
             if is_blind:
                 return step
-            if (
-                shares
-                and latest is not None
-                and latest.stream == stream
-                and latest.waits == backend.waits()
-                and latest.end is not None
-                and not backend.query(latest.end)
-            ):
-                step.begin = self._pool.take_over(latest)
-                if step.begin is not None:
-                    self.counts.shared += 1
-                    return step
+            if shares and latest is not None and self._share(step, latest):
+                return step
             begin = step.begin = self._pool.take()
             if begin is not None:
                 backend.record(begin, stream)
@@ -110,6 +99,21 @@ class StepClock:
         except RuntimeError as error:
             self.fail(error)
             return None
+
+    def _share(self, step: LiveStep, latest: LiveStep) -> bool:
+        """Whether the begin of a step is the end of the latest one: the GPU has not come to it, and nothing
+        made the stream wait in between."""
+        backend = self._backend
+        if latest.end is None or latest.stream != step.stream or latest.waits != backend.waits():
+            return False
+        if backend.query(latest.end):
+            latest.has_passed = True
+            return False
+        step.begin = self._pool.take_over(latest)
+        if step.begin is None:
+            return False
+        self.counts.shared += 1
+        return True
 
     def end(self, step: LiveStep, rows: Manifest | None) -> None:
         """The step's work is launched. ``rows`` is None for the operator's own."""
@@ -122,18 +126,15 @@ class StepClock:
                 end = step.end = self._pool.take()
                 if end is not None:
                     backend.record(end, step.stream)
-                    step.owned_end.append(end)
+                    step.owned_end = [end]
             step.host_end_ns = self._host_ns()
             step.compiled = backend.compilations() != step.compilations
             step.waits = backend.waits()
             self._read_passed(step, rows)
-            ring = self._rings.get(step.stream)
-            if ring is None:
-                ring = self._rings.setdefault(step.stream, deque())
-            ring.append(step)
             # The operator's own is followed by nobody at once.
             self._latest = None if rows is None else step
-            self._pool.replenish()
+            if self._pool.is_low:
+                self._pool.replenish()
         except RuntimeError as error:
             self.fail(error)
 
@@ -214,67 +215,81 @@ class StepClock:
         is_reader = self._reading.acquire(False)
         readings: list[bytes] = []
         try:
-            if is_reader and not self._backend.capturing():
-                for ring in tuple(self._rings.values()):
-                    if ring:
-                        self._drain(ring, readings)
+            if is_reader:
+                if launched is not None:
+                    self._ring(launched).append(launched)
+                if not self._backend.capturing():
+                    for ring in tuple(self._rings.values()):
+                        if ring:
+                            self._drain(ring, readings)
         finally:
             # Before another thread may read what comes after it.
             self._launches.write(launched, rows, readings)
             if is_reader:
                 self._reading.release()
+            elif launched is not None:
+                self._ring(launched).append(launched)
+
+    def _ring(self, step: LiveStep) -> deque[LiveStep]:
+        ring = self._rings.get(step.stream)
+        return self._rings.setdefault(step.stream, deque()) if ring is None else ring
 
     def _drain(self, ring: deque[LiveStep], readings: list[bytes]) -> None:
-        query = self._backend.query
+        query, pool = self._backend.query, self._pool
         while ring:
             step = ring[0]
-            if step.end is not None and not query(step.end):
+            end, communication = step.end, step.communication
+            if end is not None and not step.has_passed and not query(end):
                 return
             # A collective's own stream may be behind.
-            if step.communication and not all(query(end) for _, end in step.communication):
+            if communication and not all(query(last) for _, last in communication):
                 return
-            if step.end is None:
+            if end is None:
                 self.counts.missed += 1
                 readings.append(entries.missed_entry(step.number, step.stream, self._host_ns()))
-                if step.begin is not None:
-                    self._pool.give(step.begin)
+                spare = step.begin
             else:
-                readings.append(self._read(step))
+                spare = self._read(step, readings)
+                end = pool.take_over(step)
             ring.popleft()
-            for pair in step.communication or ():
-                for event in pair:
-                    self._pool.give(event)
+            for event in (spare, end):
+                if event is not None:
+                    pool.give(event)
+            if communication:
+                for event in chain.from_iterable(communication):
+                    pool.give(event)
 
-    def _read(self, step: LiveStep) -> bytes:
-        """The entry of a step that has passed."""
+    def _read(self, step: LiveStep, readings: list[bytes]) -> Any:
+        """Adds the entry of a step that has passed; an event that is not needed any more."""
         elapsed_ms = self._backend.elapsed_ms
-        elapsed_ns = round(elapsed_ms(step.begin, step.end) * _NS_PER_MS)
-        raw_begin, spare = self._anchor.place(step.begin, step.host_begin_ns)
+        begin = step.begin
+        elapsed_ns = round(elapsed_ms(begin, step.end) * _NS_PER_MS)
+        raw_begin, spare = self._anchor.place(begin, step.host_begin_ns)
         submit_ns = step.host_end_ns - step.host_begin_ns
         communication_ns = 0
-        for first, last in step.communication or ():
-            communication_ns += round(elapsed_ms(first, last) * _NS_PER_MS)
+        if step.communication:
+            for first, last in step.communication:
+                communication_ns += round(elapsed_ms(first, last) * _NS_PER_MS)
         counts = self.counts
         counts.measured += 1
         # The host took most of the time to launch it: gaps between kernels are inside the step.
         if submit_ns * 5 >= elapsed_ns * 4:
             counts.host_bound += 1
-        self._pool.give(spare)
-        self._pool.retire(step)
-        return entries.measured_entry(
-            step.number,
-            raw_begin,
-            elapsed_ns,
-            submit_ns,
-            min(communication_ns, elapsed_ns),
-            self._host_ns(),
-            entries.COMPILED if step.compiled else 0,
-            _ppm(step.busy_ns, elapsed_ns),
+        readings.append(
+            entries.measured_entry(
+                step.number,
+                raw_begin,
+                elapsed_ns,
+                submit_ns,
+                min(communication_ns, elapsed_ns),
+                self._host_ns(),
+                entries.COMPILED if step.compiled else 0,
+                None if step.busy_ns is None else _ppm(step.busy_ns, elapsed_ns),
+            )
         )
+        return spare
 
 
-def _ppm(part_ns: int | None, whole_ns: int) -> int | None:
+def _ppm(part_ns: int, whole_ns: int) -> int:
     """A step is as busy as one of its shape was when it was looked at, if it is as long."""
-    if part_ns is None:
-        return None
     return min(1_000_000, part_ns * 1_000_000 // whole_ns) if whole_ns else 1_000_000

@@ -38,18 +38,16 @@ class EventPool:
         self._free.append(event)
 
     def take_over(self, step: LiveStep) -> Any:
-        """The end of a step, whose owner is now the next one; None where the step was read."""
+        """The end of a step, whose owner is now who asks; None where somebody was first."""
         try:
-            return step.owned_end.pop()
+            return None if step.owned_end is None else step.owned_end.pop()
         except IndexError:
             return None
 
-    def retire(self, step: LiveStep) -> None:
-        """The step is read: gives its end back, unless the next step owns it."""
-        if step.owned_end:
-            end = self.take_over(step)
-            if end is not None:
-                self._free.append(end)
+    @property
+    def is_low(self) -> bool:
+        """Whether a step might have to make an event."""
+        return len(self._free) < _SPARE
 
     def replenish(self) -> None:
         """Makes what the next step would have to make: now the GPU has work and does not wait for it. Nothing

@@ -14,6 +14,7 @@ class Launches:
 
     def __init__(self, journal: EntrySink) -> None:
         self._journal = journal
+        self._note = journal.begun.note
         self._rows = RowWriter(journal.put)
         # Begun and not in the journal yet.
         self._begun: dict[int, LiveStep] = {}
@@ -21,7 +22,7 @@ class Launches:
     def begin(self, step: LiveStep) -> None:
         """Notes a step in case the process dies before it is written."""
         self._begun[step.number] = step
-        step.slot = self._journal.begun.note(step.number, step.stream, step.host_begin_ns)
+        step.slot = self._note(step.number, step.stream, step.host_begin_ns)
         if step.slot is None:
             self.announce()
 
@@ -30,7 +31,8 @@ class Launches:
         read, after the steps that may have begun before its end."""
         if rows is None and not readings:
             return
-        with self._journal.mutex:
+        journal = self._journal
+        with journal.mutex:
             if step is not None and rows is not None:
                 is_announced = self._begun.pop(step.number, None) is None
                 self._rows.write(
@@ -38,9 +40,10 @@ class Launches:
                 )
                 self._forget(step)
             if readings:
-                self._announce()
+                if self._begun:
+                    self._announce()
                 for reading in readings:
-                    self._journal.put(reading)
+                    journal.put(reading)
 
     def announce(self) -> None:
         """Writes down the steps that are being launched: before a session's end, and the time."""

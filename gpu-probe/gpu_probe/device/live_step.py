@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -11,6 +11,7 @@ class LiveStep:
     """A step between its begin and its reading; one without an end is missed.
 
     ``owned_end`` holds the end for whoever takes it first: the next step, as its begin, or the reader.
+    ``has_passed``: the GPU was seen to have come to the end.
     ``slot`` keeps the step in case the process dies before it is in the journal. ``waits`` is how often
     streams had been made to wait by its end.
     """
@@ -23,9 +24,10 @@ class LiveStep:
     compiled: bool = False
     begin: Any = None
     end: Any = None
-    owned_end: list[Any] = field(default_factory=list)
+    owned_end: list[Any] | None = None
     communication: list[tuple[Any, Any]] | None = None
     busy_ns: int | None = None
+    has_passed: bool = False
     slot: int | None = None
     waits: int = 0
 

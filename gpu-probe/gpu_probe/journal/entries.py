@@ -24,6 +24,9 @@ encode_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 # Flags of a measured step.
 COMPILED = 1
 
+# In place of a manifest's number: no later step names it.
+UNNAMED = -1
+
 _CLOSED = struct.Struct("<BqqBq")
 _STARTED = struct.Struct("<Bqqq")
 _ROWS = struct.Struct("<BBqqqq")
@@ -136,9 +139,18 @@ def rows_entry(
     step: int, stream: int, host_begin_ns: int, is_announced: bool, manifest: int, rows: Manifest
 ) -> bytes:
     """A step was launched with these rows: StepRows."""
-    pack = column(len(rows.sessions)).pack
-    head = _ROWS.pack(ROWS, is_announced, step, stream, host_begin_ns, manifest)
-    return head + pack(*rows.sessions) + pack(*rows.new_tokens) + pack(*rows.context_tokens)
+    pack = _whole(len(rows.sessions)).pack
+    return pack(
+        ROWS,
+        is_announced,
+        step,
+        stream,
+        host_begin_ns,
+        manifest,
+        *rows.sessions,
+        *rows.new_tokens,
+        *rows.context_tokens,
+    )
 
 
 def repeat_entry(
@@ -146,6 +158,12 @@ def repeat_entry(
 ) -> bytes:
     """A step was launched with the rows of a manifest: StepRepeat."""
     return _REPEAT.pack(REPEAT, is_announced, step, stream, host_begin_ns, manifest, shift)
+
+
+@cache
+def _whole(rows: int) -> struct.Struct:
+    """An entry of so many rows."""
+    return struct.Struct(f"{_ROWS.format}{3 * rows}q")
 
 
 @cache

@@ -17,10 +17,10 @@ import mmap
 import os
 import struct
 import threading
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
+from zlib import crc32
 
 from ..folders import FOLDER_MODE, lock_file, make_folder, open_file
 from .begun import BegunSteps
@@ -96,7 +96,11 @@ class Journal:
         if view is None:
             self.lost += 1
             return False
-        self._put(view, body)
+        body_at = self._at + _HEAD_BYTES
+        # The body first: whoever sees the length sees the record.
+        view[body_at : body_at + length] = body
+        _HEAD.pack_into(view, self._at, length, crc32(body))
+        self._at = body_at + length
         return True
 
     def detach(self) -> None:
@@ -138,15 +142,8 @@ class Journal:
         if self._gap is not None and self.lost != self._lost_reported:
             body = self._gap(self.lost - self._lost_reported)
             self._lost_reported = self.lost
-            self._put(fresh, body)
+            self.put(body)
         return True
-
-    def _put(self, view: mmap.mmap, body: bytes) -> None:
-        at = self._at
-        self._at = end = at + _HEAD_BYTES + len(body)
-        # The body first: whoever sees the length sees the record.
-        view[at + _HEAD_BYTES : end] = body
-        _HEAD.pack_into(view, at, len(body), zlib.crc32(body))
 
     def _create(self, number: int) -> mmap.mmap | None:
         """A segment, None where the disk has no room. Its blocks are reserved first: a map over a hole would
@@ -242,7 +239,7 @@ class JournalReader:
             return None
         length, crc = _HEAD.unpack_from(self._data, at)
         body = self._data[at + _HEAD.size : at + _HEAD.size + length]
-        if length == 0 or length == _TURN or len(body) < length or zlib.crc32(body) != crc:
+        if length == 0 or length == _TURN or len(body) < length or crc32(body) != crc:
             return None
         self.place = Place(self.place.segment, self.place.offset + _HEAD.size + length)
         return body

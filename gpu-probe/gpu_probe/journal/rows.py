@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from .entries import Manifest, column, repeat_entry, rows_entry
+from .entries import UNNAMED, Manifest, column, repeat_entry, rows_entry
 
 # So many of the latest manifests may be named: a reader keeps them.
 MANIFESTS_KEPT = 8
+# Rows so few are written in full every time: that is as short, and cheaper than to compare them.
+_FEW_ROWS = 8
 # A manifest is written anew after so many steps or so long: whoever looks for a step's rows reads little.
 _STEPS_MAX = 256
 _AGE_MAX_NS = 1_000_000_000
@@ -48,8 +50,8 @@ class RowWriter:
         """The rows of a step. Raises struct.error for what is not a whole number of 64 bits."""
         sessions, new_tokens, context_tokens = rows
         length = len(sessions)
-        if not length:
-            self._write_whole(step, stream, host_begin_ns, is_announced, rows)
+        if length <= _FEW_ROWS:
+            self._append(rows_entry(step, stream, host_begin_ns, is_announced, UNNAMED, rows))
             return
         contexts = int.from_bytes(column(length).pack(*context_tokens), "little")
         key = (stream, length, new_tokens[0])
@@ -68,17 +70,11 @@ class RowWriter:
                 written.steps += 1
                 self._append(repeat_entry(step, stream, host_begin_ns, is_announced, written.number, shift))
                 return
-        number = self._next
-        kept = self._write_whole(step, stream, host_begin_ns, is_announced, rows)
+        number, self._next = self._next, self._next + 1
+        kept = self._append(rows_entry(step, stream, host_begin_ns, is_announced, number, rows))
         # A negative context would carry over into the column's next number.
         if kept and min(context_tokens) >= 0:
             self._written[key] = _Written(number, rows, contexts, now_ns)
             self._written.move_to_end(key)
             if len(self._written) > MANIFESTS_KEPT:
                 self._written.popitem(last=False)
-
-    def _write_whole(
-        self, step: int, stream: int, host_begin_ns: int, is_announced: bool, rows: Manifest
-    ) -> bool:
-        number, self._next = self._next, self._next + 1
-        return self._append(rows_entry(step, stream, host_begin_ns, is_announced, number, rows))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ..device.interface import SessionClosed
 from ..journal import MANIFESTS_KEPT
-from ..journal.entries import Manifest, StepRepeat, StepRows
+from ..journal.entries import UNNAMED, Manifest, StepRepeat, StepRows
 
 
 @dataclass(slots=True, eq=False)
@@ -17,9 +17,10 @@ class Manifests:
 
     def keep(self, launch: StepRows) -> Manifest:
         """The rows of a step, which later ones may name."""
-        self._kept[launch.manifest] = launch.rows
-        if len(self._kept) > MANIFESTS_KEPT:
-            del self._kept[next(iter(self._kept))]
+        if launch.manifest != UNNAMED:
+            self._kept[launch.manifest] = launch.rows
+            if len(self._kept) > MANIFESTS_KEPT:
+                del self._kept[next(iter(self._kept))]
         return launch.rows
 
     def find(self, launch: StepRepeat) -> Manifest:
