@@ -3,8 +3,8 @@
 python gpu-probe/bench/host_cost.py [--before FOLDER] [--rounds 30]
 
 FOLDER is another version's gpu-probe folder; the two take turns, each turn in its own process. Microseconds
-per step, the median over the turns of each turn's median. "ahead": the step before still runs when one
-begins; "waiting": it has ended.
+per step: the median over the turns of each turn's median, and the least of these. "ahead": the step before
+still runs when one begins; "waiting": it has ended.
 """
 
 import argparse
@@ -121,38 +121,30 @@ def measure(rows, lag):
     return [statistics.median(part) / 1000 for part in spent], calls
 
 
-def turn():
-    """One turn of one version: every case once, as JSON."""
-    found = {}
-    for name, lag in (("ahead", 1), ("waiting", 0)):
-        for rows in ROWS:
-            found[f"{name}, {rows} rows"] = measure(rows, lag)
-    print(json.dumps(found))
+CASES = {f"{name}, {rows} rows": (rows, lag) for name, lag in (("ahead", 1), ("waiting", 0)) for rows in ROWS}
 
 
 def compare(versions, rounds):
-    """Medians per case and version."""
-    blocks = {name: {} for name in versions}
+    """Medians and minima over the turns, per case and version."""
+    turns = {(case, name): [] for case in CASES for name in versions}
     for number in range(rounds):
-        order = list(versions) if number % 2 else list(versions)[::-1]
-        for name in order:
-            environment = {**os.environ, "PYTHONPATH": str(versions[name])}
-            command = [sys.executable, __file__, "--turn"]
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-            for case, (spent, calls) in json.loads(done.stdout).items():
-                kept = blocks[name].setdefault(case, ([], [], calls))
-                for all_of_them, part in zip(kept, spent):
-                    all_of_them.append(part)
-    return {
-        case: {
-            name: {
-                **{part: round(statistics.median(kept), 2) for part, kept in zip(PARTS, blocks[name][case])},
-                **{key: round(value, 2) for key, value in blocks[name][case][2].items()},
-            }
-            for name in versions
-        }
-        for case in next(iter(blocks.values()))
-    }
+        for case in CASES:
+            for name in sorted(versions, reverse=bool(number % 2)):
+                environment = {**os.environ, "PYTHONPATH": str(versions[name])}
+                command = [sys.executable, __file__, "--turn", case]
+                done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+                turns[case, name].append(json.loads(done.stdout))
+    return {key: summary(found) for key, found in turns.items()}
+
+
+def summary(turns):
+    """One line of one case and version."""
+    found = {name: round(value, 2) for name, value in turns[0][1].items()}
+    for at, part in enumerate(PARTS):
+        times = [spent[at] for spent, _ in turns]
+        found[part] = round(statistics.median(times), 2)
+        found[f"{part}_least"] = round(min(times), 2)
+    return found
 
 
 def main():
@@ -161,15 +153,15 @@ def main():
     )
     parser.add_argument("--before", type=Path, help="another version's gpu-probe folder")
     parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--turn", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--turn", choices=CASES, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.turn:
-        turn()
+        print(json.dumps(measure(*CASES[options.turn])))
         return
     versions = {"before": options.before} if options.before else {}
     versions["now"] = Path(__file__).parents[1]
-    for case, found in compare(versions, options.rounds).items():
-        print(case, json.dumps(found))
+    for (case, name), found in compare(versions, options.rounds).items():
+        print(f"{case}, {name}:", json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -157,7 +157,7 @@ def test_a_capture_that_begins_inside_a_step_takes_its_events_back():
     scene.gpu.other_captures = False
     scene.clock.harvest()
     assert scene.clock.counts.missed == 1
-    assert len(scene.clock._pool._free) == 4
+    assert len(scene.clock._pool.free) == 4
 
 
 def test_a_lost_context_is_touched_no_more():

@@ -23,8 +23,8 @@ def needed(scene):
 
 def check(scene):
     """Each event is in the pool once, or needed, and never both."""
-    free = {id(event) for event in scene.clock._pool._free}
-    assert len(free) == len(scene.clock._pool._free)
+    free = {id(event) for event in scene.clock._pool.free}
+    assert len(free) == len(scene.clock._pool.free)
     assert not free & needed(scene), "an event in the pool is still needed"
     assert len(free) + len(needed(scene)) == scene.clock.counts.pool + 1
 

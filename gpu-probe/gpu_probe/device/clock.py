@@ -19,7 +19,7 @@ from ..journal import EntrySink, entries
 from ..journal.entries import Manifest
 from .anchor import Anchor
 from .backend import Backend
-from .events import EventPool
+from .events import SPARE, EventPool
 from .launches import Launches
 from .live_step import Counts, LiveStep
 
@@ -133,7 +133,7 @@ class StepClock:
             self._read_passed(step, rows)
             # The operator's own is followed by nobody at once.
             self._latest = None if rows is None else step
-            if self._pool.is_low:
+            if len(self._pool.free) < SPARE:
                 self._pool.replenish()
         except RuntimeError as error:
             self.fail(error)
@@ -170,7 +170,7 @@ class StepClock:
         try:
             end = None if self._backend.capturing() else self._pool.take()
             if end is None:
-                self._pool.give(begin)
+                self._pool.free.append(begin)
                 return
             self._backend.record(end, self._backend.stream())
             if step.communication is None:
@@ -217,7 +217,7 @@ class StepClock:
         try:
             if is_reader:
                 if launched is not None:
-                    self._ring(launched).append(launched)
+                    self._ring(launched.stream).append(launched)
                 if not self._backend.capturing():
                     for ring in tuple(self._rings.values()):
                         if ring:
@@ -228,14 +228,14 @@ class StepClock:
             if is_reader:
                 self._reading.release()
             elif launched is not None:
-                self._ring(launched).append(launched)
+                self._ring(launched.stream).append(launched)
 
-    def _ring(self, step: LiveStep) -> deque[LiveStep]:
-        ring = self._rings.get(step.stream)
-        return self._rings.setdefault(step.stream, deque()) if ring is None else ring
+    def _ring(self, stream: int) -> deque[LiveStep]:
+        ring = self._rings.get(stream)
+        return self._rings.setdefault(stream, deque()) if ring is None else ring
 
     def _drain(self, ring: deque[LiveStep], readings: list[bytes]) -> None:
-        query, pool = self._backend.query, self._pool
+        query, free = self._backend.query, self._pool.free
         while ring:
             step = ring[0]
             end, communication = step.end, step.communication
@@ -250,14 +250,14 @@ class StepClock:
                 spare = step.begin
             else:
                 spare = self._read(step, readings)
-                end = pool.take_over(step)
+                end = self._pool.take_over(step)
             ring.popleft()
-            for event in (spare, end):
-                if event is not None:
-                    pool.give(event)
+            if spare is not None:
+                free.append(spare)
+            if end is not None:
+                free.append(end)
             if communication:
-                for event in chain.from_iterable(communication):
-                    pool.give(event)
+                free.extend(chain.from_iterable(communication))
 
     def _read(self, step: LiveStep, readings: list[bytes]) -> Any:
         """Adds the entry of a step that has passed; an event that is not needed any more."""

@@ -8,11 +8,11 @@ from .backend import Backend
 from .live_step import Counts, LiveStep
 
 # A step takes at most two, and making one while the GPU waits costs a call of the driver.
-_SPARE = 2
+SPARE = 2
 
 
 class EventPool:
-    """Events that nobody needs. It begins with ``size`` and grows up to ``limit``.
+    """Events that nobody needs, in ``free``. It begins with ``size`` and grows up to ``limit``.
 
     An event that two steps need has one owner: the end of a step is the reader's, unless the next step takes
     it over as its begin. Steps of a stream are read in order, so the first is done with it by then. For any
@@ -23,40 +23,33 @@ class EventPool:
         self._backend = backend
         self._counts = counts
         self._limit = limit
-        self._free = [backend.event() for _ in range(size)]
+        self.free = [backend.event() for _ in range(size)]
         counts.pool = size
 
     def take(self) -> Any:
         """An event; None where all that there may be are in use."""
         try:
-            return self._free.pop()
+            return self.free.pop()
         except IndexError:
             return self._grow()
 
-    def give(self, event: Any) -> None:
-        """The owner needs it no more."""
-        self._free.append(event)
-
     def take_over(self, step: LiveStep) -> Any:
         """The end of a step, whose owner is now who asks; None where somebody was first."""
+        if not step.owned_end:
+            return None
         try:
-            return None if step.owned_end is None else step.owned_end.pop()
+            return step.owned_end.pop()
         except IndexError:
             return None
-
-    @property
-    def is_low(self) -> bool:
-        """Whether a step might have to make an event."""
-        return len(self._free) < _SPARE
 
     def replenish(self) -> None:
         """Makes what the next step would have to make: now the GPU has work and does not wait for it. Nothing
         while a graph is captured."""
-        while len(self._free) < _SPARE and not self._backend.capturing():
+        while len(self.free) < SPARE and not self._backend.capturing():
             event = self._grow()
             if event is None:
                 return
-            self._free.append(event)
+            self.free.append(event)
 
     def _grow(self) -> Any:
         if self._counts.pool >= self._limit:

@@ -15,7 +15,9 @@ class Launches:
     def __init__(self, journal: EntrySink) -> None:
         self._journal = journal
         self._note = journal.begun.note
-        self._rows = RowWriter(journal.put)
+        self._forget = journal.begun.forget
+        self._put = journal.put
+        self._rows = RowWriter(self._put)
         # Begun and not in the journal yet.
         self._begun: dict[int, LiveStep] = {}
 
@@ -31,19 +33,19 @@ class Launches:
         read, after the steps that may have begun before its end."""
         if rows is None and not readings:
             return
-        journal = self._journal
-        with journal.mutex:
+        with self._journal.mutex:
             if step is not None and rows is not None:
                 is_announced = self._begun.pop(step.number, None) is None
                 self._rows.write(
                     step.number, step.stream, step.host_begin_ns, is_announced, rows, step.host_end_ns
                 )
-                self._forget(step)
+                if step.slot is not None:
+                    self._forget(step.slot)
             if readings:
                 if self._begun:
                     self._announce()
                 for reading in readings:
-                    journal.put(reading)
+                    self._put(reading)
 
     def announce(self) -> None:
         """Writes down the steps that are being launched: before a session's end, and the time."""
@@ -58,10 +60,7 @@ class Launches:
     def _announce(self) -> None:
         for step in tuple(self._begun.values()):
             del self._begun[step.number]
-            self._journal.put(entries.started_entry(step.number, step.stream, step.host_begin_ns))
-            self._forget(step)
-
-    def _forget(self, step: LiveStep) -> None:
-        slot, step.slot = step.slot, None
-        if slot is not None:
-            self._journal.begun.forget(slot)
+            self._put(entries.started_entry(step.number, step.stream, step.host_begin_ns))
+            if step.slot is not None:
+                self._forget(step.slot)
+                step.slot = None
