@@ -71,6 +71,7 @@ export function record(i: number, endMs: number, spanMs: number): EncodedRecord 
     batch_size_avg_milli: 55_000,
     apportionment: "fitted-hinge@1",
     probe_version: "0.1.0",
+    busy_quality: "counter",
   });
 }
 

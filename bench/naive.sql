@@ -41,6 +41,7 @@ CREATE TABLE naive_events
     batch_size_avg_milli UInt32,
     apportionment LowCardinality(String),
     probe_version LowCardinality(String),
+    busy_quality LowCardinality(String),
     kafka_partition UInt16,
     kafka_offset UInt64
 )

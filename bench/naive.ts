@@ -12,7 +12,7 @@ const env = environment();
 const expected = Number(env["BENCH_RECORDS"]);
 const topic = String(env["METERHOUSE_TOPIC"]);
 const type = avro.Type.forSchema(
-  loadSchemas().find((schema) => schema.record === "gpu_time_event")?.schema as avro.Schema,
+  loadSchemas().findLast((schema) => schema.record === "gpu_time_event")?.schema as avro.Schema,
 );
 const client = createClient({
   url: String(env["METERHOUSE_CLICKHOUSE_URL"]),

@@ -81,7 +81,7 @@ function line(ms: number, name: string): string {
   return `${(ms / 1000).toFixed(1).padStart(7)} s  ${name}`;
 }
 
-/** Runs a command with its output shown, and returns what it printed too. */
+/** Runs a command, passes its output on, and returns it too. */
 function run([program = "", ...args]: readonly string[]): Promise<{ code: number; output: string }> {
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
   let output = "";

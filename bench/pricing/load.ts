@@ -2,7 +2,7 @@
 // server that stalls is charged for everything that queued up behind the stall (Tene, "How NOT to measure latency").
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 
-export interface Asked {
+export interface LoadRequest {
   readonly url: string;
   readonly key: string;
   readonly body?: unknown;
@@ -18,7 +18,7 @@ export interface Latency {
 
 /** Sends `requestOf(i)` for `seconds` at `perSecond`; throws at the first answer that is not 200. */
 export async function load(
-  requestOf: (i: number) => Asked,
+  requestOf: (i: number) => LoadRequest,
   { perSecond, seconds }: { perSecond: number; seconds: number },
 ): Promise<Latency> {
   const count = perSecond * seconds;
@@ -38,7 +38,7 @@ export async function load(
   return { requests: count, requests_per_s: perSecond, p50_ms: at(50), p99_ms: at(99), max_ms: at(100) };
 }
 
-async function send({ url, key, body }: Asked, due: number): Promise<number> {
+async function send({ url, key, body }: LoadRequest, due: number): Promise<number> {
   const headers = { authorization: `Bearer ${key}` };
   const reply = await fetch(
     url,

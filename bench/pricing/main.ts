@@ -1,5 +1,5 @@
 // npm run bench:pricing [-- --json] [-- --rows N] [-- --hours N] [-- --events N] [-- --seconds N]: rating and settling a month, then the pricing service
-// as it is shipped, over real hours and invoices, asked at a fixed rate; last what a tenant has used of a month of many events.
+// as it is shipped, over real hours and invoices, under requests at a fixed rate; last what a tenant has used of a month of many events.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { parseArgs } from "node:util";
@@ -18,9 +18,9 @@ import { logMonth } from "./month.ts";
 const TENANTS = 1_000;
 const INVOICES_PER_S = 200;
 const QUOTES_PER_S = 200;
-/** Two cores answer about 20 a second: each opens every part of the month. */
+/** Two cores answer about 20 per second: each opens every part of the month. */
 const LIVE_PER_S = 5;
-/** Asked beforehand, so that what is compiled and remembered in a running service is so here. */
+/** Load before each measurement, so that code is compiled and caches are full, as in a running service. */
 const WARM_UP_S = 3;
 const TENANT = "tenant-01";
 const LIVE_TENANT = "tenant-0042";
@@ -170,11 +170,11 @@ function report(result: {
   live: Latency & { events: number };
 }) {
   const line = (text: string): void => void process.stdout.write(`${text}\n`);
-  const { rating: rated, ...asked } = result;
+  const { rating: rated, ...latencies } = result;
   line(
     `rating            ${rated.rows.toLocaleString("en")} rows in ${rated.seconds.toFixed(1)} s (${rated.cpu_seconds.toFixed(1)} s of CPU), ${rated.rss_mib} MiB`,
   );
-  for (const [name, { p50_ms, p99_ms, requests_per_s }] of Object.entries(asked)) {
+  for (const [name, { p50_ms, p99_ms, requests_per_s }] of Object.entries(latencies)) {
     line(`${name.padEnd(17)} p50 ${p50_ms} ms, p99 ${p99_ms} ms at ${requests_per_s} requests/s`);
   }
   if (values.json) line(JSON.stringify(result));

@@ -1,5 +1,5 @@
 // Rating and settling a month of many tenants: each row of usage_hourly becomes a charge with every term, and each tenant's charges
-// become the lines of an invoice under a plan with tiers and a package. A process of its own, so that its memory can be told.
+// become the lines of an invoice under a plan with tiers and a package. A process of its own, so that its memory can be measured.
 // Prints one JSON line. Making the rows is not timed: the database makes them.
 import { readFileSync } from "node:fs";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
@@ -63,6 +63,7 @@ function usageOf(tenant_id: string, count: number): Map<Hour, UsageRow[]> {
       gpu_time_ns,
       gpu_busy_ns: (gpu_time_ns * 9n) / 10n,
       gpu_busy_known_ns: gpu_time_ns,
+      gpu_busy_counter_ns: gpu_time_ns,
       memory_time_byte_ns: gpu_time_ns * 42_949_672_960n,
       energy_uj: (gpu_time_ns * 35n) / 100n,
       power_avg_time_mw_ns: gpu_time_ns * 350_000n,

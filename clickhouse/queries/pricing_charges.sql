@@ -2,8 +2,9 @@
 -- own.
 SELECT
     charge_id, formatDateTime(hour, '%Y-%m-%dT%H:00:00Z') AS hour, revision, rating, payer, billed_to,
-    {{usage_keys}}, currency, events, gpu_time_ns, gpu_hours,
-    rate_per_gpu_hour, composite, quality, charge, apportionments
+    {{usage_keys}}, currency, events, gpu_time_ns, busy_ns, gpu_hours,
+    rate_per_gpu_hour, busy_counter_share, busy_sampled_share, busy_elapsed_share, busy_ratio,
+    composite, quality, charge, apportionments
 FROM charge_lines
 WHERE
     is_current

@@ -1,10 +1,7 @@
 -- A tenant's charges in the hours of named revisions, as runs of hours: of the newest rating of each by the named book.
 SELECT
     toUnixTimestamp(l.hour) AS hour, revision, charge_id, price_book, payer, billed_to,
-    {{usage_keys}}, formula, currency, events, gpu_time_ns, gpu_hours,
-    rate_per_gpu_hour, memory_ratio, power_ratio, nvlink_ratio, fluctuation, weight_time, weight_memory, weight_power,
-    weight_nvlink, weight_fluctuation, composite, quality_sharing, quality_outcome, quality_contention,
-    quality_interruption, quality_generation, quality, charge, apportionments
+    {{usage_keys}}, formula, currency, events, gpu_time_ns, busy_ns, {{charge_factors}}, apportionments
 FROM charge_lines AS l
 WHERE
     l.billed_to = {tenant_id:String} AND l.payer = 'tenant'

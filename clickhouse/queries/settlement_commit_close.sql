@@ -23,7 +23,8 @@ SELECT
     {event_sums:Map(String, UInt128)} AS event_sums,
     {window_sums:Map(String, UInt128)} AS window_sums,
     fromUnixTimestamp64Milli({closed_at:Int64}, 'UTC') AS closed_at,
-    {epoch:UInt64} AS epoch
+    {epoch:UInt64} AS epoch,
+    {text_version:UInt8} AS text_version
 WHERE
     throwIf(
         (SELECT max((epoch, owner)) FROM leader_lease WHERE role = 'settlement') != ({epoch:UInt64}, {owner:String}),

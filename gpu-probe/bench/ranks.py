@@ -18,7 +18,7 @@ import torch.multiprocessing as processes
 
 from gpu_probe import Probe
 from gpu_probe.accounting import Account
-from gpu_probe.device.busy import union_ns
+from gpu_probe.busy.intervals import union_ns
 from gpu_probe.integrations.distributed import install
 from gpu_probe.nvml import find_device
 

@@ -14,7 +14,8 @@ from workload import Decoder, graphed
 
 from gpu_probe import Probe
 from gpu_probe.accounting import Account
-from gpu_probe.device.busy import kernel_intervals, union_ns
+from gpu_probe.busy.intervals import union_ns
+from gpu_probe.device.busy import kernel_intervals
 
 SESSION = {"tenant_id": "t", "project_id": "p", "model": "m"}
 

@@ -18,6 +18,7 @@ _METER_OPTIONS = {
     "GPU_PROBE_KAFKA_OPTION_FILE": "--kafka-option-file",
     "GPU_PROBE_TOKEN_FILE": "--token-file",
     "GPU_PROBE_CA_FILE": "--ca-file",
+    "METERHOUSE_METRICS_HOST": "--metrics-host",
     "GPU_PROBE_METRICS_TENANTS": "--metrics-tenants",
 }
 _PROCESSES_MAX = 64
@@ -26,7 +27,8 @@ _PROCESSES_MAX = 64
 def probe_from_environment(environment: Mapping[str, str] | None = None) -> Probe:
     """GPU_PROBE_DEVICE (cuda), GPU_PROBE_STATE_DIR, GPU_PROBE_POLICY, GPU_PROBE_COEFFICIENTS (a file),
     GPU_PROBE_REFIT (1), GPU_PROBE_SPREAD (1), GPU_PROBE_OPERATOR, GPU_PROBE_BUSY_SAMPLING, and where to
-    publish: METERHOUSE_KAFKA_BROKERS or METERHOUSE_GATEWAY_URL, and METERHOUSE_METRICS_PORT.
+    publish: METERHOUSE_KAFKA_BROKERS or METERHOUSE_GATEWAY_URL, and METERHOUSE_METRICS_PORT with
+    METERHOUSE_METRICS_HOST (127.0.0.1; in a pod 0.0.0.0).
 
     Several processes may be given the same GPU_PROBE_STATE_DIR (the workers of one engine): each takes the
     first of its folders 0, 1, … that is free, and the metrics port that many above the one given.

@@ -19,6 +19,7 @@ from .live.lifetime import follow_process
 from .live.runner import Runner, make_runner
 from .live.unit import Unit
 from .live.units import counts_of, make_units
+from .live.wall_clock import WallClock
 from .live.watch import Repeating, Watch
 from .metered import Function, metered
 from .protocol import SessionHandle
@@ -98,13 +99,16 @@ class Probe:
             "operator": operator,
             "cold_start": cold_start,
         }
-        self._units: list[Unit] = make_units(backends, self._runner.journals, rank, world_size, meta, record)
+        clock = WallClock()
+        self._units: list[Unit] = make_units(
+            backends, self._runner.journals, rank, world_size, meta, record, clock
+        )
         for unit in self._units:
             unit.read_power(always=True)
         busy = BusySampler(busy_sampling) if busy_sampling else None
         self._registry = Registry(self._units, spread, busy)
         self._runner.start()
-        self._watch = Repeating("gpu-probe-watch", Watch(self._units), _WATCH_PAUSE_S)
+        self._watch = Repeating("gpu-probe-watch", Watch(self._units, clock), _WATCH_PAUSE_S)
         follow_process(self)
 
     # Sessions
@@ -121,7 +125,8 @@ class Probe:
         prompt_tokens: int = 0,
     ) -> Session:
         """Opens a session and measures nothing by itself: its GPU time is its rows' in ``step``. For engines;
-        must be closed."""
+        must be closed. A ``session_id`` that another session of this probe has, or had a short while ago,
+        gets the session's number as a suffix."""
         number = next(self._numbers)
         if session_id is None:
             session_id = f"{self._prefix}-{number}"
@@ -243,8 +248,9 @@ class Probe:
     def counts(self) -> list[dict[str, Any]]:
         """Per device: steps started, measured, missed, host_bound (launching them took most of their time);
         shared, those whose begin is the end of the step before; events in the pool; times the clock was
-        anchored anew; stalled_s, where a step does not end; journal entries lost to a full disk; readings of
-        the sensor that failed; why measuring ended, where it did."""
+        anchored anew; what the wall clock was set by since the start (clock_shift_ns); stalled_s, where a
+        step does not end; journal entries lost to a full disk; readings of the sensor that failed; why
+        measuring ended, where it did."""
         return [counts_of(unit) for unit in self._units]
 
     def forked(self) -> None:

@@ -11,10 +11,17 @@ from typing import Protocol
 
 
 class SessionHandle(Protocol):
-    """One open session: an inference request or stream."""
+    """One open session: an inference request or stream. ``tokens_out``: what its caller got so far, where the
+    engine knows better than a count of steps; None where it does not."""
+
+    tokens_out: int | None
 
     @property
     def session_id(self) -> str: ...
+
+    def note_prompt(self, tokens: int) -> None:
+        """How long its prompt is, from an engine that has counted it; nothing where it was known."""
+        ...
 
     def close(self, outcome: str = "ok", tokens_out: int | None = None) -> None:
         """The session is over for its caller: ok, error, timeout, cancelled or interrupted.

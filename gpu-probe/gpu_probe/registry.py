@@ -11,7 +11,7 @@ from typing import NamedTuple
 from .device.backends import current_device
 from .device.busy import BusySampler
 from .device.live_step import LiveStep
-from .journal.entries import Manifest
+from .journal.entries import TEXT_BYTES, Manifest
 from .live.unit import Unit
 from .protocol import Row, SessionHandle
 from .session import Session
@@ -41,6 +41,8 @@ class Registry:
     def __init__(self, units: list[Unit], spread: bool, busy: BusySampler | None) -> None:
         self.holder: ContextVar[Holder | None] = ContextVar("gpu_probe_holder", default=None)
         self.session: ContextVar[SessionHandle | None] = ContextVar("gpu_probe_session", default=None)
+        # The session's block that a thread is in, where it is measured as a step.
+        self.block: ContextVar[object] = ContextVar("gpu_probe_block", default=None)
         self.spread = spread
         self.busy = busy
         self.closed = False
@@ -53,15 +55,31 @@ class Registry:
         self._generation = 0
 
     def add(self, session: Session) -> None:
-        """A new session: found by its id from here on, and open on the first device."""
+        """A new session: found by its id from here on, and open on the first device.
+
+        An id that another session has, or had a short while ago, gets the session's number: of two sessions
+        with one id the events could be taken for copies, and rows named by it for the other's.
+        """
         with self._mutex:
-            again = session.session_id in self._by_id
+            if session.session_id in self._by_id:
+                session.session_id = self._numbered(session)
             self._by_id[session.session_id] = session
-            # Afterwards: who looked it up meanwhile has the older generation.
-            self._generation += again
             while len(self._by_id) > _REMEMBERED and next(iter(self._by_id.values())).closed:
                 self._by_id.popitem(last=False)
+                # Its id may come again. Afterwards: who looked it up meanwhile has the older generation.
+                self._generation += 1
         _open_on(self._units[0], session)
+
+    def _numbered(self, session: Session) -> str:
+        """The session's id with its number, cut to what the schema takes."""
+        suffix = f"-{session.number}"
+        while True:
+            room = TEXT_BYTES - len(suffix)
+            numbered = session.session_id.encode()[:room].decode("utf-8", "ignore") + suffix
+            if numbered not in self._by_id:
+                return numbered
+            # A caller's own id looks the same.
+            suffix += "x"
 
     def unit(self) -> Unit | None:
         """The device that the calling thread uses; None once closed."""

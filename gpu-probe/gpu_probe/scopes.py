@@ -32,6 +32,9 @@ class StepScope:
     def __enter__(self) -> None:
         registry = self._registry
         if registry.holder.get() is not None:
+            block = _step_of_block(registry, self._rows)
+            if isinstance(block, StepScope):
+                self._token, block._token = block._token, None
             return
         unit = registry.unit()
         if unit is not None:
@@ -78,8 +81,13 @@ class SpreadScope:
 
     def __enter__(self) -> None:
         registry = self._registry
+        if registry.holder.get() is not None:
+            block = _step_of_block(registry, self._rows)
+            if isinstance(block, SpreadScope):
+                self._held, self._token, block._token = block._held, block._token, None
+            return
         units = registry.units()
-        if units and registry.holder.get() is None:
+        if units:
             self._held = [(unit, self._begin(unit.clock)) for unit in units]
             self._token = registry.holder.set(self._held[0])
 
@@ -174,11 +182,21 @@ def step_scope(registry: Registry, rows: Rows) -> StepScope | SpreadScope:
     return StepScope(registry, rows)
 
 
+def _step_of_block(registry: Registry, rows: Rows) -> StepScope | SpreadScope | None:
+    """The step of a session's block, which a step of that session's own inside it takes over: an engine
+    knows better where its steps end. None where there is none, or it was taken before."""
+    block = registry.block.get()
+    if rows is None or callable(rows) or not isinstance(block, SessionScope):
+        return None
+    return block.step_for(rows)
+
+
 class SessionScope:
     """A session for the length of a block, measured where the block is synchronous: between the awaits of an
-    ``async with`` other requests run."""
+    ``async with`` other requests run. The block is one step, until a step of the session is opened in it:
+    that one begins where the block began, and from there on the session has the steps that are opened."""
 
-    __slots__ = ("_open_session", "_registry", "_session", "_step", "_use")
+    __slots__ = ("_block", "_open_session", "_registry", "_session", "_step", "_use")
 
     def __init__(self, registry: Registry, open_session: Callable[[], Session]) -> None:
         self._registry = registry
@@ -186,6 +204,7 @@ class SessionScope:
         self._session: Session | None = None
         self._use: UseScope | None = None
         self._step: StepScope | SpreadScope | None = None
+        self._block: Token[object] | None = None
 
     def __enter__(self) -> Session:
         session = self._open()
@@ -193,7 +212,19 @@ class SessionScope:
         session.tokens_out = 0
         self._step = step_scope(self._registry, ((session, tokens, tokens),))
         self._step.__enter__()
+        self._block = self._registry.block.set(self)
         return session
+
+    def step_for(self, rows: Sequence[Row]) -> StepScope | SpreadScope | None:
+        """The block's step, once, for rows of its session."""
+        session = self._session
+        step = self._step
+        if session is None or all(row[0] not in (session, session.session_id) for row in rows):
+            return None
+        self._step = None
+        if session.tokens_out == 0:
+            session.tokens_out = None
+        return step
 
     def __exit__(
         self,
@@ -201,6 +232,9 @@ class SessionScope:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._block is not None:
+            self._registry.block.reset(self._block)
+            self._block = None
         if self._step is not None:
             self._step.__exit__()
             self._step = None

@@ -65,6 +65,15 @@ class Session:
         """
         self._close(self, outcome, self.tokens_out if tokens_out is None else tokens_out)
 
+    def note_prompt(self, tokens: int) -> None:
+        """How long its prompt is, from an engine that has counted it. Does nothing where the session was
+        opened with a number, or is closed."""
+        if self.prompt_tokens or self.closed or tokens <= 0:
+            return
+        self.prompt_tokens = tokens
+        for unit in self._units:
+            unit.journal.append(self.opening_entry(unit.host_ns()))
+
     def join(self, unit: Unit) -> bool:
         """Whether this is the first time the session meets a device."""
         if unit in self._units:

@@ -1,5 +1,6 @@
 """A gateway on loopback that answers as the test says, and keeps what it has taken."""
 
+import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -19,8 +20,8 @@ def split(body):
 
 class Gateway:
     """``answers`` are used up one by one, then everything is taken: a status, a (status, headers), ``drop``
-    (hangs up without an answer), ``lost`` (takes the batch, hangs up), ``garbage``; or a function of the
-    messages."""
+    (hangs up without an answer), ``lost`` (takes the batch, hangs up), ``garbage``, a list (207 with these
+    statuses), a text (207 with that body, nothing taken); or a function of the messages."""
 
     def __init__(self, answers=(), port=0):
         self.answers = list(answers)
@@ -64,10 +65,17 @@ class Gateway:
                 self.taken += messages
             handler.close_connection = True
             return
-        status, headers = answer if isinstance(answer, tuple) else (answer, {})
-        if 200 <= status < 300:
-            self.taken += messages
-        text = b"" if status == 204 else b"because"
+        status, headers, text = 207, {}, b""
+        if isinstance(answer, list):
+            self.taken += [message for message, each in zip(messages, answer) if 200 <= each < 300]
+            text = json.dumps({"items": [{"status": each} for each in answer]}).encode()
+        elif isinstance(answer, str):
+            text = answer.encode()
+        else:
+            status, headers = answer if isinstance(answer, tuple) else (answer, {})
+            text = b"" if status == 204 else b"because"
+            if status in (200, 201, 202, 204):
+                self.taken += messages
         handler.send_response(status)
         for name, value in headers.items():
             handler.send_header(name, value)

@@ -15,9 +15,13 @@ class Session:
         self.outcome = None
         self.tokens_out = None
 
+    def note_prompt(self, tokens):
+        self.labels.setdefault("prompt_tokens", tokens)
+
     def close(self, outcome="ok", tokens_out=None):
         if self.outcome is None:
-            self.outcome, self.tokens_out = outcome, tokens_out
+            self.outcome = outcome
+            self.tokens_out = self.tokens_out if tokens_out is None else tokens_out
 
 
 class StandInProbe:

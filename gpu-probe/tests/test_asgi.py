@@ -14,7 +14,7 @@ HEADERS = [
     (b"X-Meterhouse-Session", b"s-1"),
     (b"x-meterhouse-tenant", b"acme"),
     (b"x-meterhouse-project", b"chat"),
-    (b"x-meterhouse-user", "Zo\u00eb".encode()),
+    (b"x-meterhouse-user", "Zo\u00eb".encode("latin-1")),
 ]
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from gpu_probe.records import GPU_TIME_EVENT, RECORDS, AvroError, decode, decode_single_object, encode
 
 PARSED = {
-    name: fastavro.parse_schema(json.loads((SCHEMAS / name / "v1.avsc").read_text())) for name in RECORDS
+    name: fastavro.parse_schema(json.loads((SCHEMAS / name / f"{schema.version}.avsc").read_text()))
+    for name, schema in RECORDS.items()
 }
 
 
@@ -70,7 +71,9 @@ def test_a_body_cut_anywhere_is_an_error(record, data):
     ],
 )
 def test_a_wrong_value_is_told_by_its_field(change, told):
-    example = json.loads((SCHEMAS / "gpu_time_event/examples/valid/ok.json").read_text())
+    folder = "valid" if GPU_TIME_EVENT.version == "v1" else f"{GPU_TIME_EVENT.version}-valid"
+    path = next((SCHEMAS / "gpu_time_event" / "examples" / folder).glob("*.json"))
+    example = json.loads(path.read_text())
     example["event_id"] = bytes.fromhex(example["event_id"])
     with pytest.raises(AvroError, match=told):
         encode(GPU_TIME_EVENT, {**example, **change})

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from watched import LABELS, MS, Watched
 
-from gpu_probe.device.busy import BusySampler, kernel_intervals, union_ns
+from gpu_probe.busy.intervals import union_ns
+from gpu_probe.device.busy import BusySampler, kernel_intervals
 
 
 def kernel(start, duration, device="CUDA"):
@@ -90,4 +91,5 @@ def test_sampling_that_is_off_never_touches_the_profiler(torch, tmp_path):
     with watched.probe.session(**LABELS):
         watched.gpu.work(MS)
     (event,) = watched.end()
-    assert event["gpu_busy_ns"] is None and torch.profiles == 0
+    assert event["gpu_busy_ns"] == event["gpu_time_ns"] and event["busy_quality"] == "elapsed"
+    assert torch.profiles == 0

@@ -22,7 +22,7 @@ from gpu_probe.live.metering import Metering, UnreadableJournal
 from gpu_probe.live.service import Service
 
 # A field that comes, goes or changes its type asks for the next version here and in checkpoint.py.
-FIELDS_OF = {b"GPCKP04": "e143113f3db45cad"}
+FIELDS_OF = {b"GPCKP05": "b66a90955e6daa97"}
 # What the parts have that reading makes anew.
 REBUILT = {
     "Books": {"terms", "listener"},
@@ -30,7 +30,7 @@ REBUILT = {
     "GpuMeter": {"_info", "_operator", "_refit", "_handlers"},
     "Booking": {"_info", "_policy", "_refit", "_output"},
     "Axis": {"_listener"},
-    "EnergySplit": {"_listener", "_minute_at"},
+    "EnergySplit": {"_listener", "_minute_at", "_next_edge"},
     "Refit": set(),
 }
 

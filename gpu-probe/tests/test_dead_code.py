@@ -16,9 +16,13 @@ USED_FROM_OUTSIDE = {
     "ProbeMiddleware": "for applications: docs/asgi.md",
     "VllmMiddleware": "for vLLM's command line: docs/vllm.md",
     "set_probe": "for applications whose integrations are given no probe",
-    "install": "for applications: docs/transformers.md, docs/ranks.md",
     "uninstall": "for applications, the other half of install",
     "scores": "transformers hands it to every stopping criterion",
+    "Claim": "for the live meter, which is to hold one",
+    "renew": "the same",
+    "address_family": "socketserver reads it",
+    "service_actions": "socketserver calls it",
+    "handle_error": "socketserver calls it",
     "damaged_segments": "for whoever opens a log: what could not be read back",
 }
 

@@ -120,10 +120,76 @@ def test_the_log_and_its_losses_are_shown():
 
 def test_energy_that_the_hardware_does_not_tell_is_absent():
     metrics = Metrics(Recorder())
-    metrics.totals(
-        {**TOTALS, **dict.fromkeys(f"energy_{part}_uj" for part in ("attributed", "operator", "idle"))}
-    )
+    metrics.totals({**TOTALS, **dict.fromkeys(name for name in TOTALS if name.startswith("energy_"))})
     assert not any(name == "gpu_probe_gpu_energy_joules_total" for name, _ in samples(metrics))
+
+
+@pytest.mark.parametrize(
+    "name", ["gpu_probe_model_energy_joules_total", "gpu_probe_tenant_energy_joules_total"]
+)
+def test_energy_of_an_event_that_is_unknown_is_absent_and_not_zero(name):
+    metrics = Metrics(Recorder(), ["acme"])
+    event = {**EVENT, "phase": "inference", "tenant_id": "acme", "energy_uj": None}
+    metrics.event(event)
+    assert not any(key == name for key, _ in samples(metrics))
+    metrics.event({**event, "energy_uj": 0})
+    assert [sample.value for (key, _), sample in samples(metrics).items() if key == name] == [0]
+    metrics.event({**event, "energy_uj": 1_500_000})
+    metrics.event(event)
+    assert [sample.value for (key, _), sample in samples(metrics).items() if key == name] == [1.5]
+
+
+BUSY = {
+    "busy_ns": 9 * 10**9,
+    "busy_attributed_ns": 5 * 10**9,
+    "busy_operator_ns": 3 * 10**9,
+    "unmetered_ns": 10**9,
+    "busy_quality": "counter",
+    "energy_parked_uj": 2_000_000,
+    "energy_unmetered_uj": 3_000_000,
+}
+
+
+def parts(metrics, name):
+    found = [
+        (dict(labels), sample.value) for (key, labels), sample in samples(metrics).items() if key == name
+    ]
+    return {labels["part"]: value for labels, value in found}
+
+
+def test_busy_time_is_counted_by_bucket_and_quality():
+    metrics = Metrics(Recorder())
+    for _ in range(2):
+        metrics.totals({**TOTALS, **BUSY})
+    assert parts(metrics, "gpu_probe_gpu_busy_seconds_total") == {
+        "attributed": 10,
+        "operator": 6,
+        "unmetered": 2,
+    }
+    energy = parts(metrics, "gpu_probe_gpu_energy_joules_total")
+    assert (energy["parked"], energy["unmetered"]) == (4, 6)
+    keys = [labels for (name, labels) in samples(metrics) if name == "gpu_probe_gpu_busy_seconds_total"]
+    assert all(("quality", "counter") in labels for labels in keys)
+
+
+@pytest.mark.parametrize("absent", [{}, dict.fromkeys(BUSY) | {"busy_quality": "elapsed"}])
+def test_busy_time_that_nothing_measures_is_absent(absent):
+    metrics = Metrics(Recorder())
+    metrics.totals({**{name: value for name, value in TOTALS.items() if name not in BUSY}, **absent})
+    metrics.event({**EVENT, "gpu_busy_ns": None})
+    assert not any("busy" in name for name, _ in samples(metrics))
+
+
+def test_busy_time_of_sessions_is_counted_with_its_quality():
+    metrics = Metrics(Recorder(), ["acme"])
+    event = {**EVENT, "phase": "inference", "tenant_id": "acme", "model": "m", "gpu_busy_ns": 2 * 10**9}
+    metrics.event({**event, "busy_quality": "counter"})
+    metrics.event({**event, "busy_quality": "elapsed"})
+    assert value(metrics, "gpu_probe_tenant_busy_seconds_total", tenant="acme") == 4
+    labels = [
+        dict(labels) for (name, labels) in samples(metrics) if name == "gpu_probe_model_busy_seconds_total"
+    ]
+    assert {each["quality"] for each in labels} == {"counter", "elapsed"}
 
 
 def test_it_is_served():

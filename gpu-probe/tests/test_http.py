@@ -8,6 +8,7 @@ import pytest
 from gateway import Gateway
 
 from gpu_probe.publish import Delivery, HttpError, HttpPublisher
+from gpu_probe.publish.multi_status import read_multi_status
 from gpu_probe.wal import Wal
 
 
@@ -129,15 +130,61 @@ def test_the_one_record_that_is_refused_is_named_and_kept(wal, gateway):
         fill(other, 1)  # the publisher itself is not broken by it
 
 
-def test_random_failures_lose_nothing_and_keep_the_order(wal, gateway):
+def test_207_is_read_per_record_and_only_the_others_are_sent_again(wal, gateway):
+    gateway.answers = [[202, 503, 202, 429, 204], [202, 500]]
+    fill(wal, 5)
+    left, time = deliver(wal, gateway)
+    assert (left, wal.acknowledged, len(time.pauses)) == (0, 5, 2)
+    assert sorted(gateway.taken) == messages(5) and len(gateway.requests) == 3
+
+
+def test_207_with_a_refused_record_keeps_it_and_lets_the_others_go(wal, gateway):
+    gateway.answers = [[202, 422, 202]]
+    fill(wal, 3)
+    with pytest.raises(HttpError, match="refused a record with 422"):
+        deliver(wal, gateway)
+    assert gateway.taken == [b"message 0", b"message 2"]
+    assert wal.acknowledged <= 1, "the log keeps what was refused"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        # Of another success than the gateway's.
+        *(203, 205, 206, 208, 226),
+        # Of 207 where it does not speak of each record.
+        *("", "because", "{}", "[]", "[202]", '{"items": [202, 202, 202]}', '{"items": null}'),
+        *('[202, "202"]', "[202, null]", '[{"status": 202, "index": 0}, {"status": 202, "index": 0}]'),
+        *('[{"status": 202, "index": 5}, 202]', "[202, true]", '{"error": "[202, 202]"}'),
+    ],
+)
+def test_what_is_not_the_gateways_word_for_each_record_is_not_believed(wal, gateway, answer):
+    gateway.answers = [answer]
+    fill(wal, 2)
+    left, time = deliver(wal, gateway)
+    assert (left, gateway.taken, len(time.pauses)) == (0, messages(2), 1)
+
+
+def test_207_of_a_full_batch_is_read_whole(wal, gateway):
+    gateway.answers = [lambda batch: [202] * (len(batch) - 1) + [503]]
+    fill(wal, 500)
+    left, _ = deliver(wal, gateway)
+    assert left == 0 and sorted(gateway.taken) == sorted(messages(500)) and len(gateway.requests) == 2
+
+
+def test_207_may_name_its_records_by_index():
+    assert read_multi_status('[{"status": 503, "index": 1}, {"status": 202, "index": 0}]', 2) == [202, 503]
+
+
+def test_random_failures_lose_nothing(wal, gateway):
     rng = random.Random(7)
-    choices = [200, 202, 204, 500, 503, 413, "drop", "lost", "garbage", (503, {"Retry-After": "1"})]
+    choices = [200, 202, 204, 500, 503, 413, "drop", "lost", "garbage", "{}", (503, {"Retry-After": "1"})]
+    choices.append(lambda batch: [rng.choice((202, 503)) for _ in batch])
     gateway.answers = [rng.choice(choices) for _ in range(300)]
     fill(wal, 3000)
     left, _ = deliver(wal, gateway, timeout_s=10_000)
     assert (left, wal.acknowledged) == (0, 3000)
-    first_seen = list(dict.fromkeys(gateway.taken))
-    assert first_seen == messages(3000)
+    assert sorted(set(gateway.taken)) == sorted(messages(3000))
 
 
 def test_the_token_is_read_again(wal, gateway, tmp_path):

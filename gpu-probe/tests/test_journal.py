@@ -172,6 +172,7 @@ def test_a_folder_that_cannot_be_reserved_is_told(tmp_path, monkeypatch):
         (entries.power_entry(1, 2, 3, None, 0), entries.POWER, (1, 2, 3, None, 0)),
         (entries.memory_entry(1, 2, 3), entries.MEMORY, (2, 3)),
         (entries.instant_entry(entries.LOST, 1, 2), entries.LOST, (1, 2)),
+        (entries.instant_entry(entries.CLOCK_SET, 1, -2), entries.CLOCK_SET, (1, -2)),
         (
             entries.json_entry(entries.SPAN, {"phase": "load", "model": "ü"}),
             entries.SPAN,

@@ -9,13 +9,17 @@ from imports import circles, imports, room, sources
 
 # From the ground up. A room (a folder or a module of the package) imports rooms of lower floors alone.
 FLOORS = (
+    # when a card's counter is believed
+    ("counter",),
     # what the integrations know of a probe; how a block ended; what a state folder may be; the sensors
     ("version", "outcome", "protocol", "folders", "nvml"),
     # the published records, the shares of a step, the two logs
     ("records", "sharing", "wal", "journal"),
+    # what of a step the card worked
+    ("busy",),
     ("device",),
     ("accounting",),
-    ("fitting", "publish", "exporter"),
+    ("fitting", "publish", "exporter", "node"),
     ("live",),
     # the probe, from what its parts share to what a process makes of it
     ("session",),

@@ -108,6 +108,7 @@ ACTIONS = st.one_of(
     st.tuples(st.just("capture elsewhere"), st.booleans()),
     st.tuples(st.just("memory"), st.integers(0, 1 << 30)),
     st.tuples(st.just("poll")),
+    st.tuples(st.just("clock"), st.integers(-7200 * 10**6, 7200 * 10**6)),
 )
 
 
@@ -132,6 +133,8 @@ def perform(engine, actions, poll=lambda: None):
         elif name == "memory":
             engine.gpu.memory_now = (values[0], values[0] // 2)
             engine.unit.note_memory()
+        elif name == "clock":
+            engine.unit.set_clock(values[0] * 1000)
         elif name == "poll":
             poll()
     engine.gpu.other_captures = False

@@ -135,6 +135,47 @@ def test_a_mig_instance_is_labelled_and_has_no_energy_of_its_own():
     assert device(nvml, "MIG-77").read() is None
 
 
+@pytest.mark.parametrize(
+    "profile",
+    [
+        *(
+            "1g.5gb",
+            "1g.5gb+me",
+            "2g.10gb",
+            "3g.40gb",
+            "4g.40gb",
+            "7g.80gb",
+            "1g.6gb+me",
+            "1g.12gb",
+            "1g.18gb+me",
+        ),
+        *(
+            "1c.3g.20gb",
+            "2c.4g.20gb",
+            "1g.24gb+gfx",
+            "1g.24gb+me.all",
+            "1g.24gb-me",
+            "2g.48gb+gfx",
+            "1g.23gb",
+        ),
+        *("4g.96gb+gfx", "2g.35gb+me", "1g.5gb+me+gfx", "1g.11.5gb"),
+    ],
+)
+@pytest.mark.parametrize(
+    "model", ["NVIDIA A100-SXM4-40GB", "NVIDIA RTX PRO 6000 Blackwell Server Edition", "NVIDIA H200", "A30"]
+)
+def test_every_form_of_a_mig_profile_is_cut_from_the_model(model, profile):
+    facts = device(FakeNvml(f"{model} MIG {profile}", "MIG-77"), "MIG-77").facts()
+    assert (facts.model, facts.mig_profile) == (model, profile)
+
+
+def test_an_instance_whose_name_has_no_profile_and_a_card_with_mig_in_its_name():
+    facts = device(FakeNvml("NVIDIA H100", "MIG-77"), "MIG-77").facts()
+    assert (facts.model, facts.mig_profile) == ("NVIDIA H100", "unknown")
+    facts = device(FakeNvml("MIG Works 9")).facts()
+    assert (facts.model, facts.mig_profile) == ("MIG Works 9", None)
+
+
 def test_cuda_gives_a_mig_instances_uuid_without_its_prefix():
     assert device(FakeNvml(uuid="MIG-77"), "GPU-77").facts().uuid == "MIG-77"
 

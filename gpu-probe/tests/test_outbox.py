@@ -18,9 +18,11 @@ from gpu_probe.publish import HttpPublisher, KafkaPublisher, Outbox, outbox
 from gpu_probe.records import GPU_TIME_EVENT, GPU_TOTALS, decode_single_object, from_plain
 from gpu_probe.wal import Wal
 
-EXAMPLE = json.loads((SCHEMAS / "gpu_time_event/examples/valid/ok.json").read_text())
+EXAMPLE = json.loads((SCHEMAS / "gpu_time_event/examples/v2-valid/counter.json").read_text())
 EVENT = from_plain(GPU_TIME_EVENT, EXAMPLE)
-TOTALS = from_plain(GPU_TOTALS, json.loads((SCHEMAS / "gpu_totals/examples/valid/minute.json").read_text()))
+TOTALS = from_plain(
+    GPU_TOTALS, json.loads((SCHEMAS / "gpu_totals/examples/v2-valid/minute.json").read_text())
+)
 
 
 def event(number):

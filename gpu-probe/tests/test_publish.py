@@ -16,8 +16,8 @@ def example(schema, name):
     return from_plain(schema, json.loads((SCHEMAS / schema.name / "examples" / f"{name}.json").read_text()))
 
 
-EVENT = example(GPU_TIME_EVENT, "valid/ok")
-TOTALS = example(GPU_TOTALS, "valid/minute")
+EVENT = example(GPU_TIME_EVENT, "v2-valid/counter")
+TOTALS = example(GPU_TOTALS, "v2-valid/minute")
 
 
 class Late:
@@ -131,7 +131,7 @@ def test_the_file_publisher_writes_the_form_of_the_examples(wal):
     delivery.finish(0)
     line = json.loads(file.getvalue())
     assert line.pop("type") == "gpu_time_event"
-    assert line == json.loads((SCHEMAS / "gpu_time_event/examples/valid/ok.json").read_text())
+    assert line == json.loads((SCHEMAS / "gpu_time_event/examples/v2-valid/counter.json").read_text())
     assert wal.acknowledged == 1
 
 
@@ -177,5 +177,5 @@ def test_without_the_client_the_error_says_what_to_install(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "confluent_kafka", None)
-    with pytest.raises(KafkaError, match=r"gpu-probe\[kafka\]"):
+    with pytest.raises(KafkaError, match="pip install confluent-kafka"):
         KafkaPublisher("127.0.0.1:9", "t").send(bytes(16), b"x", lambda: None)

@@ -7,6 +7,7 @@ from types import ModuleType, SimpleNamespace
 from unittest.mock import MagicMock
 
 import pytest
+from stand_in import StandInProbe
 from test_model_servers import InferenceRequest, KServeModel, MLModel
 from test_transformers import GenerationMixin, Tensor
 
@@ -51,6 +52,8 @@ def frameworks(monkeypatch):
     """Modules by their name, as the examples import them."""
 
     class Model(GenerationMixin):
+        continuous_batching_context_manager = MagicMock()
+
         def to(self, device):
             return self
 
@@ -105,6 +108,8 @@ def probes(tmp_path, monkeypatch):
             made.append(self)
 
     monkeypatch.setattr(gpu_probe, "Probe", CpuProbe)
+    # What the frameworks' examples take from the environment.
+    default.set_probe(StandInProbe())
     yield made
     for probe in made:
         probe.close()
@@ -120,7 +125,7 @@ def test_every_example_runs(page, frameworks, probes):
     }
     if page.name == "transformers.md":
         # Its sessions are the reader's.
-        names.update(first=MagicMock(), second=MagicMock())
+        names.update(first=MagicMock(), second=MagicMock(), input_ids=[3])
     for block in blocks(page):
         exec(compile(block, f"{page.name}: {block[:60]}", "exec"), names)
 
@@ -147,12 +152,53 @@ def test_there_is_an_example_and_a_page_for_each_way_in():
     for way in WAYS:
         assert f"from gpu_probe.integrations.{way} import" in readme, way
     pages = {path.stem for path in PAGES[1:]}
-    assert pages >= {"asgi", "kserve", "mlserver", "python", "ranks", "transformers", "triton", "vllm"}
+    assert pages >= {
+        "asgi",
+        "kserve",
+        "mlserver",
+        "python",
+        "ranks",
+        "sglang",
+        "transformers",
+        "triton",
+        "vllm",
+    }
     for page in pages:
         assert f"docs/{page}.md" in readme
     for path in PAGES[1:]:
         if path.stem not in ("kubernetes", "metrics", "publishing"):
             assert re.search(r"^Written for .*\d", path.read_text(encoding="utf-8"), re.M), path.name
+
+
+def test_install_lines_name_a_folder_or_a_file():
+    """No index has the package: who registers its name there could be anybody."""
+    sources = [
+        *PAGES,
+        *HERE.glob("Dockerfile*"),
+        *(HERE / "gpu_probe").rglob("*.py"),
+        HERE.parent / "README.md",
+    ]
+    lines = [line for path in sources for line in path.read_text(encoding="utf-8").splitlines()]
+    installs = [line for line in lines if re.search(r"\binstall\b.*gpu.probe", line)]
+    assert len(installs) >= 6
+    for line in installs:
+        assert re.search(r"(\./|/opt/)gpu-probe\b|gpu_probe-[\d.]+-py3-none-any\.whl", line), line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_probe_from_the_environment_is_named_with_its_module(page):
+    text = page.read_text(encoding="utf-8")
+    assert "probe_from_environment" not in text or "gpu_probe.environment" in text
+
+
+def test_a_server_is_given_models_that_are_ready(frameworks, probes):
+    """KServe refuses to start without one (NoModelReady)."""
+    server = sys.modules["kserve"].ModelServer
+    for name in ("README.md", "docs/kserve.md"):
+        (block,) = [block for block in blocks(HERE / name) if "ModelServer" in block]
+        exec(compile(block, name, "exec"), {})
+        (models,), _ = server.return_value.start.call_args
+        assert [model.ready for model in models] == [True], name
 
 
 def test_links_lead_somewhere():

@@ -102,6 +102,8 @@ def model(probe, monkeypatch):
         ("transformers.generation.utils", utils),
     ):
         monkeypatch.setitem(sys.modules, name, module)
+    # The real library's, where there is one, is not to be wrapped for this test's probe.
+    monkeypatch.setattr(integration.transformers_batching, "install", lambda probe, default: False)
     integration.install(probe, Labels(tenant_id="acme", project_id="chat"))
     integration.install(probe)
     return utils.GenerationMixin(probe)
@@ -138,6 +140,25 @@ def test_the_current_session_is_used(probe, model):
         model.generate(input_ids=Tensor([[1, 7]]))
     assert probe.steps == [[("s-1", 2, 2)]]
     assert len(probe.sessions) == 1
+    assert probe.sessions[0].labels["prompt_tokens"] == 2
+
+
+def test_what_callers_got_is_counted(probe, model):
+    sessions = [probe.open_session(session_id=name) for name in ("short", "long")]
+    model.generate(Tensor([[1, 7], [4, 7]]), probe_sessions=sessions)
+    assert [session.tokens_out for session in sessions] == [1, 4]
+    model.generate(Tensor([[2, 7]]), probe_sessions=sessions)
+    assert sessions[0].tokens_out == 3, "a session of several calls has the tokens of all"
+
+
+def test_a_session_of_the_calls_own_has_the_prompts_tokens(probe, model):
+    mask = Tensor([[0, 0, 1, 1], [1, 1, 1, 1]])
+    model.generate(Tensor([[PAD, PAD, 1, 7], [2, 7, 7, 7]]), attention_mask=mask)
+    name = probe.sessions[0].session_id
+    assert probe.sessions[0].labels["prompt_tokens"] == 6
+    # One prompt behind the other, and all decoding behind both.
+    assert probe.steps == [[(name, 2, 2), (name, 4, 6)], [(name, 1, 7)]]
+    assert (probe.outcomes, probe.sessions[0].tokens_out) == (["ok"], 3)
 
 
 def test_no_empty_step_follows_the_last_token_that_the_length_allows(probe, model):
@@ -188,6 +209,7 @@ def test_threads_do_not_mix(probe, model):
 
 
 def test_without_transformers_it_says_so(monkeypatch):
-    monkeypatch.setitem(sys.modules, "transformers", None)
+    for name in ("transformers", "transformers.generation.utils"):
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(RuntimeError, match=r"4\.40 or later"):
         integration.install()

@@ -4,6 +4,7 @@ there is one."""
 import pytest
 from conftest import Recorder
 from stand_in import StandInProbe
+from tiny_llama import tiny_llama
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 transformers = pytest.importorskip("transformers", reason="transformers is not installed")
@@ -16,19 +17,7 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 @pytest.fixture(scope="module")
 def model():
-    torch.manual_seed(1)
-    config = transformers.LlamaConfig(
-        vocab_size=128,
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        max_position_embeddings=512,
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=0,
-    )
-    return transformers.LlamaForCausalLM(config).to(DEVICE).eval()
+    return tiny_llama(torch, transformers, bos_token_id=1, eos_token_id=2, pad_token_id=0).to(DEVICE)
 
 
 def prompt():
@@ -95,3 +84,22 @@ def test_with_the_real_probe(model, tmp_path):
     assert sum(record["wall_time_ns"] for record in walls) == sum(
         record[part] for record in walls for part in parts
     )
+
+
+def test_a_block_has_the_steps_and_tokens_of_what_is_generated_in_it(model, tmp_path):
+    recorder = Recorder()
+    with Probe(DEVICE, state_dir=tmp_path, output=recorder, cold_start=False) as probe:
+        ids = torch.tensor([[5, 6, 7]], device=DEVICE)
+        options = {"attention_mask": torch.ones_like(ids), "do_sample": False, "eos_token_id": None}
+        call = measured(type(model).generate, probe)
+        with probe.session(tenant_id="block", project_id="p", model="m"):
+            call(model, ids, max_new_tokens=5, **options)
+        with probe.session(tenant_id="beams", project_id="p", model="m", prompt_tokens=3):
+            call(model, ids, max_new_tokens=6, num_beams=3, **options)
+        call(model, ids, max_new_tokens=5, **options)
+    found = {
+        event["tenant_id"]: (event["batch_steps"], event["tokens_in"], event["tokens_out"])
+        for event in recorder.events
+        if event["phase"] == "inference"
+    }
+    assert found == {"block": (5, 3, 5), "beams": (6, 3, 6), "unknown": (5, 3, 5)}

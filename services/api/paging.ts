@@ -57,7 +57,7 @@ function readCursor(cursor: string, pattern: readonly RegExp[]): string[] | unde
 export function hourIn(name: string, text: string): Hour | Problem {
   const hour = parseHour(text);
   if (hour !== null) return hour;
-  const message = "is no hour that there is data for";
+  const message = "is not an hour that data can exist for";
   return problem("API_REQUEST_INVALID", `${name} ${message}`, [{ path: name, code: "hour", message }]);
 }
 

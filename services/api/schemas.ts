@@ -126,7 +126,12 @@ const CHARGE_KEY = {
   ...texts(USAGE_KEYS),
   currency: Text,
   events: Whole,
-  gpu_time_ns: Whole,
+  gpu_time_ns: Type.String({ ...Whole, description: "Elapsed GPU time" }),
+  busy_ns: Type.String({
+    ...Whole,
+    description:
+      "Time that the card worked; elapsed time where that is unknown. 0 if rated before it was kept",
+  }),
 };
 const APPORTIONMENTS = Type.Array(Text, {
   description: "How step time was shared among sessions: policies and their versions",
@@ -136,6 +141,10 @@ export const ChargeShape = closed({
   ...CHARGE_KEY,
   gpu_hours: Decimal,
   rate_per_gpu_hour: Decimal,
+  busy_counter_share: decimalOf("Part of the GPU time whose busy time is from the card's counter"),
+  busy_sampled_share: decimalOf("Part of the GPU time whose busy time is from samples"),
+  busy_elapsed_share: decimalOf("Part of the GPU time whose busy time is unknown, and taken as elapsed"),
+  busy_ratio: decimalOf("Busy / elapsed time"),
   composite: Decimal,
   quality: Decimal,
   charge: Decimal,

@@ -57,7 +57,7 @@ const LOOK_BACK_MS = 400 * DAY_MS;
 
 /**
  * Makes the turn that is to be taken every minute: it runs what is due and not done. One turn at a time. A job that fails
- * stays due, so the next turn tries again; its failure is told once, until it succeeds, and the other jobs go on.
+ * stays due, so the next turn tries again; its failure is logged once, until it succeeds, and the other jobs go on.
  */
 export function createJobs(deps: JobRunner, jobs: readonly Job[]): (signal: AbortSignal) => Promise<void> {
   const lastErrors = new Map<string, string>();

@@ -74,7 +74,7 @@ async function openJobs(
 ): Promise<JobsDeps> {
   const { clickhouse_url: url, clickhouse_database: database } = config;
   const { retention_user: user, retention_password } = config;
-  // It may drop days and nothing else, not even be asked whether it is there.
+  // It may drop days and nothing else, not even ping.
   const dropper = await life.start(
     `ClickHouse as ${user}`,
     () => openClickHouse({ url, database, user, password: retention_password?.reveal() ?? "" }),

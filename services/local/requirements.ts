@@ -4,7 +4,7 @@ import { LocalFailure } from "./failure.ts";
 const JAVA_MIN = 17;
 const PYTHON_MIN = [3, 10] as const;
 
-/** How a tool is asked for its version; replaced in tests. */
+/** Runs a tool to learn its version; replaced in tests. */
 export type Ask = (command: string, args: readonly string[]) => Promise<CommandResult>;
 
 export async function requireJava(ask: Ask = runCommand): Promise<void> {

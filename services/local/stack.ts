@@ -86,18 +86,18 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   };
 }
 
-/** Starts a server on the port asked for, or on free ones until one is still free when the server binds it. */
+/** Starts a server on the port given, or on free ones until one is still free when the server binds it. */
 async function onPort(
-  askedPort: number | undefined,
+  fixedPort: number | undefined,
   start: (port: number) => Promise<Server>,
 ): Promise<{ port: number; server: Server }> {
   for (let attempt = 1; ; attempt += 1) {
-    const port = askedPort ?? (await freePort());
+    const port = fixedPort ?? (await freePort());
     try {
       return { port, server: await start(port) };
     } catch (error) {
       const wasTaken = error instanceof LocalFailure && /address already in use/i.test(error.message);
-      if (!wasTaken || askedPort !== undefined || attempt === START_TRIES) throw error;
+      if (!wasTaken || fixedPort !== undefined || attempt === START_TRIES) throw error;
     }
   }
 }

@@ -1,7 +1,7 @@
 // Kafka records -> read, validate, deduplicate, split over hours -> block -> late look-up -> usage_log -> position.
 //
-// One block fills while one is on its way; a third waits by not being asked for: the source hands on no records until
-// `records` has resolved.
+// One block fills while one is on its way; a third waits, as the source hands on no records until `records`
+// has resolved.
 import type { RecordHandlers, RecordSource } from "../adapters/kafka/source.ts";
 import type { Metrics } from "../adapters/metrics/metrics.ts";
 import type { Intake } from "../domain/block/intake.ts";

@@ -4,7 +4,7 @@ import { formatHour, type Hour, parseHour } from "../domain/time/hour.ts";
 import { FIELDS } from "./config.ts";
 import type { PassRequest } from "./pass.ts";
 
-/** What the process is asked to do. */
+/** A command line of settlement, read and checked. */
 export type SettlementCommand =
   | { readonly kind: "serve" }
   | { readonly kind: "close"; readonly request: PassRequest; readonly json: boolean }

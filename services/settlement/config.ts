@@ -1,4 +1,4 @@
-import { duration, list, text } from "../adapters/config/fields.ts";
+import { duration, integer, list, text } from "../adapters/config/fields.ts";
 import { serviceFields } from "../adapters/process/fields.ts";
 import { cronFault } from "../adapters/schedule/schedule.ts";
 
@@ -7,6 +7,7 @@ export const FIELDS = {
   kafka_brokers: list("METERHOUSE_KAFKA_BROKERS"),
   topic: text("METERHOUSE_TOPIC", { default: "gpu-time-events" }),
   grace_ms: duration("METERHOUSE_GRACE", { default: "10m", max: "7d" }),
+  unmetered_percent: integer("METERHOUSE_UNMETERED_PERCENT", { default: 5, min: 0, max: 100 }),
   schedule: text("METERHOUSE_CLOSE_SCHEDULE", { default: "*/5 * * * *", check: cronFault }),
   lease_ms: duration("METERHOUSE_LEASE", { default: "30s", min: "5s", max: "10m" }),
 };

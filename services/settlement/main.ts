@@ -41,6 +41,7 @@ function settlementOf({ life, clock, log, metrics, clickhouse }: Service | OneSh
     owner: newId(),
     graceMs: config.grace_ms,
     leaseMs: config.lease_ms,
+    unmeteredPercent: config.unmetered_percent,
     signal: life.signal,
   };
 }

@@ -1,4 +1,4 @@
-// What a pass of settlement works with, what it is asked for, and what comes of it.
+// A pass of settlement: its dependencies, its request and its result.
 import type { Metrics } from "../adapters/metrics/metrics.ts";
 import type { HourClose } from "../domain/closing/revision.ts";
 import type { Clock } from "../domain/ports/clock.ts";
@@ -19,6 +19,8 @@ export interface Settlement {
   readonly owner: string;
   readonly graceMs: number;
   readonly leaseMs: number;
+  /** Unmetered time of a GPU in an hour is warned about above this part of it, in percent. */
+  readonly unmeteredPercent: number;
   readonly signal?: AbortSignal;
 }
 

@@ -2,6 +2,7 @@ import type { PassRequest, PassResult, Settlement } from "./pass.ts";
 import { closeHours, reviseHours } from "./steps/close-hours.ts";
 import { findDueHours } from "./steps/find-hours.ts";
 import { rateHours } from "./steps/rate-hours.ts";
+import { watchGpus } from "./steps/watch-gpus.ts";
 
 /** One pass: whatever can be closed, revised and rated now, under one lease and one cut. Running it again changes nothing. */
 export async function runPass(deps: Settlement, request: PassRequest = {}): Promise<PassResult> {
@@ -17,5 +18,6 @@ export async function runPass(deps: Settlement, request: PassRequest = {}): Prom
   const closed = await closeHours(deps, lease, cut, { ...request, hours: due.closable });
   const { rated, unpriced } = await rateHours(deps, lease);
   await store.releaseLease(lease);
+  await watchGpus(deps, closed);
   return { kind: "settled", closed, revised, waiting: due.waiting, rated, unpriced };
 }

@@ -11,6 +11,7 @@ import { Block } from "../../services/domain/block/block.ts";
 import { Intake } from "../../services/domain/block/intake.ts";
 import { recordOf } from "../../services/domain/block/record-run.ts";
 import { DedupeMemory } from "../../services/domain/dedupe/memory.ts";
+import { FIELD_NAMES } from "../../services/domain/event/fields.ts";
 import { idTimeMs } from "../../services/domain/event/id.ts";
 import { PROJECT_ROOT } from "../../services/local/paths.ts";
 import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
@@ -18,6 +19,8 @@ import { guardOf } from "../support/stores/usage-logs.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 interface Example {
+  /** Of its schema. */
+  readonly version: string;
   readonly file: string;
   readonly record: RecordName;
   readonly id: string;
@@ -30,7 +33,14 @@ const examples: readonly Example[] = globSync("schemas/*/examples/*/*.json", { c
   .map((file) => {
     const fields = JSON.parse(readFileSync(`${PROJECT_ROOT}${file}`, "utf8")) as Fields;
     const record = file.split("/")[1] as RecordName;
-    return { file, record, id: String(fields[record === "gpu_totals" ? "totals_id" : "event_id"]), fields };
+    const version = /\/(v\d+)-/.exec(file)?.[1] ?? "v1";
+    return {
+      file,
+      record,
+      version,
+      id: String(fields[record === "gpu_totals" ? "totals_id" : "event_id"]),
+      fields,
+    };
   });
 const of = (record: RecordName) => examples.filter((example) => example.record === record);
 
@@ -45,10 +55,13 @@ function takeAll(): void {
   const schemas = loadSchemas();
   const intake = new Intake(createRecordReader({ schemas }), { age_max_ms: FOREVER_MS });
   const memory = new DedupeMemory({ dedupe_hours: FOREVER_MS, dedupe_ids_max: 1_000_000 }, 1);
-  for (const [partition, { record, id, fields }] of examples.entries()) {
+  for (const [partition, { record, version, id, fields }] of examples.entries()) {
     const idName = record === "gpu_totals" ? "totals_id" : "event_id";
     const bytes = Buffer.from(id, "hex");
-    const { key, value } = recordWriter(schemas, record)({ ...fields, [idName]: bytes });
+    const { key, value } = recordWriter(
+      schemas.filter((known) => known.version === version),
+      record,
+    )({ ...fields, [idName]: bytes });
     memory.open(partition, 0);
     intake.take(
       block,
@@ -93,7 +106,7 @@ it("every event reads back as it was written, whatever hours it was cut into", a
       " ",
     ),
   );
-  const names = Object.keys(of("gpu_time_event")[0]?.fields ?? {}).filter((name) => name !== "event_id");
+  const names = FIELD_NAMES.filter((name) => name !== "event_id");
   const column = (name: string): string => {
     if (name === "started_at" || name === "ended_at") {
       return `toString(toUnixTimestamp64Micro(${name === "started_at" ? "min" : "max"}(e.${name}))) AS ${name}`;
@@ -108,7 +121,9 @@ it("every event reads back as it was written, whatever hours it was cut into", a
   const stored = new Map(rows.map(({ example, ...row }) => [examples[Number(example)]?.file, row]));
   for (const { file, fields } of of("gpu_time_event")) {
     // the absent text is the empty one in ClickHouse, the absent number is NULL
-    const expected = Object.entries(fields).map(([name, value]) => {
+    // of version 1 the quality is assumed
+    const busy_quality = fields["gpu_busy_ns"] === null ? "elapsed" : "sampled";
+    const expected = Object.entries({ busy_quality, ...fields }).map(([name, value]) => {
       if (value !== null) return [name, String(value)];
       return [name, ["user_id", "container_id", "mig_profile"].includes(name) ? "" : null];
     });
@@ -119,10 +134,23 @@ it("every event reads back as it was written, whatever hours it was cut into", a
 it("totals and voids read back under their ids", async () => {
   const reader = database.open("reader");
   const totals = await reader.query(
-    "SELECT lower(hex(totals_id)) AS id, toString(wall_time_ns) AS wall FROM gpu_totals ORDER BY kafka_partition",
+    `SELECT lower(hex(totals_id)) AS id, toString(wall_time_ns) AS wall, toString(busy_ns) AS busy,
+       toString(unmetered_ns) AS unmetered, busy_quality AS quality, unmetered_processes AS processes,
+       parked_models AS models, toString(energy_parked_uj) AS parked
+     FROM gpu_totals ORDER BY kafka_partition`,
   );
+  const said = (value: unknown): string | null => ((value ?? null) === null ? null : String(value));
   expect(totals).toEqual(
-    of("gpu_totals").map(({ id, fields }) => ({ id, wall: String(fields["wall_time_ns"]) })),
+    of("gpu_totals").map(({ id, fields }) => ({
+      id,
+      wall: String(fields["wall_time_ns"]),
+      busy: said(fields["busy_ns"]),
+      unmetered: said(fields["unmetered_ns"]),
+      quality: fields["busy_quality"] ?? "elapsed",
+      processes: fields["unmetered_processes"] ?? "",
+      models: fields["parked_models"] ?? "",
+      parked: String(fields["energy_parked_uj"] ?? 0),
+    })),
   );
   const voids = await reader.query(
     "SELECT lower(hex(event_id)) AS id, reason FROM event_voids ORDER BY kafka_partition",

@@ -163,15 +163,15 @@ describe.each(USAGE_LOGS)("usage_log %s", (_name, open) => {
       blockOf({ partition: 0, first: 0, records }, { partition: 1, first: 0, records: [other] }),
       guardOf("a", owned),
     );
-    const asked = [
+    const known = [
       ...ids,
       uuidV7(instant, "instant"),
       uuidV7(START, "within a millisecond"),
       uuidV7(START, "other"),
     ];
     const unknown = Array.from({ length: 5_000 }, (_, i) => uuidV7(START + i, "unknown"));
-    expect(hexes(await log.lookUp("event", [...asked, ...unknown]))).toEqual(asked.map(hex).sort());
-    expect(await log.lookUp("void", asked)).toEqual([]);
+    expect(hexes(await log.lookUp("event", [...known, ...unknown]))).toEqual(known.map(hex).sort());
+    expect(await log.lookUp("void", known)).toEqual([]);
     expect(await log.lookUp("event", [])).toEqual([]);
   });
 

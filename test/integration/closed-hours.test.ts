@@ -87,7 +87,7 @@ describe("a crash", () => {
 });
 
 describe("revisions", () => {
-  it("differ by a signed change that can be asked for, and their sum is the newest revision", async () => {
+  it("differ by a signed change that a query gives, and their sum is the newest revision", async () => {
     await appendBatch(
       processor,
       batch(0, 0, [
@@ -204,6 +204,54 @@ describe("what people read", () => {
         idle_ns: "59",
         unattributed_ns: "0",
         difference_ns: "1",
+      },
+    ]);
+  });
+
+  it("P6: busy sessions + operator + unmetered = the card's counter, and who else used it is named", async () => {
+    await appendBatch(
+      processor,
+      batch(0, 0, [
+        { id: "a", hour: TEN, gpu_time_ns: 40n, gpu_busy_ns: 50n, busy_quality: "counter" },
+        { id: "b", hour: TEN, gpu_time_ns: 7n, gpu_busy_ns: 5n, busy_quality: "counter", phase: "load" },
+        { id: "c", hour: TEN, gpu_time_ns: 3n, gpu_busy_ns: 3n, busy_quality: "elapsed" },
+      ]),
+    );
+    const zeros = Array.from({ length: 11 }, () => 0n);
+    const totals = {
+      kind: "totals",
+      ingest_day: "2026-11-23",
+      hour: "2026-11-23 10:00:00",
+      gpu_uuid: "GPU-1",
+    };
+    await processor.insertRows("usage_log", [
+      {
+        ...totals,
+        busy_quality: "counter",
+        numbers: [60n, ...zeros.slice(1), 58n, 50n, 5n, 3n],
+        reject_detail: "12:b,11:a",
+      },
+      {
+        ...totals,
+        busy_quality: "counter",
+        numbers: [60n, ...zeros.slice(1), 1n, 0n, 0n, 1n],
+        reject_detail: "11:a",
+      },
+      // of version 1: it has no counter, so its numbers end before
+      { ...totals, numbers: [60n, ...zeros.slice(1)] },
+    ]);
+    const account = await reader.query(
+      `SELECT busy_ns, busy_sessions_ns, busy_operator_ns, unmetered_ns, busy_difference_ns, unmetered_processes
+       FROM gpu_hour_account`,
+    );
+    expect(account).toEqual([
+      {
+        busy_ns: "59",
+        busy_sessions_ns: "50",
+        busy_operator_ns: "5",
+        unmetered_ns: "4",
+        busy_difference_ns: "0",
+        unmetered_processes: ["11:a", "12:b"],
       },
     ]);
   });

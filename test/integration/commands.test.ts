@@ -49,7 +49,7 @@ it("settlement closes by the clock, is ready once it did, shows it in its metric
     eventually(line, async () => ((await ask(port, "/metrics"))?.body.includes(line) ? true : undefined));
   await shows('meterhouse_closes_total{result="balanced",process="settlement"} 1');
 
-  // What comes later is found by a later pass, which nobody asked for.
+  // What comes later is found by a later pass, without a command.
   await counted(flow, "late");
   await shows('meterhouse_late_events_total{process="settlement"} 1');
   expect(await flow.query("SELECT revision FROM hour_close_current")).toEqual([{ revision: 2 }]);

@@ -32,7 +32,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-it("a tenant with charges is on demand until it is written down and subscribes", async () => {
+it("a tenant with charges is on demand until it is registered and subscribes", async () => {
   expect(await contractOf(api.pricing, "tenant-02")).toBeNull();
   expect(await contractOf(api.pricing, "tenant-01")).toMatchObject({ currency: "USD", subscriptions: [] });
   const named = { tenant_id: "tenant-01", name: 'The "first", ü€', currency: "USD" };

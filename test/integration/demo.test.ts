@@ -12,6 +12,7 @@ const boundary = new Date(Math.floor(Date.now() / HOUR_MS) * HOUR_MS - 3 * HOUR_
 interface Account {
   readonly events: Record<string, number>;
   readonly gpu_time_ns: Record<string, string>;
+  readonly busy_ns: Record<string, string>;
   readonly hours_closed: number;
   readonly tenants_billed: number;
   readonly charges_total: string;
@@ -60,6 +61,8 @@ describe("the demo", () => {
     expect(sum([time["sessions"], time["operator"], time["idle"], time["unattributed"]])).toBe(
       sum([time["physical"]]),
     );
+    const { busy_ns: busy } = account;
+    expect(sum([busy["sessions"], busy["operator"], busy["unmetered"]])).toBe(sum([busy["busy"]]));
     // every step of the recording was measured, so nothing is left without a name
     expect(time["sessions"]).toBe("118226267900");
     expect(time["unattributed"]).toBe("0");

@@ -194,9 +194,9 @@ describe("what is typed does what is said", () => {
   );
 
   it("the account that gpu-probe's README shows is what replay prints", async () => {
-    const shown = /^```json\n(.*?)^```/ms.exec(read("gpu-probe/README.md"))?.[1]?.replaceAll(/\s/g, "");
+    const example = /^```json\n(.*?)^```/ms.exec(read("gpu-probe/README.md"))?.[1]?.replaceAll(/\s/g, "");
     const { output } = await run(PROBE, ["replay", TRACE, "--json"]);
-    expect(output.trim()).toBe(shown);
+    expect(output.trim()).toBe(example);
   });
 
   it("the errors of sharing that gpu-probe's README shows are what judge prints", async () => {

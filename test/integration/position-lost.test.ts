@@ -17,7 +17,7 @@ async function withAdmin(flow: Flow, work: (admin: ReturnType<Flow["kafka"]["adm
 
 const expire = (flow: Flow, offset: number) =>
   withAdmin(flow, async (admin) => {
-    // it knows the topic's brokers only once it was asked about it
+    // it knows the topic's brokers only after a first question about it
     await admin.fetchTopicOffsets(flow.topic);
     await admin.deleteTopicRecords({
       topic: flow.topic,

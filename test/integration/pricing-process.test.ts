@@ -28,7 +28,7 @@ function settings(database: string): Record<string, string> {
 
 const cli = (...args: string[]) => run(process.execPath, ["services/cli/main.ts", ...args], { env });
 
-it("makes a key, serves it, is asked on the command line, and ends in order", async () => {
+it("makes a key, serves it, answers the command line, and ends in order", async () => {
   const database = await databaseOfTest();
   env = settings(database.name);
   const made = await cli("key", "create", "--scope", "operator", "--name", "finance", "--json");

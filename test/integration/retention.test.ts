@@ -118,9 +118,9 @@ it("a day that holds the position of a Kafka partition stays until a later day h
 it("a day stays while records that may count in its hours are not read, or may still come", async () => {
   await bench.settle();
   const kept = `kept: ${FIRST_DAY} (hours_not_final)`;
-  const asked: number[] = [];
+  const times: number[] = [];
   const behind = async (timeMs: number) => {
-    asked.push(timeMs);
+    times.push(timeMs);
     return new Map([
       [0, 2],
       [1, 3],
@@ -128,7 +128,7 @@ it("a day stays while records that may count in its hours are not read, or may s
   };
   expect(await bench.turn({ offsetsAt: behind })).toContain(kept);
   // The end of the hour, the longest event, the oldest one that is accepted.
-  expect(asked).toEqual([Date.parse(`${FIRST_DAY}T11:00:00Z`) + 91 * DAY_MS]);
+  expect(times).toEqual([Date.parse(`${FIRST_DAY}T11:00:00Z`) + 91 * DAY_MS]);
   const young = new ManualClock(Date.parse(`${FIRST_DAY}T11:00:00Z`) + 91 * DAY_MS);
   expect(await bench.turn({ ageMs: 90 * DAY_MS, clock: young })).toContain(kept);
   expect(await bench.rowsOf(FIRST_DAY)).toBe(6);

@@ -24,7 +24,7 @@ export function repositoryFiles(): SourceFile[] {
   return listed.filter((path) => path !== "" && !BINARY.test(path)).flatMap(readIfThere);
 }
 
-/** What a check finds in files that are only named and written down. */
+/** What a check finds in files that a test gives as names and texts. */
 export function faults(
   check: (files: readonly SourceFile[]) => string[],
   files: Readonly<Record<string, string>>,

@@ -16,7 +16,7 @@ const { key, value } = encodeEvent(fields);
 
 it("begins with the fingerprint of its schema", () => {
   const header = Buffer.from(value.subarray(0, 10)).toString("hex");
-  expect(header).toBe("c301ac650488651c0f6d"); // C3 01: Avro's single object; then gpu_time_event v1, see schemas/README.md
+  expect(header).toBe("c3017c7d8f985988c342"); // C3 01: Avro's single object; then gpu_time_event v2, see schemas/README.md
   expect(value.length).toBeLessThan(400);
 });
 

@@ -4,7 +4,7 @@
 //
 //   GPU-hours x rate x composite x quality
 //
-// in decimals of twelve digits: no float, one rounding for each number that is shown, and every one of them kept on the charge.
+// in decimals of twelve digits: no float, one rounding for each number, and every one of them kept on the charge.
 // So a charge can be worked out again with paper and pencil, and comes out the same on any machine.
 import { expect, it } from "vitest";
 import { readPriceBook } from "../../services/domain/books/price-book.ts";
@@ -19,30 +19,30 @@ function charged(usage: UsageRow): Charge {
   return rated.charge;
 }
 
-/** What stands on the charge, as it is printed. */
-const shown = (charge: Charge, ...terms: readonly (keyof Charge)[]): string[] =>
+/** Terms of a charge in print. */
+const termsOf = (charge: Charge, ...terms: readonly (keyof Charge)[]): string[] =>
   terms.map((term) => formatDecimal(charge[term] as bigint));
 
 it("rates one hour of an H100 at half its memory and half its power", () => {
   const charge = charged(usageRow());
-  expect(shown(charge, "gpu_hours", "rate_per_gpu_hour")).toEqual(["1.000000000000", "2.500000000000"]);
-  expect(shown(charge, "memory_ratio", "power_ratio", "nvlink_ratio")).toEqual([
+  expect(termsOf(charge, "gpu_hours", "rate_per_gpu_hour")).toEqual(["1.000000000000", "2.500000000000"]);
+  expect(termsOf(charge, "memory_ratio", "power_ratio", "nvlink_ratio")).toEqual([
     "0.500000000000",
     "0.500000000000",
     "0.000000000000",
   ]);
   // 0.60 for time + 0.20 x 0.5 for memory + 0.15 x 0.5 for power + 0.05 x 0 for NVLink
-  expect(shown(charge, "composite", "quality")).toEqual(["0.775000000000", "1.000000000000"]);
+  expect(termsOf(charge, "composite", "quality")).toEqual(["0.775000000000", "1.000000000000"]);
   // 1 h x 2.50 x 0.775 x 1
-  expect(shown(charge, "charge")).toEqual(["1.937500000000"]);
+  expect(termsOf(charge, "charge")).toEqual(["1.937500000000"]);
 });
 
 it("charges less for a card that was shared, and nothing for what failed", () => {
-  expect(shown(charged(usageRow({ sharing: "timeslice" })), "quality", "charge")).toEqual([
+  expect(termsOf(charged(usageRow({ sharing: "timeslice" })), "quality", "charge")).toEqual([
     "0.800000000000",
     "1.550000000000",
   ]);
-  expect(shown(charged(usageRow({ outcome: "error" })), "quality", "charge")).toEqual([
+  expect(termsOf(charged(usageRow({ outcome: "error" })), "quality", "charge")).toEqual([
     "0.000000000000",
     "0.000000000000",
   ]);

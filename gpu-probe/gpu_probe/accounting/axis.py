@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from ..sharing import Work, share
-from .minute import Minute, next_edge
+from .minute import Calendar, Minute
 from .session import Draft, SessionUsage
 
 
@@ -97,12 +97,14 @@ class Axis:
     """
 
     at: int
+    calendar: Calendar
     minutes: dict[int, Minute]
     minute: Minute
     _steps: list[Step]
 
     def __init__(self, start: int, listener: Listener) -> None:
         self.at = start
+        self.calendar = Calendar()
         self.minutes = {}
         self.minute = self._begin_minute()
         self._listener = listener
@@ -117,8 +119,16 @@ class Axis:
 
     def minute_at(self, at: int) -> Minute:
         """The minute of an instant; the oldest there is if its totals have gone out already."""
-        found = self.minutes.get(next_edge(at))
+        found = self.minutes.get(self.next_edge(at))
         return found if found is not None else next(iter(self.minutes.values()))
+
+    def next_edge(self, at: int) -> int:
+        """The first edge of a minute after an instant."""
+        return self.calendar.next_edge(at)
+
+    def set_clock(self, shift_ns: int) -> None:
+        """The wall clock is so far ahead of the axis, from the end of the minute at hand on."""
+        self.calendar.set_shift(self.minute.end, shift_ns)
 
     def settle(self, until: int) -> None:
         """Books everything before ``until``. No step that begins before it may be added afterwards."""
@@ -188,6 +198,8 @@ class Axis:
         self._listener.minute_done(done)
 
     def _begin_minute(self) -> Minute:
-        minute = Minute(self.at, next_edge(self.at))
+        shift = self.calendar.shift_at(self.at)
+        step = shift - self.calendar.shift_at(self.at - 1)
+        minute = Minute(self.at, self.next_edge(self.at), shift, step)
         self.minutes[minute.end] = minute
         return minute

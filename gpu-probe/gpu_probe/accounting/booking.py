@@ -10,7 +10,7 @@ from ..sharing import Policy, Work, share
 from .axis import Axis, Piece, Segment, Step
 from .energy import EnergySplit
 from .memory import MemoryArbiter
-from .minute import Minute, next_edge
+from .minute import Minute
 from .output import Output, event_record, totals_record
 from .session import INFERENCE, SPAN_LABEL, Draft, SessionUsage
 
@@ -44,7 +44,7 @@ class Booking:
         self.sessions = {}
         self.memory = MemoryArbiter()
         self.axis = Axis(info.probe_start_ns, self)
-        self.energy = EnergySplit(self, self.axis.minute_at)
+        self.energy = EnergySplit(self, self.axis.minute_at, self.axis.next_edge)
         self._info = info
         self._policy = policy if refit is None else refit.policy
         self._refit = refit
@@ -194,13 +194,13 @@ class Booking:
             self._emit(draft)
 
     def _emit(self, draft: Draft) -> None:
-        self._output.event(event_record(self._info, draft))
+        self._output.event(event_record(self._info, draft, self.axis.calendar.shift_at(draft.begin)))
 
     def _report_minutes(self) -> None:
         until = self.energy.settled if self._info.power else self.axis.at
         while self._done and self._done[0].end <= until:
             minute = self._done.pop(0)
-            del self.axis.minutes[next_edge(minute.start)]
+            del self.axis.minutes[self.axis.next_edge(minute.start)]
             if minute.wall_time_ns:
                 self._output.totals(totals_record(self._info, minute))
 

@@ -16,7 +16,7 @@ from typing import Protocol
 from ..device.interface import PowerSample
 from ..sharing import share
 from .axis import Piece, Segment
-from .minute import Minute, next_edge
+from .minute import Minute
 
 # A sensor that stays silent this long no longer holds events back.
 WAIT_NS = 5_000_000_000
@@ -48,7 +48,8 @@ class Listener(Protocol):
 class EnergySplit:
     """Takes readings and settled segments; tells the listener when a piece's energy is final.
 
-    ``minute_at`` gives the minute that an instant's energy is booked to. Annotated here is what a checkpoint
+    ``minute_at`` gives the minute that an instant's energy is booked to, ``next_edge`` the first edge of a
+    minute after an instant. Annotated here is what a checkpoint
     keeps.
     """
 
@@ -60,9 +61,12 @@ class EnergySplit:
     _held: Tick | None
     _idle_mw: int | None
 
-    def __init__(self, listener: Listener, minute_at: Callable[[int], Minute]) -> None:
+    def __init__(
+        self, listener: Listener, minute_at: Callable[[int], Minute], next_edge: Callable[[int], int]
+    ) -> None:
         self._listener = listener
         self._minute_at = minute_at
+        self._next_edge = next_edge
         self.settled = 0
         self._readings = deque()
         self._last = None
@@ -126,7 +130,7 @@ class EnergySplit:
         received = _rise(last.nvlink_rx_bytes, reading.nvlink_rx_bytes)
         at, given, idle = last.at_ns, 0, True
         while at < reading.at_ns:
-            end = min(reading.at_ns, next_edge(at))
+            end = min(reading.at_ns, self._next_edge(at))
             upto = total * (end - last.at_ns) // length
             tick = self._tick(at, end, upto - given)
             idle = idle and not tick.parts

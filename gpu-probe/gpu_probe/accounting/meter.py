@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 from ..device.interface import (
+    ClockSet,
     Device,
     DeviceInfo,
     MemorySample,
@@ -75,6 +76,7 @@ class GpuMeter:
             PowerSample: self._power,
             MemorySample: self._memory,
             TimeAdvanced: self._advanced,
+            ClockSet: self._clock_set,
             WatchEnded: self._ended,
         }
 
@@ -83,7 +85,12 @@ class GpuMeter:
         self._handlers[type(record)](record)
 
     def _opened(self, record: SessionOpened) -> None:
-        if record.session < 0 or record.session in self._booking.sessions:
+        known = self._booking.sessions.get(record.session)
+        if known is not None and not known.prompt_tokens and record.prompt_tokens:
+            # Its prompt was counted after it was opened.
+            known.prompt_tokens = record.prompt_tokens
+            return
+        if record.session < 0 or known is not None:
             raise AccountingError(f"session {record.session} was opened twice, or is negative")
         self._follow(
             SessionUsage(
@@ -196,6 +203,9 @@ class GpuMeter:
 
     def _advanced(self, record: TimeAdvanced) -> None:
         self._booking.settle(record.settled_ns)
+
+    def _clock_set(self, record: ClockSet) -> None:
+        self._booking.axis.set_clock(record.shift_ns)
 
     def _ended(self, record: WatchEnded) -> None:
         """Steps that were never measured count as missed, and their sessions' time as a lower bound."""

@@ -10,18 +10,42 @@ from .session import Draft
 MINUTE_NS = 60_000_000_000
 
 
-def next_edge(at_ns: int) -> int:
-    """The first edge after an instant."""
-    return (at_ns // MINUTE_NS + 1) * MINUTE_NS
+@dataclass(slots=True, eq=False)
+class Calendar:
+    """Where the wall clock's minutes lie on the books' axis, which never jumps.
+
+    ``shifts`` are instants of the axis and what the wall clock is ahead of it from there on, in nanoseconds;
+    each begins at an edge of the ones before.
+    """
+
+    shifts: list[tuple[int, int]] = field(default_factory=list)
+
+    def shift_at(self, at_ns: int) -> int:
+        """What the wall clock is ahead at an instant of the axis."""
+        return next((shift for begin, shift in reversed(self.shifts) if begin <= at_ns), 0)
+
+    def next_edge(self, at_ns: int) -> int:
+        """The first edge after an instant."""
+        shift = self.shift_at(at_ns)
+        edge = ((at_ns + shift) // MINUTE_NS + 1) * MINUTE_NS - shift
+        return min([edge, *(begin for begin, _ in self.shifts if begin > at_ns)])
+
+    def set_shift(self, from_ns: int, shift_ns: int) -> None:
+        """The wall clock was set: it is so far ahead from an edge on that is still to come."""
+        self.shifts = [(begin, shift) for begin, shift in self.shifts if begin < from_ns]
+        self.shifts.append((from_ns, shift_ns))
 
 
 @dataclass(slots=True, eq=False)
 class Minute:
     """The part of a clock minute in which the probe watched. Times in nanoseconds, energies in
-    microjoules."""
+    microjoules. ``shift_ns`` is what the wall clock is ahead of ``start`` and ``end``; ``step_ns`` what it
+    was set by at the start."""
 
     start: int
     end: int
+    shift_ns: int = 0
+    step_ns: int = 0
     attributed_ns: int = 0
     operator_ns: int = 0
     idle_ns: int = 0

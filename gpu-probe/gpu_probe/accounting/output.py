@@ -21,11 +21,12 @@ class Output(Protocol):
     def totals(self, record: Record) -> None: ...
 
 
-def event_record(info: DeviceInfo, draft: Draft) -> Record:
-    """The gpu_time_event of a closed draft."""
+def event_record(info: DeviceInfo, draft: Draft, shift_ns: int = 0) -> Record:
+    """The gpu_time_event of a closed draft. ``shift_ns`` is what the wall clock is ahead of the books."""
     session = draft.session
     # Outwards to whole microseconds: edges of minutes are whole, so this stays inside the draft's minute.
-    started_at, ended_at = draft.begin // 1000, -(-draft.end // 1000)
+    started_at, ended_at = (draft.begin + shift_ns) // 1000, -(-(draft.end + shift_ns) // 1000)
+    busy_known = draft.busy_known and draft.gpu_ns > 0
     energy_known = info.power and (draft.covered_ns > 0 or draft.gpu_ns == 0)
     power_avg = draft.power_time // draft.covered_ns if draft.covered_ns else None
     # The counter's own average is an observation too: a peak below the average would be absurd.
@@ -46,7 +47,7 @@ def event_record(info: DeviceInfo, draft: Draft) -> Record:
         "started_at": started_at,
         "ended_at": ended_at,
         "gpu_time_ns": draft.gpu_ns,
-        "gpu_busy_ns": draft.busy_ns if draft.busy_known and draft.gpu_ns else None,
+        "gpu_busy_ns": draft.busy_ns if busy_known else draft.gpu_ns,
         "communication_ns": draft.communication_ns,
         "time_quality": draft.quality,
         "memory_peak_bytes": draft.memory_peak,
@@ -66,12 +67,14 @@ def event_record(info: DeviceInfo, draft: Draft) -> Record:
         "batch_size_avg_milli": draft.batch_size_sum * 1000 // draft.steps if draft.steps else 0,
         "apportionment": draft.label,
         "probe_version": PROBE_VERSION,
+        "busy_quality": "sampled" if busy_known else "elapsed",
     }
 
 
 def totals_record(info: DeviceInfo, minute: Minute) -> Record:
     """The gpu_totals of a settled minute. ``lost_events`` is filled in by whoever stores events."""
-    started_at, ended_at = minute.start // 1000, -(-minute.end // 1000)
+    shift = minute.shift_ns
+    started_at, ended_at = (minute.start + shift) // 1000, -(-(minute.end + shift) // 1000)
     energy = minute.energy_attributed_uj + minute.energy_operator_uj + minute.energy_idle_uj
 
     def known(value: int) -> int | None:
@@ -84,7 +87,8 @@ def totals_record(info: DeviceInfo, minute: Minute) -> Record:
             info.container_id or "",
             info.rank,
             started_at,
-            info.probe_start_ns,
+            # A minute that comes twice, as the clock was set back, has two ids.
+            info.probe_start_ns + shift,
             ended_at,
         ),
         **_place(info),
@@ -95,15 +99,33 @@ def totals_record(info: DeviceInfo, minute: Minute) -> Record:
         "operator_ns": minute.operator_ns,
         "idle_ns": minute.idle_ns,
         "unattributed_ns": minute.unattributed_ns,
+        # Nothing reads the card's own counter yet.
+        "busy_ns": None,
+        "busy_attributed_ns": None,
+        "busy_operator_ns": None,
+        "unmetered_ns": None,
+        "busy_quality": "elapsed",
+        "unmetered_processes": None,
         "energy_uj": known(energy),
         "energy_attributed_uj": known(minute.energy_attributed_uj),
         "energy_operator_uj": known(minute.energy_operator_uj),
         "energy_idle_uj": known(minute.energy_idle_uj),
+        "energy_parked_uj": None,
+        "energy_unmetered_uj": None,
+        "parked_models": None,
         "steps": minute.steps,
         "steps_missed": minute.steps_missed,
         "lost_events": 0,
-        "probe_version": PROBE_VERSION,
+        "probe_version": PROBE_VERSION + _step_text(minute.step_ns),
     }
+
+
+def _step_text(step_ns: int) -> str:
+    """Labels the first totals after the wall clock was set."""
+    if not step_ns:
+        return ""
+    sign = "-" if step_ns < 0 else "+"
+    return f", clock set by {sign}{abs(step_ns) // 1_000_000_000}.{abs(step_ns) // 1_000_000 % 1000:03d} s"
 
 
 def _place(info: DeviceInfo) -> Record:

@@ -42,7 +42,7 @@ def examine() -> dict[str, Any]:
     """The report. ``devices`` are those that PyTorch sees, or else those that NVML sees."""
     report: dict[str, Any] = {"probe": PROBE_VERSION, "python": platform.python_version()}
     nvml = load_nvml()
-    report["nvml"] = "yes" if nvml is not None else "no: install gpu-probe[nvml], or there is no driver"
+    report["nvml"] = "yes" if nvml is not None else "no: install nvidia-ml-py, or there is no driver"
     try:
         number = device_count()
         report["torch"] = sys.modules["torch"].__version__

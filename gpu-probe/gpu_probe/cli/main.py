@@ -10,7 +10,7 @@ from ..device.replay import TraceError
 from ..publish import PublishError
 from ..version import PROBE_VERSION
 from ..wal import WalError
-from . import doctor, fit, inspect, meter, publish, replay
+from . import busy, doctor, fit, inspect, meter, node, publish, replay
 from .failure import Failure
 
 
@@ -24,6 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
     inspect.register(commands)
     fit.register(commands)
     meter.register(commands)
+    node.register(commands)
+    busy.register(commands)
     doctor.register(commands)
     options = parser.parse_args(arguments)
     try:

@@ -11,14 +11,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from ..accounting import Account, Output
-from ..exporter import Metrics, MetricsServer
+from ..accounting import Account
 from ..folders import check_owner
 from ..live.runner import follow
 from ..live.service import Service
-from ..publish import Outbox, Spool
-from ..wal import Wal
-from .receiver import add_receiver_options, publisher_maker
+from .output import add_output_options, open_output
 
 
 def register(commands: Any) -> None:
@@ -28,19 +25,14 @@ def register(commands: Any) -> None:
     ):
         parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=__doc__)
         parser.add_argument("state", type=Path, help="the probe's state_dir")
-        parser.add_argument("--wal-max-bytes", type=int, default=1024**3, help="bound of the write-ahead log")
-        add_receiver_options(parser)
-        parser.add_argument("--metrics-port", type=int, metavar="PORT", help="serve Prometheus metrics there")
-        parser.add_argument(
-            "--metrics-tenants", default="", metavar="A,B,…", help="tenants with a series of their own"
-        )
+        add_output_options(parser)
         parser.set_defaults(run=run)
 
 
 def meter(options: argparse.Namespace) -> int:
     check_owner(options.state)
     with ExitStack() as stack:
-        service = Service(options.state / "journals", _output(options, stack))
+        service = Service(options.state / "journals", open_output(options, stack))
         stack.callback(service.close)
         follow(options.state, service)
     return 1 if service.damaged else 0
@@ -50,7 +42,7 @@ def recover(options: argparse.Namespace) -> int:
     """Ends with one JSON line: journals recovered and set aside, and the account of their events."""
     check_owner(options.state)
     with ExitStack() as stack:
-        account = Account(_output(options, stack))
+        account = Account(open_output(options, stack))
         service = Service(options.state / "journals", account, only_dead=True)
         stack.callback(service.close)
         while service.poll() or service.open:
@@ -59,28 +51,3 @@ def recover(options: argparse.Namespace) -> int:
     if service.damaged:
         print(f"gpu-probe: {service.damaged} journals cannot be booked and are kept", file=sys.stderr)
     return 1 if service.damaged else 0
-
-
-def _output(options: argparse.Namespace, stack: ExitStack) -> Output:
-    folder = options.state / "wal"
-    make_publisher = publisher_maker(options)
-    if make_publisher is None:
-        spool = Spool(stack.enter_context(Wal(folder / "0", max_bytes=options.wal_max_bytes)))
-        return _counted(options, stack, spool)
-    outbox = Outbox(folder, make_publisher, options.wal_max_bytes)
-    stack.callback(outbox.close, options.timeout)
-    return _counted(options, stack, outbox)
-
-
-def _counted(options: argparse.Namespace, stack: ExitStack, output: Spool | Outbox) -> Output:
-    """With Prometheus metrics, where a port is given."""
-    if options.metrics_port is None:
-        return output
-    metrics = Metrics(output, filter(None, options.metrics_tenants.split(",")))
-    metrics.watch(output)
-    try:
-        stack.callback(MetricsServer(metrics, options.metrics_port).close)
-    except OSError as error:
-        # The books go on without being watched.
-        print(f"gpu-probe: no metrics on port {options.metrics_port}: {error}", file=sys.stderr)
-    return metrics

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from ..busy.intervals import union_ns
 from ..protocol import Row
 
 _log = logging.getLogger("gpu_probe")
@@ -72,13 +73,3 @@ def kernel_intervals(profile: Any) -> list[tuple[int, int]]:
         for event in profile.profiler.kineto_results.events()
         if event.device_type().name == "CUDA" and event.duration_ns() > 0
     ]
-
-
-def union_ns(intervals: list[tuple[int, int]]) -> int:
-    """Length of what the intervals cover."""
-    covered, reached = 0, 0
-    for begin, end in sorted(intervals):
-        if end > reached:
-            covered += end - max(begin, reached)
-            reached = end
-    return covered

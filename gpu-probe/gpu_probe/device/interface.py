@@ -146,6 +146,13 @@ class TimeAdvanced(NamedTuple):
     settled_ns: int
 
 
+class ClockSet(NamedTuple):
+    """Somebody set the wall clock, or the machine slept: it is ``shift_ns`` ahead of the axis of all other
+    instants, from the next minute on."""
+
+    shift_ns: int
+
+
 class WatchEnded(NamedTuple):
     """The probe stops watching. Sessions still open end as interrupted."""
 
@@ -162,6 +169,7 @@ Record = (
     | PowerSample
     | MemorySample
     | TimeAdvanced
+    | ClockSet
     | WatchEnded
 )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .interface import (
+    ClockSet,
     DeviceInfo,
     MemorySample,
     OperatorSpan,
@@ -50,6 +51,19 @@ def read_trace(path: str | Path) -> Trace:
     """Reads a .jsonl or .jsonl.gz trace. Raises TraceError naming the line that is not understood, OSError if
     unreadable."""
     path = Path(path)
+    lines = read_lines(path)
+    if not lines or lines[0]["t"] != "meta":
+        raise TraceError(f"{path}: the first line is not a meta record")
+    instants = [line[key] for line in lines for key in _INSTANTS if key in line]
+    instants += [line["begin_ns"] + line["gpu_elapsed_ns"] for line in lines if "gpu_elapsed_ns" in line]
+    if not instants:
+        raise TraceError(f"{path}: the trace holds no instant")
+    return Trace(lines[0], lines, min(instants), max(instants))
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The records of a .jsonl or .jsonl.gz file, each with its kind ``t``. Raises TraceError naming the line
+    that is none, OSError if unreadable."""
     lines: list[dict[str, Any]] = []
     with (
         gzip.open(path, "rt", encoding="utf-8")
@@ -63,13 +77,7 @@ def read_trace(path: str | Path) -> Trace:
             except (ValueError, KeyError, TypeError) as error:
                 raise TraceError(f"{path}: line {number} is not a trace record") from error
             lines.append(line)
-    if not lines or lines[0]["t"] != "meta":
-        raise TraceError(f"{path}: the first line is not a meta record")
-    instants = [line[key] for line in lines for key in _INSTANTS if key in line]
-    instants += [line["begin_ns"] + line["gpu_elapsed_ns"] for line in lines if "gpu_elapsed_ns" in line]
-    if not instants:
-        raise TraceError(f"{path}: the trace holds no instant")
-    return Trace(lines[0], lines, min(instants), max(instants))
+    return lines
 
 
 class ReplayDevice:
@@ -121,6 +129,7 @@ class ReplayDevice:
             "memory": _memory,
             "phase": self._span,
             "advance": self._advanced,
+            "clock": _clock_set,
             "end": self._ended,
         }
         announced = {} if self._complete else _announcements(self._trace.lines)
@@ -218,6 +227,10 @@ def _submitted(line: dict[str, Any]) -> Record:
 
 def _memory(line: dict[str, Any]) -> Record:
     return MemorySample(line["peak_bytes"], line["allocated_bytes"])
+
+
+def _clock_set(line: dict[str, Any]) -> Record:
+    return ClockSet(line["shift_ns"])
 
 
 def _announcements(lines: list[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:

@@ -1,6 +1,6 @@
 """Prometheus metrics of a probe's events and totals: per model, per tenant (bounded), per GPU."""
 
 from .metrics import Metrics
-from .server import MetricsServer
+from .server import LOOPBACK, MetricsServer
 
-__all__ = ["Metrics", "MetricsServer"]
+__all__ = ["LOOPBACK", "Metrics", "MetricsServer"]

@@ -14,6 +14,13 @@ Record = dict[str, Any]
 OTHER = "other"
 # Models are named by servers, not by callers; the bound only stops a mistake.
 MODELS_MAX = 100
+# Keys of gpu_totals; null, or absent before version 2, where nothing measures them.
+_BUSY_PARTS = (
+    ("attributed", "busy_attributed_ns"),
+    ("operator", "busy_operator_ns"),
+    ("unmetered", "unmetered_ns"),
+)
+_ENERGY_PARTS = ("attributed", "operator", "idle", "parked", "unmetered")
 
 
 class OutboxState(Protocol):
@@ -44,11 +51,16 @@ class Metrics:
         self._on_render: list[Callable[[], None]] = []
         of_model = ("model", "model_version", "phase", "outcome")
         of_gpu = ("gpu_uuid", "gpu_model", "rank")
-        self._gpu_time = Family(
-            "gpu_probe_model_gpu_seconds", "counter", "GPU time of sessions and cold starts.", of_model, 9
+        self._gpu_time = _seconds(
+            "gpu_probe_model_gpu_seconds", "GPU time of sessions and cold starts.", of_model
         )
-        self._energy = Family(
-            "gpu_probe_model_energy_joules", "counter", "Energy of sessions and cold starts.", of_model, 6
+        self._busy = _seconds(
+            "gpu_probe_model_busy_seconds",
+            "Time that the card worked for sessions and cold starts.",
+            (*of_model, "quality"),
+        )
+        self._energy = _joules(
+            "gpu_probe_model_energy_joules", "Energy of sessions and cold starts.", of_model
         )
         self._events = Family("gpu_probe_events", "counter", "Events given out.", of_model)
         self._tokens = Family("gpu_probe_tokens", "counter", "Tokens.", ("model", "kind"))
@@ -58,26 +70,30 @@ class Metrics:
             "Peak of allocated memory in the latest event.",
             ("model",),
         )
-        self._tenant_time = Family(
-            "gpu_probe_tenant_gpu_seconds", "counter", "GPU time of a tenant's sessions.", ("tenant",), 9
+        self._tenant_time = _seconds(
+            "gpu_probe_tenant_gpu_seconds", "GPU time of a tenant's sessions.", ("tenant",)
         )
-        self._tenant_energy = Family(
-            "gpu_probe_tenant_energy_joules", "counter", "Energy of a tenant's sessions.", ("tenant",), 6
+        self._tenant_busy = _seconds(
+            "gpu_probe_tenant_busy_seconds", "Time that the card worked for a tenant's sessions.", ("tenant",)
+        )
+        self._tenant_energy = _joules(
+            "gpu_probe_tenant_energy_joules", "Energy of a tenant's sessions.", ("tenant",)
         )
         self._tenant_sessions = Family("gpu_probe_tenant_sessions", "counter", "Sessions begun.", ("tenant",))
-        self._wall = Family(
+        self._wall = _seconds(
             "gpu_probe_gpu_wall_seconds",
-            "counter",
             "Time of the GPU that was watched; the parts add up to it.",
             (*of_gpu, "part"),
-            9,
         )
-        self._wall_energy = Family(
+        self._wall_busy = _seconds(
+            "gpu_probe_gpu_busy_seconds",
+            "Time that the GPU worked by its own counter; the parts add up to it.",
+            (*of_gpu, "part", "quality"),
+        )
+        self._wall_energy = _joules(
             "gpu_probe_gpu_energy_joules",
-            "counter",
             "Difference of the energy counter; the parts add up to it.",
             (*of_gpu, "part"),
-            6,
         )
         self._steps = Family("gpu_probe_steps", "counter", "Steps measured.", of_gpu)
         self._missed = Family("gpu_probe_steps_missed", "counter", "Steps that ran unmeasured.", of_gpu)
@@ -87,9 +103,10 @@ class Metrics:
         self._info = Family("gpu_probe", "info", "The probe.", ("version",))
         self._info.set(1, VERSION)
         self._families = [
-            *(self._gpu_time, self._energy, self._events, self._tokens, self._memory),
-            *(self._tenant_time, self._tenant_energy, self._tenant_sessions),
-            *(self._wall, self._wall_energy, self._steps, self._missed, self._last, self._info),
+            *(self._gpu_time, self._busy, self._energy, self._events, self._tokens, self._memory),
+            *(self._tenant_time, self._tenant_busy, self._tenant_energy, self._tenant_sessions),
+            *(self._wall, self._wall_busy, self._wall_energy, self._steps, self._missed, self._last),
+            self._info,
         ]
 
     def watch(self, outbox: OutboxState) -> None:
@@ -120,10 +137,11 @@ class Metrics:
         with self._lock:
             for part in ("attributed", "operator", "idle", "unattributed"):
                 self._wall.add(record[f"{part}_ns"], *gpu, part)
-            for part in ("attributed", "operator", "idle"):
-                energy = record[f"energy_{part}_uj"]
-                if energy is not None:
-                    self._wall_energy.add(energy, *gpu, part)
+            quality = record.get("busy_quality", "elapsed")
+            for part, name in _BUSY_PARTS:
+                _add_known(self._wall_busy, record.get(name), *gpu, part, quality)
+            for part in _ENERGY_PARTS:
+                _add_known(self._wall_energy, record.get(f"energy_{part}_uj"), *gpu, part)
             self._steps.add(record["steps"], *gpu)
             self._missed.add(record["steps_missed"], *gpu)
             self._last.set(record["ended_at"], *gpu)
@@ -144,7 +162,8 @@ class Metrics:
         version = OTHER if name == OTHER else record["model_version"]
         labels = (name, version, record["phase"], record["outcome"])
         self._gpu_time.add(record["gpu_time_ns"], *labels)
-        self._energy.add(record["energy_uj"] or 0, *labels)
+        _add_known(self._busy, record["gpu_busy_ns"], *labels, record.get("busy_quality", "elapsed"))
+        _add_known(self._energy, record["energy_uj"], *labels)
         self._events.add(1, *labels)
         if record["phase"] == "inference":
             self._memory.set(record["memory_peak_bytes"], name)
@@ -161,6 +180,23 @@ class Metrics:
         known = tuple((name, value) for name, value in labels if value)
         exemplar = Exemplar(known, record["gpu_time_ns"], record["ended_at"])
         self._tenant_time.add(record["gpu_time_ns"], tenant, exemplar=exemplar)
-        self._tenant_energy.add(record["energy_uj"] or 0, tenant)
+        _add_known(self._tenant_busy, record["gpu_busy_ns"], tenant)
+        _add_known(self._tenant_energy, record["energy_uj"], tenant)
         if record["sequence"] == 0:
             self._tenant_sessions.add(1, tenant)
+
+
+def _add_known(family: Family, amount: int | None, *labels: str) -> None:
+    """What is unknown has no series: 0 would be read as a measurement."""
+    if amount is not None:
+        family.add(amount, *labels)
+
+
+def _seconds(name: str, text: str, labels: tuple[str, ...]) -> Family:
+    """Counted in nanoseconds."""
+    return Family(name, "counter", text, labels, 9)
+
+
+def _joules(name: str, text: str, labels: tuple[str, ...]) -> Family:
+    """Counted in microjoules."""
+    return Family(name, "counter", text, labels, 6)

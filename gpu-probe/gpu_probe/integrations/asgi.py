@@ -14,7 +14,7 @@ from typing import Any
 from ..outcome import outcome_of
 from ..protocol import ProbeLike, SessionHandle
 from .default import get_probe
-from .labels import SESSION, UNKNOWN, Labels, Resolver, from_headers
+from .labels import SESSION, UNKNOWN, Labels, Resolver, from_headers, header_text
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -58,7 +58,7 @@ class ProbeMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         labels = None
         if scope["type"] in ("http", "websocket") and self._select(scope):
-            labels = self._resolve(_headers(scope))
+            labels = self._resolve(headers_of(scope))
         if labels is None:
             await self._app(scope, receive, send)
             return
@@ -132,8 +132,6 @@ class _Exchange:
         return "error" if self._status >= 400 else "ok"
 
 
-def _headers(scope: Scope) -> dict[str, str]:
-    return {
-        bytes(name).decode("latin-1").lower(): bytes(value).decode("utf-8", "replace")
-        for name, value in scope["headers"]
-    }
+def headers_of(scope: Scope) -> dict[str, str]:
+    """A request's headers, names in lower case; of one that is sent twice the last."""
+    return {header_text(name).lower(): header_text(value) for name, value in scope["headers"]}

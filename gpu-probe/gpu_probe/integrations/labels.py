@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -12,6 +14,10 @@ USER = "x-meterhouse-user"
 # Work of nobody known stays visible as a tenant of this name, instead of being dropped or charged to another.
 UNKNOWN = "unknown"
 _BYTES_MAX = 128
+_HASH_DIGITS = 32
+# What services/domain/event/text.ts refuses, written as characters.
+_UNCLEAN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_REPLACED = re.compile(f"~[0-9a-f]{{{_HASH_DIGITS}}}\\Z")
 
 
 class Labels(NamedTuple):
@@ -45,21 +51,36 @@ def from_headers(headers: Mapping[str, str], model: str, model_version: str = UN
     They are believed: only a gateway that takes them out of what callers send may stand in front.
     """
     return Labels(
-        clip(headers.get(TENANT)) or UNKNOWN,
-        clip(headers.get(PROJECT)) or UNKNOWN,
-        clip(model) or UNKNOWN,
-        clip(model_version) or UNKNOWN,
-        clip(headers.get(USER)),
-        clip(headers.get(SESSION)),
+        clean_label(headers.get(TENANT)) or UNKNOWN,
+        clean_label(headers.get(PROJECT)) or UNKNOWN,
+        clean_label(model) or UNKNOWN,
+        clean_label(model_version) or UNKNOWN,
+        clean_label(headers.get(USER)),
+        clean_label(headers.get(SESSION)),
     )
 
 
-def clip(text: str | None) -> str | None:
-    """At most 128 bytes of UTF-8, the bound of the schema; None for none."""
+def header_text(value: bytes) -> str:
+    """A header's bytes as HTTP reads them: Latin-1, so that two values are never the same text."""
+    return bytes(value).decode("latin-1")
+
+
+def clean_label(text: str | None) -> str | None:
+    """The text as the processor accepts it: 1 to 128 bytes of UTF-8 without control characters (below U+0020,
+    U+007F to U+009F) and without lone surrogates; None for none.
+
+    Other text keeps its readable beginning, and a hash of the whole behind ``~``: two texts never become one
+    label. A text that looks like such a label is hashed as well.
+    """
     if not text:
         return None
-    data = text.encode("utf-8", "replace")
-    return text if len(data) <= _BYTES_MAX else data[:_BYTES_MAX].decode("utf-8", "ignore")
+    data = text.encode("utf-8", "surrogatepass")
+    unclean = _UNCLEAN.search(text)
+    if unclean is None and len(data) <= _BYTES_MAX and not _REPLACED.search(text):
+        return text
+    mark = "~" + hashlib.sha256(data).hexdigest()[:_HASH_DIGITS]
+    readable = _UNCLEAN.sub("?", text).encode("utf-8")[: _BYTES_MAX - len(mark)]
+    return readable.decode("utf-8", "ignore") + mark
 
 
 def lower(parameters: Mapping[str, Any] | None) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from ..protocol import ProbeLike
 from .default import get_probe
-from .labels import UNKNOWN, Labels, Resolver, from_headers, lower
+from .labels import UNKNOWN, Labels, Resolver, clean_label, from_headers, lower
 from .request import closing, request
 
 log = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ class _Meter:
         if self._resolver:
             return self._resolver(headers)
         labels = from_headers(headers, model.name, model.version or UNKNOWN)
-        return labels if labels.session_id else labels._replace(session_id=payload.id or None)
+        return labels if labels.session_id else labels._replace(session_id=clean_label(payload.id))
 
     def _probe(self) -> ProbeLike:
         return self._given or get_probe()

@@ -1,6 +1,6 @@
 """Hugging Face transformers: measures ``generate`` step by step.
 
-Written for transformers 4.57 (4.40 and later have the same hooks). ``install()`` wraps
+Written for transformers 4.57 to 5.24 (4.40 and later have the same hooks). ``install()`` wraps
 ``GenerationMixin.generate`` for all models. A stopping criterion, which ``generate`` asks after every step,
 marks the steps; a sequence that has ended takes no part in later ones, so a padded batch's tail is paid by
 those that made it long.
@@ -17,9 +17,11 @@ from typing import Any
 
 from ..outcome import outcome_of
 from ..protocol import ProbeLike, SessionHandle
+from . import transformers_batching
 from .default import get_probe
-from .labels import UNKNOWN, Labels
-from .transformers_steps import Steps
+from .labels import Labels
+from .transformers_requests import caller
+from .transformers_steps import Prompts, Steps
 
 log = logging.getLogger(__name__)
 _MARK = "_gpu_probe"
@@ -31,6 +33,7 @@ def install(probe: ProbeLike | None = None, default: Labels | None = None) -> No
     Whose a call is: ``generate(…, probe_sessions=[…])`` names an open session for each sequence (or one for
     all); else the current session; else a session with the ``default`` labels is opened for the call.
     Threads do not inherit the current session: with a TextIteratorStreamer give ``probe_sessions``.
+    Continuous batching is wrapped too (transformers_batching.py).
     """
     try:
         from transformers.generation.utils import GenerationMixin
@@ -40,6 +43,7 @@ def install(probe: ProbeLike | None = None, default: Labels | None = None) -> No
         return
     GenerationMixin.generate = measured(GenerationMixin.generate, probe, default)
     setattr(GenerationMixin, _MARK, True)
+    transformers_batching.install(probe, default)
 
 
 def measured(
@@ -53,29 +57,38 @@ def measured(
         probe = given or get_probe()
         call = signature.bind(model, *args, **named)
         with ExitStack() as cleanup:
-            sessions = _sessions(probe, probe_sessions, model, default or Labels(), cleanup)
-            steps = Steps(probe, sessions, model, call.arguments)
+            prompts = Prompts(call.arguments)
+            sessions = _sessions(probe, probe_sessions, model, default or Labels(), prompts, cleanup)
+            steps = Steps(probe, sessions, model, prompts, call.arguments)
             _add_criterion(call.arguments, steps)
+            cleanup.callback(steps.note_tokens)
             cleanup.callback(steps.end)
             steps.begin()
-            return original(*call.args, **call.kwargs)
+            result = original(*call.args, **call.kwargs)
+            steps.note_result(result)
+            return result
 
     return generate
 
 
 def _sessions(
-    probe: ProbeLike, given: Any, model: Any, default: Labels, cleanup: ExitStack
+    probe: ProbeLike, given: Any, model: Any, default: Labels, prompts: Prompts, cleanup: ExitStack
 ) -> list[SessionHandle]:
     if given is not None:
         return list(given) if isinstance(given, Sequence) else [given]
-    current = probe.current()
-    if current is not None:
-        return [current]
-    name = getattr(getattr(model, "config", None), "name_or_path", None) or type(model).__name__
-    labels = default if default.model != UNKNOWN else default._replace(model=name)
-    session = probe.open_session(**labels.fields())
-    cleanup.push(lambda kind, error, trace: session.close(outcome_of(error)))
+    by = caller(probe, default, model)
+    if by.session is not None:
+        by.session.note_prompt(sum(prompts.tokens))
+        return [by.session]
+    labels = by.labels._replace(session_id=by.next_session_id())
+    session = probe.open_session(**labels.fields(), prompt_tokens=sum(prompts.tokens))
+    cleanup.push(lambda kind, error, trace: session.close(_outcome(error)))
     return [session]
+
+
+def _outcome(error: BaseException | None) -> str:
+    # ``transformers serve`` raises it in the streamer, when the client has gone.
+    return "cancelled" if "Cancelled" in type(error).__name__ else outcome_of(error)
 
 
 def _add_criterion(arguments: Any, steps: Steps) -> None:

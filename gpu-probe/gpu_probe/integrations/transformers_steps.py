@@ -9,6 +9,16 @@ from typing import Any
 from ..protocol import ProbeLike, Row, SessionHandle
 
 
+class Prompts:
+    """The inputs of one call of ``generate``: their padded ``width``, and the ``tokens`` of each without its
+    padding."""
+
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
+        named = arguments.get("kwargs", {})
+        self.width = _width(arguments, named)
+        self.tokens = _prompt_tokens(arguments, named)
+
+
 class Steps:
     """A stopping criterion that never stops: called by ``generate`` after each step with all tokens so far.
 
@@ -17,23 +27,48 @@ class Steps:
     """
 
     def __init__(
-        self, probe: ProbeLike, sessions: list[SessionHandle], model: Any, arguments: Mapping[str, Any]
+        self,
+        probe: ProbeLike,
+        sessions: list[SessionHandle],
+        model: Any,
+        prompts: Prompts,
+        arguments: Mapping[str, Any],
     ) -> None:
         self._probe = probe
         self._sessions = sessions
         named = arguments.get("kwargs", {})
         config = arguments.get("generation_config") or getattr(model, "generation_config", None)
         self._ends = _ends(named.get("eos_token_id", getattr(config, "eos_token_id", None)))
-        self._prompts = _prompts(arguments, named)
-        self._length = self._start = _width(arguments, named)
+        self._length = self._start = prompts.width
         self._max_length = _max_length(named, config, self._start)
         self._beams = int(named.get("num_beams", getattr(config, "num_beams", 1)) or 1)
+        self._prompts = prompts.tokens
+        self._contexts = self._place_prompts()
         self._done: set[int] = set()
+        self._made: dict[int, int] = {}
         self._open: AbstractContextManager[None] | None = None
 
     def begin(self) -> None:
         """The prefill."""
-        self._enter([(self._session(at), prompt, prompt) for at, prompt in enumerate(self._prompts)])
+        prompts = zip(self._prompts, self._contexts)
+        self._enter([(self._session(at), tokens, context) for at, (tokens, context) in enumerate(prompts)])
+
+    def note_result(self, result: Any) -> None:
+        """What beams have made is known when the best of them are chosen."""
+        sequences = getattr(result, "sequences", result)
+        if self._beams == 1 or not hasattr(sequences, "shape"):
+            return
+        # The prompt is part of the result, unless the model has begun a sequence of its own.
+        rows = sequences[:, min(self._start, int(sequences.shape[1])) :].tolist()
+        for at, tokens in enumerate(rows):
+            self._add_tokens(min(at * len(self._prompts) // len(rows), len(self._prompts) - 1), tokens)
+
+    def note_tokens(self) -> None:
+        """Tells the sessions what their callers got."""
+        for prompt, tokens in self._made.items():
+            session = self._session(prompt)
+            session.tokens_out = (session.tokens_out or 0) + tokens
+        self._made = {}
 
     def end(self) -> None:
         """Ends the step that is open, if any; for the end of the call and for exceptions."""
@@ -44,8 +79,11 @@ class Steps:
     def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
         self.end()
         count, length = int(input_ids.shape[0]), int(input_ids.shape[1])
-        if self._ends and self._beams == 1 and length > self._length:
+        if self._beams == 1 and length > self._length:
+            each = max(1, count // len(self._prompts))
             for at, tokens in enumerate(input_ids[:, self._length - length :].tolist()):
+                if at not in self._done:
+                    self._add_tokens(min(at // each, len(self._prompts) - 1), tokens)
                 if any(token in self._ends for token in tokens):
                     self._done.add(at)
         # Some models begin a sequence of their own instead of continuing the prompt's.
@@ -65,8 +103,24 @@ class Steps:
         for at in range(count):
             if at not in self._done:
                 prompt = min(at // each, len(self._prompts) - 1)
-                rows.append((self._session(prompt), 1, self._prompts[prompt] + generated))
+                rows.append((self._session(prompt), 1, self._contexts[prompt] + generated))
         return rows
+
+    def _place_prompts(self) -> list[int]:
+        """The context behind each prompt. Prompts of one session follow one another, so that it has as many
+        prompt tokens as they have together, and all its decoding is behind them."""
+        ends: dict[int, int] = {}
+        contexts = []
+        for at, tokens in enumerate(self._prompts):
+            key = id(self._session(at))
+            ends[key] = ends.get(key, 0) + tokens
+            contexts.append(ends[key])
+        return contexts
+
+    def _add_tokens(self, prompt: int, tokens: list[int]) -> None:
+        """Up to the one that ends the sequence; what follows is padding."""
+        last = next((at for at, token in enumerate(tokens) if token in self._ends), len(tokens) - 1)
+        self._made[prompt] = self._made.get(prompt, 0) + last + 1
 
     def _session(self, at: int) -> SessionHandle:
         return self._sessions[at if at < len(self._sessions) else -1]
@@ -89,8 +143,7 @@ def _width(arguments: Mapping[str, Any], named: Mapping[str, Any]) -> int:
     return int(inputs.shape[1]) if inputs is not None and len(inputs.shape) > 1 else 1
 
 
-def _prompts(arguments: Mapping[str, Any], named: Mapping[str, Any]) -> list[int]:
-    """Tokens of each prompt, without its padding."""
+def _prompt_tokens(arguments: Mapping[str, Any], named: Mapping[str, Any]) -> list[int]:
     mask = named.get("attention_mask")
     if mask is not None and len(mask.shape) == 2:
         return [max(1, int(tokens)) for tokens in mask.sum(-1).tolist()]

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from ..outcome import outcome_of
 from ..protocol import ProbeLike, SessionHandle
 from .default import get_probe
-from .labels import UNKNOWN, Labels, from_headers, lower
+from .labels import UNKNOWN, Labels, clean_label, from_headers, lower
 
 log = logging.getLogger(__name__)
 Model = TypeVar("Model", bound=type)
@@ -102,7 +102,7 @@ class _Meter:
             parameters = {}
         labels = from_headers(lower(parameters), self._model, self._version)
         # Without a session of the gateway's, the caller's request id makes the event easy to find.
-        return labels if labels.session_id else labels._replace(session_id=request.request_id() or None)
+        return labels if labels.session_id else labels._replace(session_id=clean_label(request.request_id()))
 
     def _probe(self) -> ProbeLike:
         return self._given or get_probe()

@@ -3,26 +3,43 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
-from ..protocol import ProbeLike, Row, SessionHandle
-from .labels import PROJECT, SESSION, TENANT, USER, from_headers
+from ..protocol import ProbeLike, Row
+from .computed import PromptProgress
+from .labels import clean_label, from_headers
+from .vllm_labels import labels_of
+from .vllm_scheduler import ABORTED, TOKENS
 
 log = logging.getLogger(__name__)
-ABORTED = "gpu_probe_aborted"
-_HEADERS = (TENANT, PROJECT, USER, SESSION)
+# Made-up requests that compile kernels, where they come outside of a worker's warm-up.
+_WARMUP = ("_warmup_", "_v2_mixed_warmup_")
 
 
 class Batches:
-    """The open sessions of one model runner, by vLLM's request id."""
+    """The open sessions of one model runner, by vLLM's request id, and its step under way."""
 
     def __init__(self, probe: ProbeLike, model: str) -> None:
         self.probe = probe
         self.model = model
-        self._sessions: dict[str, SessionHandle] = {}
-        self._rows: list[Row] = []
+        # A runner that extends another calls the other's execute_model inside of its own.
+        self.executing = False
+        self._sessions: dict[str, PromptProgress] = {}
+        self._step: AbstractContextManager[None] | None = None
         self._failed = False
+
+    def open_step(self, rows: list[Row]) -> None:
+        """A step begins. It ends with ``end_step``, which may be in another call of vLLM's."""
+        self.executing = True
+        self._step = self.probe.step(rows)
+        self._step.__enter__()
+
+    def end_step(self) -> None:
+        """Ends the step that is open, if any."""
+        step, self._step = self._step, None
+        if step is not None:
+            step.__exit__(None, None, None)
 
     def begin(self, output: Any) -> list[Row]:
         """Closes what has finished and opens what is new; the rows of the step.
@@ -32,60 +49,47 @@ class Batches:
         """
         try:
             self._close(output)
-            self._rows = self._scheduled(output)
+            return self._scheduled(output)
         except (AttributeError, TypeError, KeyError, IndexError):
-            self._rows = []
             if not self._failed:
                 log.exception(
                     "gpu-probe does not know this vLLM's scheduler output: its steps are not measured"
                 )
             self._failed = True
-        return self._rows
-
-    def sampling_rows(self) -> list[Row]:
-        """The rows of the last step, with no new tokens: their tokens are counted already."""
-        rows: list[Row] = [(session, 0, context) for session, _, context in self._rows]
-        self._rows = []
-        return rows
+            return []
 
     def _close(self, output: Any) -> None:
-        aborted = getattr(output, ABORTED, ())
+        aborted, tokens = getattr(output, ABORTED, ()), getattr(output, TOKENS, {})
         for request in output.finished_req_ids:
-            session = self._sessions.pop(request, None)
-            if session is not None:
-                session.close("cancelled" if request in aborted else "ok")
+            progress = self._sessions.pop(request, None)
+            if progress is not None:
+                outcome = "cancelled" if request in aborted else "ok"
+                progress.session.close(outcome, tokens.get(request))
 
     def _scheduled(self, output: Any) -> list[Row]:
         computed: dict[str, int] = {}
         for new in output.scheduled_new_reqs:
+            if new.req_id.startswith(_WARMUP):
+                continue
             computed[new.req_id] = new.num_computed_tokens
             # A request that was preempted can come as new again; it is the same session.
             if new.req_id not in self._sessions:
                 self._sessions[new.req_id] = self._open(new)
         cached = output.scheduled_cached_reqs
         computed.update(zip(cached.req_ids, cached.num_computed_tokens))
-        return [
-            (self._sessions[request], tokens, computed[request] + tokens)
-            for request, tokens in output.num_scheduled_tokens.items()
-            if request in self._sessions
-        ]
+        rows: list[Row] = []
+        for request, tokens in output.num_scheduled_tokens.items():
+            progress = self._sessions.get(request)
+            if progress is not None:
+                rows += progress.rows(tokens, computed[request] + tokens)
+        return rows
 
-    def _open(self, new: Any) -> SessionHandle:
-        labels = from_headers(_labels(new), self.model)
-        fields = labels.fields()
-        fields["session_id"] = labels.session_id or new.req_id
-        return self.probe.open_session(**fields, prompt_tokens=_prompt_tokens(new))
-
-
-def _labels(new: Any) -> dict[str, str]:
-    """The labels of a request, under the names of the headers."""
-    parameters: Mapping[str, Any] = {}
-    if new.sampling_params is not None:
-        parameters = getattr(new.sampling_params, "extra_args", None) or {}
-    elif new.pooling_params is not None:
-        parameters = getattr(new.pooling_params, "extra_kwargs", None) or {}
-    names = {header: header.replace("x-meterhouse-", "meterhouse_") for header in _HEADERS}
-    return {header: str(parameters[name]) for header, name in names.items() if name in parameters}
+    def _open(self, new: Any) -> PromptProgress:
+        adapter = getattr(getattr(new, "lora_request", None), "lora_name", None)
+        labels = from_headers(labels_of(new), adapter or self.model)
+        labels = labels._replace(session_id=labels.session_id or clean_label(new.req_id))
+        tokens = _prompt_tokens(new)
+        return PromptProgress(self.probe.open_session(**labels.fields(), prompt_tokens=tokens), tokens)
 
 
 def _prompt_tokens(new: Any) -> int:

@@ -3,93 +3,147 @@ request.
 
 ``vllm serve MODEL --middleware gpu_probe.integrations.vllm_server.VllmMiddleware``. The engine works in
 another process, so the labels travel in the body's ``vllm_xargs``, which vLLM hands on as
-``SamplingParams.extra_args``.
+``SamplingParams.extra_args``, and on routes that have no such field in the request id.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 from .asgi import App, Message, Receive, Scope, Send
-from .labels import PROJECT, SESSION, TENANT, USER, clip
+from .labels import clean_label, header_text
+from .vllm_forms import with_labels
+from .vllm_labels import KEYS, carries_labels, request_id
 
-_PATHS = ("/v1/completions", "/v1/chat/completions")
-_HEADERS = {name: name.replace("x-meterhouse-", "meterhouse_") for name in (TENANT, PROJECT, USER, SESSION)}
+# Routes of vLLM 0.33 whose requests have ``vllm_xargs``. Older versions, which lack it on some of them, take
+# no notice of it there.
+XARGS_PATHS = (
+    "/v1/completions",
+    "/v1/chat/completions",
+    "/v1/chat/completions/batch",
+    "/v1/responses",
+    "/v1/messages",
+    "/v1/audio/transcriptions",
+    "/v1/audio/translations",
+)
+# Routes that take a request id from ``x-request-id``: labels travel there.
+CARRIER_PATHS = (
+    "/v1/chat/completions/batch",
+    "/v1/embeddings",
+    "/v2/embed",
+    "/pooling",
+    "/classify",
+    "/score",
+    "/v1/score",
+    "/rerank",
+    "/v1/rerank",
+    "/v2/rerank",
+    "/generative_scoring",
+    "/v1/decisions",
+    "/cohere/v2/chat",
+    "/inference/v1/generate",
+    "/invocations",
+)
+# Routes that do inference and hand no labels on.
+UNLABELLED_PATHS = ("/v1/realtime", "/v1/systemone")
+SETTING = "GPU_PROBE_VLLM_UNLABELLED"
 
 
 class VllmMiddleware:
-    """What a caller has written under these names in ``vllm_xargs`` is replaced: the headers alone
-    count."""
+    """What a caller has written under these names in ``vllm_xargs``, or in the form of ours as a request id,
+    is replaced: the headers alone count.
+
+    GPU_PROBE_VLLM_UNLABELLED: ``serve`` (default) books routes that hand no labels on to the tenant
+    ``unknown``, ``refuse`` answers them with 403. Raises ValueError for another value.
+    """
 
     def __init__(self, app: App) -> None:
         self._app = app
+        unlabelled = os.environ.get(SETTING, "serve")
+        if unlabelled not in ("serve", "refuse"):
+            raise ValueError(f"{SETTING} is serve or refuse, not {unlabelled!r}")
+        self._refuses = unlabelled == "refuse"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST" or _is_upload(scope):
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
+        if self._refuses and scope["path"].endswith(UNLABELLED_PATHS):
+            await _refuse(scope, send)
+            return
         labels = _labels(scope)
-        read: list[Message] = []
-        body = b""
-        while True:
-            message = await receive()
-            read.append(message)
-            body += message.get("body", b"")
-            if message["type"] != "http.request" or not message.get("more_body", False):
-                break
+        scope = {**scope, "headers": _with_request_id(scope, labels)}
+        if scope["type"] != "http" or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        read, body = await _read(receive)
         if read[-1]["type"] == "http.request":
-            body = _with_labels(body, labels, scope["path"].endswith(_PATHS))
+            always = scope["path"].endswith(XARGS_PATHS)
+            body, content_type = with_labels(body, _header(scope, b"content-type"), labels, always)
+            scope["headers"] = _with_body(scope["headers"], len(body), content_type)
             read = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def receive_labelled() -> Message:
             return read.pop(0) if read else await receive()
 
-        await self._app(
-            {**scope, "headers": _with_length(scope["headers"], len(body))}, receive_labelled, send
-        )
+        await self._app(scope, receive_labelled, send)
+
+
+async def _read(receive: Receive) -> tuple[list[Message], bytes]:
+    read: list[Message] = []
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        read.append(message)
+        parts.append(message.get("body", b""))
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            return read, b"".join(parts)
+
+
+async def _refuse(scope: Scope, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    text = f"{scope['path']} hands no labels to the engine and {SETTING} is refuse: use another route"
+    body = json.dumps({"error": {"message": text, "code": 403}}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 403, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _labels(scope: Scope) -> dict[str, str]:
     labels = {}
     for name, value in scope["headers"]:
-        key = _HEADERS.get(bytes(name).decode("latin-1").lower())
-        text = clip(bytes(value).decode("utf-8", "replace"))
+        key = KEYS.get(header_text(name).lower())
+        text = clean_label(header_text(value))
         if key and text:
             labels[key] = text
     return labels
 
 
-def _is_upload(scope: Scope) -> bool:
-    return any(
-        bytes(name).lower() == b"content-type" and bytes(value).lower().startswith(b"multipart/")
-        for name, value in scope["headers"]
-    )
+def _header(scope: Scope, name: bytes) -> str:
+    values = [header_text(value) for key, value in scope["headers"] if bytes(key).lower() == name]
+    return values[0] if values else ""
 
 
-def _with_labels(body: bytes, labels: dict[str, str], always: bool) -> bytes:
-    """With the labels in ``vllm_xargs``; on paths that may not know that field only where it is there
-    already."""
-    try:
-        document = json.loads(body)
-    except ValueError:
-        return body  # vLLM has its own words for a body that is no JSON
-    if not isinstance(document, dict):
-        return body
-    given = document.get("vllm_xargs")
-    if (given is None and not always) or not isinstance(given, (dict, type(None))):
-        return body
-    extra: dict[str, Any] = {
-        key: value for key, value in (given or {}).items() if key not in _HEADERS.values()
-    }
-    document["vllm_xargs"] = {**extra, **labels}
-    return json.dumps(document, separators=(",", ":")).encode()
+def _with_request_id(scope: Scope, labels: dict[str, str]) -> list[Any]:
+    """Always one of ours on routes where it carries labels: a body may name a request id as well, and a
+    header comes before it. Elsewhere a caller's own, unless it has the form of ours."""
+    given = _header(scope, b"x-request-id")
+    carries = scope["path"].endswith(CARRIER_PATHS)
+    if not carries and not carries_labels(given):
+        return list(scope["headers"])
+    own = request_id(labels if carries else {}, given)
+    kept = [pair for pair in scope["headers"] if bytes(pair[0]).lower() != b"x-request-id"]
+    return [*kept, (b"x-request-id", own.encode("latin-1"))]
 
 
-def _with_length(headers: Any, length: int) -> list[Any]:
-    kept = [
-        (name, value)
-        for name, value in headers
-        if bytes(name).lower() not in (b"content-length", b"transfer-encoding")
-    ]
-    return [*kept, (b"content-length", str(length).encode())]
+def _with_body(headers: Any, length: int, content_type: str | None) -> list[Any]:
+    replaced = [b"content-length", b"transfer-encoding"]
+    added = [(b"content-length", str(length).encode())]
+    if content_type is not None:
+        replaced.append(b"content-type")
+        added.append((b"content-type", content_type.encode("latin-1")))
+    return [*(pair for pair in headers if bytes(pair[0]).lower() not in replaced), *added]

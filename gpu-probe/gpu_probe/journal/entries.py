@@ -10,10 +10,24 @@ import struct
 from functools import cache
 from typing import Any, NamedTuple
 
-META, OPENED, CLOSED, STARTED, ROWS, MEASURED, MISSED, SPAN, POWER, MEMORY, TICK, FAILED, ENDED, LOST = range(
-    14
-)
-REPEAT = 14
+(
+    META,
+    OPENED,
+    CLOSED,
+    STARTED,
+    ROWS,
+    MEASURED,
+    MISSED,
+    SPAN,
+    POWER,
+    MEMORY,
+    TICK,
+    FAILED,
+    ENDED,
+    LOST,
+    CLOCK_SET,
+    REPEAT,
+) = range(16)
 
 # The most that the schema takes of a label.
 TEXT_BYTES = 128
@@ -206,7 +220,8 @@ def memory_entry(at_ns: int, peak_bytes: int, allocated_bytes: int) -> bytes:
 
 
 def instant_entry(kind: int, at_ns: int, value: int = 0) -> bytes:
-    """Kinds with an instant and at most one number: TICK, FAILED, ENDED, LOST (count)."""
+    """Kinds with an instant and at most one number: TICK, FAILED, ENDED, LOST (count), CLOCK_SET (nanoseconds
+    that the wall clock is ahead)."""
     return _PAIR.pack(kind, at_ns, value)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..device.interface import (
+    ClockSet,
     DeviceInfo,
     MemorySample,
     OperatorSpan,
@@ -73,5 +74,6 @@ _FORMS: dict[type, Callable[[Any], dict[str, Any]]] = {
     PowerSample: _renamed("power", at_ns="ts"),
     MemorySample: _renamed("memory"),
     TimeAdvanced: _renamed("advance"),
+    ClockSet: _renamed("clock"),
     WatchEnded: _renamed("end", at_ns="ts"),
 }

@@ -43,7 +43,12 @@ class SessionTable:
         return self._current[session].opened
 
     def open(self, opened: SessionOpened) -> None:
-        self._current[opened.session] = SessionState(opened)
+        state = self._current.get(opened.session)
+        if state is None:
+            self._current[opened.session] = SessionState(opened)
+        else:
+            # Its prompt was counted after it was opened.
+            state.opened = opened
 
     def close(self, closed: SessionClosed) -> list[Record]:
         """The record where it is the first that closes the session."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..device.interface import (
+    ClockSet,
     DeviceInfo,
     MemorySample,
     OperatorSpan,
@@ -98,6 +99,7 @@ class Translator:
             entries.FAILED: self._failed,
             entries.ENDED: self._ended,
             entries.LOST: self._lost,
+            entries.CLOCK_SET: lambda fields: [ClockSet(fields[1])],
         }
 
     def take(self, entry: Entry) -> list[Record]:

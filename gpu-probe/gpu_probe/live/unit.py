@@ -45,6 +45,7 @@ class Unit:
         self._noted_begun = self._noted_ns = -1
         self._last_energy = -1
         self._last_power_ns = 0
+        self.clock_shift_ns = 0
 
     def note_memory(self) -> None:
         """The allocator's peak is folded into the sessions open by now, and begins anew."""
@@ -83,6 +84,12 @@ class Unit:
         self.journal.prepare()
         self.clock.announce()
         self.journal.append(entries.instant_entry(entries.TICK, self.host_ns()))
+
+    def set_clock(self, shift_ns: int) -> None:
+        """The wall clock is so far ahead of the journal's instants: from the next minute on the books
+        follow it."""
+        self.clock_shift_ns = shift_ns
+        self.journal.append(entries.instant_entry(entries.CLOCK_SET, self.host_ns(), shift_ns))
 
     def stalled_s(self) -> float:
         """Seconds since the oldest step in flight was sent, once they are many: a collective that waits for a

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from ..device.backend import LiveBackend
 from .unit import Unit
+from .wall_clock import WallClock
 
 
 def make_units(
@@ -19,15 +19,14 @@ def make_units(
     world_size: int,
     meta: dict[str, Any],
     record: str | Path | None,
+    clock: WallClock,
 ) -> list[Unit]:
     """One for each backend, all on one clock. Several devices of a process are several ranks."""
-    # Unix time that does not jump: an interval must not be measured by a clock that someone sets.
-    base = time.time_ns() - time.monotonic_ns()
     return [
         Unit(
             backend,
             journals,
-            lambda: base + time.monotonic_ns(),
+            clock.now,
             rank * len(backends) + index,
             world_size * len(backends),
             {**meta, "record": _trace_path(record, index)},
@@ -44,6 +43,7 @@ def counts_of(unit: Unit) -> dict[str, Any]:
         **asdict(clock.counts),
         "in_flight": clock.in_flight,
         "stalled_s": unit.stalled_s(),
+        "clock_shift_ns": unit.clock_shift_ns,
         "lost": unit.journal.lost,
         "sensor_errors": 0 if power is None else power.errors,
         "failed": clock.failed,

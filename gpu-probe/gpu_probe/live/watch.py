@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 
 from .unit import Unit
+from .wall_clock import WallClock
 
 _log = logging.getLogger("gpu_probe")
 
@@ -38,8 +39,9 @@ class Repeating:
 class Watch:
     """Reads the sensors of units, and their steps while no serving thread does."""
 
-    def __init__(self, units: list[Unit]) -> None:
+    def __init__(self, units: list[Unit], clock: WallClock) -> None:
         self._units = units
+        self._clock = clock
         self._may_read: list[bool] = []
         self._stalled: set[Unit] = set()
 
@@ -47,6 +49,9 @@ class Watch:
         if not self._may_read:
             # It holds for the calling thread, so it cannot be found out earlier.
             self._may_read = [unit.backend.idle_thread() for unit in self._units]
+        if self._clock.was_set():
+            for unit in self._units:
+                unit.set_clock(self._clock.shift_ns)
         for unit, may_read in zip(self._units, self._may_read):
             if may_read and unit.clock.in_flight:
                 unit.clock.harvest()

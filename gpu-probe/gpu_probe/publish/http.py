@@ -7,8 +7,9 @@ records one after the other::
 
 where a message is an Avro single-object record (C3 01, fingerprint, body), the very bytes that go to Kafka.
 Its key is not sent: it is the record's first field, the 16 bytes from offset 10. ``Idempotency-Key`` is the
-SHA-256 of the body. A 2xx answer says that the gateway has every record of the batch for good. Binary,
-because base64 in JSON would cost a third more bytes and a decode of what the gateway passes on unread.
+SHA-256 of the body. 200, 201, 202 and 204 say that the gateway has every record of the batch for good; 207
+says it of each record (publish/multi_status.py). Binary, because base64 in JSON would cost a third more bytes
+and a decode of what the gateway passes on unread.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from .delivery import PublishError
+from .multi_status import MULTI_STATUS, read_multi_status
 
 CONTENT_TYPE = "application/vnd.meterhouse.records"
 BATCH_RECORDS = 500
@@ -36,8 +38,13 @@ BATCH_BYTES = 1024 * 1024
 _BACK_OFF_S = 0.2
 _BACK_OFF_MAX_S = 30.0
 _LENGTH = struct.Struct("<I")
+# Of the whole batch. A proxy's 203 or 206 is not the gateway's word.
+_TAKEN = (200, 201, 202, 204)
 # A batch of one record that meets one of these is refused for good; of more, it is sent in halves.
 _REFUSED = (400, 413, 422)
+_ANSWER_BYTES = 2048
+# 500 records with a reason each.
+_MULTI_STATUS_BYTES = 1024 * 1024
 log = logging.getLogger(__name__)
 
 
@@ -124,13 +131,13 @@ class HttpPublisher:
         except (OSError, http.client.HTTPException) as error:
             self._back_off(f"{type(error).__name__}: {error}", None)
             return False
-        if 200 <= status < 300:
+        if status in _TAKEN:
             for _ in batch:
                 self._waiting.popleft().received()
-            self._failures = 0
-            self._batch_max = min(BATCH_RECORDS, self._batch_max * 2)
-            self.last_error = None
+            self._went_well()
             return True
+        if status == MULTI_STATUS:
+            return self._read_each(batch, text, retry_after)
         if status in _REFUSED:
             if len(batch) == 1:
                 raise HttpError(f"the gateway refused a record with {status}: {text}")
@@ -138,6 +145,34 @@ class HttpPublisher:
             return True
         self._back_off(f"{status} {text}", retry_after)
         return False
+
+    def _read_each(self, batch: list[_Message], text: str, retry_after: float | None) -> bool:
+        """What was taken goes, the others stay. Raises HttpError where one of them is refused for good."""
+        statuses = read_multi_status(text, len(batch))
+        if statuses is None:
+            self._back_off(f"207 without a status for each of {len(batch)} records", retry_after)
+            return False
+        left: list[_Message] = []
+        for message, status in zip(batch, statuses):
+            self._waiting.popleft()
+            if status in _TAKEN:
+                message.received()
+            else:
+                left.append(message)
+        self._waiting.extendleft(reversed(left))
+        for status in statuses:
+            if status in _REFUSED:
+                raise HttpError(f"the gateway refused a record with {status}: {text[:_ANSWER_BYTES]}")
+        if left:
+            self._back_off(f"207: {len(left)} of {len(batch)} records were not taken", retry_after)
+            return False
+        self._went_well()
+        return True
+
+    def _went_well(self) -> None:
+        self._failures = 0
+        self._batch_max = min(BATCH_RECORDS, self._batch_max * 2)
+        self.last_error = None
 
     def _batch(self) -> list[_Message]:
         batch: list[_Message] = []
@@ -156,7 +191,8 @@ class HttpPublisher:
             target += f"?{self._parts.query}"
         connection.request("POST", target, body, self._headers(body))
         answer = connection.getresponse()
-        text = answer.read(2048).decode("utf-8", "replace").strip()
+        size = _MULTI_STATUS_BYTES if answer.status == MULTI_STATUS else _ANSWER_BYTES
+        text = answer.read(size).decode("utf-8", "replace").strip()
         if answer.will_close or answer.read(1):
             self.close()
         return answer.status, text, _seconds(answer.getheader("Retry-After"))

@@ -95,7 +95,7 @@ class KafkaPublisher:
             try:
                 from confluent_kafka import Producer
             except ImportError as error:
-                raise KafkaError("Kafka needs confluent-kafka: pip install 'gpu-probe[kafka]'") from error
+                raise KafkaError("Kafka needs confluent-kafka: pip install confluent-kafka") from error
             if self._producer is not None:
                 _inherited.append(self._producer)
             self._producer = Producer(self._options)

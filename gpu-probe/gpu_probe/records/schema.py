@@ -118,11 +118,14 @@ def _load(name: str, version: str) -> Schema:
     return parse(json.loads(path.read_text(encoding="utf-8")), version)
 
 
-GPU_TIME_EVENT = _load("gpu_time_event", "v1")
-GPU_TOTALS = _load("gpu_totals", "v1")
+GPU_TIME_EVENT = _load("gpu_time_event", "v2")
+GPU_TOTALS = _load("gpu_totals", "v2")
 EVENT_VOID = _load("event_void", "v1")
+# What is written, by name.
 RECORDS: dict[str, Schema] = {schema.name: schema for schema in (GPU_TIME_EVENT, GPU_TOTALS, EVENT_VOID)}
-_BY_HEADER: dict[bytes, Schema] = {schema.header: schema for schema in RECORDS.values()}
+# What is read: write-ahead logs of an older probe hold older versions.
+SCHEMAS: tuple[Schema, ...] = (*RECORDS.values(), _load("gpu_time_event", "v1"), _load("gpu_totals", "v1"))
+_BY_HEADER: dict[bytes, Schema] = {schema.header: schema for schema in SCHEMAS}
 
 
 def schema_of(message: bytes) -> Schema | None:

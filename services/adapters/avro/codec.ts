@@ -21,21 +21,33 @@ export function recordWriter(
   });
 }
 
-/** A function that reads a value of this record's newest schema as an object; undefined for anything else. */
+/** A function that reads a value of this record, in any version, as an object with that version's fields; undefined for anything else. */
 export function recordDecoder(
   schemas: readonly KnownSchema[],
   record: RecordName,
 ): (value: Uint8Array) => Record<string, unknown> | undefined {
-  const { type, header } = newest(schemas, record);
+  const versions = schemas.filter((schema) => schema.record === record).map(codecOf);
   return (value) => {
-    if (Buffer.compare(value.subarray(0, header.length), header) !== 0) return undefined;
+    const isOf = ({ header }: Codec) => Buffer.compare(value.subarray(0, header.length), header) === 0;
+    const found = versions.find(isOf);
+    if (found === undefined) return undefined;
+    const { type, header } = found;
     return type.fromBuffer(Buffer.from(value.slice(header.length))) as Record<string, unknown>;
   };
 }
 
-function newest(schemas: readonly KnownSchema[], record: RecordName): { type: Type; header: Buffer } {
+interface Codec {
+  readonly type: Type;
+  readonly header: Buffer;
+}
+
+function newest(schemas: readonly KnownSchema[], record: RecordName): Codec {
   const known = schemas.filter((schema) => schema.record === record).at(-1);
   if (known === undefined) throw new Error(`no schema of ${record}`);
+  return codecOf(known);
+}
+
+function codecOf(known: KnownSchema): Codec {
   const header = Buffer.alloc(10);
   header.writeUInt16BE(0xc301);
   header.writeBigUInt64LE(fingerprint(known.schema), 2);

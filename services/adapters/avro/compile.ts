@@ -2,6 +2,7 @@
 // Generated code, because it is the hottest loop of the house: bench/ shows the ratio to avsc's objects. The source is made of
 // our own literals and numbers only; nothing of a schema's text gets into it.
 import {
+  BUSY,
   ENUMS,
   type EnumField,
   type EventRecord,
@@ -11,6 +12,7 @@ import {
   type NumberField,
   TEXTS,
   type TextField,
+  unsaidBusyQuality,
 } from "../../domain/event/record.ts";
 import type { AvroCursor } from "./cursor.ts";
 
@@ -43,7 +45,7 @@ export function compileEvent(writer: RecordSchema): DecodeEvent {
   const present = new Set(writer.fields.map((field) => field.name));
   if (!present.has("event_id")) throw new Error("the writer's schema has no event_id");
   for (const field of Object.keys(NUMBERS) as NumberField[]) {
-    if (!present.has(field)) lines.push(`numbers[${NUMBERS[field]}] = ${absentNumber(field)};`);
+    if (!present.has(field)) lines.push(`numbers[${NUMBERS[field]}] = ${absentNumber(field, present)};`);
   }
   for (const field of Object.keys(TEXTS) as TextField[]) {
     if (present.has(field)) continue;
@@ -57,7 +59,12 @@ ${lines.join("\n")}`;
   return new Function("cursor", "event", body) as DecodeEvent;
 }
 
-function absentNumber(field: NumberField): string {
+function absentNumber(field: NumberField, present: ReadonlySet<string>): string {
+  if (field === "busy_quality") {
+    const busy = `numbers[${NUMBERS.gpu_busy_ns}]`;
+    const [known, unknown] = [true, false].map((isKnown) => BUSY[unsaidBusyQuality(isKnown)]);
+    return present.has("gpu_busy_ns") ? `${busy} >= 0 ? ${known} : ${unknown}` : `${unknown}`;
+  }
   if (!NULLABLE_NUMBERS.has(field))
     throw new Error(`the writer's schema has no ${field}, which has no default`);
   return "NaN";

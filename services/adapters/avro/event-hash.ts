@@ -1,7 +1,11 @@
 import { EVENT_TEXT_FIELDS, type EventFields, QUANTITY_FIELDS } from "../../domain/closing/logged-event.ts";
 import { hash, hashPayload } from "../../domain/event/payload-hash.ts";
-import type { EnumField, TextField } from "../../domain/event/record.ts";
-import { NULLABLE_TEXTS } from "../../domain/event/record.ts";
+import {
+  type EnumField,
+  NULLABLE_TEXTS,
+  type TextField,
+  unsaidBusyQuality,
+} from "../../domain/event/record.ts";
 import { recordWriter } from "./codec.ts";
 import type { KnownSchema } from "./schemas.ts";
 
@@ -9,30 +13,53 @@ const HEADER_BYTES = 10;
 const NULLABLE: ReadonlySet<TextField | EnumField> = NULLABLE_TEXTS;
 
 /**
- * The payload hash of an event with these values: they are written as the first version of the schema, which has a field for
- * each column of the log, and the body is hashed as it was when it came. The header before it makes no difference. Null where
- * no event has such values. A producer that writes numbers longer than they need be, which Avro does not do, hashes otherwise.
+ * The payload hashes that an event with these values can have come with: it is written in each version of the schema that can
+ * say them, and the body is hashed as it was when it came. The header before it makes no difference. None where no event has
+ * such values. A producer that writes numbers longer than they need be, which Avro does not do, hashes otherwise.
  */
 export function eventHasher(
   schemas: readonly KnownSchema[],
-): (event_id: string, fields: EventFields) => bigint | null {
-  const write = recordWriter(
-    schemas.filter(({ version }) => version === "v1"),
-    "gpu_time_event",
-  );
+): (event_id: string, fields: EventFields) => readonly bigint[] {
+  const versions = schemas
+    .filter(({ record }) => record === "gpu_time_event")
+    .map((schema) => ({ saysQuality: hasField(schema, "busy_quality"), write: writerOf(schema) }));
   return (event_id, fields) => {
-    const values: Record<string, unknown> = { event_id: Buffer.from(event_id, "hex") };
-    for (const name of EVENT_TEXT_FIELDS) {
-      values[name] = fields[name] === "" && NULLABLE.has(name) ? null : fields[name];
-    }
-    for (const name of QUANTITY_FIELDS) values[name] = fields[name] === null ? null : Number(fields[name]);
-    let value: Uint8Array;
+    const isUnsaid = fields.busy_quality === unsaidBusyQuality(fields.gpu_busy_ns !== null);
+    const values = valuesOf(event_id, fields);
+    return versions.flatMap(({ saysQuality, write }) => {
+      // an event that says nothing of its quality is logged with the one that is assumed
+      if (!saysQuality && !isUnsaid) return [];
+      const value = write(values);
+      return value === null ? [] : [hashOf(value)];
+    });
+  };
+}
+
+const hasField = ({ schema }: KnownSchema, name: string): boolean =>
+  (schema as { fields?: readonly { name: string }[] }).fields?.some((field) => field.name === name) ?? false;
+
+/** Null for values that the schema cannot hold. */
+function writerOf(schema: KnownSchema): (values: Readonly<Record<string, unknown>>) => Uint8Array | null {
+  const write = recordWriter([schema], "gpu_time_event");
+  return (values) => {
     try {
-      value = write(values).value;
+      return write(values).value;
     } catch {
       return null;
     }
-    hashPayload(new DataView(value.buffer, value.byteOffset, value.length), HEADER_BYTES, value.length);
-    return (BigInt(hash.high) << 32n) | BigInt(hash.low);
   };
+}
+
+function valuesOf(event_id: string, fields: EventFields): Record<string, unknown> {
+  const values: Record<string, unknown> = { event_id: Buffer.from(event_id, "hex") };
+  for (const name of EVENT_TEXT_FIELDS) {
+    values[name] = fields[name] === "" && NULLABLE.has(name) ? null : fields[name];
+  }
+  for (const name of QUANTITY_FIELDS) values[name] = fields[name] === null ? null : Number(fields[name]);
+  return values;
+}
+
+function hashOf(value: Uint8Array): bigint {
+  hashPayload(new DataView(value.buffer, value.byteOffset, value.length), HEADER_BYTES, value.length);
+  return (BigInt(hash.high) << 32n) | BigInt(hash.low);
 }

@@ -45,7 +45,7 @@ export function createRecordReader(options: ReaderOptions): RecordReader {
   return new Reader(byFingerprint, byId);
 }
 
-/** The first version of a record is what this code reads; later writers are resolved to it, as Avro specifies. */
+/** Events are read by code that is made for their writer; others are resolved to the version that this code knows, as Avro specifies. */
 function decodeOf(known: KnownSchema): Decode {
   if (known.record === "gpu_time_event") {
     return { record: known.record, decode: compileEvent(known.schema as unknown as RecordSchema) };
@@ -134,8 +134,7 @@ function readObject(
   try {
     const decoded = decode(body);
     if (record === "event_void") return { type: "void", void: decoded as EventVoid };
-    const totals = decoded as Omit<GpuTotals, "sharing"> & { sharing: (typeof ENUMS.sharing)[number] };
-    return { type: "totals", totals: { ...totals, sharing: ENUMS.sharing.indexOf(totals.sharing) } };
+    return { type: "totals", totals: totalsOf(decoded as DecodedTotals) };
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
     return unreadable(
@@ -144,3 +143,14 @@ function readObject(
     );
   }
 }
+
+type DecodedTotals = Omit<GpuTotals, "sharing" | "busy_quality"> & {
+  readonly sharing: (typeof ENUMS.sharing)[number];
+  readonly busy_quality: (typeof ENUMS.busy_quality)[number];
+};
+
+const totalsOf = (decoded: DecodedTotals): GpuTotals => ({
+  ...decoded,
+  sharing: ENUMS.sharing.indexOf(decoded.sharing),
+  busy_quality: ENUMS.busy_quality.indexOf(decoded.busy_quality),
+});

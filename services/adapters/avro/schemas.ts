@@ -7,12 +7,19 @@ import type { Schema } from "avsc";
 export const RECORDS = ["gpu_time_event", "gpu_totals", "event_void"] as const;
 export type RecordName = (typeof RECORDS)[number];
 
+/** Versions whose fields this code knows: what comes in another one is read as one of these. */
+const READ_AS: Readonly<Record<RecordName, string>> = {
+  gpu_time_event: "v2",
+  gpu_totals: "v2",
+  event_void: "v1",
+};
+
 export interface KnownSchema {
   readonly record: RecordName;
   /** v1, v2, … */
   readonly version: string;
   readonly schema: Schema;
-  /** The version that this code reads into: v1 until a field of a later one is used. */
+  /** The version that this code reads into, as READ_AS says. */
   readonly reader: Schema;
 }
 
@@ -21,7 +28,7 @@ export const SCHEMAS_DIRECTORY = fileURLToPath(new URL("../../../schemas", impor
 /** @throws Error that names the file if one is missing or is not JSON */
 export function loadSchemas(directory: string = SCHEMAS_DIRECTORY): KnownSchema[] {
   return RECORDS.flatMap((record) => {
-    const reader = parse(join(directory, record, "v1.avsc"));
+    const reader = parse(join(directory, record, `${READ_AS[record]}.avsc`));
     return readdirSync(join(directory, record))
       .filter((file) => /^v\d+\.avsc$/.test(file))
       .map((file) => ({

@@ -44,11 +44,11 @@ export async function findEvents(
   const odd = await oddEvents(clickhouse, params);
   for (const event of odd.events) found.add(event);
   found.more += odd.more;
-  const hashOf = eventHasher(loadSchemas());
+  const hashesOf = eventHasher(loadSchemas());
   for await (const rows of eventsOf(clickhouse, params)) {
     const [row] = rows;
     // what is there twice is no split of one event, and has been named
-    if (row === undefined || found.isRepeated(row.event_id) || isAsCounted(rows, hashOf)) continue;
+    if (row === undefined || found.isRepeated(row.event_id) || isAsCounted(rows, hashesOf)) continue;
     const { event_id, kafka_partition, kafka_offset } = row;
     const tenant_id = row.fields.tenant_id;
     found.add({ finding: "changed", event_id, tenant_id, kafka_partition, kafka_offset });

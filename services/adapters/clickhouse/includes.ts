@@ -12,6 +12,7 @@ import {
   fieldsWith,
   type SumOfEvents,
 } from "../../domain/event/fields.ts";
+import { CHARGE_FACTORS } from "../../domain/rating/charges.ts";
 import { WINDOW_SUMS } from "../../domain/window/sums.ts";
 import { sqlType } from "./native.ts";
 
@@ -27,8 +28,12 @@ function sumOf({ name, field, rule }: SumOfEvents): string {
       return `sum(${quantity}) AS ${name}`;
     case "times_gpu_time":
       return `sum(${quantity} * l.gpu_time_ns) AS ${name}`;
-    case "gpu_time_where_known":
-      return `sum(if(isNull(l.${field}), 0, toUInt128(l.gpu_time_ns))) AS ${name}`;
+    case "where_busy_measured":
+      return `sumIf(${quantity}, l.busy_quality != 'elapsed') AS ${name}`;
+    case "gpu_time_where_busy_measured":
+      return `sumIf(toUInt128(l.gpu_time_ns), l.busy_quality != 'elapsed') AS ${name}`;
+    case "gpu_time_where_busy_counter":
+      return `sumIf(toUInt128(l.gpu_time_ns), l.busy_quality = 'counter') AS ${name}`;
   }
 }
 
@@ -60,6 +65,7 @@ const INCLUDES: Readonly<Record<string, string>> = {
   window_sums: `mapFromArrays([${inLine(WINDOW_SUMS.map((name) => `'${name}'`))}],
         arrayResize(sumForEach(w.numbers), ${WINDOW_SUMS.length}))`,
   window_usage_sums: inLine(USAGE_SUMS.map((name) => `sums['${name}']`)),
+  charge_factors: inLine(CHARGE_FACTORS),
   card: inLine(CARD_FIELDS),
   card_match: isAs(CARD_FIELDS),
   card_text: `arrayStringConcat(arrayFilter(part -> part != '', [${inLine(

@@ -1,3 +1,4 @@
+import type { GpuHourAccount } from "../../domain/closing/account.ts";
 import type { AuditCheck, HourAudit } from "../../domain/closing/audit.ts";
 import type { Cut } from "../../domain/closing/cut.ts";
 import type { HourClose } from "../../domain/closing/revision.ts";
@@ -98,6 +99,19 @@ export function toClose(record: CloseRecord): HourClose {
     window_sums: usageSums((name) => BigInt(record.window_sums[name] ?? 0)),
     closed_at: Number(record.closed_at),
     epoch: BigInt(record.epoch),
+    text_version: record.text_version,
+  };
+}
+
+type GpuTime = "physical_ns" | "busy_ns" | "unmetered_ns";
+export type GpuHourRecord = Omit<GpuHourAccount, GpuTime> & Texts<GpuTime>;
+
+export function toGpuHour(record: GpuHourRecord): GpuHourAccount {
+  return {
+    ...record,
+    physical_ns: BigInt(record.physical_ns),
+    busy_ns: BigInt(record.busy_ns),
+    unmetered_ns: BigInt(record.unmetered_ns),
   };
 }
 

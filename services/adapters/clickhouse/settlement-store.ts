@@ -1,4 +1,5 @@
 import { ALL, type Audience } from "../../domain/access/audience.ts";
+import type { GpuHourAccount } from "../../domain/closing/account.ts";
 import type { HourAudit } from "../../domain/closing/audit.ts";
 import type { Cut } from "../../domain/closing/cut.ts";
 import type { HourClose } from "../../domain/closing/revision.ts";
@@ -20,10 +21,12 @@ import {
   type CloseRecord,
   chargeRecord,
   closeParams,
+  type GpuHourRecord,
   ratingParams,
   toAudit,
   toClose,
   toCut,
+  toGpuHour,
   toUsage,
   type UsageRecord,
   usageRecord,
@@ -140,6 +143,10 @@ export class ClickHouseSettlementStore implements SettlementStore {
       { ...closeParams(close), ...lease },
       close.attempt_id,
     );
+  }
+
+  async gpuHours(hour: Hour): Promise<GpuHourAccount[]> {
+    return (await this.#ask<GpuHourRecord>("settlement_gpu_hours", { hour })).map(toGpuHour);
   }
 
   async priceBooks(): Promise<StoredPriceBook[]> {

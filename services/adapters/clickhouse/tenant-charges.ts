@@ -7,8 +7,9 @@ import type { Charge, ChargeFactors } from "../../domain/rating/rate.ts";
 import type { Hour, HourRange } from "../../domain/time/hour.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";
 
-type ChargeRecord = Omit<Charge, keyof ChargeFactors | "events" | "gpu_time_ns"> & {
-  readonly [name in keyof ChargeFactors | "events" | "gpu_time_ns"]: string;
+type Numbers = keyof ChargeFactors | "events" | "gpu_time_ns" | "busy_ns";
+type ChargeRecord = Omit<Charge, Numbers> & {
+  readonly [name in Numbers]: string;
 } & {
   readonly hour: Hour;
   readonly revision: number;
@@ -87,6 +88,7 @@ function toCharge(record: ChargeRecord): Charge {
     apportionments,
     events: BigInt(record.events),
     gpu_time_ns: BigInt(record.gpu_time_ns),
+    busy_ns: BigInt(record.busy_ns),
     ...terms,
   };
 }

@@ -33,7 +33,7 @@ interface Shape {
 /** A command as its process declares it. */
 export interface CommandShape<O extends Options, T> extends Shape {
   readonly options: O;
-  /** What is asked for. */
+  /** The command from its options and argument, or what is wrong with them. */
   readonly read: (values: Values<O>, argument: string) => T | Faults;
 }
 

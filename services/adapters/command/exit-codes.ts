@@ -1,6 +1,6 @@
 /** How every command and process ends; a process that a signal ended gives 128 and the signal's number. */
 export const EXIT = {
-  /** Done, or ended in order after it was told to stop. */
+  /** Done, or ended in order after a signal to stop. */
   done: 0,
   /** Refused, not found, out of reach, or done in part; or something differs, or is still waited for. */
   failed: 1,

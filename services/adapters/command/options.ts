@@ -16,7 +16,7 @@ export type Values<O extends Options> = {
   readonly [Name in keyof O]: O[Name] extends OptionShape<infer T> ? T : never;
 };
 
-/** Any text. What is only asked of the API is left to the API to judge. */
+/** Any text. What only goes to the API is left to the API to judge. */
 export function text(flags: string, help: string): OptionShape<string | undefined> {
   return { flags, help, parse: good };
 }

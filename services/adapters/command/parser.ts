@@ -16,7 +16,7 @@ export interface Findings {
   readonly problems: string[];
   /** The path of the command that the first problem is about. */
   path: string;
-  /** Help or version that was asked for. */
+  /** Help or version, if the line wants it. */
   readonly output: string[];
 }
 

@@ -15,9 +15,9 @@ export const CONFIG_KEYS = {
   METERHOUSE_CLICKHOUSE_DATABASE: "ClickHouse database.",
   METERHOUSE_CLICKHOUSE_USER: "ClickHouse user of this process.",
   METERHOUSE_CLICKHOUSE_PASSWORD: "Password of that user (secret).",
-  METERHOUSE_BLOCK_ROWS_MAX: "Rows at which a batch is written to ClickHouse.",
-  METERHOUSE_BLOCK_BYTES_MAX: "Bytes of rejected records at which a batch is written.",
-  METERHOUSE_FLUSH: "Longest time that a record waits in a batch.",
+  METERHOUSE_BLOCK_ROWS_MAX: "Rows at which a block is written to ClickHouse.",
+  METERHOUSE_BLOCK_BYTES_MAX: "Bytes of rejected records at which a block is written.",
+  METERHOUSE_FLUSH: "Longest time that a record waits in a block.",
   METERHOUSE_SESSION_TIMEOUT: "Silence after which the group gives a processor's partitions to another one.",
   METERHOUSE_DEDUPE_HOURS: "Event-hours whose ids are remembered; older ids are looked up.",
   METERHOUSE_DEDUPE_IDS_MAX:
@@ -26,12 +26,14 @@ export const CONFIG_KEYS = {
   METERHOUSE_FETCH_BYTES_MAX: "Bytes fetched from Kafka at once.",
   METERHOUSE_CONFLUENT_SCHEMA_IDS: "Schemas that a registry's ids stand for, such as 1=gpu_time_event/v1.",
   METERHOUSE_GRACE: "How long after an hour's end its records may still be appended before it closes.",
+  METERHOUSE_UNMETERED_PERCENT:
+    "Part of the time of a GPU in an hour, in percent, from which work that nobody metered is warned about.",
   METERHOUSE_CLOSE_SCHEDULE: "Cron expression (UTC) of settlement's passes.",
   METERHOUSE_LEASE:
     "How long settlement or the jobs lead without renewing; a crashed leader is waited for that long.",
   METERHOUSE_API_HOST: "Address that the pricing API listens on.",
   METERHOUSE_API_PORT: "Port of the pricing API; 0 takes any free port.",
-  METERHOUSE_API_RATE: "Requests a second that one API key may go on with; twice as many at once.",
+  METERHOUSE_API_RATE: "Requests per second that one API key may keep up; twice as many at once.",
   METERHOUSE_INVOICE_SELLER:
     "Who issues the invoices, as it is printed on them, such as a name and an address.",
   METERHOUSE_API_URL: "Address of the pricing API, for commands that ask it.",

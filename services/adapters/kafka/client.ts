@@ -1,4 +1,4 @@
-// One kafkajs client for a process, its log lines among ours: an outage is told once, and so is its end.
+// One kafkajs client for a process, its log lines among ours: an outage is logged once, and so is its end.
 
 import { promisify } from "node:util";
 import { zstdCompress, zstdDecompress } from "node:zlib";

@@ -220,7 +220,7 @@ export class KafkaSource implements RecordSource {
     await this.whenReady(heartbeat);
     const generation = this.generation;
     const next = this.next.get(partition);
-    // a seek is waiting: this fetch began at an offset that nobody asked for
+    // a seek is waiting: this fetch began at an offset that nobody wants any more
     if (next === undefined || payload.isStale()) return;
     const through = Number(batch.lastOffset());
     if (firstOffset(batch.messages) > next || through < next) {

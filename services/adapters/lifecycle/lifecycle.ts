@@ -134,7 +134,7 @@ class Run implements Life {
     this.#abort.abort(new Error("the process is stopping"));
   }
 
-  /** Work that was told to stop throws the signal's reason: that is no failure. */
+  /** Work that stops on request throws the signal's reason: that is no failure. */
   #isOnlyStopping(error: unknown): boolean {
     return this.signal.aborted && error === this.signal.reason;
   }

@@ -114,6 +114,19 @@ export const METRICS = {
     help: "Events that arrived behind the cut of a closed hour.",
     labels: [],
   },
+  /** Work on a card that no probe meters is nobody's cost: another process, or a service without a probe. */
+  unmetered_seconds: {
+    kind: "counter",
+    name: "meterhouse_unmetered_seconds_total",
+    help: "Busy time of GPUs, at the first close of their hours, that no session and no operator explains.",
+    labels: [],
+  },
+  unmetered_gpu_hours: {
+    kind: "counter",
+    name: "meterhouse_unmetered_gpu_hours_total",
+    help: "GPUs by hour whose unmetered time was above METERHOUSE_UNMETERED_PERCENT; the log names each.",
+    labels: [],
+  },
   /** A price book, or a card in it, is missing: usage is closed and waits for its price. */
   unpriced_hours: {
     kind: "gauge",

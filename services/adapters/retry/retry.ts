@@ -17,7 +17,7 @@ export interface RetryOptions {
   readonly random?: () => number;
 }
 
-/** Somebody waited for the end of an outage for as long as they were told to. */
+/** An outage outlasted the time that its caller would wait. */
 export class AwayError extends Error {
   override readonly name = "AwayError";
   /** What is away, as in "ClickHouse". */

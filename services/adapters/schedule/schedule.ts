@@ -7,7 +7,7 @@ export interface Schedule {
 }
 
 export interface Job {
-  /** Told to stop through the signal. */
+  /** Stops when the signal is aborted. */
   readonly run: (signal: AbortSignal) => Promise<void>;
   /** What a run threw. What a job expects to fail, it handles itself. */
   readonly onFailure: (error: unknown) => void;
@@ -27,7 +27,7 @@ export function schedule(expression: string, name: string, job: Job): Schedule {
     async () => {
       if (running !== undefined || stopping.signal.aborted) return;
       running = job.run(stopping.signal).catch((error: unknown) => {
-        // A run that was told to stop throws the signal's reason: that is no failure.
+        // A run that stops on request throws the signal's reason: that is no failure.
         if (error !== stopping.signal.reason) job.onFailure(error);
       });
       await running;

@@ -46,7 +46,7 @@ interface Deps extends Omit<ContractDeps, "ledger"> {
 const PLACE = [/^[0-9a-f]{16}-[A-Za-z0-9-]{1,40}$/];
 const PREFIX_LENGTH = 16;
 const AGE_S_DEFAULT = 5;
-/** In memory, of which the status was asked. */
+/** Budgets kept in memory for their status. */
 const BUDGETS_MAX = 10_000;
 
 /** Budgets, and how they stand. */

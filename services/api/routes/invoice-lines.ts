@@ -86,6 +86,8 @@ function toResponse({ charge, side, charge_id, hour, revision, ...part }: Part) 
     phase,
     outcome,
     formula,
+    charge_gpu_time_ns: String(charge.gpu_time_ns),
+    charge_busy_ns: String(charge.busy_ns),
     events: String(charge.events),
     gpu_time_ns: String(part.gpu_time_ns),
     quantity: formatDecimal(part.quantity),

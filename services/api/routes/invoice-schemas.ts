@@ -163,6 +163,9 @@ export const PartShape = closed({
   factor: Decimal,
   amount: Decimal,
   formula: Text,
+  /** Of the whole charge: elapsed and busy time. */
+  charge_gpu_time_ns: Whole,
+  charge_busy_ns: Whole,
   /** Of the whole charge, of which this is a part where a package or tier ended in it. */
   ...(Object.fromEntries(CHARGE_FACTORS.map((name) => [name, Decimal])) as {
     [name in (typeof CHARGE_FACTORS)[number]]: typeof Decimal;

@@ -14,7 +14,7 @@ interface Deps {
 const PLACE = [/^[0-9a-f]{12}$/];
 const ADMINS = ["admin"] as const;
 
-/** API keys as far as they may be shown. They are made on the command line, where nothing repeats a secret. */
+/** API keys without their secrets. They are made on the command line, where nothing repeats a secret. */
 export function keyRoutes(deps: Deps) {
   return [listKeys(deps), revokeKey(deps)];
 }

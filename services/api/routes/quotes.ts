@@ -160,7 +160,7 @@ const HISTORY_SENTENCES = {
   tenant: "Sessions of this tenant are what the quote rests on.",
   pool: `Sessions of at least ${POOL_TENANTS_MIN} other tenants are what the quote rests on, as there are too few of this one's. Figures have two digits for one request, or for a thousand tokens.`,
   everybody: "Sessions of all tenants are what the quote rests on.",
-  none: `No session of this model on this card was measured in closed hours of the last ${SEARCHED_DAYS} days that may be told of.`,
+  none: `No session of this model on this card was measured in closed hours of the last ${SEARCHED_DAYS} days that may be used for this quote.`,
 } as const;
 
 function assumptions({ prices, tokens_out }: QuoteRequest, found: FoundQuote): string[] {
@@ -175,7 +175,7 @@ function assumptions({ prices, tokens_out }: QuoteRequest, found: FoundQuote): s
     are_prompts_comparable === true
       ? "Sessions whose prompt is less than half or more than twice as long are left out."
       : "The length of prompts makes no difference.",
-    `Prices are those of ${prices.book.name}, ${prices.plan === null ? "on demand" : `plan ${prices.plan.name}`}, in the hour that is asked about.`,
+    `Prices are those of ${prices.book.name}, ${prices.plan === null ? "on demand" : `plan ${prices.plan.name}`}, in the hour of the quote.`,
     ...(prices.plan === null
       ? []
       : [

@@ -23,7 +23,7 @@ const TENANT_PLACE = [/^[^\0]{1,128}$/];
 const VERSION_PLACE = [/^[0-9]{1,9}$/];
 const VERSIONS_MAX = 10_000;
 
-/** Tenants: written down once, and every change of what they have agreed to stays. */
+/** Tenants: registered once; every change of their contract stays. */
 export function tenantRoutes(deps: Deps) {
   return [createTenant(deps), listAllTenants(deps), getTenant(deps), tenantHistory(deps)];
 }

@@ -33,7 +33,7 @@ export function usageRoutes({ ledger, clock }: Deps) {
         const audience = audienceOf(caller, query.tenant_id);
         if (isRefusal(audience)) return audience;
         if (audience.kind === "all") {
-          const message = "is needed: usage is told for one tenant";
+          const message = "is needed: usage is per tenant";
           return problem("API_REQUEST_INVALID", `tenant_id ${message}`, [
             { path: "querystring/tenant_id", code: "required", message },
           ]);

@@ -47,7 +47,7 @@ export function createAuthenticate(
 ): (key: string) => Promise<Caller | null> {
   const lookUp = async (id: string) =>
     ((await documents.newest("api_key", id))?.content ?? null) as StoredKey | null;
-  // Looked up again by half time, so that of many requests none waits. What fails meanwhile, whoever waits is told.
+  // Looked up again by half time, so that of many requests none waits. A failure meanwhile reaches whoever waits.
   const age = { freshMs: CACHE_MS / 2, staleMs: CACHE_MS };
   const keys = new Cache<StoredKey | null>({ clock, weightMax: CACHED_MAX });
   return async (key) => {

@@ -38,12 +38,12 @@ export function periodAt({ period }: Pick<TenantBudget, "period">, timeMs: numbe
 export function budgetStatusAt(
   budget: TenantBudget,
   period: Period,
-  { parts, counted_until, asked_at }: TenantSpend,
+  { parts, counted_until, queried_at }: TenantSpend,
   nowMs: number,
 ): BudgetStatus & Spent {
   const spent = spentIn(parts, { ...period, currency: budget.currency, project_id: budget.project_id });
   const amount = spent.rated + spent.estimated;
-  const as_of_ms = Math.min(asked_at, counted_until ?? asked_at);
+  const as_of_ms = Math.min(queried_at, counted_until ?? queried_at);
   return { ...spent, ...budgetStatus(budget, { amount, as_of_ms }, nowMs) };
 }
 

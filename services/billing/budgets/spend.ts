@@ -1,4 +1,4 @@
-// What tenants are spending, asked of ClickHouse once for every budget of a tenant and kept for a moment.
+// What tenants are spending: one query to ClickHouse for all budgets of a tenant, kept for a moment.
 
 import type { PriceBook } from "../../domain/books/price-book.ts";
 import { estimateOf, type SpentPart } from "../../domain/insight/spend.ts";
@@ -12,9 +12,9 @@ import { Cache } from "../cache/cache.ts";
 /** Spending of a tenant since the start of a month. */
 export interface TenantSpend {
   readonly parts: readonly SpentPart[];
-  /** When the newest record that is counted was appended, and when this was asked: milliseconds since 1970. */
+  /** When the newest record that is counted was appended, and when the query began: milliseconds since 1970. */
   readonly counted_until: number | null;
-  readonly asked_at: number;
+  readonly queried_at: number;
 }
 
 export type Spending = (tenant_id: string, since: Hour, maxAgeMs: number) => Promise<TenantSpend>;
@@ -42,11 +42,11 @@ export function createSpending(source: SpendSource): Spending {
     const age = { freshMs: maxAgeMs, staleMs: maxAgeMs };
     const { value } = await spends.get(JSON.stringify([tenant_id, since]), age, async () => {
       const published = books.get("", BOOKS_AGE, () => publishedBooks(source));
-      const asked_at = clock.nowMs();
-      const now = Math.floor(asked_at / 1000);
+      const queried_at = clock.nowMs();
+      const now = Math.floor(queried_at / 1000);
       const range = { from: since, to: now + AHEAD_S };
       const records = await source.ledger.spend(tenant_id, range, Math.max(0, now - FRESH_S));
-      return { ...spendFrom(records, (await published).value), asked_at };
+      return { ...spendFrom(records, (await published).value), queried_at };
     });
     return value;
   };

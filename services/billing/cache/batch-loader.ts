@@ -1,6 +1,6 @@
 /**
  * Asks about many ids at once: whoever comes while an answer is under way is in the next question. So no answer is older than
- * the request, and however many there are, one question at a time is asked.
+ * the request, and however many there are, one question at a time is under way.
  */
 export class BatchLoader {
   readonly #ask: (ids: readonly string[]) => Promise<ReadonlySet<string>>;

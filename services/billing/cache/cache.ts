@@ -26,12 +26,12 @@ export interface CacheOptions<Value> {
 
 interface Entry<Value> extends Cached<Value> {
   /** When its look-up began, monotonic: an answer is as old as its question. */
-  readonly askedAtMs: number;
+  readonly requestedAtMs: number;
   readonly weight: number;
 }
 
 interface LookUp<Value> {
-  readonly askedAtMs: number;
+  readonly requestedAtMs: number;
   readonly answer: Promise<Entry<Value>>;
 }
 
@@ -55,14 +55,14 @@ export class Cache<Value> {
   ): Promise<Cached<Value>> {
     const now = this.#options.clock.monotonicMs();
     const entry = this.#touch(key);
-    if (entry !== undefined && now - entry.askedAtMs < freshMs) return entry;
+    if (entry !== undefined && now - entry.requestedAtMs < freshMs) return entry;
     const running = this.#lookUps.get(key);
-    if (entry !== undefined && now - entry.askedAtMs < staleMs) {
+    if (entry !== undefined && now - entry.requestedAtMs < staleMs) {
       if (running === undefined)
         this.#lookUp(key, lookUp).catch(this.#options.onFailure ?? (() => undefined));
       return entry;
     }
-    if (running !== undefined && now - running.askedAtMs < staleMs) return running.answer;
+    if (running !== undefined && now - running.requestedAtMs < staleMs) return running.answer;
     return this.#lookUp(key, lookUp);
   }
 
@@ -73,18 +73,18 @@ export class Cache<Value> {
 
   put(key: string, value: Value): void {
     const { clock } = this.#options;
-    this.#keep(key, { value, looked_up_at: clock.nowMs(), askedAtMs: clock.monotonicMs() });
+    this.#keep(key, { value, looked_up_at: clock.nowMs(), requestedAtMs: clock.monotonicMs() });
   }
 
   #lookUp(key: string, lookUp: () => Promise<Value>): Promise<Entry<Value>> {
     const { clock } = this.#options;
-    const askedAtMs = clock.monotonicMs();
+    const requestedAtMs = clock.monotonicMs();
     const answer = lookUp()
-      .then((value) => this.#keep(key, { value, looked_up_at: clock.nowMs(), askedAtMs }))
+      .then((value) => this.#keep(key, { value, looked_up_at: clock.nowMs(), requestedAtMs }))
       .finally(() => {
         if (this.#lookUps.get(key)?.answer === answer) this.#lookUps.delete(key);
       });
-    this.#lookUps.set(key, { askedAtMs, answer });
+    this.#lookUps.set(key, { requestedAtMs, answer });
     return answer;
   }
 

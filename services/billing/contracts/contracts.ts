@@ -16,7 +16,7 @@ import type { PriceBooks } from "../../domain/ports/price-books.ts";
 import { hourOf } from "../../domain/time/hour.ts";
 import { publishedBooks } from "../books/books.ts";
 
-/** A tenant as it was written down. */
+/** A tenant as its newest document has it. */
 export interface Tenant {
   readonly tenant_id: string;
   readonly name: string;
@@ -31,7 +31,7 @@ export interface Tenant {
 export const TENANT_ACTIONS = ["created", "subscribed", "subscription_ended", "bought", "refunded"] as const;
 export type TenantAction = (typeof TENANT_ACTIONS)[number];
 
-/** Any tenant there is. One that was never written down but has charges is on demand: it has no document, and version 0. */
+/** Any tenant there is. One that was never registered but has charges is on demand: it has no document, and version 0. */
 export interface KnownTenant {
   readonly tenant: Tenant;
   readonly version: number;
@@ -46,7 +46,7 @@ export interface ContractDeps {
   readonly hash: (text: string) => string;
 }
 
-/** What settlement takes of a tenant; null where neither a tenant of that id was written down nor has it any charges. */
+/** What settlement takes of a tenant; null where no tenant of that id was registered or has charges. */
 export async function contractOf(deps: ContractDeps, tenant_id: string): Promise<Contract | null> {
   const books = await publishedBooks(deps);
   const known = await findTenant(deps, tenant_id, books);
@@ -71,7 +71,7 @@ export async function findTenant(
   return billed === undefined ? null : onDemand(deps, billed, books);
 }
 
-/** Tenants in the order of their ids, after one: those that were written down, and those that merely have charges. */
+/** Tenants in the order of their ids, after one: those that were registered, and those that merely have charges. */
 export async function listTenants(deps: ContractDeps, after: string, limit: number): Promise<KnownTenant[]> {
   const books = await publishedBooks(deps);
   const [written, billed] = await Promise.all([

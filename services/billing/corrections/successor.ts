@@ -24,7 +24,12 @@ export function successorOf(
 ): Successor {
   const seed = hash(JSON.stringify(["meterhouse-successor/1", event.id, Object.entries(changes).sort()]));
   const event_id = idLike(event.id, seed);
-  const merged: Record<string, unknown> = { ...event, ...changes, event_id: Buffer.from(event_id, "hex") };
+  const merged: Record<string, unknown> = {
+    ...event,
+    ...changes,
+    ...busyOf(event, changes),
+    event_id: Buffer.from(event_id, "hex"),
+  };
   for (const name of QUANTITIES) {
     if (typeof merged[name] === "string") merged[name] = Number(merged[name]);
   }
@@ -33,6 +38,17 @@ export function successorOf(
   const record = codec.encodeEvent(merged);
   const problem = codec.rejection(record.value, age);
   return problem === null ? { ok: true, event_id, record } : { ok: false, problem };
+}
+
+/** What follows for busy time where the changes do not say it: elapsed busy time is GPU time, and none is elapsed. */
+function busyOf(event: StoredEvent, changes: EventChanges): EventChanges {
+  if (changes.busy_quality !== undefined) return {};
+  if (changes.gpu_busy_ns === null) return { busy_quality: "elapsed" };
+  const { gpu_time_ns } = changes;
+  const isCopied = event.busy_quality === "elapsed" && event.gpu_busy_ns !== null;
+  return isCopied && gpu_time_ns !== undefined && changes.gpu_busy_ns === undefined
+    ? { gpu_busy_ns: gpu_time_ns }
+    : {};
 }
 
 /** The order that takes an event out. */

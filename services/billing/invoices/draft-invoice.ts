@@ -65,8 +65,8 @@ export async function draftTenantInvoice(
   const candidates = periodsOf(period, from, to);
   const start =
     candidates.find((it) => {
-      const isAsked = arePeriodsSame(it, period);
-      return isAsked || isChanged(it, stated.get(it.from), { contract, current, hash: pricing.hash });
+      const isRequested = arePeriodsSame(it, period);
+      return isRequested || isChanged(it, stated.get(it.from), { contract, current, hash: pricing.hash });
     }) ?? period;
   const periods = candidates.filter((it) => it.from >= start.from);
   const revisions = current.filter(({ hour }) => hour >= start.from);

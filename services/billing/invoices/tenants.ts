@@ -3,7 +3,7 @@ import type { Invoicing } from "./draft-invoice.ts";
 
 const AT_ONCE = 1_000;
 
-/** Every tenant that was written down or has charges. */
+/** Every tenant that was registered or has charges. */
 export async function everyTenant(pricing: Invoicing): Promise<string[]> {
   const ids: string[] = [];
   for (let after = ""; ; ) {

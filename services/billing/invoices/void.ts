@@ -15,7 +15,7 @@ import type { Invoicing } from "./draft-invoice.ts";
 /** How often somebody else may come in between with the same tenant. */
 const TRIES = 5;
 
-/** Takes an invoice back by a credit note. The same order by the same caller is told the credit note that is there. */
+/** Takes an invoice back by a credit note. The same order by the same caller gets the credit note that is there. */
 export async function voidByCreditNote(
   pricing: Invoicing,
   invoice_id: string,

@@ -22,7 +22,7 @@ export interface Measured {
 export const SEARCHED_DAYS = 30;
 const SEARCHED_S = SEARCHED_DAYS * 24 * HOUR_S;
 const SESSIONS = 256n;
-/** Tenant-hours that are read: many of one tenant, two each where many tenants are asked about. */
+/** Tenant-hours that are read: many of one tenant, two each where the question is about many tenants. */
 const HOURS_MAX = 48;
 const HOURS_EACH = 2;
 const FOUND_MAX = 5_000;

@@ -6,7 +6,7 @@ import { NS_PER_HOUR } from "../time/hour.ts";
 
 const SCALE = NS_PER_HOUR * ONE * ONE;
 
-/** Units of a charge: `exact` as the numerator over 3.6 x 10^36, and as the decimal that is shown and deducted. */
+/** Units of a charge: `exact` as the numerator over 3.6 x 10^36, and as the decimal that invoices print and packages deduct. */
 export interface Units {
   readonly exact: bigint;
   readonly quantity: Decimal;

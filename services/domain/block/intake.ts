@@ -20,7 +20,7 @@ import { LateIds, type LogLookUp, MemoryIds, type SeenIds } from "./seen-ids.ts"
 import { SliceRef } from "./slice-ref.ts";
 import { validateTotals, validateVoid } from "./validate-other.ts";
 
-/** A record whose hour is older than the memory: kept, with a copy of its bytes, until usage_log was asked. */
+/** A record whose hour is older than the memory: kept, with a copy of its bytes, until usage_log has answered. */
 export interface LateRecord {
   readonly record: KafkaRecord;
   readonly partition: number;

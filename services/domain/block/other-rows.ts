@@ -79,7 +79,18 @@ export function totalsRow(
       totals.steps,
       totals.steps_missed,
       totals.lost_events,
+      totals.busy_ns ?? 0,
+      totals.busy_attributed_ns ?? 0,
+      totals.busy_operator_ns ?? 0,
+      totals.unmetered_ns ?? 0,
+      totals.energy_parked_uj ?? 0,
+      totals.energy_unmetered_uj ?? 0,
     ].map(BigInt),
+    busy_quality: totals.busy_quality + 1,
+    // what the views call unmetered_processes and parked_models
+    reject_detail: utf8(totals.unmetered_processes ?? ""),
+    // a list in a column of dictionaries: it is the same in nearly all totals of a card
+    model: block.position("model", utf8(totals.parked_models ?? "")),
     probe_version: block.position("probe_version", utf8(totals.probe_version)),
   };
 }

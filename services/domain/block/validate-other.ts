@@ -2,6 +2,7 @@
 
 import { idTimeMs, isUuidV7 } from "../event/id.ts";
 import type { EventVoid, GpuTotals } from "../event/reader.ts";
+import { BUSY, ENUMS } from "../event/record.ts";
 import { isCleanText } from "../event/text.ts";
 import {
   type AcceptedAge,
@@ -15,10 +16,12 @@ import { MINUTE_US } from "../time/hour.ts";
 import { utf8 } from "./utf8.ts";
 
 const REASON_BYTES_MAX = 1024;
+/** Lists of names in one text: what else ran on the card, which models were loaded. */
+const LIST_BYTES_MAX = 4096;
 
 export function validateTotals(totals: GpuTotals, ingestedAtMs: number, age: AcceptedAge): Fault | undefined {
   for (const [field, value] of Object.entries(totals)) {
-    if (typeof value !== "number" || field === "sharing") continue;
+    if (typeof value !== "number" || field === "sharing" || field === "busy_quality") continue;
     if (value < 0) return { code: "EVENT_NUMBER_NEGATIVE", detail: `${field} is ${value}` };
     if (value > QUANTITY_MAX || (field === "rank" && value > 65_535)) {
       return { code: "EVENT_NUMBER_RANGE", detail: `${field} is ${value}` };
@@ -31,11 +34,45 @@ export function validateTotals(totals: GpuTotals, ingestedAtMs: number, age: Acc
   if (Math.floor(started_at / MINUTE_US) * MINUTE_US + MINUTE_US < ended_at) {
     return { code: "TOTALS_CROSS_MINUTE", detail: `started_at ${started_at}, ended_at ${ended_at}` };
   }
-  const parts = BigInt(attributed_ns) + BigInt(operator_ns) + BigInt(idle_ns) + BigInt(unattributed_ns);
+  const parts = sum(attributed_ns, operator_ns, idle_ns, unattributed_ns);
   if (parts !== BigInt(wall_time_ns)) {
     return { code: "TOTALS_NOT_CONSERVED", detail: `wall_time_ns ${wall_time_ns}, parts ${parts}` };
   }
-  return undefined;
+  return busyFault(totals) ?? energyFault(totals);
+}
+
+const sum = (...parts: readonly number[]): bigint => parts.reduce((total, part) => total + BigInt(part), 0n);
+
+function busyFault(totals: GpuTotals): Fault | undefined {
+  const { busy_ns, busy_attributed_ns, busy_operator_ns, unmetered_ns, busy_quality } = totals;
+  const all = [busy_ns, busy_attributed_ns, busy_operator_ns, unmetered_ns];
+  if ((busy_quality === BUSY.elapsed) !== (busy_ns === null)) {
+    const detail = `quality ${ENUMS.busy_quality[busy_quality]}, busy_ns ${busy_ns}`;
+    return { code: "TOTALS_BUSY_QUALITY", detail };
+  }
+  if (all.every((part) => part === null)) return undefined;
+  const [busy, ...known] = all.filter((part) => part !== null);
+  const parts = sum(...known);
+  if (known.length === 3 && parts === BigInt(busy as number)) return undefined;
+  const detail = `busy_ns ${busy_ns}, parts ${all.slice(1).join(" + ")}`;
+  return { code: "TOTALS_BUSY_NOT_CONSERVED", detail };
+}
+
+/** Only where all are known, which version 1 cannot say. */
+function energyFault(totals: GpuTotals): Fault | undefined {
+  const { energy_attributed_uj, energy_operator_uj, energy_idle_uj } = totals;
+  const { energy_uj, energy_parked_uj, energy_unmetered_uj } = totals;
+  const all = [
+    energy_attributed_uj,
+    energy_operator_uj,
+    energy_idle_uj,
+    energy_parked_uj,
+    energy_unmetered_uj,
+  ];
+  const known = all.filter((part) => part !== null);
+  if (energy_uj === null || known.length < all.length || sum(...known) === BigInt(energy_uj))
+    return undefined;
+  return { code: "TOTALS_ENERGY_NOT_CONSERVED", detail: `energy_uj ${energy_uj}, parts ${sum(...known)}` };
 }
 
 function totalsTextFault(totals: GpuTotals): Fault | undefined {
@@ -46,6 +83,11 @@ function totalsTextFault(totals: GpuTotals): Fault | undefined {
   }
   for (const [field, text] of Object.entries({ container_id, mig_profile })) {
     const fault = text === null ? undefined : textFault(field, text, TEXT_BYTES_MAX);
+    if (fault !== undefined) return fault;
+  }
+  const { unmetered_processes, parked_models } = totals;
+  for (const [field, text] of Object.entries({ unmetered_processes, parked_models })) {
+    const fault = text === null ? undefined : textFault(field, text, LIST_BYTES_MAX);
     if (fault !== undefined) return fault;
   }
   return undefined;

@@ -14,6 +14,7 @@ export const PRICE_BOOK_FAULTS = {
   PRICE_BOOK_FORMULA_UNKNOWN: "names a formula that this version does not have",
   PRICE_BOOK_CURRENCY: 'must be three capital letters, such as "USD"',
   PRICE_BOOK_WEIGHTS_SUM: "must add up to exactly 1",
+  PRICE_BOOK_CONTENTION: "is no part of composite@2, which weighs busy time itself: leave it out",
   PRICE_BOOK_MIN_ABOVE_MAX: "must not be above max",
   PRICE_BOOK_GPU_TWICE: "names a GPU model and MIG profile that is already listed",
   PRICE_BOOK_PAYER: 'must be "tenant" or "operator"',

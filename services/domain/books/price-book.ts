@@ -1,19 +1,18 @@
 import { compareText } from "../closing/usage.ts";
 import { type Decimal, formatDecimal, ONE } from "../money/decimal.ts";
 import { formatHour, type Hour, parseHour } from "../time/hour.ts";
+import { FORMULAS, type Formula, hasContention, NO_WEIGHTS, WEIGHTS, type Weights } from "./formulas.ts";
 import type { Plan, PrepaidOffer } from "./plan.ts";
 import { offersDocument, plansDocument } from "./plan-document.ts";
 import { type PriceBookFault, priceBookFault } from "./price-book-faults.ts";
 import { PriceBookReader } from "./price-book-reader.ts";
 import { readOffers, readPlans } from "./read-plans.ts";
 
-/** The composite as rate.ts computes it. A changed formula is a new name, and old books keep theirs. */
-const FORMULA = "composite@1";
-
 const SHARING_MODES = ["exclusive", "mps", "timeslice"] as const;
 const PHASES = ["load", "warmup", "inference"] as const;
 export const OUTCOMES = ["ok", "error", "timeout", "cancelled", "interrupted"] as const;
-const WEIGHTS = ["time", "memory", "power", "nvlink", "fluctuation"] as const;
+
+const BOUNDS = ["min", "max"] as const;
 
 /** Who pays for a phase. What the operator pays is cost and never part of a tenant's bill. */
 export type Payer = "tenant" | "operator";
@@ -30,8 +29,7 @@ export interface GpuPrice {
     readonly power_limit_mw: bigint;
     readonly nvlink_bytes_per_s: bigint;
   };
-  /** They add up to 1. */
-  readonly weights: Factors<(typeof WEIGHTS)[number]>;
+  readonly weights: Weights;
   /** Quality factor of the card's generation. */
   readonly generation: Decimal;
 }
@@ -39,7 +37,7 @@ export interface GpuPrice {
 export interface Quality {
   readonly sharing: Factors<(typeof SHARING_MODES)[number]>;
   readonly outcome: Factors<(typeof OUTCOMES)[number]>;
-  /** Busy / elapsed time, bounded. */
+  /** Busy / elapsed time, bounded; both 1 where the formula has no contention. */
   readonly contention: { readonly min: Decimal; readonly max: Decimal };
   /** On top of the outcome's factor, for sessions that were interrupted. */
   readonly interruption: Decimal;
@@ -48,7 +46,7 @@ export interface Quality {
 /** Immutable prices from an hour on, until the next book takes effect. What it does not know, it refuses. */
 export interface PriceBook {
   readonly name: string;
-  readonly formula: typeof FORMULA;
+  readonly formula: Formula;
   readonly currency: string;
   readonly effective_from: Hour;
   /** The account that load and warm-up go to. */
@@ -80,21 +78,20 @@ export function readPriceBook(document: unknown): ReadPriceBook {
     plans: "optional",
     prepaid: "optional",
   });
-  const gpus = read.list(fields["gpus"], "gpus", (entry, path) => readGpu(read, entry, path));
+  const formula = readFormula(read, fields["formula"]);
+  const gpus = read.list(fields["gpus"], "gpus", (entry, path) => readGpu(read, entry, path, formula));
   const book: PriceBook = {
     name: read.text(fields["name"], "name"),
-    formula: FORMULA,
+    formula,
     currency: readCurrency(read, fields["currency"]),
     effective_from: readEffectiveFrom(read, fields["effective_from"]),
     operator_tenant_id: read.text(fields["operator_tenant_id"], "operator_tenant_id"),
     phases: readPhases(read, fields["phases"]),
     gpus: gpus.toSorted((a, b) => compareText(gpuKey(a), gpuKey(b))),
-    quality: readQuality(read, fields["quality"]),
+    quality: readQuality(read, fields["quality"], formula),
     plans: readPlans(read, fields["plans"]),
     prepaid: readOffers(read, fields["prepaid"]),
   };
-  const formula = fields["formula"];
-  if (formula !== undefined && formula !== FORMULA) read.fault("formula", "PRICE_BOOK_FORMULA_UNKNOWN");
   gpus.forEach((gpu, index) => {
     const isTwice =
       gpu.gpu_model !== "" && gpus.slice(0, index).some((other) => gpuKey(other) === gpuKey(gpu));
@@ -146,16 +143,15 @@ export function canonicalPriceBook(book: PriceBook): string {
         power_limit_mw: Number(gpu.reference.power_limit_mw),
         nvlink_bytes_per_s: Number(gpu.reference.nvlink_bytes_per_s),
       },
-      weights: pick(WEIGHTS, (name) => formatDecimal(gpu.weights[name])),
+      weights: pick(WEIGHTS[book.formula], (name) => formatDecimal(gpu.weights[name])),
       generation: formatDecimal(gpu.generation),
     })),
     quality: {
       sharing: pick(SHARING_MODES, (mode) => formatDecimal(book.quality.sharing[mode])),
       outcome: pick(OUTCOMES, (outcome) => formatDecimal(book.quality.outcome[outcome])),
-      contention: {
-        min: formatDecimal(book.quality.contention.min),
-        max: formatDecimal(book.quality.contention.max),
-      },
+      ...(hasContention(book.formula)
+        ? { contention: pick(BOUNDS, (bound) => formatDecimal(book.quality.contention[bound])) }
+        : {}),
       interruption: formatDecimal(book.quality.interruption),
     },
     // Absent where there are none, so that books from before they existed keep their hash.
@@ -164,7 +160,13 @@ export function canonicalPriceBook(book: PriceBook): string {
   });
 }
 
-function readGpu(read: PriceBookReader, entry: unknown, path: string): GpuPrice {
+function readFormula(read: PriceBookReader, value: unknown): Formula {
+  const formula = FORMULAS.find((known) => known === value);
+  if (formula === undefined && value !== undefined) read.fault("formula", "PRICE_BOOK_FORMULA_UNKNOWN");
+  return formula ?? FORMULAS[0];
+}
+
+function readGpu(read: PriceBookReader, entry: unknown, path: string, formula: Formula): GpuPrice {
   const fields = read.object(entry, path, {
     gpu_model: "required",
     mig_profile: "optional",
@@ -188,16 +190,21 @@ function readGpu(read: PriceBookReader, entry: unknown, path: string): GpuPrice 
       power_limit_mw: read.count(reference["power_limit_mw"], `${at}.power_limit_mw`),
       nvlink_bytes_per_s: read.count(reference["nvlink_bytes_per_s"], `${at}.nvlink_bytes_per_s`),
     },
-    weights: readWeights(read, fields["weights"], `${path}.weights`),
+    weights: readWeights(read, fields["weights"], `${path}.weights`, WEIGHTS[formula]),
     generation: read.factor(fields["generation"], `${path}.generation`),
   };
 }
 
-function readWeights(read: PriceBookReader, value: unknown, path: string): GpuPrice["weights"] {
+function readWeights(
+  read: PriceBookReader,
+  value: unknown,
+  path: string,
+  names: (typeof WEIGHTS)[Formula],
+): Weights {
   const before = read.faults.length;
-  const fields = read.part(value, path, all(WEIGHTS, "required"));
-  const weights = pick(WEIGHTS, (name) => read.amount(fields[name], `${path}.${name}`));
-  const sum = WEIGHTS.reduce((total, name) => total + weights[name], 0n);
+  const fields = read.part(value, path, all(names, "required"));
+  const weights = { ...NO_WEIGHTS, ...pick(names, (name) => read.amount(fields[name], `${path}.${name}`)) };
+  const sum = names.reduce((total, name) => total + weights[name], 0n);
   // Weights that could not be read have their own faults already.
   if (value !== undefined && read.faults.length === before && sum !== ONE) {
     read.fault(path, "PRICE_BOOK_WEIGHTS_SUM");
@@ -205,7 +212,7 @@ function readWeights(read: PriceBookReader, value: unknown, path: string): GpuPr
   return weights;
 }
 
-function readQuality(read: PriceBookReader, value: unknown): Quality {
+function readQuality(read: PriceBookReader, value: unknown, formula: Formula): Quality {
   const fields = read.part(value, "quality", {
     sharing: "optional",
     outcome: "optional",
@@ -214,10 +221,10 @@ function readQuality(read: PriceBookReader, value: unknown): Quality {
   });
   const sharing = read.part(fields["sharing"], "quality.sharing", all(SHARING_MODES, "optional"));
   const outcome = read.part(fields["outcome"], "quality.outcome", all(OUTCOMES, "optional"));
-  const bounds = read.part(fields["contention"], "quality.contention", {
-    min: "required",
-    max: "required",
-  });
+  if (fields["contention"] !== undefined && !hasContention(formula)) {
+    read.fault("quality.contention", "PRICE_BOOK_CONTENTION");
+  }
+  const bounds = read.part(fields["contention"], "quality.contention", all(BOUNDS, "required"));
   const contention = {
     min: read.factor(bounds["min"], "quality.contention.min"),
     max: read.factor(bounds["max"], "quality.contention.max"),

@@ -49,14 +49,14 @@ export function wholeEvent(rows: readonly EventRow[]): EventFields | null {
   return isSplitInto(whole, parts) ? whole : null;
 }
 
-/** Whether the rows of an event are what was counted. `hashOf` is the hash of its bytes, null if no event has these values. */
+/** Whether the rows of an event are what was counted. `hashesOf`: the hashes that its bytes can have, none if no event has these values. */
 export function isAsCounted(
   rows: readonly EventRow[],
-  hashOf: (event_id: string, fields: EventFields) => bigint | null,
+  hashesOf: (event_id: string, fields: EventFields) => readonly bigint[],
 ): boolean {
   const whole = wholeEvent(rows);
   const [row] = rows;
-  return whole !== null && row !== undefined && hashOf(row.event_id, whole) === row.payload_hash;
+  return whole !== null && row !== undefined && hashesOf(row.event_id, whole).includes(row.payload_hash);
 }
 
 function isPartOf(part: EventRow, last: EventRow): boolean {

@@ -18,7 +18,7 @@ export interface IngestDay {
   readonly through_hour: Hour;
   /** Events and windows of the day that the newest revision of their hour does not cover. */
   readonly uncovered_rows: bigint;
-  /** Kafka partitions whose position is told by no other day. */
+  /** Kafka partitions whose position no other day holds. */
   readonly last_positions: bigint;
   /** Batches that no close has yet checked for gaps. */
   readonly unaudited_batches: bigint;

@@ -3,6 +3,8 @@ import type { AuditCheck, HourAudit } from "./audit.ts";
 import { type Cut, cutText } from "./cut.ts";
 import {
   compareText,
+  hashedSums,
+  type TextVersion,
   USAGE_KEYS,
   USAGE_SUMS,
   type UsageKey,
@@ -36,25 +38,33 @@ export interface HourClose extends HourAudit {
   readonly failed_checks: readonly AuditCheck[];
   readonly closed_at: number;
   readonly epoch: bigint;
+  /** Of the texts behind its hashes. */
+  readonly text_version: TextVersion;
 }
 
 /** What the first close of all has for a row before it. */
 export const CHAIN_START = "0".repeat(64);
 
 /** The hour's usage as the text that is hashed: a head, then one JSON line per row in the order of their keys. */
-export function contentText({ hour, unique_ids, voided, rows }: HourContent): string {
+export function contentText({ hour, unique_ids, voided, rows }: HourContent, version: TextVersion): string {
   const lines = rows
     .map((row) => ({ row, key: usageKeyText(row) }))
     .toSorted((left, right) => compareText(left.key, right.key))
-    .map(({ row }) => JSON.stringify(rowValues(row)));
-  const head = ["meterhouse-hour/1", formatHour(hour), String(unique_ids), String(voided), rows.length];
+    .map(({ row }) => JSON.stringify(rowValues(row, version)));
+  const head = [
+    `meterhouse-hour/${version}`,
+    formatHour(hour),
+    String(unique_ids),
+    String(voided),
+    rows.length,
+  ];
   return [JSON.stringify(head), ...lines, ""].join("\n");
 }
 
 /** The close as the text whose hash is the chain's next link. It holds the link before, so none can be changed alone. */
 export function chainText(close: Omit<HourClose, "chain_hash">): string {
   return JSON.stringify([
-    "meterhouse-close/1",
+    `meterhouse-close/${close.text_version}`,
     close.previous_hash,
     String(close.sequence),
     formatHour(close.hour),
@@ -72,8 +82,8 @@ export function chainText(close: Omit<HourClose, "chain_hash">): string {
       close.conflicts,
       close.rejected,
     ].map(String),
-    USAGE_SUMS.map((name) => String(close.event_sums[name])),
-    USAGE_SUMS.map((name) => String(close.window_sums[name])),
+    hashedSums(close.event_sums, close.text_version),
+    hashedSums(close.window_sums, close.text_version),
     close.closed_at,
   ]);
 }
@@ -98,10 +108,6 @@ export function revisionChanges(before: readonly UsageRow[], after: readonly Usa
     .map(([, change]) => change);
 }
 
-function rowValues(row: UsageRow): unknown[] {
-  return [
-    ...USAGE_KEYS.map((name) => row[name]),
-    ...USAGE_SUMS.map((name) => String(row[name])),
-    row.apportionments,
-  ];
+function rowValues(row: UsageRow, version: TextVersion): unknown[] {
+  return [...USAGE_KEYS.map((name) => row[name]), ...hashedSums(row, version), row.apportionments];
 }

@@ -7,9 +7,26 @@ export const USAGE_KEYS: readonly KeyName[] = fieldsWith({ usage_key: true });
 type SumName = "events" | EventSum;
 /**
  * The sums of a row, all integers, so that every price factor follows from them exactly. `gpu_busy_known_ns` is the
- * GPU time of those events whose busy time is known; products such as `memory_time_byte_ns` weigh by gpu_time_ns.
+ * GPU time of those events whose busy time is measured, `gpu_busy_counter_ns` of those whose card counted it; products such
+ * as `memory_time_byte_ns` weigh by gpu_time_ns.
  */
 export const USAGE_SUMS: readonly SumName[] = ["events", ...EVENT_SUMS.map(({ name }) => name)];
+
+/** Version of the texts that hours are hashed as: each has the sums of its time. */
+export type TextVersion = 1 | 2;
+export const TEXT_VERSION: TextVersion = 2;
+const SUMS_SINCE_2: ReadonlySet<SumName> = new Set<SumName>(["gpu_busy_counter_ns"]);
+const SUMS_OF: { readonly [version in TextVersion]: readonly SumName[] } = {
+  1: USAGE_SUMS.filter((name) => !SUMS_SINCE_2.has(name)),
+  2: USAGE_SUMS,
+};
+
+/** The sums as a version hashes them. Later ones are left out while they are 0: were they not, the text must differ. */
+export function hashedSums(sums: UsageSums, version: TextVersion): string[] {
+  const names = SUMS_OF[version];
+  const areLaterZero = USAGE_SUMS.every((name) => names.includes(name) || sums[name] === 0n);
+  return (areLaterZero ? names : USAGE_SUMS).map((name) => String(sums[name]));
+}
 
 export type UsageKey = { readonly [name in KeyName]: string };
 /** What windows know of a key, as the processors sum by it. */

@@ -83,7 +83,8 @@ export function verifyRevision(
   hash: (text: string) => string,
 ): Verification {
   const { unique_ids, voided } = audit;
-  const events = contentText({ hour: close.hour, unique_ids, voided, rows: from_events });
+  const content = { hour: close.hour, unique_ids, voided, rows: from_events };
+  const events = contentText(content, close.text_version);
   return {
     ...verifyClose(close, from_rows, hash),
     events_match: hash(events) === close.content_hash,
@@ -100,7 +101,7 @@ export function verifyClose(
   return {
     revision: close.revision,
     content_hash: close.content_hash,
-    rows_match: hash(contentText({ ...close, rows })) === close.content_hash,
+    rows_match: hash(contentText({ ...close, rows }, close.text_version)) === close.content_hash,
     chain_matches: hash(chainText(close)) === close.chain_hash,
   };
 }
@@ -135,7 +136,7 @@ export function suspectTenants(keys: readonly KeyDifference[]): string[] {
   return [...new Set(keys.map(({ tenant_id }) => tenant_id))];
 }
 
-/** The first of them are told; each is a line of a bill. */
+/** Keys that a result lists at most; each is a line of a bill. */
 const KEYS_MAX = 100;
 
 /** As plain JSON values, large integers as texts. */

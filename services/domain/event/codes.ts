@@ -26,9 +26,18 @@ export const REJECT_CODES = {
   EVENT_RANK_RANGE: "rank must be below world_size, and world_size at least 1.",
   EVENT_GPU_TIME_EXCEEDS_SPAN:
     "gpu_time_ns is more than (ended_at - started_at) x world_size and the slack allow.",
-  EVENT_PART_EXCEEDS_WHOLE: "gpu_busy_ns or communication_ns is larger than gpu_time_ns.",
+  EVENT_BUSY_TIME_EXCEEDS_SPAN:
+    "gpu_busy_ns is more than (ended_at - started_at) x world_size and the slack allow; it may exceed gpu_time_ns.",
+  EVENT_BUSY_QUALITY:
+    "busy_quality elapsed needs gpu_busy_ns equal to gpu_time_ns; sampled and counter need a gpu_busy_ns.",
+  EVENT_PART_EXCEEDS_WHOLE: "communication_ns is larger than gpu_time_ns.",
   EVENT_CONFLICT: "An event with the same id and other contents was counted before; the first one stands.",
   TOTALS_NOT_CONSERVED: "wall_time_ns is not attributed + operator + idle + unattributed.",
+  TOTALS_BUSY_NOT_CONSERVED:
+    "busy_ns is not busy_attributed + busy_operator + unmetered, or only some of the four are there.",
+  TOTALS_BUSY_QUALITY: "busy_quality is elapsed if and only if busy_ns is null.",
+  TOTALS_ENERGY_NOT_CONSERVED:
+    "energy_uj is not attributed + operator + idle + parked + unmetered, though all are there.",
   TOTALS_CROSS_MINUTE: "A totals record covers more than one minute of the clock.",
 } as const;
 

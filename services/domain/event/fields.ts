@@ -8,8 +8,12 @@ export type SumRule =
   | "plain"
   /** The quantity times gpu_time_ns. */
   | "times_gpu_time"
-  /** gpu_time_ns of the events that have the quantity. */
-  | "gpu_time_where_known";
+  /** The quantity itself, of the events whose busy time is measured: sampled or by the card's counter. */
+  | "where_busy_measured"
+  /** gpu_time_ns of the events whose busy time is measured. */
+  | "gpu_time_where_busy_measured"
+  /** gpu_time_ns of the events whose busy time is from the card's counter. */
+  | "gpu_time_where_busy_counter";
 
 interface Flags {
   /** Absent as null in Avro; a text is then stored as the empty one. */
@@ -85,7 +89,7 @@ export const FIELDS = {
     kind: "uint64",
     nullable: true,
     split: true,
-    sums: { gpu_busy_ns: "plain", gpu_busy_known_ns: "gpu_time_where_known" },
+    sums: { gpu_busy_ns: "where_busy_measured", gpu_busy_known_ns: "gpu_time_where_busy_measured" },
     amendable: true,
   },
   communication_ns: { kind: "uint64", split: true, sums: { communication_ns: "plain" }, amendable: true },
@@ -107,6 +111,13 @@ export const FIELDS = {
   batch_size_avg_milli: { kind: "uint32" },
   apportionment: { kind: "dictionary" },
   probe_version: { kind: "dictionary" },
+  busy_quality: {
+    kind: "enum",
+    symbols: ["elapsed", "sampled", "counter"],
+    absent: "none",
+    sums: { gpu_busy_counter_ns: "gpu_time_where_busy_counter" },
+    amendable: true,
+  },
 } as const satisfies Readonly<Record<string, Field>>;
 
 /** The largest value of each kind. Of two quantities of 2^52 a float64 still holds the sum exactly. */

@@ -2,7 +2,7 @@
 import type { RejectCode } from "./codes.ts";
 import type { EventRecord } from "./record.ts";
 
-/** gpu_totals v1, decoded. Times in microseconds, quantities in the unit of their name. */
+/** gpu_totals, decoded; what version 1 lacks is null, and its busy_quality elapsed. Times in microseconds, quantities in the unit of their name. */
 export interface GpuTotals {
   readonly totals_id: Uint8Array;
   readonly node: string;
@@ -20,10 +20,22 @@ export interface GpuTotals {
   readonly operator_ns: number;
   readonly idle_ns: number;
   readonly unattributed_ns: number;
+  readonly busy_ns: number | null;
+  readonly busy_attributed_ns: number | null;
+  readonly busy_operator_ns: number | null;
+  readonly unmetered_ns: number | null;
+  /** Index in ENUMS.busy_quality. */
+  readonly busy_quality: number;
+  /** As pid:name, joined by commas. */
+  readonly unmetered_processes: string | null;
   readonly energy_uj: number | null;
   readonly energy_attributed_uj: number | null;
   readonly energy_operator_uj: number | null;
   readonly energy_idle_uj: number | null;
+  readonly energy_parked_uj: number | null;
+  readonly energy_unmetered_uj: number | null;
+  /** Joined by commas. */
+  readonly parked_models: string | null;
   readonly steps: number;
   readonly steps_missed: number;
   readonly lost_events: number;

@@ -36,6 +36,18 @@ export const ENUMS = Object.fromEntries(
   fieldsWith({ kind: "enum" }).map((name) => [name, FIELDS[name].symbols]),
 ) as { readonly [name in EnumField]: (typeof FIELDS)[name]["symbols"] };
 
+const busySymbol = (symbol: (typeof ENUMS)["busy_quality"][number]) => ENUMS.busy_quality.indexOf(symbol);
+/** Values of `busy_quality` in `EventRecord.numbers`. */
+export const BUSY = {
+  elapsed: busySymbol("elapsed"),
+  sampled: busySymbol("sampled"),
+  counter: busySymbol("counter"),
+} as const;
+
+/** The quality that an event of version 1 has: it says nothing of it, but busy time came from samples alone. */
+export const unsaidBusyQuality = (isBusyKnown: boolean): "elapsed" | "sampled" =>
+  isBusyKnown ? "sampled" : "elapsed";
+
 /** Nullable numbers of the schema; all others are mandatory. */
 export const NULLABLE_NUMBERS: ReadonlySet<NumberField> = new Set(
   fieldsWith({ nullable: true }).filter((name) => name in NUMBERS) as NumberField[],

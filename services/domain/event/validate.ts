@@ -3,7 +3,10 @@ import type { RejectCode } from "./codes.ts";
 import { FIELDS, fieldsWith, LARGEST } from "./fields.ts";
 import { idTimeMs, isUuidV7 } from "./id.ts";
 import {
+  BUSY,
+  ENUMS,
   type EventRecord,
+  isNull,
   NULLABLE_TEXTS,
   NUMBER_COUNT,
   NUMBERS,
@@ -100,19 +103,35 @@ function gpuTimeFault(numbers: Float64Array): Fault | undefined {
   }
   const gpuTime = numbers[NUMBERS.gpu_time_ns] as number;
   const span = (ended(numbers) - started(numbers)) * 1000 * worldSize;
-  // span is at most 24 h x 65535 ranks; the comparison is a plausibility bound, not a sum that is billed
-  if (gpuTime > span + span / 1000 + GPU_TIME_SLACK_NS) {
+  if (isBeyond(gpuTime, span)) {
     return fault("EVENT_GPU_TIME_EXCEEDS_SPAN", `gpu_time_ns ${gpuTime} over ${span} ns x ranks`);
-  }
-  // a null busy time is NaN and compares false
-  if ((numbers[NUMBERS.gpu_busy_ns] as number) > gpuTime) {
-    return fault("EVENT_PART_EXCEEDS_WHOLE", "gpu_busy_ns over gpu_time_ns");
   }
   if ((numbers[NUMBERS.communication_ns] as number) > gpuTime) {
     return fault("EVENT_PART_EXCEEDS_WHOLE", "communication_ns over gpu_time_ns");
   }
-  return undefined;
+  return busyFault(numbers, span);
 }
+
+/** Busy time is bounded by the event's span and not by gpu_time_ns: streams that overlap hold the card in equal parts, and work by need. */
+function busyFault(numbers: Float64Array, span: number): Fault | undefined {
+  const busy = numbers[NUMBERS.gpu_busy_ns] as number;
+  const gpuTime = numbers[NUMBERS.gpu_time_ns] as number;
+  const quality = numbers[NUMBERS.busy_quality] as number;
+  if (quality === BUSY.elapsed) {
+    return isNull(busy) || busy === gpuTime
+      ? undefined
+      : fault("EVENT_BUSY_QUALITY", `quality elapsed, gpu_busy_ns ${busy} and gpu_time_ns ${gpuTime}`);
+  }
+  if (isNull(busy)) {
+    return fault("EVENT_BUSY_QUALITY", `quality ${ENUMS.busy_quality[quality]} without gpu_busy_ns`);
+  }
+  return isBeyond(busy, span)
+    ? fault("EVENT_BUSY_TIME_EXCEEDS_SPAN", `gpu_busy_ns ${busy} over ${span} ns x ranks`)
+    : undefined;
+}
+
+/** A plausibility bound, not a sum that is billed: a span is at most 24 h x 65535 ranks. */
+const isBeyond = (time: number, span: number): boolean => time > span + span / 1000 + GPU_TIME_SLACK_NS;
 
 const TEXT_FIELDS = Object.keys(TEXTS) as TextField[];
 const TEXT_OPTIONAL = Uint8Array.from(TEXT_FIELDS, (field) => (NULLABLE_TEXTS.has(field) ? 1 : 0));

@@ -38,7 +38,7 @@ export interface SeriesSales {
 
 /**
  * The sales of a series. A class that too few bought in a period is left out of that period as if it had not been sold, so
- * that neither its own price nor its part in the level is told.
+ * that the index reveals neither its own price nor its part in the level.
  */
 export function seriesSales(
   rows: readonly HourSales[],

@@ -62,8 +62,8 @@ export function quote(samples: readonly QuoteSample[], { requests, tokens_out }:
 }
 
 /**
- * A quote from requests of others. A quantile is one of their requests, so only two digits of it are said, of one request or
- * of a thousand tokens, before it is multiplied: whatever workload is asked about, there is no more to be learnt.
+ * A quote from requests of others. A quantile is one of their requests, so only two digits of it are given, of one request or
+ * of a thousand tokens, before it is multiplied: no choice of workload reveals more.
  */
 export function pooledQuote(samples: readonly QuoteSample[], { requests, tokens_out }: Workload): Quote {
   const unit = { requests: 1n, tokens_out: tokens_out === null ? null : POOLED_TOKENS };

@@ -30,7 +30,7 @@ export interface Comparison {
   readonly difference: Decimal;
 }
 
-/** What two books make of the same thing. Books, tiers and factors are not told apart here: they differ by nature. */
+/** What two books make of the same thing. Books, tiers and factors are not distinguished here: they differ by nature. */
 export type LineComparison = Comparison &
   Pick<LineIdentity, "kind" | "name" | "project_id" | "model" | CardField>;
 

@@ -16,12 +16,18 @@ interface ChargeHead extends UsageKey {
   readonly billed_to: string;
   readonly currency: string;
   readonly events: string;
+  /** Elapsed. */
   readonly gpu_time_ns: string;
+  readonly busy_ns: string;
 }
 
 export interface ChargeSummary extends ChargeHead {
   readonly gpu_hours: string;
   readonly rate_per_gpu_hour: string;
+  readonly busy_counter_share: string;
+  readonly busy_sampled_share: string;
+  readonly busy_elapsed_share: string;
+  readonly busy_ratio: string;
   readonly composite: string;
   readonly quality: string;
   readonly charge: string;
@@ -83,7 +89,7 @@ export interface RevisionRun {
   readonly price_book: string;
 }
 
-/** An hour of a tenant as it was rated, with the id that each of its charges is asked for by. */
+/** An hour of a tenant as it was rated, with the ids of its charges. */
 export interface ChargedHour extends TenantHour {
   readonly charge_ids: readonly string[];
 }

@@ -15,7 +15,7 @@ export interface SessionFilter {
   readonly project_id: string | null;
 }
 
-/** A closed hour of a tenant: its events of what is asked about, and all of them, which a look at its sessions reads. */
+/** A closed hour of a tenant: its events that match the search, and all of them, which a look at its sessions reads. */
 export interface MeasuredHour {
   readonly tenant_id: string;
   readonly hour: Hour;

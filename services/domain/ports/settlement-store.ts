@@ -1,3 +1,4 @@
+import type { GpuHourAccount } from "../closing/account.ts";
 import type { Cut } from "../closing/cut.ts";
 import type { HourClose } from "../closing/revision.ts";
 import type { Run } from "../closing/tiling.ts";
@@ -51,6 +52,12 @@ export interface Closes {
   commitClose(close: HourClose, lease: Lease): Promise<void>;
 }
 
+/** Where the time of GPUs went. */
+export interface GpuHours {
+  /** Of every GPU that was watched in the hour, as far as its totals are in the log. */
+  gpuHours(hour: Hour): Promise<readonly GpuHourAccount[]>;
+}
+
 /** Where charges of revisions are written, and what they are rated by. */
 export interface Ratings {
   priceBooks(): Promise<readonly StoredPriceBook[]>;
@@ -64,7 +71,7 @@ export interface Ratings {
  * All that a pass of settlement works with. What is written with a lease is refused with StaleLeaderError as soon as the lease
  * is not the newest, has run out, or somebody else wrote the same place.
  */
-export interface SettlementStore extends SettlementLead, DueHours, ClosedHours, Closes, Ratings {}
+export interface SettlementStore extends SettlementLead, DueHours, ClosedHours, Closes, GpuHours, Ratings {}
 
 /** Where the log's records stand in time. */
 export interface LogTimes {

@@ -1,6 +1,6 @@
 import { compareText, usageKeyText } from "../closing/usage.ts";
 import { formatDecimal } from "../money/decimal.ts";
-import { CHARGE_FACTORS } from "./charges.ts";
+import { BUSY_FACTORS, CHARGE_FACTORS, saysBusyTime } from "./charges.ts";
 
 import type { Charge } from "./rate.ts";
 
@@ -35,13 +35,20 @@ export function chargeDifferences(
     }
     const [left, right] = [fieldsOf(found.charge), fieldsOf(charge)];
     return Object.keys(left)
+      .filter((field) => !BUSY_TERMS.has(field) || isBusyCompared(found.charge))
       .map((field) => ({ charge_id, field, charged: left[field] ?? "", recomputed: right[field] ?? "" }))
       .filter((it) => it.charged !== it.recomputed);
   });
 }
 
+const BUSY_TERMS: ReadonlySet<string> = new Set(["busy_ns", ...BUSY_FACTORS]);
+
+/** A charge of composite@1 that was rated before busy time was kept says nothing that could differ. */
+const isBusyCompared = (charge: Charge): boolean =>
+  charge.formula !== "composite@1" || charge.busy_ns !== 0n || saysBusyTime(charge);
+
 function fieldsOf(charge: Charge): Readonly<Record<string, string>> {
-  const { payer, billed_to, formula, currency, events, gpu_time_ns, apportionments } = charge;
+  const { payer, billed_to, formula, currency, events, gpu_time_ns, busy_ns, apportionments } = charge;
   return {
     payer,
     billed_to,
@@ -49,6 +56,7 @@ function fieldsOf(charge: Charge): Readonly<Record<string, string>> {
     currency,
     events: String(events),
     gpu_time_ns: String(gpu_time_ns),
+    busy_ns: String(busy_ns),
     ...Object.fromEntries(CHARGE_FACTORS.map((name) => [name, formatDecimal(charge[name])])),
     apportionments: apportionments.join(),
   };

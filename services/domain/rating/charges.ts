@@ -1,3 +1,4 @@
+import type { Formula } from "../books/formulas.ts";
 import type { PriceBook } from "../books/price-book.ts";
 import { compareText, USAGE_KEYS, type UsageRow, usageKeyText } from "../closing/usage.ts";
 import { cardText } from "../event/fields.ts";
@@ -28,14 +29,21 @@ export interface HourRating {
   readonly epoch: bigint;
 }
 
+/** Parts of the GPU time, by how its busy time is known. */
+export const BUSY_SHARES = ["busy_counter_share", "busy_sampled_share", "busy_elapsed_share"] as const;
+export const BUSY_FACTORS = [...BUSY_SHARES, "busy_ratio"] as const;
+
 export const CHARGE_FACTORS = [
   "gpu_hours",
   "rate_per_gpu_hour",
+  ...BUSY_FACTORS,
   "memory_ratio",
   "power_ratio",
   "nvlink_ratio",
   "fluctuation",
   "weight_time",
+  "weight_busy",
+  "weight_held",
   "weight_memory",
   "weight_power",
   "weight_nvlink",
@@ -50,6 +58,28 @@ export const CHARGE_FACTORS = [
   "charge",
 ] as const satisfies readonly (keyof ChargeFactors)[];
 export type ChargeFactor = (typeof CHARGE_FACTORS)[number];
+
+/** What charges of composite@1 are not hashed with: it is not part of their formula, and came later. */
+const SINCE_2: ReadonlySet<ChargeFactor> = new Set<ChargeFactor>([
+  ...BUSY_FACTORS,
+  "weight_busy",
+  "weight_held",
+]);
+/** The text that the charges of a book are hashed as: a book has one formula. */
+const TEXTS: {
+  readonly [formula in Formula]: { readonly head: string; readonly factors: readonly ChargeFactor[] };
+} = {
+  "composite@1": {
+    head: "meterhouse-charges/1",
+    factors: CHARGE_FACTORS.filter((name) => !SINCE_2.has(name)),
+  },
+  "composite@2": { head: "meterhouse-charges/2", factors: CHARGE_FACTORS },
+};
+
+/** Whether the charge says how busy its GPU time was: none does that was rated before busy time was kept. */
+export function saysBusyTime(charge: Pick<Charge, ChargeFactor>): boolean {
+  return BUSY_SHARES.some((name) => charge[name] !== 0n);
+}
 
 export type RatedHour = Pick<
   HourRating,
@@ -83,7 +113,11 @@ export function rateHour(rows: readonly UsageRow[], book: PriceBook): RatedHour 
 }
 
 /** The charges of an hour as the text that is hashed: one JSON line each, in the order of their keys. */
-export function chargesText(priceBookHash: string, charges: readonly Charge[]): string {
+export function chargesText(
+  { hash, formula }: Pick<PriceBook, "formula"> & { readonly hash: string },
+  charges: readonly Charge[],
+): string {
+  const { head, factors } = TEXTS[formula];
   const lines = charges
     .map((charge) => ({ charge, key: usageKeyText(charge) }))
     .toSorted((left, right) => compareText(left.key, right.key))
@@ -96,9 +130,10 @@ export function chargesText(priceBookHash: string, charges: readonly Charge[]): 
         charge.currency,
         String(charge.events),
         String(charge.gpu_time_ns),
-        ...CHARGE_FACTORS.map((name) => formatDecimal(charge[name])),
+        ...(formula === "composite@1" ? [] : [String(charge.busy_ns)]),
+        ...factors.map((name) => formatDecimal(charge[name])),
         charge.apportionments,
       ]),
     );
-  return [JSON.stringify(["meterhouse-charges/1", priceBookHash, charges.length]), ...lines, ""].join("\n");
+  return [JSON.stringify([head, hash, charges.length]), ...lines, ""].join("\n");
 }

@@ -12,11 +12,19 @@ const MW_NS_PER_UJ = 1_000_000n;
 export interface ChargeFactors {
   readonly gpu_hours: Decimal;
   readonly rate_per_gpu_hour: Decimal;
+  /** Parts of the GPU time whose busy time is from the card's counter, from samples, and unknown; they add up to 1. */
+  readonly busy_counter_share: Decimal;
+  readonly busy_sampled_share: Decimal;
+  readonly busy_elapsed_share: Decimal;
+  /** Busy / elapsed time. More than 1 is possible where streams overlap. */
+  readonly busy_ratio: Decimal;
   readonly memory_ratio: Decimal;
   readonly power_ratio: Decimal;
   readonly nvlink_ratio: Decimal;
   readonly fluctuation: Decimal;
   readonly weight_time: Decimal;
+  readonly weight_busy: Decimal;
+  readonly weight_held: Decimal;
   readonly weight_memory: Decimal;
   readonly weight_power: Decimal;
   readonly weight_nvlink: Decimal;
@@ -40,6 +48,8 @@ export type Charge = UsageKey &
     readonly formula: string;
     readonly events: bigint;
     readonly gpu_time_ns: bigint;
+    /** Elapsed time counts where busy time is unknown. */
+    readonly busy_ns: bigint;
     readonly apportionments: readonly string[];
   };
 
@@ -56,7 +66,8 @@ export function rate(row: UsageRow, book: PriceBook): Rated {
   const price = priceOf(book, row);
   if (price === null) return { kind: "no_rate", row };
   const payer = payerOf(row.phase, book);
-  const composite = compositeTerms(row, price);
+  const busy = busyTerms(row);
+  const composite = compositeTerms(row, price, busy.busy_ratio);
   const quality = qualityTerms(row, price, book.quality);
   const exact = row.gpu_time_ns * price.rate_per_gpu_hour * composite.composite * quality.quality;
   return {
@@ -81,6 +92,7 @@ export function rate(row: UsageRow, book: PriceBook): Rated {
       apportionments: row.apportionments,
       gpu_hours: ratio(row.gpu_time_ns, NS_PER_HOUR),
       rate_per_gpu_hour: price.rate_per_gpu_hour,
+      ...busy,
       ...composite,
       ...quality,
       charge: divideHalfEven(exact, NS_PER_HOUR * ONE * ONE),
@@ -88,8 +100,26 @@ export function rate(row: UsageRow, book: PriceBook): Rated {
   };
 }
 
-/** w_time + w_memory m + w_power p + w_nvlink n + w_fluctuation f, from the row's integer sums. */
-function compositeTerms(row: UsageRow, { weights, reference }: GpuPrice) {
+/** Busy time that is unknown counts as elapsed, and its share says so. */
+function busyTerms(row: UsageRow) {
+  const time = row.gpu_time_ns;
+  const busy_ns = row.gpu_busy_ns + time - row.gpu_busy_known_ns;
+  const busy_counter_share = ratio(row.gpu_busy_counter_ns, time);
+  const busy_sampled_share = ratio(row.gpu_busy_known_ns - row.gpu_busy_counter_ns, time);
+  return {
+    busy_ns,
+    busy_counter_share,
+    busy_sampled_share,
+    busy_elapsed_share: time === 0n ? 0n : ONE - busy_counter_share - busy_sampled_share,
+    busy_ratio: ratio(busy_ns, time),
+  };
+}
+
+/**
+ * composite@1: w_time + w_memory m + w_power p + w_nvlink n + w_fluctuation f; composite@2: w_busy b + w_held in place of w_time.
+ * One sum for both, as the weights of the other are 0. From the row's integer sums.
+ */
+function compositeTerms(row: UsageRow, { weights, reference }: GpuPrice, busy_ratio: Decimal) {
   const time = row.gpu_time_ns;
   const memory_ratio = ratio(row.memory_time_byte_ns, time * reference.memory_bytes);
   const power_ratio = ratio(row.energy_uj * MW_NS_PER_UJ, time * reference.power_limit_mw);
@@ -104,12 +134,16 @@ function compositeTerms(row: UsageRow, { weights, reference }: GpuPrice) {
     nvlink_ratio,
     fluctuation,
     weight_time: weights.time,
+    weight_busy: weights.busy,
+    weight_held: weights.held,
     weight_memory: weights.memory,
     weight_power: weights.power,
     weight_nvlink: weights.nvlink,
     weight_fluctuation: weights.fluctuation,
     composite: sumOfProducts([
       [weights.time, ONE],
+      [weights.busy, busy_ratio],
+      [weights.held, ONE],
       [weights.memory, memory_ratio],
       [weights.power, power_ratio],
       [weights.nvlink, nvlink_ratio],
@@ -140,7 +174,7 @@ function qualityTerms(row: UsageRow, price: GpuPrice, rules: Quality) {
   };
 }
 
-/** Busy / elapsed over the events that know their busy time, bounded; 1 where none does. */
+/** Busy / elapsed over the events whose busy time is measured, bounded; 1 where none is. */
 function contention(row: UsageRow, { contention: { min, max } }: Quality): Decimal {
   if (row.gpu_busy_known_ns === 0n) return ONE;
   const busy = ratio(row.gpu_busy_ns, row.gpu_busy_known_ns);

@@ -5,7 +5,7 @@
 // sums this is measured at a tenth of the time.
 
 import { EVENT_SUMS, type EventSum } from "../event/fields.ts";
-import { type EventRecord, NUMBERS } from "../event/record.ts";
+import { BUSY, type EventRecord, NUMBERS } from "../event/record.ts";
 import type { HourIndex } from "../time/hour.ts";
 
 /** What a window counts beside its events, in the order of usage_log.numbers. */
@@ -49,7 +49,7 @@ const HALF = 2 ** 26;
 const SPILL_ABOVE = 2 ** 52;
 const KEY_WORDS = 3;
 
-const { gpu_time_ns, gpu_busy_ns, communication_ns, memory_peak_bytes, energy_uj } = NUMBERS;
+const { gpu_time_ns, gpu_busy_ns, busy_quality, communication_ns, memory_peak_bytes, energy_uj } = NUMBERS;
 const { power_avg_mw, power_peak_mw, nvlink_tx_bytes, nvlink_rx_bytes } = NUMBERS;
 const { tokens_in, tokens_cached, tokens_out, batch_steps } = NUMBERS;
 
@@ -108,12 +108,13 @@ export class WindowSums {
     this.plus(base + SLOT.tokens_cached, numbers[tokens_cached] as number);
     this.plus(base + SLOT.tokens_out, numbers[tokens_out] as number);
     this.plus(base + SLOT.batch_steps, numbers[batch_steps] as number);
-    // nulls are NaN and fail the comparison
-    const busy = numbers[gpu_busy_ns] as number;
-    if (busy >= 0) {
-      this.plus(base + SLOT.gpu_busy_ns, busy);
+    const quality = numbers[busy_quality] as number;
+    if (quality !== BUSY.elapsed) {
+      this.plus(base + SLOT.gpu_busy_ns, numbers[gpu_busy_ns] as number);
       this.plus(base + SLOT.gpu_busy_known_ns, time);
+      if (quality === BUSY.counter) this.plus(base + SLOT.gpu_busy_counter_ns, time);
     }
+    // nulls are NaN and fail the comparison
     const energy = numbers[energy_uj] as number;
     if (energy >= 0) this.plus(base + SLOT.energy_uj, energy);
     const average = numbers[power_avg_mw] as number;

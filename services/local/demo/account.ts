@@ -1,9 +1,11 @@
-// The demo's closing account, asked of ClickHouse: two sums that must balance exactly.
+// The demo's closing account, queried from ClickHouse: three sums that must balance exactly.
 import { type ClickHouse, loadQuery } from "../../adapters/clickhouse/client.ts";
 
 export interface Account {
   readonly events: Record<"received" | "counted" | "duplicate" | "conflict" | "rejected", number>;
   readonly gpu_time_ns: Record<"physical" | "sessions" | "operator" | "idle" | "unattributed", string>;
+  /** By the cards' counters; all 0 where none counted. */
+  readonly busy_ns: Record<"busy" | "sessions" | "operator" | "unmetered", string>;
   readonly hours_closed: number;
   readonly tenants_billed: number;
   readonly charges_total: string;
@@ -13,13 +15,19 @@ export interface Account {
 export async function readAccount(client: ClickHouse): Promise<Account> {
   const [events] = await client.query<Account["events"]>(loadQuery("account_events"));
   const [time] = await client.query<Account["gpu_time_ns"]>(loadQuery("account_gpu_time"));
-  const [bills] = await client.query<Omit<Account, "events" | "gpu_time_ns">>(loadQuery("account_bills"));
-  if (events === undefined || time === undefined || bills === undefined) throw new Error("no account");
+  const [busy] = await client.query<Account["busy_ns"]>(loadQuery("account_busy_time"));
+  const [bills] = await client.query<Omit<Account, "events" | "gpu_time_ns" | "busy_ns">>(
+    loadQuery("account_bills"),
+  );
+  if (events === undefined || time === undefined || busy === undefined || bills === undefined) {
+    throw new Error("no account");
+  }
   return {
     events: Object.fromEntries(
       Object.entries(events).map(([name, value]) => [name, Number(value)]),
     ) as Account["events"],
     gpu_time_ns: time,
+    busy_ns: busy,
     ...bills,
     hours_closed: Number(bills.hours_closed),
     tenants_billed: Number(bills.tenants_billed),
@@ -27,7 +35,7 @@ export async function readAccount(client: ClickHouse): Promise<Account> {
 }
 
 /** What does not add up, in words; nothing if the account balances. */
-export function faultsOf({ events, gpu_time_ns: time }: Account): string[] {
+export function faultsOf({ events, gpu_time_ns: time, busy_ns: busy }: Account): string[] {
   const faults: string[] = [];
   const ended = events.counted + events.duplicate + events.conflict + events.rejected;
   if (events.received !== ended)
@@ -35,5 +43,8 @@ export function faultsOf({ events, gpu_time_ns: time }: Account): string[] {
   const parts = BigInt(time.sessions) + BigInt(time.operator) + BigInt(time.idle) + BigInt(time.unattributed);
   if (BigInt(time.physical) !== parts)
     faults.push(`the GPU ran ${time.physical} ns, ${parts} ns are accounted for`);
+  const worked = BigInt(busy.sessions) + BigInt(busy.operator) + BigInt(busy.unmetered);
+  if (BigInt(busy.busy) !== worked)
+    faults.push(`the GPU was busy for ${busy.busy} ns, ${worked} ns are accounted for`);
   return faults;
 }

@@ -25,21 +25,18 @@ export function disturbanceOf(
         record.key !== null && record.value !== null,
     )
     .sort((a, b) => Buffer.compare(a.key, b.key));
-  const isEvent = recordDecoder(schemas, "gpu_time_event");
-  const events = sorted.filter(({ value }) => isEvent(value) !== undefined);
+  const decode = recordDecoder(schemas, "gpu_time_event");
+  const encode = recordWriter(schemas, "gpu_time_event");
+  const events = sorted.filter(({ value }) => decode(value) !== undefined);
   return {
     copies: sorted.filter((_, i) => i % COPY_EVERY === 0),
-    conflicts: events.slice(0, CONFLICTS).map(({ key, value }) => ({ key, value: withLastByte(value) })),
+    conflicts: events.slice(0, CONFLICTS).map(({ key, value }) => ({
+      key,
+      value: encode({ ...decode(value), probe_version: "another" }).value,
+    })),
     broken:
       events.length === 0 ? [] : brokenCopies(events[0] as { key: Uint8Array; value: Uint8Array }, schemas),
   };
-}
-
-/** The last byte is the end of probe_version: the event stays readable and is another one. */
-function withLastByte(value: Uint8Array): Uint8Array {
-  const changed = value.slice();
-  changed[changed.length - 1] = "9".charCodeAt(0);
-  return changed;
 }
 
 function brokenCopies(

@@ -43,13 +43,18 @@ await runProcess({ log: createLog({ level: "warn", name: "demo" }) }, async (lif
   }
 });
 
-function accountText({ events, gpu_time_ns: time, ...bills }: Account): string {
+function accountText({ events, gpu_time_ns: time, busy_ns: busy, ...bills }: Account): string {
   const seconds = (ns: string): string => `${ns.padStart(10, "0").replace(/(\d{9})$/, ".$1")} s`;
   return [
     "",
     "The account",
     `  records   ${events.received} received = ${events.counted} counted + ${events.duplicate} duplicate + ${events.conflict} conflict + ${events.rejected} rejected`,
     `  GPU time  ${seconds(time.physical)} = ${seconds(time.sessions)} sessions + ${seconds(time.operator)} operator + ${seconds(time.idle)} idle + ${seconds(time.unattributed)} unattributed`,
+    ...(busy.busy === "0"
+      ? []
+      : [
+          `  busy      ${seconds(busy.busy)} = ${seconds(busy.sessions)} sessions + ${seconds(busy.operator)} operator + ${seconds(busy.unmetered)} unmetered`,
+        ]),
     `  charges   ${bills.charges_total} ${bills.currency} to ${bills.tenants_billed} tenants over ${bills.hours_closed} hours`,
     "",
   ].join("\n");

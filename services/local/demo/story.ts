@@ -1,4 +1,4 @@
-// The demo, told in order: a recorded workload through probe, Kafka, processor, settlement, to an invoice per tenant.
+// The demo, step by step: a recorded workload through probe, Kafka, processor, settlement, to an invoice per tenant.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -114,7 +114,7 @@ interface Invoices {
 async function showAndVerify(billing: Billing, owner: ClickHouse, { invoices, adjusted, say }: Invoices) {
   const invoice = invoices.get(PLANNED) ?? "";
   const [adjustment = ""] = adjusted.values();
-  for (const shown of [invoice, adjustment]) say(`${await billing.show(shown)}\n`);
+  for (const id of [invoice, adjustment]) say(`${await billing.show(id)}\n`);
   say(await billing.verify(invoice));
   const { event_id, undo } = await tamper(owner, PLANNED);
   say(`somebody adds a second to event ${event_id} in ClickHouse`);
@@ -182,7 +182,7 @@ class Processor {
     await this.service?.end("SIGTERM");
   }
 
-  /** Waits until every record of the topic is accounted for; kills and restarts the processor on the way as often as asked. */
+  /** Waits until every record of the topic is accounted for; kills and restarts the processor `kills` times on the way. */
   async catchUp({ kafka, reader, kills, say }: CatchUp): Promise<void> {
     const marks = await logBounds(kafka, TOPIC);
     const sent = [...marks.values()].reduce((sum, { high }) => sum + high, 0);

@@ -2,6 +2,7 @@ import { failedChecks } from "../../domain/closing/audit.ts";
 import type { Cut } from "../../domain/closing/cut.ts";
 import { CHAIN_START, chainText, contentText, type HourClose } from "../../domain/closing/revision.ts";
 import type { TilingFault } from "../../domain/closing/tiling.ts";
+import { TEXT_VERSION, type TextVersion } from "../../domain/closing/usage.ts";
 import type { Lease } from "../../domain/ports/leases.ts";
 import { formatHour, type Hour } from "../../domain/time/hour.ts";
 import type { Settlement } from "../pass.ts";
@@ -31,10 +32,13 @@ export async function closeHour(deps: Settlement, lease: Lease, request: CloseRe
   const failed_checks = failedChecks(audit, tilingFaults.length);
   const rows = await store.hourUsage(hour, cut, !failed_checks.includes("unique_ids"));
   const { unique_ids, voided } = audit;
-  const content_hash = hash(contentText({ hour, unique_ids, voided, rows }));
+  const contentHash = (version: TextVersion) =>
+    hash(contentText({ hour, unique_ids, voided, rows }, version));
 
   const before = await store.hourClose(hour);
-  if (before !== null && before.content_hash === content_hash) return { kind: "unchanged", close: before };
+  if (before !== null && before.content_hash === contentHash(before.text_version)) {
+    return { kind: "unchanged", close: before };
+  }
 
   const link = await store.latestClose();
   const body = {
@@ -46,10 +50,11 @@ export async function closeHour(deps: Settlement, lease: Lease, request: CloseRe
     reason,
     cut,
     previous_hash: link?.chain_hash ?? CHAIN_START,
-    content_hash,
+    content_hash: contentHash(TEXT_VERSION),
     failed_checks,
     closed_at: clock.nowMs(),
     epoch: lease.epoch,
+    text_version: TEXT_VERSION,
   };
   const close: HourClose = { ...body, chain_hash: hash(chainText(body)) };
   await store.writeUsage(close, rows);

@@ -28,7 +28,7 @@ export async function findDueHours(deps: Settlement, cut: Cut, through: Hour): P
 
 /**
  * How many of the sorted hours are in. Positions only grow with time, so an hour that is in implies all before it; the
- * newest is asked first, as it is the only one once the backlog is gone.
+ * newest is checked first, as it is the only one once the backlog is gone.
  */
 async function countClosable(
   hours: readonly Hour[],

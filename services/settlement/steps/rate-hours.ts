@@ -52,7 +52,7 @@ async function rateOne(
     attempt_id: newId(),
     price_book: book.hash,
     currency: book.currency,
-    content_hash: hash(chargesText(book.hash, charges)),
+    content_hash: hash(chargesText(book, charges)),
     rated_at: clock.nowMs(),
     epoch: lease.epoch,
   };

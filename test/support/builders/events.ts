@@ -1,4 +1,4 @@
-// Events for tests: valid unless told otherwise, and the same for the same arguments.
+// Events for tests: valid unless changed, and the same for the same arguments.
 import { createHash } from "node:crypto";
 import { recordWriter } from "../../../services/adapters/avro/codec.ts";
 import { loadSchemas } from "../../../services/adapters/avro/schemas.ts";
@@ -12,8 +12,24 @@ export type EventFields = Record<string, unknown> & {
 
 const schemas = loadSchemas();
 export const encodeEvent = recordWriter(schemas, "gpu_time_event") as (fields: EventFields) => EncodedRecord;
+/** As a probe of before writes it. */
+export const encodeEventV1 = recordWriter(
+  schemas.filter(({ version }) => version === "v1"),
+  "gpu_time_event",
+) as (fields: EventFields) => EncodedRecord;
 export const encodeTotals = recordWriter(schemas, "gpu_totals");
 export const encodeVoid = recordWriter(schemas, "event_void");
+
+/** Fields that are enums. By hand: what the code makes of its table of fields is checked against it. */
+export const ENUM_FIELDS = [
+  "sharing",
+  "phase",
+  "outcome",
+  "time_quality",
+  "memory_scope",
+  "energy_quality",
+  "busy_quality",
+] as const;
 
 /** A UUIDv7 for `ms` whose other bits are a hash of `seed`. */
 export function uuidV7(ms: number, seed: string): Buffer {
@@ -73,7 +89,9 @@ export function makeEvent(
     apportionment: "fitted-hinge@1",
     probe_version: "0.1.0",
   };
-  return { ...base, ...fields };
+  const made = { ...base, ...fields };
+  // as an event of version 1 is read, where a test does not say it
+  return { busy_quality: made.gpu_busy_ns === null ? "elapsed" : "sampled", ...made };
 }
 
 export type TotalsFields = Record<string, unknown> & { totals_id: Uint8Array };
@@ -101,10 +119,19 @@ export function makeTotals(
     operator_ns: 5_000_000_000,
     idle_ns: 4_999_999_000,
     unattributed_ns: 999,
+    busy_ns: 21_000_000_000,
+    busy_attributed_ns: 16_000_000_001,
+    busy_operator_ns: 4_000_000_000,
+    unmetered_ns: 999_999_999,
+    busy_quality: "counter",
+    unmetered_processes: "4711:python3",
     energy_uj: 16_000_000_000,
     energy_attributed_uj: 12_000_000_000,
     energy_operator_uj: 3_000_000_000,
-    energy_idle_uj: 1_000_000_000,
+    energy_idle_uj: 400_000_000,
+    energy_parked_uj: 500_000_000,
+    energy_unmetered_uj: 100_000_000,
+    parked_models: "synthetic-7b",
     steps: 1_200,
     steps_missed: 3,
     lost_events: 2,

@@ -4,7 +4,7 @@ import { CHARGE_FACTORS } from "../../../services/domain/rating/charges.ts";
 import type { LedgerRows } from "../doubles/memory-ledger.ts";
 import { H100 } from "./price-books.ts";
 
-/** When the API is asked. */
+/** The time of requests to the API. */
 export const NOW = Date.parse("2026-11-23T12:34:56.789Z");
 const ENDED_MS = Date.parse("2026-11-23T10:20:00Z");
 export const EVENT = `${ENDED_MS.toString(16).padStart(12, "0")}70008000000000000001`;
@@ -33,6 +33,7 @@ function chargeRow(tenant_id: string, number: number, changes: Partial<Charge> =
     currency: "USD",
     events: "1",
     gpu_time_ns: "3600000000000",
+    busy_ns: "3600000000000",
     is_current: true,
     price_book: HASH,
     formula: "composite@1",
@@ -76,6 +77,7 @@ const MEASURED = {
   batch_size_avg_milli: 41_250,
   apportionment: "equal@1",
   probe_version: "0.1.0",
+  busy_quality: "elapsed",
   kafka_partition: 0,
   kafka_offset: "7",
   ingested_at: "2026-11-23T10:20:00.000Z",

@@ -7,6 +7,8 @@ export const H100 = "NVIDIA H100 80GB HBM3";
 
 const BOOK_FILE = new URL("../../../docs/price-books/2026-h100.json", import.meta.url);
 
+const BUSY_BOOK_FILE = new URL("../../../docs/price-books/2027-h100-busy.json", import.meta.url);
+
 /** The demo's price book as parsed JSON, a fresh copy on every call. */
 export function bookDocument(): Record<string, unknown> {
   return JSON.parse(readFileSync(BOOK_FILE, "utf8"));
@@ -19,6 +21,17 @@ export function demoBook(): PriceBook {
 /** The demo's price book with parts replaced or added. */
 export function bookWith(parts: Readonly<Record<string, unknown>>): PriceBook {
   const read = readPriceBook({ ...bookDocument(), ...parts });
+  if (!read.ok) throw new Error(JSON.stringify(read.faults));
+  return read.book;
+}
+
+/** The price book of composite@2 as parsed JSON, a fresh copy on every call. */
+export function busyBookDocument(): Record<string, unknown> {
+  return JSON.parse(readFileSync(BUSY_BOOK_FILE, "utf8"));
+}
+
+export function busyBook(): PriceBook {
+  const read = readPriceBook(busyBookDocument());
   if (!read.ok) throw new Error(JSON.stringify(read.faults));
   return read.book;
 }

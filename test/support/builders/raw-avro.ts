@@ -1,12 +1,13 @@
 // Avro written by hand from the specification, byte by byte: what a careful encoder refuses to write can be written here.
 import { loadSchemas, type RecordName } from "../../../services/adapters/avro/schemas.ts";
 
-/** CRC-64-AVRO of the three contracts as fastavro prints them, big endian. */
-export const FINGERPRINTS: Readonly<Record<RecordName, string>> = {
-  gpu_time_event: "6d0f1c65880465ac",
-  gpu_totals: "8beaa3e89814cdaf",
-  event_void: "80c74050d7b8debe",
+/** CRC-64-AVRO of every version of the three contracts as fastavro prints them, big endian; the newest is last. */
+export const FINGERPRINTS: Readonly<Record<RecordName, Readonly<Record<string, string>>>> = {
+  gpu_time_event: { v1: "6d0f1c65880465ac", v2: "42c38859988f7d7c" },
+  gpu_totals: { v1: "8beaa3e89814cdaf", v2: "d764f010f8b0e394" },
+  event_void: { v1: "80c74050d7b8debe" },
 };
+const newest = (record: RecordName): string => Object.keys(FINGERPRINTS[record]).at(-1) ?? "v1";
 
 type AvroType =
   | string
@@ -17,8 +18,9 @@ export interface AvroField {
   readonly type: AvroType;
 }
 
-export function fieldsOf(record: RecordName): readonly AvroField[] {
-  const known = loadSchemas().find((schema) => schema.record === record && schema.version === "v1");
+/** Of a version, or of the newest. */
+export function fieldsOf(record: RecordName, version: string = newest(record)): readonly AvroField[] {
+  const known = loadSchemas().find((schema) => schema.record === record && schema.version === version);
   if (known === undefined) throw new Error(`no schema of ${record}`);
   return (known.schema as unknown as { fields: readonly AvroField[] }).fields;
 }
@@ -59,14 +61,17 @@ export function rawBody(
   record: RecordName,
   fields: Readonly<Record<string, unknown>>,
   raw: Readonly<Record<string, Uint8Array>> = {},
+  version: string = newest(record),
 ): Buffer {
-  return Buffer.concat(fieldsOf(record).map(({ name, type }) => raw[name] ?? encoded(type, fields[name])));
+  return Buffer.concat(
+    fieldsOf(record, version).map(({ name, type }) => raw[name] ?? encoded(type, fields[name])),
+  );
 }
 
-export function singleObject(record: RecordName, body: Uint8Array): Buffer {
-  const fingerprint = Buffer.from(FINGERPRINTS[record], "hex").reverse();
+export function singleObject(record: RecordName, body: Uint8Array, version: string = newest(record)): Buffer {
+  const fingerprint = Buffer.from(FINGERPRINTS[record][version] ?? "", "hex").reverse();
   return Buffer.concat([Buffer.from([0xc3, 0x01]), fingerprint, body]);
 }
 
-export const rawRecord = (...[record, ...rest]: Parameters<typeof rawBody>): Buffer =>
-  singleObject(record, rawBody(record, ...rest));
+export const rawRecord = (...[record, fields, raw, version]: Parameters<typeof rawBody>): Buffer =>
+  singleObject(record, rawBody(record, fields, raw, version), version);

@@ -59,11 +59,14 @@ async function unequalWindows(flow: Flow): Promise<object[]> {
     "tokens_out",
     "batch_steps",
   ];
-  const optional = ["gpu_busy_ns", "energy_uj", "nvlink_tx_bytes", "nvlink_rx_bytes"];
+  const optional = ["energy_uj", "nvlink_tx_bytes", "nvlink_rx_bytes"];
   const events = [
     "sum(toUInt256(home)) AS events",
     ...summed.map((name) => `sum(toUInt256(e.${name})) AS ${name}`),
     ...optional.map((name) => `sum(toUInt256(ifNull(e.${name}, 0))) AS ${name}`),
+    "sumIf(toUInt256(ifNull(e.gpu_busy_ns, 0)), busy_quality != 'elapsed') AS gpu_busy_ns",
+    "sumIf(toUInt256(e.gpu_time_ns), busy_quality != 'elapsed') AS gpu_busy_known_ns",
+    "sumIf(toUInt256(e.gpu_time_ns), busy_quality = 'counter') AS gpu_busy_counter_ns",
     "sum(toUInt256(memory_peak_bytes) * e.gpu_time_ns) AS memory_time_byte_ns",
     "sum(toUInt256(ifNull(power_avg_mw, 0)) * e.gpu_time_ns) AS power_avg_time_mw_ns",
     "sum(toUInt256(ifNull(power_peak_mw, 0)) * e.gpu_time_ns) AS power_peak_time_mw_ns",

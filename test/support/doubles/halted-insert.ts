@@ -1,14 +1,14 @@
-// An insert that stops half-way, when its guard has said yes, and goes on when told.
+// An insert that stops half-way, when its guard has said yes, and goes on when the test lets it.
 import { Readable } from "node:stream";
 import type { Body, ClickHouse } from "../../../services/adapters/clickhouse/client.ts";
 import { eventually } from "../checks/eventually.ts";
 
 export interface HaltedInsert {
-  /** Sends half of an insert's data, and the rest once told. */
+  /** Sends half of an insert's data, and the rest on `end`. */
   readonly client: ClickHouse;
   /** Resolves once the server runs the insert of this id with half of its data. */
   isRunning(queryId: string): Promise<void>;
-  /** Resolves once the insert is told to end, or has ended. */
+  /** Resolves once `end` was called, or the insert has ended. */
   isEnding(queryId: string): Promise<void>;
   goOn(): void;
 }

@@ -6,7 +6,7 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** A clock that stands still until it is told to go on. For tests. */
+/** A clock that stands still until `advance`. For tests. */
 export class ManualClock implements Clock {
   #nowMs: number;
   #elapsedMs = 0;

@@ -105,10 +105,12 @@ export function memoryLedger(rows: LedgerRows): MemoryLedger {
 function line(charge: LedgerRows["charges"][number]): Rows<"charges">[number] {
   const { charge_id, hour, revision, rating, payer, billed_to, tenant_id, project_id, model } = charge;
   const { model_version, gpu_model, mig_profile, sharing, phase, outcome, currency, events } = charge;
+  const { busy_ns, busy_counter_share, busy_sampled_share, busy_elapsed_share, busy_ratio } = charge;
   const { gpu_time_ns, gpu_hours, rate_per_gpu_hour, composite, quality, apportionments } = charge;
   return {
     ...{ charge_id, hour, revision, rating, payer, billed_to, tenant_id, project_id, model },
     ...{ model_version, gpu_model, mig_profile, sharing, phase, outcome, currency, events },
+    ...{ busy_ns, busy_counter_share, busy_sampled_share, busy_elapsed_share, busy_ratio },
     ...{ gpu_time_ns, gpu_hours, rate_per_gpu_hour, composite, quality, apportionments },
     charge: charge.charge,
   };

@@ -4,6 +4,7 @@ import { StaleLeaderError } from "../../../services/adapters/clickhouse/leader.t
 import { sha256 } from "../../../services/adapters/crypto/crypto.ts";
 import { bookOf } from "../../../services/billing/books/books.ts";
 import type { PriceBook } from "../../../services/domain/books/price-book.ts";
+import type { GpuHourAccount } from "../../../services/domain/closing/account.ts";
 import type { HourAudit } from "../../../services/domain/closing/audit.ts";
 import { type Cut, covers } from "../../../services/domain/closing/cut.ts";
 import type { HourClose } from "../../../services/domain/closing/revision.ts";
@@ -46,6 +47,7 @@ export class MemorySettlementStore implements SettlementStore {
   readonly #books: NewPriceBook[];
   readonly #ratings: HourRating[] = [];
   readonly #charges = new Map<string, readonly Charge[]>();
+  readonly #gpus = new Map<Hour, readonly GpuHourAccount[]>();
   #lease = { epoch: 0n, owner: "", expires_at: 0 };
 
   /** The demo's price book is published unless others are named. */
@@ -132,6 +134,15 @@ export class MemorySettlementStore implements SettlementStore {
 
   async latestClose(): Promise<HourClose | null> {
     return this.#closes.at(-1) ?? null;
+  }
+
+  /** What the GPUs of an hour are to have done. */
+  watched(hour: Hour, gpus: readonly GpuHourAccount[]): void {
+    this.#gpus.set(hour, gpus);
+  }
+
+  async gpuHours(hour: Hour): Promise<readonly GpuHourAccount[]> {
+    return this.#gpus.get(hour) ?? [];
   }
 
   async logFloor(): Promise<Hour> {

@@ -1,4 +1,4 @@
-// A command of the API as it is typed, asked of whatever stands in for the API.
+// A command of the API as it is typed, against whatever stands in for the API.
 import { readCommandLine } from "../../../services/adapters/command/command.ts";
 import type { Api, Output } from "../../../services/cli/api-command.ts";
 import { API_COMMANDS } from "../../../services/cli/api-commands.ts";
@@ -22,12 +22,12 @@ export function apiAt(url: string, key: string): Api {
   const access = { url, key };
   return {
     ask: pricingClient(access),
-    download: (operation, asked) => pricingDownload(access, operation, asked),
+    download: (operation, question) => pricingDownload(access, operation, question),
   };
 }
 
-/** What the API is asked, by a command that is answered with `reply`. */
-export async function asked(
+/** The request that a command makes of the API, which answers it with `reply`. */
+export async function requestOf(
   argv: readonly string[],
   reply: unknown = { items: [], next_cursor: null },
 ): Promise<unknown[]> {

@@ -12,7 +12,7 @@ const BROKEN_EVERY = 53;
 const LATE_EVERY = 97;
 const HOUR_MS = 3_600_000;
 
-/** Records that flow until they are told to end. */
+/** Records that flow until `end`. */
 export class Feed {
   /** How many have been sent. */
   sent = 0;

@@ -11,7 +11,7 @@ import { DedupeMemory } from "../../../services/domain/dedupe/memory.ts";
 import { type PlainRow, plainRows } from "../doubles/plain-rows.ts";
 
 export const HOUR_MS = 3_600_000;
-/** The broker's append time of records, unless told otherwise: half past an hour. */
+/** The broker's append time of records, unless given: half past an hour. */
 export const NOW_MS = Date.UTC(2026, 10, 23, 12, 30);
 export const NOW_HOUR = Math.floor(NOW_MS / HOUR_MS);
 export const AGE_MAX_MS = 90 * 24 * HOUR_MS;
@@ -37,7 +37,8 @@ export class TestIntake {
     this.block = new Block({ block_rows_max: 2_000, block_bytes_max: 2 ** 30, ...limits });
     const confluentIds = new Map([
       [1, "gpu_time_event/v1"],
-      [2, "gpu_totals/v1"],
+      [2, "gpu_totals/v2"],
+      [3, "gpu_time_event/v2"],
     ]);
     this.intake = new Intake(createRecordReader({ schemas, confluentIds }), { age_max_ms: AGE_MAX_MS });
   }

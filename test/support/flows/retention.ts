@@ -66,7 +66,7 @@ export class RetentionBench {
     return pass(settlementOver(this.store, { clock: new ManualClock(hourEndMs(ELEVEN) + 2 * DAY_MS) }));
   }
 
-  /** One turn of retention when the first day is old enough and the second is not, unless told otherwise. */
+  /** One turn of retention when the first day is old enough and the second is not, unless the options say otherwise. */
   turn(changes: Partial<Retention> = {}): Promise<string> {
     const deps: Retention = {
       days: this.days,

@@ -28,6 +28,7 @@ export function settlementOver(store: SettlementStore, changes: Partial<Settleme
     owner: "settlement-1",
     graceMs: GRACE_MS,
     leaseMs: 60_000,
+    unmeteredPercent: 5,
     ...changes,
   };
 }

@@ -59,7 +59,7 @@ export interface DatabaseOptions {
   readonly priceBooks?: readonly PriceBook[];
 }
 
-/** A database of the caller's own on the shared stack, migrated unless told otherwise. `drop` it in the end. */
+/** A database of the caller's own on the shared stack, migrated unless the options say otherwise. `drop` it in the end. */
 export async function freshDatabase({
   migrated = true,
   priceBooks = [],

@@ -7,6 +7,7 @@ import {
   type UsageSums,
   usageSums,
 } from "../../../services/domain/closing/usage.ts";
+import { type ENUMS, unsaidBusyQuality } from "../../../services/domain/event/record.ts";
 import type { Hour } from "../../../services/domain/time/hour.ts";
 import { H100 } from "../builders/price-books.ts";
 
@@ -32,7 +33,8 @@ export interface LoggedEvent extends UsageKey {
   readonly tokens_out: bigint;
   readonly batch_steps: bigint;
   readonly apportionment: string;
-  /** What only sessions are told by; not there unless given. */
+  readonly busy_quality: (typeof ENUMS)["busy_quality"][number];
+  /** Only for questions about sessions; not there unless given. */
   readonly session_id?: string;
   readonly sequence?: number;
   readonly world_size?: number;
@@ -68,7 +70,7 @@ export interface LoggedBatch {
 
 type Changes = Partial<LoggedEvent> & { readonly id: string; readonly hour: Hour };
 
-/** A minute of half an H100, unless told otherwise. */
+/** A minute of half an H100, unless changed. */
 function loggedEvent(changes: Changes): LoggedEvent {
   return {
     partition: 0,
@@ -98,6 +100,7 @@ function loggedEvent(changes: Changes): LoggedEvent {
     tokens_out: 20n,
     batch_steps: 21n,
     apportionment: "equal@1",
+    busy_quality: unsaidBusyQuality((changes.gpu_busy_ns ?? null) !== null),
     ...changes,
   };
 }
@@ -128,8 +131,8 @@ export function sumsOf(event: LoggedEvent): UsageSums {
   return {
     events: BigInt(event.home),
     gpu_time_ns: time,
-    gpu_busy_ns: event.gpu_busy_ns ?? 0n,
-    gpu_busy_known_ns: event.gpu_busy_ns === null ? 0n : time,
+    gpu_busy_ns: event.busy_quality === "elapsed" ? 0n : (event.gpu_busy_ns ?? 0n),
+    gpu_busy_known_ns: event.busy_quality === "elapsed" ? 0n : time,
     communication_ns: event.communication_ns,
     memory_time_byte_ns: event.memory_peak_bytes * time,
     energy_uj: event.energy_uj ?? 0n,
@@ -141,6 +144,7 @@ export function sumsOf(event: LoggedEvent): UsageSums {
     tokens_cached: event.tokens_cached,
     tokens_out: event.tokens_out,
     batch_steps: event.batch_steps,
+    gpu_busy_counter_ns: event.busy_quality === "counter" ? time : 0n,
   };
 }
 

@@ -49,10 +49,10 @@ function recordsOf(parts: readonly Part[]): SpendRecords {
 /** An API over spending that a test changes. */
 async function open(...budgets: readonly object[]) {
   const api = await contractApi();
-  const state = { spend: [counted] as Part[], asked: 0 };
+  const state = { spend: [counted] as Part[], queries: 0 };
   Object.assign(api.pricing.ledger, {
     spend: async () => {
-      state.asked += 1;
+      state.queries += 1;
       return recordsOf(state.spend);
     },
   });
@@ -120,7 +120,7 @@ describe("a budget", () => {
 });
 
 describe("what is left", () => {
-  it("is the budget less charges and an estimate of what is not rated yet, each told by itself", async () => {
+  it("is the budget less charges and an estimate of what is not rated yet, each on its own", async () => {
     const { state, status } = await open({});
     state.spend = [counted, rated("4"), rated("1", { project_id: "p2" }), waiting(2n)];
     expect(await status()).toMatchObject({
@@ -162,31 +162,31 @@ describe("what is left", () => {
     });
   });
 
-  it("is asked for once for all who ask meanwhile, and is no older than they allow", async () => {
+  it("is queried once for all who ask meanwhile, and is no older than they allow", async () => {
     const { state, status, clock } = await open({}, {});
     state.spend = [counted, rated("1")];
     await Promise.all([status(), status(), status("?max_age_s=300")]);
-    expect(state.asked).toBe(1);
+    expect(state.queries).toBe(1);
     state.spend = [counted, rated("2")];
     await clock.advance(4_999);
     expect(await status()).toMatchObject({ spent: `1${DIGITS}` });
     await clock.advance(1);
     expect(await status("?max_age_s=300")).toMatchObject({ spent: `1${DIGITS}` });
     expect(await status()).toMatchObject({ spent: `2${DIGITS}` });
-    expect(state.asked).toBe(2);
+    expect(state.queries).toBe(2);
     await status("?max_age_s=0");
-    expect(state.asked).toBe(3);
+    expect(state.queries).toBe(3);
     expect(await status("?max_age_s=301")).toMatchObject({ code: "API_REQUEST_INVALID" });
   });
 
-  it("is asked again after it could not be told", async () => {
+  it("is queried again after a failure", async () => {
     const { state, pricing, status } = await open({});
     const good = pricing.ledger.spend;
     Object.assign(pricing.ledger, { spend: () => Promise.reject(new Error("away")) });
     expect(await status()).toMatchObject({ code: "API_INTERNAL" });
     Object.assign(pricing.ledger, { spend: good });
     expect(await status()).toMatchObject({ spent: `0${DIGITS}` });
-    expect(state.asked).toBe(1);
+    expect(state.queries).toBe(1);
   });
 });
 

@@ -30,7 +30,7 @@ describe("keys", () => {
     }
   });
 
-  it("only hashes are stored, and nothing of them is shown", async () => {
+  it("only hashes are stored, and no answer has any of them", async () => {
     const { ask, keys, pricing } = await testApi();
     const stored = JSON.stringify(await pricing.documents.list("api_key", "", 10));
     for (const key of Object.values(keys)) expect(stored).not.toContain(key.slice(16));

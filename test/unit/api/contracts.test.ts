@@ -27,7 +27,7 @@ const subscribe = (api: TestApi, from: string, to: string | null = null, plan = 
 const items = async (api: TestApi, url: string) => (await api.ask("operator", { url })).body.items;
 
 describe("a tenant", () => {
-  it("is written down once, with who and why", async () => {
+  it("is registered once, with who and why", async () => {
     const api = await contractApi();
     expect((await api.ask("operator", { url: INITECH })).body).toMatchObject({
       tenant_id: "initech",
@@ -179,7 +179,7 @@ describe("a subscription", () => {
 });
 
 describe("a package", () => {
-  it("is bought by the name of an offer or on terms of its own, and is drawn from in the order that is shown", async () => {
+  it("is bought by the name of an offer or on terms of its own, and is drawn from in the order of the list", async () => {
     const api = await contractApi();
     const offered = await post(api, PACKAGES, { offer: "hundred", starts_at: DECEMBER });
     expect(offered).toMatchObject({

@@ -63,7 +63,7 @@ describe("a void", () => {
     expect(api.sent).toEqual([]);
   });
 
-  it("that broke off before it was noted goes on when it is asked for again", async () => {
+  it("that broke off before it was noted goes on with the next request", async () => {
     const issued = { issued_at: "2026-11-23T12:00:00Z", ingested_at: "2026-11-23T12:00:00Z" };
     const rows = (issued_by: string) => ({
       ...ROWS,
@@ -101,6 +101,30 @@ describe("an amendment", () => {
       status: 409,
       body: { code: "EVENT_AMENDED_ALREADY", detail: successor_id },
     });
+  });
+
+  it.each([
+    // elapsed busy time stays GPU time, and busy time that is taken out is elapsed
+    ["elapsed", "120000000", { gpu_time_ns: "60000000" }, 60_000_000, "elapsed"],
+    ["counter", "90000000", { gpu_busy_ns: null }, null, "elapsed"],
+    ["counter", "90000000", { gpu_time_ns: "60000000" }, 90_000_000, "counter"],
+    ["elapsed", null, { gpu_busy_ns: "50000000", busy_quality: "sampled" }, 50_000_000, "sampled"],
+  ])("of busy time that is %s, %s ns, by %j", async (busy_quality, gpu_busy_ns, changes, busy, quality) => {
+    const stored = ROWS.stored.map((event) => ({ ...event, busy_quality, gpu_busy_ns }));
+    const api = await testApi({ ledger: memoryLedger({ ...ROWS, stored }) });
+    const { status } = await post(api, "amend", { reason: "busy", changes });
+    expect(status).toBe(202);
+    const successor = readEvent(api.sent[1]?.value as Uint8Array);
+    expect(successor).toMatchObject({ gpu_busy_ns: busy, busy_quality: quality });
+  });
+
+  it("refuses busy time without the quality that it has", async () => {
+    const { status, body } = await post(await testApi(), "amend", {
+      reason: "busy",
+      changes: { gpu_busy_ns: "50000000" },
+    });
+    expect(status).toBe(422);
+    expect(JSON.stringify(body)).toContain("EVENT_BUSY_QUALITY");
   });
 
   it("has the same successor for the same changes, in any order", async () => {

@@ -4,7 +4,7 @@ import { testApi } from "../../support/flows/pricing-api.ts";
 
 const RANGE = "from=2026-11-01T00:00Z&to=2026-12-01T00:00Z";
 
-it("answers a file in the format asked for: by name, by header, else CSV", async () => {
+it("answers a file in the format of the request: by name, by header, else CSV", async () => {
   const { ask } = await testApi();
   const file = async (query: string, accept?: string) => {
     const headers = accept === undefined ? {} : { accept };

@@ -90,8 +90,8 @@ describe("a line opens into its hours", () => {
     use("acme", 10, ONE_HOUR);
     const made = await invoice(NOVEMBER_FROM);
     const tampered = charges.hours.bind(charges);
-    charges.hours = async (...asked) =>
-      (await tampered(...asked)).map((hour) => ({
+    charges.hours = async (...question) =>
+      (await tampered(...question)).map((hour) => ({
         ...hour,
         charges: hour.charges.map((it) => ({ ...it, gpu_time_ns: it.gpu_time_ns - 1n })),
       }));
@@ -102,8 +102,8 @@ describe("a line opens into its hours", () => {
   });
 });
 
-describe("an invoice is shown", () => {
-  it("in the format asked for, and not sent again to whom has it", async () => {
+describe("an invoice is served", () => {
+  it("in the format of the request, and not sent again to whom has it", async () => {
     const { use, invoice, ask } = await invoicingApi();
     use("acme", 10, ONE_HOUR);
     const { invoice_id } = await invoice(NOVEMBER_FROM);
@@ -128,7 +128,7 @@ describe("an invoice is shown", () => {
     expect((await ask("acme", { url, headers: known })).status).toBe(200);
   });
 
-  it("from memory once it was asked for, and still as voided as soon as it is", async () => {
+  it("from memory after the first request, and still as voided as soon as it is", async () => {
     const { use, invoice, ask, pricing } = await invoicingApi();
     use("acme", 10, ONE_HOUR);
     use("globex", 10, ONE_HOUR);
@@ -188,8 +188,8 @@ describe("an invoice is shown", () => {
     use("acme", 10, ONE_HOUR);
     const hours = charges.hours.bind(charges);
     const project_id = '=HYPERLINK("http://evil","x")';
-    charges.hours = async (...asked) =>
-      (await hours(...asked)).map((hour) => ({
+    charges.hours = async (...question) =>
+      (await hours(...question)).map((hour) => ({
         ...hour,
         charges: hour.charges.map((it) => ({ ...it, project_id })),
       }));

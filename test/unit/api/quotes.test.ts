@@ -112,7 +112,7 @@ describe("a quote", () => {
     expect((await quote(free, { tokens_out: 5 })).body).toMatchObject({ kind: "no_history", ...NO_MONEY });
   });
 
-  it("is for the book that is in force in the hour that is asked about", async () => {
+  it("is for the book that is in force in the hour of the quote", async () => {
     const api = await open(sessionsOf("acme", 10));
     const dearer = structuredClone(bookDocument()) as { gpus: { rate_per_gpu_hour: string }[] };
     for (const gpu of dearer.gpus) gpu.rate_per_gpu_hour = "5.00";
@@ -143,9 +143,9 @@ describe("a quote", () => {
     let looks = 0;
     const counted = (history: History): History => ({
       ...history,
-      sessions: async (...asked) => {
+      sessions: async (...question) => {
         looks += 1;
-        return history.sessions(...asked);
+        return history.sessions(...question);
       },
     });
     const api = await open(sessionsOf("acme", 10), counted);

@@ -1,4 +1,4 @@
-// An invoice against what it rests on: each kind of thing that somebody may have changed is told apart.
+// An invoice against what it rests on: each kind of change gets its own finding.
 
 import { expect, it } from "vitest";
 import type { HourVerifier } from "../../../services/billing/verification/verify-hour.ts";
@@ -70,14 +70,14 @@ it("a changed line shows in the invoice's hash and in the line", async () => {
   ]);
 });
 
-it("a changed charge is told from a changed invoice: the usage still comes to the invoice", async () => {
+it("a changed charge is no changed invoice: the usage still comes to the invoice", async () => {
   const it = await invoiced();
   const { charges } = it.own.pricing;
   const changed: TenantCharges = {
-    revisions: (...asked) => charges.revisions(...asked),
-    waiting: (...asked) => charges.waiting(...asked),
-    hours: async (...asked) => {
-      const [first, ...rest] = await charges.hours(...asked);
+    revisions: (...question) => charges.revisions(...question),
+    waiting: (...question) => charges.waiting(...question),
+    hours: async (...question) => {
+      const [first, ...rest] = await charges.hours(...question);
       if (first === undefined) return [];
       const [charge, ...others] = first.charges;
       if (charge === undefined) return [];

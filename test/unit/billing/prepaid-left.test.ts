@@ -63,7 +63,7 @@ it("hours that are invoiced are agreed on", async () => {
   expect(await code(`${PACKAGES}/${prepaid_id}/refund`, { at: DECEMBER_FROM })).toBeUndefined();
 });
 
-it("a tenant that was invoiced on demand is written down in the currency of its invoices", async () => {
+it("a tenant that was invoiced on demand is registered in the currency of its invoices", async () => {
   const api = await invoicingApi();
   api.use("acme", 0, 3_600);
   await api.invoice(NOVEMBER_FROM);

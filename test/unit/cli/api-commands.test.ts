@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import { listen } from "../../../services/adapters/http/listen.ts";
 import type { Api } from "../../../services/cli/api-command.ts";
 import { bookDocument } from "../../support/builders/price-books.ts";
-import { apiAt, asked, fault, type } from "../../support/flows/command-line.ts";
+import { apiAt, fault, requestOf, type } from "../../support/flows/command-line.ts";
 import { type TestApi, testApi } from "../../support/flows/pricing-api.ts";
 
 const FROM = "2026-11-01T00:00Z";
@@ -39,16 +39,16 @@ describe("a command of the API asks", () => {
       ["listIndexPoints", { query: { from: "a", to: "b", currency: "USD", period: "day" } }],
     ],
   ])("%s", async (line, question) => {
-    expect(await asked(line.split(" "))).toEqual(question);
+    expect(await requestOf(line.split(" "))).toEqual(question);
   });
 
   it("the same of the same: a correction that is typed twice is one", async () => {
     const line = ["void", "x", "--reason", "late"];
-    expect(await asked(line)).toEqual(await asked([...line, "--json"]));
+    expect(await requestOf(line)).toEqual(await requestOf([...line, "--json"]));
   });
 });
 
-describe("a command line that is wrong is told so, with code 2", () => {
+describe("a command line that is wrong gets a reason and code 2", () => {
   it.each([
     ["void x --reason= ", "to void an event, say why with --reason"],
     ["void x", "--reason <text> is missing"],

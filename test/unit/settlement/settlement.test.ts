@@ -53,8 +53,44 @@ describe("the command line", () => {
   });
 });
 
+describe("a GPU that works for somebody whom no probe meters", () => {
+  const gpu = {
+    gpu_model: "NVIDIA H100 80GB HBM3",
+    physical_ns: 3_600_000_000_000n,
+    busy_ns: 1_000_000_000_000n,
+    unmetered_processes: ["4711:python3", "4712:Xorg"],
+  };
+
+  it("is warned about by name when its hour is closed, once, and counted", async () => {
+    const clock = new ManualClock(hourEndMs(TEN) + 400 * 3_600_000);
+    const store = new MemorySettlementStore(clock);
+    store.append(batch(0, 0, [{ id: "a", hour: TEN }]));
+    store.watched(TEN, [
+      { ...gpu, gpu_uuid: "GPU-1", unmetered_ns: 180_000_000_001n },
+      { ...gpu, gpu_uuid: "GPU-2", unmetered_ns: 180_000_000_000n },
+    ]);
+    const warnings: object[] = [];
+    const deps = settlementOver(store, { clock });
+    const log = { ...deps.log, warn: (fields: object) => warnings.push(fields) };
+    const watched = { ...deps, log: log as typeof deps.log };
+    await runPassAsLeader(watched, {});
+    await runPassAsLeader(watched, {});
+    expect(warnings).toEqual([
+      expect.objectContaining({
+        hour: "2026-11-23T10:00:00Z",
+        gpu_uuid: "GPU-1",
+        unmetered_ns: "180000000001",
+        unmetered_processes: ["4711:python3", "4712:Xorg"],
+      }),
+    ]);
+    const { body } = await deps.metrics.exposition();
+    expect(body).toMatch(/^meterhouse_unmetered_gpu_hours_total\{.*\} 1$/m);
+    expect(body).toMatch(/^meterhouse_unmetered_seconds_total\{.*\} 360\.00/m);
+  });
+});
+
 describe("due hours", () => {
-  it("a backlog is sorted out with few questions, and all of it is told", async () => {
+  it("a backlog is sorted out with few questions, and none of it is left out", async () => {
     const clock = new ManualClock(hourEndMs(TEN) + 400 * 3_600_000);
     const hours = Array.from({ length: 300 }, (_, index) => TEN + index * 3600);
     for (const firstOpen of [0, 1, 150, 299, 300]) {
@@ -66,16 +102,16 @@ describe("due hours", () => {
           hours.map((hour, index) => ({ id: `e${index}`, hour })),
         ),
       );
-      let asked = 0;
+      let queries = 0;
       const offsetsAt = async (timeMs: number) => {
-        asked += 1;
+        queries += 1;
         const isIn = timeMs < hourEndMs(TEN + firstOpen * 3600) + GRACE_MS;
         return new Map([[0, isIn ? 300 : 301]]);
       };
       const deps = settlementOver(store, { clock, logTimes: { offsetsAt } });
       const due = await findDueHours(deps, await store.positions(), Number.MAX_SAFE_INTEGER);
       expect(due).toEqual({ closable: hours.slice(0, firstOpen), waiting: hours.slice(firstOpen) });
-      expect(asked).toBeLessThanOrEqual(10);
+      expect(queries).toBeLessThanOrEqual(10);
     }
   });
 });

@@ -68,8 +68,14 @@ const VALUES: Readonly<Record<string, unknown>> = {
   rack: { row: 3, name: "north" },
 };
 
-const v1 = (record: RecordName): Schema =>
-  JSON.parse(readFileSync(join(SCHEMAS_DIRECTORY, record, "v1.avsc"), "utf8")) as Schema;
+const current = loadSchemas();
+const versionsOf = (record: RecordName): string[] =>
+  current.filter((known) => known.record === record).map(({ version }) => version);
+const newestSchema = (record: RecordName): Schema =>
+  JSON.parse(
+    readFileSync(join(SCHEMAS_DIRECTORY, record, `${versionsOf(record).at(-1)}.avsc`), "utf8"),
+  ) as Schema;
+const nextVersion = (record: RecordName): string => `v${versionsOf(record).length + 1}`;
 
 const made = {
   gpu_time_event: () => makeEvent(1_000_000, "evolved", { user_id: "u", nvlink_tx_bytes: 7 }),
@@ -83,13 +89,16 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true }));
 
-/** Copies of the contracts with a v2 that has these fields too. */
+/** Copies of the contracts with one more version that has these fields too. */
 function evolved(name: string, change: (schema: Schema) => Schema): KnownSchema[] {
   for (const record of RECORDS) {
     const folder = join(directory, name, record);
     mkdirSync(folder, { recursive: true });
-    copyFileSync(join(SCHEMAS_DIRECTORY, record, "v1.avsc"), join(folder, "v1.avsc"));
-    writeFileSync(join(folder, "v2.avsc"), JSON.stringify(change(v1(record))));
+    for (const version of versionsOf(record)) {
+      copyFileSync(join(SCHEMAS_DIRECTORY, record, `${version}.avsc`), join(folder, `${version}.avsc`));
+    }
+    const next = join(folder, `${nextVersion(record)}.avsc`);
+    writeFileSync(next, JSON.stringify(change(newestSchema(record))));
   }
   return loadSchemas(join(directory, name));
 }
@@ -124,33 +133,35 @@ function read(
   return { ...answer, contents: [id, ...event.numbers, ...texts] };
 }
 
-const current = loadSchemas();
 const older = (record: RecordName): EncodedRecord => recordWriter(current, record)(made[record]());
 
 describe.each(RECORDS)("%s", (record) => {
-  it.each(NEW_FIELDS)("of a v2 with $name is read by v1's code, and of a v1 beside a v2", (field) => {
-    const schemas = evolved(`${record}-${field.name}`, withFields([field]));
-    expect(schemas.filter((known) => known.record === record).map(({ version }) => version)).toEqual([
-      "v1",
-      "v2",
-    ]);
-    const newer = recordWriter(schemas, record)({ ...made[record](), [field.name]: VALUES[field.name] });
-    const expected = read(current, older(record));
-    expect(expected.type).not.toBe("unreadable");
-    // v2 on the wire, v1 in the code
-    expect(read(schemas, newer)).toEqual(expected);
-    // v1 on the wire, v2 is the newest
-    expect(read(schemas, older(record))).toEqual(expected);
-    // a consumer that was not given v2 says so
-    expect(read(current, newer)).toMatchObject({ type: "unreadable", code: "RECORD_UNKNOWN_SCHEMA" });
-  });
+  it.each(NEW_FIELDS)(
+    "of a next version with $name is read by this code, and of this version beside it",
+    (field) => {
+      const schemas = evolved(`${record}-${field.name}`, withFields([field]));
+      expect(schemas.filter((known) => known.record === record).map(({ version }) => version)).toEqual([
+        ...versionsOf(record),
+        nextVersion(record),
+      ]);
+      const newer = recordWriter(schemas, record)({ ...made[record](), [field.name]: VALUES[field.name] });
+      const expected = read(current, older(record));
+      expect(expected.type).not.toBe("unreadable");
+      // the next version on the wire, this one in the code
+      expect(read(schemas, newer)).toEqual(expected);
+      // this version on the wire, the next is the newest
+      expect(read(schemas, older(record))).toEqual(expected);
+      // a consumer that was not given the next version says so
+      expect(read(current, newer)).toMatchObject({ type: "unreadable", code: "RECORD_UNKNOWN_SCHEMA" });
+    },
+  );
 
-  it("of v1 is read by v2's code, which takes the default of what is new", () => {
+  it("of this version is read by the next one's code, which takes the default of what is new", () => {
     const schemas = evolved(`${record}-reader`, withFields(NEW_FIELDS));
     const newest = schemas.findLast((known) => known.record === record);
     const type = avro.Type.forSchema(newest?.schema ?? "null");
     const resolver = type.createResolver(
-      avro.Type.forSchema(current.find((it) => it.record === record)?.schema ?? "null"),
+      avro.Type.forSchema(current.findLast((it) => it.record === record)?.schema ?? "null"),
     );
     const decoded = type.fromBuffer(Buffer.from(older(record).value.subarray(10)), resolver) as Record<
       string,
@@ -168,7 +179,7 @@ describe.each(RECORDS)("%s", (record) => {
     expect(JSON.parse(JSON.stringify(decoded))).toMatchObject(
       JSON.parse(JSON.stringify({ ...made[record](), ...defaults })),
     );
-    // and this house's own decoder of objects reads what its writer of v2 wrote
+    // and this house's own decoder of objects reads what its writer of the next version wrote
     const written = recordWriter(schemas, record)({ ...made[record](), ...VALUES });
     expect(recordDecoder(schemas, record)(written.value)).toMatchObject({
       region: "eu-central-1",
@@ -176,7 +187,7 @@ describe.each(RECORDS)("%s", (record) => {
     });
   });
 
-  it("of a v2 with a new field in front and all new fields behind is read too", () => {
+  it("of a next version with a new field in front and all new fields behind is read too", () => {
     const schemas = evolved(`${record}-front`, (schema) =>
       withFields(NEW_FIELDS.slice(1))(withFields(NEW_FIELDS.slice(0, 1), 0)(schema)),
     );
@@ -184,7 +195,7 @@ describe.each(RECORDS)("%s", (record) => {
     expect(read(schemas, newer)).toEqual(read(current, older(record)));
   });
 
-  it("of a v2 that is cut in its new field is no record", () => {
+  it("of a next version that is cut in its new field is no record", () => {
     const schemas = evolved(`${record}-cut`, withFields(NEW_FIELDS));
     const { key, value } = recordWriter(schemas, record)({ ...made[record](), ...VALUES });
     const whole = older(record).value.length;
@@ -194,8 +205,42 @@ describe.each(RECORDS)("%s", (record) => {
   });
 });
 
+describe("an event of version 1", () => {
+  const v1 = current.filter(({ version }) => version === "v1");
+  it.each([
+    [null, "elapsed"],
+    [0, "sampled"],
+    [100_000_000, "sampled"],
+  ] as const)("with busy time %s is of quality %s", (gpu_busy_ns, busy_quality) => {
+    const fields = makeEvent(1_000_000, "old", { gpu_busy_ns });
+    const { busy_quality: _unsaid, ...unsaid } = fields;
+    const old = recordWriter(v1, "gpu_time_event")(unsaid);
+    const said = recordWriter(current, "gpu_time_event")({ ...fields, busy_quality });
+    expect(read(current, old)).toEqual(read(current, said));
+  });
+});
+
+describe("totals of version 1", () => {
+  it("have no busy time, and no word of who else used the card", () => {
+    const v1 = current.filter(({ version }) => version === "v1");
+    const old = recordWriter(v1, "gpu_totals")(makeTotals(1_000_000, "old"));
+    expect(read(current, old)).toMatchObject({
+      type: "totals",
+      totals: {
+        steps: 1_200,
+        busy_ns: null,
+        unmetered_ns: null,
+        busy_quality: 0,
+        unmetered_processes: null,
+        energy_parked_uj: null,
+        parked_models: null,
+      },
+    });
+  });
+});
+
 describe("a writer's schema of an event", () => {
-  const schema = v1("gpu_time_event");
+  const schema = newestSchema("gpu_time_event");
   const changed = (name: string, type: unknown): Schema => ({
     ...schema,
     fields: schema.fields.map((field) => (field.name === name ? { name, type } : field)),
@@ -205,15 +250,15 @@ describe("a writer's schema of an event", () => {
     fields: schema.fields.filter(({ name }) => !names.includes(name)),
   });
   const compiled = (writer: Schema) => () => compileEvent(writer as never);
-  const v2 = (writer: Schema): KnownSchema[] => {
+  const withNext = (writer: Schema): KnownSchema[] => {
     const base = current.filter((known) => known.record === "gpu_time_event");
     return [
       ...base,
-      { record: "gpu_time_event", version: "v2", schema: writer as never, reader: schema as never },
+      { record: "gpu_time_event", version: "v3", schema: writer as never, reader: schema as never },
     ];
   };
   const contentsOf = (writer: Schema, fields: Record<string, unknown>): unknown => {
-    const schemas = v2(writer);
+    const schemas = withNext(writer);
     return read(schemas, recordWriter(schemas, "gpu_time_event")(fields));
   };
 
@@ -266,9 +311,9 @@ describe("a writer's schema of an event", () => {
 
 describe("the folder of schemas", () => {
   it("is refused by the name of the file that is missing or no JSON", () => {
-    expect(() => loadSchemas(join(directory, "nowhere"))).toThrow("v1.avsc");
+    expect(() => loadSchemas(join(directory, "nowhere"))).toThrow("v2.avsc");
     evolved("broken", (schema) => schema);
-    const file = join(directory, "broken", "gpu_totals", "v2.avsc");
+    const file = join(directory, "broken", "gpu_totals", `${nextVersion("gpu_totals")}.avsc`);
     writeFileSync(file, "{");
     expect(() => loadSchemas(join(directory, "broken"))).toThrow(file);
   });

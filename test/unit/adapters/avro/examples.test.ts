@@ -42,12 +42,21 @@ const DIVIDED_COUNTS = ["tokens_in", "tokens_cached", "tokens_out", "batch_steps
 
 const schemas = loadSchemas();
 const examples = RECORDS.flatMap((record) =>
-  ["valid", "boundary"].flatMap((folder) => {
+  readdirSync(join(SCHEMAS_DIRECTORY, record, "examples")).flatMap((folder) => {
+    const version = /^(v\d+)-/.exec(folder)?.[1] ?? "v1";
     const directory = join(SCHEMAS_DIRECTORY, record, "examples", folder);
     return readdirSync(directory).map((file) => {
       const plain = JSON.parse(readFileSync(join(directory, file), "utf8")) as Fields;
       const id = Buffer.from(String(plain[ID[record]]), "hex");
-      return { record, name: `${folder}/${file}`, fields: { ...plain, [ID[record]]: id }, id };
+      const written = schemas.filter((known) => known.version === version);
+      return {
+        record,
+        version,
+        written,
+        name: `${folder}/${file}`,
+        fields: { ...plain, [ID[record]]: id },
+        id,
+      };
     });
   }),
 );
@@ -76,7 +85,12 @@ const sum = (lines: readonly Line[], name: string): bigint =>
 
 function expectEvent(lines: readonly Line[], fields: Fields): void {
   const isDivided = (name: string): boolean => [...DIVIDED, ...DIVIDED_COUNTS].includes(name);
-  for (const { name, type } of fieldsOf("gpu_time_event")) {
+  const [version, assumed] =
+    fields["busy_quality"] === undefined
+      ? ["v1", fields["gpu_busy_ns"] === null ? "elapsed" : "sampled"]
+      : ["v2", fields["busy_quality"]];
+  for (const line of lines) expect(line["busy_quality"]).toBe(assumed);
+  for (const { name, type } of fieldsOf("gpu_time_event", version as string)) {
     if (name === "event_id" || name === "started_at" || name === "ended_at") continue;
     if (isDivided(name) && fields[name] !== null) {
       expect([name, sum(lines, name)]).toEqual([name, BigInt(fields[name] as number)]);
@@ -116,9 +130,14 @@ function expectTotals([line]: readonly Line[], fields: Fields): void {
     "energy_attributed_uj",
   ];
   const more = ["energy_operator_uj", "energy_idle_uj", "steps", "steps_missed", "lost_events"];
+  const busy = ["busy_ns", "busy_attributed_ns", "busy_operator_ns", "unmetered_ns"];
+  const last = ["energy_parked_uj", "energy_unmetered_uj"];
   expect(line?.["numbers"]).toEqual(
-    [...names, ...more].map((name) => BigInt((fields[name] as number | null) ?? 0)),
+    [...names, ...more, ...busy, ...last].map((name) => BigInt((fields[name] as number | undefined) ?? 0)),
   );
+  expect(line?.["busy_quality"]).toBe(fields["busy_quality"] ?? "elapsed");
+  expect(plainly(line?.["reject_detail"], true)).toBe(fields["unmetered_processes"] ?? null);
+  expect(plainly(line?.["model"], true)).toBe(fields["parked_models"] ?? null);
 }
 
 function expectVoid([line]: readonly Line[], fields: Fields): void {
@@ -135,12 +154,17 @@ describe("every example goes through every consumer", () => {
       expect(examples.filter((it) => it.record === record).length).toBeGreaterThan(2);
   });
 
-  it.each(examples)("$record $name", ({ record, fields, id }) => {
-    expect(Object.keys(fields)).toEqual(fieldsOf(record).map(({ name }) => name));
-    const { key, value } = recordWriter(schemas, record)(fields);
+  it("and of each version of each record", () => {
+    const versions = new Set(examples.map(({ record, version }) => `${record}/${version}`));
+    for (const { record, version } of schemas) expect(versions).toContain(`${record}/${version}`);
+  });
+
+  it.each(examples)("$record $name", ({ record, version, written, fields, id }) => {
+    expect(Object.keys(fields)).toEqual(fieldsOf(record, version).map(({ name }) => name));
+    const { key, value } = recordWriter(written, record)(fields);
     expect(Buffer.from(key)).toEqual(id);
-    expect(Buffer.compare(value, rawRecord(record, fields))).toBe(0);
-    const { [ID[record]]: decodedId, ...decoded } = recordDecoder(schemas, record)(value) ?? {};
+    expect(Buffer.compare(value, rawRecord(record, fields, {}, version))).toBe(0);
+    const { [ID[record]]: decodedId, ...decoded } = recordDecoder(written, record)(value) ?? {};
     const { [ID[record]]: _id, ...others } = fields as Record<string, unknown>;
     expect({ ...decoded }).toEqual(others);
     expect(Buffer.from(decodedId as Uint8Array)).toEqual(id);

@@ -4,6 +4,7 @@ import { encodeNative } from "../../../../services/adapters/clickhouse/native.ts
 import { COLUMN_NAMES } from "../../../../services/domain/block/columns.ts";
 import { closingRows } from "../../../../services/domain/block/other-rows.ts";
 import {
+  ENUM_FIELDS,
   encodeEvent,
   encodeTotals,
   encodeVoid,
@@ -14,6 +15,9 @@ import {
 import { type NativeColumn, type NativeValue, readNative } from "../../../support/checks/native-reader.ts";
 import { NOW_MS, TestIntake } from "../../../support/flows/intake.ts";
 
+const LATER = new URL("../../../../clickhouse/migrations/0007_busy_time.sql", import.meta.url);
+/** A column that was added: its name, its type, and the one that it stands after. */
+const ADDED = /ADD COLUMN (busy_quality) (Enum8\(.*?\))\s+DEFAULT .*?\s+AFTER (\w+)/g;
 const MIGRATION = new URL("../../../../clickhouse/migrations/0001_usage_log.sql", import.meta.url);
 const INGEST_DAY = 20_780;
 const EPOCHS = new Map([
@@ -78,6 +82,7 @@ const FULL = makeEvent(NOW_MS, "full", {
   batch_size_avg_milli: 4_294_967_288,
   apportionment: "a",
   probe_version: "w",
+  busy_quality: "counter",
 });
 const NULLS = makeEvent(NOW_MS, "nulls", {
   user_id: null,
@@ -111,14 +116,7 @@ function asColumns(fields: Readonly<Record<string, unknown>>): Line {
       if (value === null) return [name, NULLABLE.includes(name) ? null : Buffer.alloc(0)];
       if (WIDE.includes(name) || WIDE_NULLABLE.includes(name)) return [name, BigInt(value as number)];
       if (typeof value === "number") return [name, value];
-      const isEnum = [
-        "sharing",
-        "phase",
-        "outcome",
-        "time_quality",
-        "memory_scope",
-        "energy_quality",
-      ].includes(name);
+      const isEnum = (ENUM_FIELDS as readonly string[]).includes(name);
       return [name, isEnum ? (value as string) : Buffer.from(value as string)];
     }),
   );
@@ -140,6 +138,7 @@ const NOTHING: Line = {
   sharing: "none",
   phase: "none",
   energy_quality: "unknown",
+  busy_quality: "none",
   time_quality: "none",
   numbers: [],
   reject_code: Buffer.alloc(0),
@@ -152,8 +151,12 @@ describe("a block in ClickHouse's Native format", () => {
     const table = /CREATE TABLE usage_log\n\(\n(.*?)\n\)\nENGINE/s.exec(migration)?.[1] ?? "";
     const columns = table.split("\n").flatMap((line) => {
       const [, name, type] = /^ {4}([a-z_]+) +(.*?)(?: CODEC\(.*\))?,?$/.exec(line) ?? [];
-      return name === undefined ? [] : [{ name, type, values: [] }];
+      return name === undefined ? [] : [{ name, type, values: [] as never[] }];
     });
+    for (const [, name, type, after] of readFileSync(LATER, "utf8").matchAll(ADDED)) {
+      const at = columns.findIndex((column) => column.name === after);
+      columns.splice(at + 1, 0, { name: String(name), type, values: [] });
+    }
     const stream = new TestIntake();
     expect(columnsOf(stream)).toEqual(columns);
     expect(columns.map(({ name }) => name)).toEqual(COLUMN_NAMES);
@@ -200,6 +203,7 @@ describe("a block in ClickHouse's Native format", () => {
     const stream = new TestIntake();
     const totals = makeTotals(NOW_MS, "totals", {
       energy_uj: 2 ** 52,
+      energy_attributed_uj: 2 ** 52 - 4_000_000_000,
       mig_profile: "1g.10gb",
       sharing: "mps",
       rank: 3,
@@ -251,7 +255,8 @@ describe("a block in ClickHouse's Native format", () => {
     const times = [wall_time_ns, attributed_ns, operator_ns, idle_ns, unattributed_ns].map(
       BigInt as (it: unknown) => bigint,
     );
-    const others = [12_000_000_000n, 3_000_000_000n, 1_000_000_000n, 1_200n, 3n, 2n];
+    const others = [2n ** 52n - 4_000_000_000n, 3_000_000_000n, 400_000_000n, 1_200n, 3n, 2n];
+    const busy = [21_000_000_000n, 16_000_000_001n, 4_000_000_000n, 999_999_999n];
     expect(row).toMatchObject({
       event_id: Buffer.from(totals.totals_id),
       hour: NOW_MS / 1000 - 1_800,
@@ -263,11 +268,18 @@ describe("a block in ClickHouse's Native format", () => {
       started_at: BigInt(NOW_MS - 30_000) * 1000n,
       ended_at: BigInt(NOW_MS) * 1000n,
       phase: "none",
-      numbers: [...times, ...others],
+      busy_quality: "counter",
+      numbers: [...times, ...others, ...busy, 500_000_000n, 100_000_000n],
     });
-    expect(["node", "container_id", "mig_profile", "probe_version"].map((name) => text(row?.[name]))).toEqual(
-      ["node-1", "pod-1", "1g.10gb", "0.1.0"],
-    );
+    const texts = ["node", "container_id", "mig_profile", "probe_version", "reject_detail", "model"];
+    expect(texts.map((name) => text(row?.[name]))).toEqual([
+      "node-1",
+      "pod-1",
+      "1g.10gb",
+      "0.1.0",
+      "4711:python3",
+      "synthetic-7b",
+    ]);
 
     const [voided] = ofKind(all, "void");
     expect(voided).toMatchObject({

@@ -181,14 +181,14 @@ describe("secrets", () => {
 
   it("never show, however they are printed", () => {
     const { password } = readConfig(fields, { env: { METERHOUSE_CLICKHOUSE_PASSWORD: "hunter2" } });
-    for (const shown of [
+    for (const text of [
       `${password}`,
       JSON.stringify({ password }),
       inspect({ password }),
       inspect(password),
     ]) {
-      expect(shown).toContain("[secret]");
-      expect(shown).not.toContain("hunter2");
+      expect(text).toContain("[secret]");
+      expect(text).not.toContain("hunter2");
     }
     expect(password.reveal()).toBe("hunter2");
   });

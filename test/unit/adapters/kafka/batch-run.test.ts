@@ -237,7 +237,7 @@ describe("a damaged record batch", () => {
     );
   });
 
-  it("is asked for again by kafkajs if the fetch cut it", async () => {
+  it("is fetched again by kafkajs if the fetch cut it", async () => {
     const batch = batchOf(0, good);
     for (const length of [batch.length - 1, 61, 30]) {
       await expect(decoded(batch.subarray(0, length))).rejects.toMatchObject({

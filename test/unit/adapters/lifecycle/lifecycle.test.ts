@@ -148,7 +148,7 @@ describe("runProcess", () => {
     expect(other.lines).toEqual([]);
   });
 
-  it("does not take for a failure what a job throws because it was told to stop", async () => {
+  it("does not take for a failure what a job throws because it has to stop", async () => {
     const { lines, options } = bench();
     const exit = await runProcess(options, async (life) => {
       life.stop();

@@ -51,7 +51,7 @@ it("hands on what a run throws and goes on", async () => {
   await job.stop();
 });
 
-it("does not call it a failure that a run stops when it is told to", async () => {
+it("does not call it a failure that a run stops on request", async () => {
   const onFailure = vi.fn();
   const run = vi.fn(
     (signal: AbortSignal) =>

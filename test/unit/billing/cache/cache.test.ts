@@ -6,29 +6,29 @@ const AGE = { freshMs: 10, staleMs: 100 };
 
 function counting() {
   const clock = new ManualClock(0);
-  const asked: string[] = [];
+  const lookUps: string[] = [];
   const failures: unknown[] = [];
   let isAway = false;
   const lookUp = async (key: string) => {
-    asked.push(key);
+    lookUps.push(key);
     if (isAway) throw new Error("away");
-    return asked.length;
+    return lookUps.length;
   };
   const onFailure = (error: unknown) => void failures.push(error);
   const cache = new Cache<number>({ clock, weightMax: 2, onFailure });
   const find = (key: string, age = AGE) => cache.get(key, age, () => lookUp(key));
-  return { clock, asked, failures, find, goAway: (to: boolean) => (isAway = to) };
+  return { clock, lookUps, failures, find, goAway: (to: boolean) => (isAway = to) };
 }
 
-it("what is looked up is told to all who ask meanwhile, and not again while it is fresh", async () => {
-  const { find, asked, clock } = counting();
+it("one look-up answers all who ask meanwhile, and not again while it is fresh", async () => {
+  const { find, lookUps, clock } = counting();
   const answers = await Promise.all([find("a"), find("a")]);
   await clock.advance(9);
   expect([...answers, await find("a")].map(({ value }) => value)).toEqual([1, 1, 1]);
-  expect(asked).toEqual(["a"]);
+  expect(lookUps).toEqual(["a"]);
 });
 
-it("a failure while nobody waits is told to the log, and the old answer stays; whoever waits gets it", async () => {
+it("a failure while nobody waits goes to the log, and the old answer stays; whoever waits gets it", async () => {
   const { find, clock, failures, goAway } = counting();
   await find("a");
   goAway(true);
@@ -43,22 +43,22 @@ it("a failure while nobody waits is told to the log, and the old answer stays; w
 });
 
 it("the least used is forgotten where there are too many", async () => {
-  const { find, asked } = counting();
+  const { find, lookUps } = counting();
   for (const key of ["a", "b", "c", "b", "a"]) await find(key);
-  expect(asked).toEqual(["a", "b", "c", "a"]);
+  expect(lookUps).toEqual(["a", "b", "c", "a"]);
 });
 
-it("an answer is as old as its question, and one that may have no age is asked for anew", async () => {
-  const { find, asked, clock } = counting();
+it("an answer is as old as its question, and one that may have no age is looked up anew", async () => {
+  const { find, lookUps, clock } = counting();
   const none = { freshMs: 0, staleMs: 0 };
   await find("a", none);
   await find("a", none);
-  expect(asked).toEqual(["a", "a"]);
+  expect(lookUps).toEqual(["a", "a"]);
   const short = { freshMs: 5, staleMs: 5 };
   await find("a", short);
   await clock.advance(5);
   await find("a", short);
-  expect(asked).toEqual(["a", "a", "a"]);
+  expect(lookUps).toEqual(["a", "a", "a"]);
 });
 
 it("entries never weigh more than they may; the least used go first", () => {

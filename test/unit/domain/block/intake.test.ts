@@ -6,6 +6,7 @@ import { idTimeMs } from "../../../../services/domain/event/id.ts";
 import { hash, hashPayload } from "../../../../services/domain/event/payload-hash.ts";
 import { WINDOW_SUMS, type WindowCount, type WindowSum } from "../../../../services/domain/window/sums.ts";
 import {
+  ENUM_FIELDS,
   type EventFields,
   encodeEvent,
   encodeTotals,
@@ -42,7 +43,6 @@ const DIVIDED = [
   "batch_steps",
 ] as const;
 const KEY = ["hour", "tenant_id", "project_id", "model", "gpu_model", "sharing", "phase", "outcome"] as const;
-const ENUMS = ["sharing", "phase", "outcome", "time_quality", "memory_scope", "energy_quality"] as const;
 const WHOLE = ["memory_peak_bytes", "power_avg_mw", "power_peak_mw", "batch_size_avg_milli", "rank"] as const;
 const TEXTS = ["tenant_id", "project_id", "model", "model_version", "node", "gpu_uuid", "gpu_model"] as const;
 
@@ -50,7 +50,7 @@ type Verdict = "counted" | "duplicates" | "conflicts" | "rejected";
 interface Case {
   readonly partition: number;
   readonly sent: Sent;
-  /** Of an event whose tenant and hour can be told, good or bad. */
+  /** Of an event whose tenant and hour are readable, good or bad. */
   readonly fields?: EventFields;
   readonly space: "event" | "totals" | "void" | "none";
 }
@@ -97,15 +97,22 @@ const contents = fc.record({
 });
 
 const goodEvent = fc
-  .record({ seed: fc.nat(14), share: fc.nat(1_000), isBusyKnown: fc.boolean(), changes: contents })
-  .map(({ seed, share, isBusyKnown, changes }): Case => {
+  .record({
+    seed: fc.nat(14),
+    share: fc.nat(1_000),
+    quality: fc.constantFrom("unsaid", "elapsed", "sampled", "counter"),
+    changes: contents,
+  })
+  .map(({ seed, share, quality, changes }): Case => {
     const { endedMs, lengthUs } = SHAPES[seed % SHAPES.length] ?? SHAPES[0];
     const gpu_time_ns = Number(lengthUs) * share;
     const fields = makeEvent(endedMs, `event-${seed}`, {
       ...changes,
       started_at: endedMs * 1000 - Number(lengthUs),
       gpu_time_ns,
-      gpu_busy_ns: isBusyKnown ? Math.floor(gpu_time_ns / 3) : null,
+      gpu_busy_ns:
+        quality === "unsaid" ? null : Math.floor(quality === "elapsed" ? gpu_time_ns : gpu_time_ns / 3),
+      busy_quality: quality === "unsaid" ? "elapsed" : quality,
       communication_ns: Math.floor(gpu_time_ns / 7),
     });
     return { partition: seed % PARTITIONS, sent: encodeEvent(fields), fields, space: "event" };
@@ -140,8 +147,8 @@ const badRecord = fc
       { key: sent.key, value: Buffer.concat([value, bytes, Buffer.from([7])]) },
     ];
     // what is wrong with those two leaves their tenant and hour readable
-    const told = fields !== undefined && (how === 1 || how === 4) ? { fields } : {};
-    return { partition, sent: bad[how] ?? sent, space: "none", ...told };
+    const readable = fields !== undefined && (how === 1 || how === 4) ? { fields } : {};
+    return { partition, sent: bad[how] ?? sent, space: "none", ...readable };
   });
 const anyRecord: fc.Arbitrary<Case> = fc.oneof(
   { weight: 6, arbitrary: goodEvent },
@@ -220,7 +227,7 @@ function expectSlices(rows: readonly PlainRow[], fields: EventFields): void {
     expect((row.started_at as bigint) >= hourUs && (row.ended_at as bigint) <= hourUs + US_AN_HOUR).toBe(
       true,
     );
-    for (const name of [...ENUMS, ...TEXTS]) expect(row[name]).toBe(fields[name]);
+    for (const name of [...ENUM_FIELDS, ...TEXTS]) expect(row[name]).toBe(fields[name]);
     for (const name of WHOLE) {
       const value = fields[name] as number | null;
       expect(row[name] === null ? null : Number(row[name])).toBe(value);
@@ -245,9 +252,12 @@ function sumsOfRows(rows: readonly PlainRow[]): Record<WindowSum, bigint> {
     rejected: 0n,
     voids: 0n,
     gpu_time_ns: total(rows, "gpu_time_ns"),
-    gpu_busy_ns: total(rows, "gpu_busy_ns"),
+    gpu_busy_ns: total(
+      rows.filter(({ busy_quality }) => busy_quality !== "elapsed"),
+      "gpu_busy_ns",
+    ),
     gpu_busy_known_ns: total(
-      rows.filter(({ gpu_busy_ns }) => gpu_busy_ns !== null),
+      rows.filter(({ busy_quality }) => busy_quality !== "elapsed"),
       "gpu_time_ns",
     ),
     communication_ns: total(rows, "communication_ns"),
@@ -261,6 +271,10 @@ function sumsOfRows(rows: readonly PlainRow[]): Record<WindowSum, bigint> {
     tokens_cached: total(rows, "tokens_cached"),
     tokens_out: total(rows, "tokens_out"),
     batch_steps: total(rows, "batch_steps"),
+    gpu_busy_counter_ns: total(
+      rows.filter(({ busy_quality }) => busy_quality === "counter"),
+      "gpu_time_ns",
+    ),
   };
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -6,8 +7,9 @@ import {
   overlaps,
   readPriceBook,
 } from "../../../../services/domain/books/price-book.ts";
+import { ONE } from "../../../../services/domain/money/decimal.ts";
 import { parseHour } from "../../../../services/domain/time/hour.ts";
-import { bookDocument, demoBook } from "../../../support/builders/price-books.ts";
+import { bookDocument, busyBook, busyBookDocument, demoBook } from "../../../support/builders/price-books.ts";
 
 type Document = Record<string, unknown>;
 
@@ -99,6 +101,42 @@ describe("readPriceBook", () => {
         expect(readPriceBook(document).ok).toBe(false);
       }),
     );
+  });
+});
+
+describe("a book of composite@2", () => {
+  const book = busyBookDocument;
+
+  it("weighs busy and held time, and no elapsed time", () => {
+    expect(faultsOf(book())).toEqual([]);
+    expect(busyBook().gpus[0]?.weights).toMatchObject({ time: 0n, busy: ONE / 2n, held: ONE / 5n });
+    const old = (bookDocument()["gpus"] as Document[])[0]?.["weights"];
+    const [gpu] = book()["gpus"] as Document[];
+    expect(faultsOf({ ...book(), gpus: [{ ...gpu, weights: old }] })).toEqual([
+      "gpus[0].weights.time PRICE_BOOK_FIELD_UNKNOWN",
+      "gpus[0].weights.busy PRICE_BOOK_FIELD_MISSING",
+      "gpus[0].weights.held PRICE_BOOK_FIELD_MISSING",
+    ]);
+    expect(faultsOf(changed(["formula", "composite@2"], ["quality", undefined]))).toContain(
+      "gpus[0].weights.busy PRICE_BOOK_FIELD_MISSING",
+    );
+  });
+
+  it("must not set contention, as it would count busy time twice", () => {
+    const contention = { min: "0.5", max: "1" };
+    const document = { ...book(), quality: { ...(book()["quality"] as Document), contention } };
+    expect(faultsOf(document)).toEqual(["quality.contention PRICE_BOOK_CONTENTION"]);
+  });
+
+  it("is written without contention, and read again as it was", () => {
+    const written = canonicalPriceBook(busyBook());
+    expect(written).not.toContain("contention");
+    expect(readPriceBook(JSON.parse(written))).toEqual({ ok: true, book: busyBook() });
+  });
+
+  it("leaves books of composite@1 with the hash that they had", () => {
+    const hash = createHash("sha256").update(canonicalPriceBook(demoBook())).digest("hex");
+    expect(hash).toBe("211b41fa77e4294adda87c94d9962e38cdb1dba77dd31fe6ec17505e6d798e64");
   });
 });
 

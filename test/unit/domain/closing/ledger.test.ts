@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { eventDifference, gpuTimeDifference } from "../../../../services/domain/closing/account.ts";
+import {
+  busyTimeDifference,
+  eventDifference,
+  gpuTimeDifference,
+  unmeteredGpus,
+} from "../../../../services/domain/closing/account.ts";
 import { failedChecks, type HourAudit } from "../../../../services/domain/closing/audit.ts";
 import { covers, cutText, reaches } from "../../../../services/domain/closing/cut.ts";
 import { contentText, revisionChanges } from "../../../../services/domain/closing/revision.ts";
@@ -135,7 +140,7 @@ describe("revisions", () => {
     fc.assert(
       fc.property(rows, (list) => {
         const text = (content: typeof list) =>
-          contentText({ hour: 0, unique_ids: 1n, voided: 0n, rows: content });
+          contentText({ hour: 0, unique_ids: 1n, voided: 0n, rows: content }, 2);
         expect(text(list.toReversed())).toBe(text(list));
         const [first, ...rest] = list;
         if (first === undefined) return;
@@ -144,6 +149,20 @@ describe("revisions", () => {
         expect(text(rest)).not.toBe(text(list));
       }),
     );
+  });
+
+  it("of version 1 are hashed without the sums that came later, unless these say something", () => {
+    const row = usageRow({ tenant_id: "a", gpu_time_ns: 5n });
+    const content = (gpu_busy_counter_ns: bigint) => {
+      return { hour: 0, unique_ids: 1n, voided: 0n, rows: [{ ...row, gpu_busy_counter_ns }] };
+    };
+    const sums = (text: string) => (JSON.parse(text.split("\n")[1] ?? "") as string[]).length;
+    const [old, now] = [contentText(content(0n), 1), contentText(content(0n), 2)];
+    expect(old.startsWith('["meterhouse-hour/1"')).toBe(true);
+    expect(now.startsWith('["meterhouse-hour/2"')).toBe(true);
+    expect(sums(now)).toBe(sums(old) + 1);
+    expect(contentText(content(5n), 1)).not.toBe(old);
+    expect(contentText(content(5n), 2)).not.toBe(now);
   });
 
   it("before + changes = after; equal ones have no changes", () => {
@@ -165,6 +184,20 @@ describe("revisions", () => {
   });
 });
 
+describe("unmetered work", () => {
+  const gpu = { gpu_uuid: "GPU-1", gpu_model: "H100", busy_ns: 90n, unmetered_processes: ["1:x"] };
+  it.each([
+    [5n, 100n, 5, false],
+    [6n, 100n, 5, true],
+    [1n, 100n, 0, true],
+    [0n, 0n, 0, false],
+    [100n, 100n, 100, false],
+  ])("%d ns of %d ns are above %d %%: %s", (unmetered_ns, physical_ns, percent, isAbove) => {
+    const it = { ...gpu, unmetered_ns, physical_ns };
+    expect(unmeteredGpus([it], percent)).toEqual(isAbove ? [it] : []);
+  });
+});
+
 describe("accounts", () => {
   it("tell by how much they do not add up", () => {
     const events = { received: 10n, counted: 7n, duplicate: 1n, conflict: 1n, rejected: 1n };
@@ -173,5 +206,8 @@ describe("accounts", () => {
     const time = { physical: 100n, sessions: 60n, operator: 10n, idle: 29n, unattributed: 1n };
     expect(gpuTimeDifference(time)).toBe(0n);
     expect(gpuTimeDifference({ ...time, idle: 30n })).toBe(-1n);
+    const busy = { busy: 50n, sessions: 40n, operator: 7n, unmetered: 3n };
+    expect(busyTimeDifference(busy)).toBe(0n);
+    expect(busyTimeDifference({ ...busy, sessions: 41n })).toBe(-1n);
   });
 });

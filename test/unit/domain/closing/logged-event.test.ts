@@ -12,13 +12,15 @@ import {
   wholeEvent,
 } from "../../../../services/domain/closing/logged-event.ts";
 import { ENUMS } from "../../../../services/domain/event/record.ts";
-import { encodeEvent, makeEvent, uuidV7 } from "../../../support/builders/events.ts";
+import { encodeEvent, encodeEventV1, makeEvent, uuidV7 } from "../../../support/builders/events.ts";
 import type { PlainRow } from "../../../support/doubles/plain-rows.ts";
 import { HOUR_MS, NOW_MS, TestIntake } from "../../../support/flows/intake.ts";
 
-const hashOf = eventHasher(loadSchemas());
+const hashesOf = eventHasher(loadSchemas());
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const HEADER = 10;
+const CONFLUENT_V2 = 3;
+type Quality = (typeof ENUMS)["busy_quality"][number];
 
 /** Rows of a block as they come back from the server. */
 function eventRow(row: PlainRow): EventRow {
@@ -39,10 +41,11 @@ function eventRow(row: PlainRow): EventRow {
 }
 
 /** What the log has of an event; the processor must have taken it. */
-function logged(fields: ReturnType<typeof makeEvent>, isConfluent = false): EventRow[] {
+function logged(fields: ReturnType<typeof makeEvent>, isConfluent = false, isOld = false): EventRow[] {
   const intake = new TestIntake({ block_rows_max: 50 });
-  const { key, value } = encodeEvent(fields);
-  const confluent = Buffer.concat([Buffer.from([0, 0, 0, 0, 1]), value.subarray(HEADER)]);
+  const { key, value } = (isOld ? encodeEventV1 : encodeEvent)(fields);
+  const id = Buffer.from([0, 0, 0, 0, isOld ? 1 : CONFLUENT_V2]);
+  const confluent = Buffer.concat([id, value.subarray(HEADER)]);
   if (!intake.send({ key, value: isConfluent ? confluent : value })) intake.takeLate();
   expect(intake.rows("rejected")).toEqual([]);
   return intake.rows("event").map(eventRow);
@@ -69,6 +72,7 @@ const events = fc
     gpuShare: fc.nat(1_000),
     busyShare: fc.option(fc.nat(1_000)),
     communicationShare: fc.nat(1_000),
+    quality: fc.constantFrom(...ENUMS.busy_quality),
     fields: fc.record({
       ...enums,
       session_id: text,
@@ -95,17 +99,19 @@ const events = fc
       batch_size_avg_milli: count,
     }),
   })
-  .map(({ endedAtUs, spanUs, gpuShare, busyShare, communicationShare, fields }) => {
+  .map(({ endedAtUs, spanUs, gpuShare, busyShare, communicationShare, quality, fields }) => {
     const gpu_time_ns = spanUs * gpuShare;
-    const part = (share: number) => Math.floor((gpu_time_ns * share) / 1_000);
+    const part = (share: number) =>
+      share === 1_000 ? gpu_time_ns : Math.floor((gpu_time_ns * share) / 1_000);
     const endedAtMs = Math.floor(endedAtUs / 1000);
     return makeEvent(endedAtMs, "any", {
       ...fields,
+      busy_quality: busyShare === null ? ("elapsed" satisfies Quality) : quality,
       event_id: uuidV7(endedAtMs, "any"),
       started_at: endedAtUs - spanUs,
       ended_at: endedAtUs,
       gpu_time_ns,
-      gpu_busy_ns: busyShare === null ? null : part(busyShare),
+      gpu_busy_ns: busyShare === null ? null : part(quality === "elapsed" ? 1_000 : busyShare),
       communication_ns: part(communicationShare),
     });
   })
@@ -125,20 +131,24 @@ describe("an event's rows", () => {
   }, () => {
     let split = 0;
     fc.assert(
-      fc.property(events, fc.boolean(), (event, isConfluent) => {
-        const rows = logged(event, isConfluent);
+      fc.property(events, fc.boolean(), fc.boolean(), (event, isConfluent, isOld) => {
+        const rows = logged(event, isConfluent, isOld);
         if (rows.length > 1) split += 1;
-        expect(isAsCounted(rows, hashOf)).toBe(true);
-        expect(isAsCounted(rows.toReversed(), hashOf)).toBe(true);
+        expect(isAsCounted(rows, hashesOf)).toBe(true);
+        expect(isAsCounted(rows.toReversed(), hashesOf)).toBe(true);
       }),
       { numRuns: 150 },
     );
     expect(split).toBeGreaterThan(10);
   });
 
-  it("do not, if any field of any row is another", () => {
-    const rows = logged(CROSSING);
+  it.each([
+    ["1", true],
+    ["2", false],
+  ])("of version %s do not, if any field of any row is another", (_version, isOld) => {
+    const rows = logged(CROSSING, false, isOld);
     expect(rows).toHaveLength(3);
+    expect(isAsCounted(rows, hashesOf)).toBe(true);
     const names = [...EVENT_TEXT_FIELDS, ...QUANTITY_FIELDS];
     for (const at of rows.keys()) {
       for (const name of names) {
@@ -149,7 +159,7 @@ describe("an event's rows", () => {
         const changed = rows.map((row, index) =>
           index === at ? { ...row, fields: { ...row.fields, [name]: other(row.fields[name]) } } : row,
         );
-        expect(isAsCounted(changed, hashOf), `${name} of row ${at}`).toBe(false);
+        expect(isAsCounted(changed, hashesOf), `${name} of row ${at}`).toBe(false);
       }
     }
   });
@@ -160,13 +170,13 @@ describe("an event's rows", () => {
       rows.map((row, index) => (index === at ? { ...row, ...changes } : row));
     for (const at of rows.keys()) {
       const row = rows[at] as EventRow;
-      expect(isAsCounted(rows.toSpliced(at, 1), hashOf)).toBe(false);
-      expect(isAsCounted(change(at, { hour: row.hour + 3600 }), hashOf)).toBe(false);
-      expect(isAsCounted(change(at, { home: !row.home }), hashOf)).toBe(false);
-      expect(isAsCounted(change(at, { kafka_offset: 7n }), hashOf)).toBe(false);
-      expect(isAsCounted(change(at, { payload_hash: row.payload_hash ^ 1n }), hashOf)).toBe(false);
+      expect(isAsCounted(rows.toSpliced(at, 1), hashesOf)).toBe(false);
+      expect(isAsCounted(change(at, { hour: row.hour + 3600 }), hashesOf)).toBe(false);
+      expect(isAsCounted(change(at, { home: !row.home }), hashesOf)).toBe(false);
+      expect(isAsCounted(change(at, { kafka_offset: 7n }), hashesOf)).toBe(false);
+      expect(isAsCounted(change(at, { payload_hash: row.payload_hash ^ 1n }), hashesOf)).toBe(false);
     }
-    expect(isAsCounted([], hashOf)).toBe(false);
+    expect(isAsCounted([], hashesOf)).toBe(false);
   });
 
   it("do not, if time is moved from one hour to another, though the sum is the same", () => {
@@ -177,15 +187,25 @@ describe("an event's rows", () => {
     expect(wholeEvent(rows)).toBe(null);
   });
 
+  it("do not, if their busy time is said to be better known than it was", () => {
+    for (const isOld of [true, false]) {
+      const claimed = logged(CROSSING, false, isOld).map((row) => ({
+        ...row,
+        fields: { ...row.fields, busy_quality: "counter" },
+      }));
+      expect(isAsCounted(claimed, hashesOf)).toBe(false);
+    }
+  });
+
   it("with what no event can hold are no event", () => {
     const [row] = logged(makeEvent(NOW_MS, "one"));
     if (row === undefined) throw new Error("it was not taken");
     const beyond = { ...row, fields: { ...row.fields, gpu_time_ns: 2n ** 64n - 1n } };
     const nobody = { ...row, fields: { ...row.fields, sharing: "none" } };
     expect([
-      isAsCounted([row], hashOf),
-      isAsCounted([beyond], hashOf),
-      isAsCounted([nobody], hashOf),
+      isAsCounted([row], hashesOf),
+      isAsCounted([beyond], hashesOf),
+      isAsCounted([nobody], hashesOf),
     ]).toEqual([true, false, false]);
   });
 });

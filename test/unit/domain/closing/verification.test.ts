@@ -25,7 +25,7 @@ describe("usage that was added up again", () => {
     expect(keyDifferences([row, other], [other, row])).toEqual([]);
   });
 
-  it("is told field by field, as it was closed and as it is now", () => {
+  it("is listed field by field, as it was closed and as it is now", () => {
     const now = { ...row, gpu_time_ns: row.gpu_time_ns - 1n, apportionments: ["equal@1", "tokens@1"] };
     const [key, ...more] = keyDifferences([row], [now]);
     expect(more).toEqual([]);

@@ -156,6 +156,8 @@ const BAD: Readonly<Record<RejectCode, Readonly<Record<string, Sent | readonly S
     "60,000 bytes of node": event({ node: "n".repeat(60_000) }),
     "totals with an empty node": totals({ node: "" }),
     "totals with a long profile": totals({ mig_profile: "p".repeat(129) }),
+    "totals with a long list of processes": totals({ unmetered_processes: "p".repeat(4_097) }),
+    "totals with an empty list of models": totals({ parked_models: "" }),
     "a void without a reason": order({ reason: "" }),
     "a void with a long reason": order({ reason: "r".repeat(1_025) }),
     "a void with a long issuer": order({ issued_by: "i".repeat(129) }),
@@ -169,6 +171,7 @@ const BAD: Readonly<Record<RejectCode, Readonly<Record<string, Sent | readonly S
     "a C1 control in a probe": event({ probe_version: "\u009b2J" }),
     "a surrogate": damaged({ project_id: text(Buffer.from([0xed, 0xa0, 0x80])) }),
     "totals with a line break": totals({ gpu_uuid: "GPU\r\n" }),
+    "totals with an escape in a process": totals({ unmetered_processes: "1:\u001b[2J" }),
     "a void with a tab": order({ issued_by: "a\tb" }),
   },
   EVENT_NUMBER_NEGATIVE: {
@@ -180,6 +183,7 @@ const BAD: Readonly<Record<RejectCode, Readonly<Record<string, Sent | readonly S
     "started at -2^63": event({ started_at: -(2n ** 63n) }),
     "ended at -2^63": event({ ended_at: -(2n ** 63n) }),
     "negative idle time": totals({ idle_ns: -1 }),
+    "negative unmetered time": totals({ unmetered_ns: -1 }),
     "a void before 1970": order({ issued_at: -1 }),
   },
   EVENT_NUMBER_RANGE: {
@@ -225,8 +229,17 @@ const BAD: Readonly<Record<RejectCode, Readonly<Record<string, Sent | readonly S
     "more than two ranks": event({ world_size: 2, gpu_time_ns: 501_500_001 }),
     "GPU time without a span": event({ started_at: ENDED_MS * 1000, gpu_time_ns: 1_000_001 }),
   },
+  EVENT_BUSY_TIME_EXCEEDS_SPAN: {
+    "a nanosecond more than the slack": event({ gpu_busy_ns: 250_000_000 + 250_000 + 1_000_000 + 1 }),
+    "more than two ranks": event({ world_size: 2, gpu_busy_ns: 501_500_001, busy_quality: "counter" }),
+    "busy without a span": event({ started_at: ENDED_MS * 1000, gpu_time_ns: 0, gpu_busy_ns: 1_000_001 }),
+  },
+  EVENT_BUSY_QUALITY: {
+    "elapsed with another busy time": event({ busy_quality: "elapsed" }),
+    "sampled without a busy time": event({ gpu_busy_ns: null, busy_quality: "sampled" }),
+    "counted without a busy time": event({ gpu_busy_ns: null, busy_quality: "counter" }),
+  },
   EVENT_PART_EXCEEDS_WHOLE: {
-    "more busy than used": event({ gpu_busy_ns: 120_000_002 }),
     "more communication than used": event({ communication_ns: 120_000_002 }),
   },
   EVENT_CONFLICT: {
@@ -238,6 +251,25 @@ const BAD: Readonly<Record<RejectCode, Readonly<Record<string, Sent | readonly S
   TOTALS_NOT_CONSERVED: {
     "a nanosecond less": totals({ wall_time_ns: 29_999_999_999 }),
     "a nanosecond more": totals({ unattributed_ns: 1_000 }),
+  },
+  TOTALS_BUSY_NOT_CONSERVED: {
+    "a nanosecond less": totals({ busy_ns: 20_999_999_999 }),
+    "a nanosecond more": totals({ unmetered_ns: 1_000_000_000 }),
+    "a part that is not there": totals({ busy_operator_ns: null }),
+    "parts without a whole": totals({ busy_ns: null, busy_quality: "elapsed" }),
+  },
+  TOTALS_BUSY_QUALITY: {
+    "busy time of quality elapsed": totals({ busy_quality: "elapsed" }),
+    "no busy time of quality counter": totals({
+      busy_ns: null,
+      busy_attributed_ns: null,
+      busy_operator_ns: null,
+      unmetered_ns: null,
+    }),
+  },
+  TOTALS_ENERGY_NOT_CONSERVED: {
+    "a microjoule less": totals({ energy_uj: 15_999_999_999 }),
+    "a microjoule more": totals({ energy_unmetered_uj: 100_000_001 }),
   },
   TOTALS_CROSS_MINUTE: {
     "a microsecond before the minute": totals({ started_at: (NOW_MS - 60_000) * 1000 - 1 }),

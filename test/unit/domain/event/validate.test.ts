@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { createRecordReader } from "../../../../services/adapters/avro/reader.ts";
 import { loadSchemas } from "../../../../services/adapters/avro/schemas.ts";
 import {
+  BUSY,
   EventRecord,
   NULL,
   NULLABLE_NUMBERS,
@@ -12,7 +13,7 @@ import {
   type TextField,
 } from "../../../../services/domain/event/record.ts";
 import { type Fault, validateEvent } from "../../../../services/domain/event/validate.ts";
-import { encodeEvent, makeEvent, uuidV7 } from "../../../support/builders/events.ts";
+import { ENUM_FIELDS, encodeEvent, makeEvent, uuidV7 } from "../../../support/builders/events.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 23, 12, 30);
 const ENDED_MS = NOW_MS - 1_000;
@@ -64,8 +65,7 @@ describe("validateEvent", () => {
   const limits = Object.entries(LIMITS) as [NumberField, number][];
 
   it("knows a limit for every number that is no enum and no time", () => {
-    const enums = ["sharing", "phase", "outcome", "time_quality", "memory_scope", "energy_quality"];
-    const others = new Set([...enums, "started_at", "ended_at"]);
+    const others = new Set<string>([...ENUM_FIELDS, "started_at", "ended_at"]);
     expect(limits.map(([field]) => field)).toEqual(
       Object.keys(NUMBERS).filter((field) => !others.has(field)),
     );
@@ -90,6 +90,7 @@ describe("validateEvent", () => {
 
   it("accepts an event whose optional numbers are all absent", () => {
     for (const field of NULLABLE_NUMBERS) set(field, NULL);
+    set("busy_quality", BUSY.elapsed);
     expect(validate()).toBeUndefined();
   });
 
@@ -104,19 +105,39 @@ describe("validateEvent", () => {
   });
 
   it("judges GPU time without a span by the slack alone", () => {
-    fill(ENDED_MS, { started_at: ENDED_MS * 1000, gpu_time_ns: 1_000_000, gpu_busy_ns: null });
+    fill(ENDED_MS, { started_at: ENDED_MS * 1000, gpu_time_ns: 1_000_000, gpu_busy_ns: 1_000_000 });
     expect(validate()).toBeUndefined();
     set("gpu_time_ns", 1_000_001);
     expect(validate()?.code).toBe("EVENT_GPU_TIME_EXCEEDS_SPAN");
   });
 
-  it.each(["gpu_busy_ns", "communication_ns"] as const)("accepts %s up to the whole", (field) => {
+  it("accepts communication up to the whole", () => {
     set("gpu_time_ns", 1_000);
-    set("gpu_busy_ns", NULL);
-    set(field, 1_000);
+    set("communication_ns", 1_000);
     expect(validate()).toBeUndefined();
-    set(field, 1_001);
+    set("communication_ns", 1_001);
     expect(validate()?.code).toBe("EVENT_PART_EXCEEDS_WHOLE");
+  });
+
+  it.each([
+    ["as much as the span allows", 1, 251_250_000, undefined],
+    ["a nanosecond more", 1, 251_250_001, "EVENT_BUSY_TIME_EXCEEDS_SPAN"],
+    ["as much as eight ranks allow", 8, 2_003_000_000, undefined],
+    ["a nanosecond more than eight ranks", 8, 2_003_000_001, "EVENT_BUSY_TIME_EXCEEDS_SPAN"],
+  ])("judges busy time of %s by the span, however short it held the card", (_what, ranks, busy, code) => {
+    for (const busy_quality of ["sampled", "counter"]) {
+      fill(ENDED_MS, { world_size: ranks, gpu_time_ns: 1_000, gpu_busy_ns: busy, busy_quality });
+      expect(validate()?.code).toBe(code);
+    }
+  });
+
+  it("takes busy time that is elapsed as gpu_time_ns, or as null from version 1, and as nothing else", () => {
+    fill(ENDED_MS, { gpu_time_ns: 1_000, gpu_busy_ns: 1_000, busy_quality: "elapsed" });
+    expect(validate()).toBeUndefined();
+    set("gpu_busy_ns", NULL);
+    expect(validate()).toBeUndefined();
+    set("gpu_busy_ns", 999);
+    expect(validate()?.code).toBe("EVENT_BUSY_QUALITY");
   });
 
   it.each([

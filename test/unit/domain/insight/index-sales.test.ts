@@ -33,7 +33,7 @@ describe("seriesSales", () => {
     sales(0, "narrow", ["a", "b"]),
     sales(1, "narrow", ["c"], { revision: 2 }),
   ];
-  const told = (series: "all" | "shared", rules: typeof HOURS) =>
+  const keysOf = (series: "all" | "shared", rules: typeof HOURS) =>
     seriesSales(rows, series, rules).sales.map(({ hour, gpu_class }) => `${hour / 3600} ${gpu_class}`);
 
   it("has quality-weighted GPU-hours and what they cost", () => {
@@ -46,10 +46,10 @@ describe("seriesSales", () => {
   });
 
   it("leaves out of the shared series what fewer than three tenants bought in the period", () => {
-    expect(told("all", HOURS)).toHaveLength(3);
-    expect(told("shared", HOURS)).toEqual(["0 broad | H100"]);
+    expect(keysOf("all", HOURS)).toHaveLength(3);
+    expect(keysOf("shared", HOURS)).toEqual(["0 broad | H100"]);
     // Over the day it was three.
-    expect(told("shared", DAYS)).toHaveLength(3);
+    expect(keysOf("shared", DAYS)).toHaveLength(3);
   });
 
   it("counts a tenant that buys in many hours once", () => {
@@ -58,7 +58,7 @@ describe("seriesSales", () => {
     expect(seriesSales(same, "all", DAYS).tenantsOf(0, "m | H100")).toBe(2);
   });
 
-  it("tells the ratings that a period rests on, once each, whatever is told of them", () => {
+  it("tells the ratings that a period rests on, once each, whatever the series leaves out", () => {
     expect(seriesSales(rows, "shared", DAYS).restsOn(0)).toEqual([
       { hour: 0, revision: 1, rating: 1 },
       { hour: 3_600, revision: 2, rating: 1 },

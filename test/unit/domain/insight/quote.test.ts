@@ -66,7 +66,7 @@ describe("pooledQuote", () => {
     expect(pooledQuote([], REQUESTS)).toEqual({ kind: "no_history", samples: 0 });
   });
 
-  it("can be asked about any number of requests and tokens, and says no more of one than it did", () => {
+  it("takes any number of requests and tokens, and says no more of one than it did", () => {
     const charges = fc.array(fc.bigInt({ min: 1n, max: 10n ** 14n }), { minLength: 1, maxLength: 20 });
     const requests = fc.bigInt({ min: 1n, max: 999_999_999n });
     fc.assert(

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { PriceBook } from "../../../../services/domain/books/price-book.ts";
+import { type PriceBook, readPriceBook } from "../../../../services/domain/books/price-book.ts";
 import { largestDifferences, sumOfComparisons, whatIf } from "../../../../services/domain/insight/what-if.ts";
 import { formatDecimal } from "../../../../services/domain/money/decimal.ts";
-import { bookDocument, bookWith, H100 } from "../../../support/builders/price-books.ts";
+import { bookDocument, bookWith, busyBookDocument, H100 } from "../../../support/builders/price-books.ts";
 import {
   hourAt,
   inputWithPlan,
@@ -51,6 +51,22 @@ describe("whatIf", () => {
     ]);
   });
 
+  it("takes a candidate that weighs busy time", () => {
+    // composite@1: 0.775; composite@2 of an hour that nothing measured: 33/40; 2.50 x (0.825 - 0.775)
+    const busy = readPriceBook({ ...busyBookDocument(), plans: [{ name: "plan" }] });
+    if (!busy.ok) throw new Error(JSON.stringify(busy.faults));
+    expect(difference(compare(busy.book))).toBe("0.125000000000");
+    // busy for half of it, as its card counted, which composite@1 bounds at 0.5: 0.575 - 0.775 x 0.5
+    const row = secondsOfUsage(3600);
+    const measured = {
+      ...row,
+      gpu_busy_ns: row.gpu_time_ns / 2n,
+      gpu_busy_known_ns: row.gpu_time_ns,
+      gpu_busy_counter_ns: row.gpu_time_ns,
+    };
+    expect(difference(compare(busy.book, [measured]))).toBe("0.468750000000");
+  });
+
   it("says what the candidate has no price for", () => {
     const other = withPlan({}, { gpus: [{ ...CARD, gpu_model: "B200" }] });
     expect(compare(other)).toMatchObject({ total: { after: 0n }, unrated: { before: 0, after: 1 } });
@@ -75,16 +91,16 @@ describe("largestDifferences", () => {
     const lines = fc.array(line);
     fc.assert(
       fc.property(lines, fc.nat(20), (own, most) => {
-        const { lines: shown, others } = largestDifferences(own, most);
-        expect(shown.length + others.count).toBe(own.length);
+        const { lines: largest, others } = largestDifferences(own, most);
+        expect(largest.length + others.count).toBe(own.length);
         const { before, after, difference } = sumOfComparisons(own);
-        expect(sumOfComparisons([...shown, others])).toEqual({ before, after, difference });
+        expect(sumOfComparisons([...largest, others])).toEqual({ before, after, difference });
         const size = (value: bigint) => (value < 0n ? -value : value);
-        const left = own.filter((it) => !shown.includes(it));
+        const left = own.filter((it) => !largest.includes(it));
         for (const other of left) {
-          expect(shown.every((it) => size(it.difference) >= size(other.difference))).toBe(true);
+          expect(largest.every((it) => size(it.difference) >= size(other.difference))).toBe(true);
         }
-        expect(shown).toEqual(own.filter((it) => shown.includes(it)));
+        expect(largest).toEqual(own.filter((it) => largest.includes(it)));
       }),
     );
   });

@@ -10,7 +10,7 @@ it("charges that are the same differ nowhere, in any order", () => {
   expect(chargeDifferences(charges, ids, charges.toReversed())).toEqual([]);
 });
 
-it("a changed term is told by the charge's id, and nothing else is", () => {
+it("a changed term is listed under the charge's id, and nothing else is", () => {
   const [first, second] = charges;
   if (first === undefined || second === undefined) throw new Error("two rows were rated");
   const stored = [first, { ...second, charge: second.charge + 1n, apportionments: ["equal@1", "tokens@1"] }];
@@ -20,7 +20,7 @@ it("a changed term is told by the charge's id, and nothing else is", () => {
   ]);
 });
 
-it("a charge without usage, and usage without a charge, are told as a whole", () => {
+it("a charge without usage, and usage without a charge, are listed as a whole", () => {
   expect(chargeDifferences(charges, ids, charges.slice(0, 1))).toEqual([
     { charge_id: "two", field: "charge_id", charged: "two", recomputed: "" },
   ]);

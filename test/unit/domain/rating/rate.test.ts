@@ -1,10 +1,13 @@
+import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { PriceBook } from "../../../../services/domain/books/price-book.ts";
 import type { UsageRow } from "../../../../services/domain/closing/usage.ts";
 import { formatDecimal, ONE } from "../../../../services/domain/money/decimal.ts";
+import { chargeDifferences } from "../../../../services/domain/rating/charge-differences.ts";
+import { chargesText } from "../../../../services/domain/rating/charges.ts";
 import { type Charge, rate } from "../../../../services/domain/rating/rate.ts";
-import { demoBook, usageRow } from "../../../support/builders/price-books.ts";
+import { busyBook, demoBook, usageRow } from "../../../support/builders/price-books.ts";
 
 const HOUR_NS = 3_600_000_000_000n;
 
@@ -46,6 +49,106 @@ describe("the worked examples of the price list", () => {
     expect(formatDecimal(during(3_000n) - during(3_600n))).toBe("-0.322916666667");
   });
 });
+
+describe("composite@2: 0.50 busy + 0.20 held + 0.15 memory + 0.10 power + 0.05 NVLink", () => {
+  const second = 1_000_000_000n;
+  const charge = (changes: Partial<UsageRow>) => charged(changes, busyBook());
+
+  it("an hour, 2,700 s of it counted and busy for half of them: 51/80 of an hour at 2.50", () => {
+    // busy: 1,350 s counted, and 900 s that nothing measured: 2,250 / 3,600 = 5/8
+    // 1/2 x 5/8 + 1/5 + 3/20 x 1/2 + 1/10 x 1/2 = (25 + 16 + 6 + 4) / 80 = 51/80; x 5/2 = 51/32
+    const it = charge({
+      gpu_busy_ns: 1_350n * second,
+      gpu_busy_known_ns: 2_700n * second,
+      gpu_busy_counter_ns: 2_700n * second,
+    });
+    expect(it.busy_ns).toBe(2_250n * second);
+    expect(formatDecimal(it.busy_ratio)).toBe("0.625000000000");
+    expect(formatDecimal(it.composite)).toBe("0.637500000000");
+    expect(formatDecimal(it.charge)).toBe("1.593750000000");
+    const shares = [it.busy_counter_share, it.busy_sampled_share, it.busy_elapsed_share];
+    expect(shares.map(formatDecimal)).toEqual(["0.750000000000", "0.000000000000", "0.250000000000"]);
+  });
+
+  it("busy for a third of it: each shown term is rounded once, half to even", () => {
+    // 1/2 x 0.333333333333 = 0.1666666666665, + 0.325 = 0.4916666666665, and so 0.491666666666; x 2.50
+    const it = charge({ gpu_busy_ns: 1_200n * second, gpu_busy_known_ns: HOUR_NS });
+    expect(formatDecimal(it.busy_ratio)).toBe("0.333333333333");
+    expect(formatDecimal(it.composite)).toBe("0.491666666666");
+    expect(formatDecimal(it.charge)).toBe("1.229166666665");
+    expect(formatDecimal(it.busy_sampled_share)).toBe("1.000000000000");
+  });
+
+  it("nothing measured: elapsed time is busy time, and says so", () => {
+    const it = charge({});
+    expect(it.busy_ns).toBe(HOUR_NS);
+    // 1/2 + 1/5 + 3/40 + 1/20 = 33/40
+    expect(formatDecimal(it.composite)).toBe("0.825000000000");
+    expect(formatDecimal(it.busy_elapsed_share)).toBe("1.000000000000");
+  });
+
+  it("overlapping streams: busier than the card was held", () => {
+    // 1/2 x 5/4 + 13/40 = 19/20
+    const it = charge({ gpu_busy_ns: 4_500n * second, gpu_busy_known_ns: HOUR_NS });
+    expect(formatDecimal(it.busy_ratio)).toBe("1.250000000000");
+    expect(formatDecimal(it.composite)).toBe("0.950000000000");
+  });
+
+  it("contention is no factor of quality, and idle cards cost what they are held for", () => {
+    const it = charge({ gpu_busy_ns: 0n, gpu_busy_known_ns: HOUR_NS });
+    expect(formatDecimal(it.quality_contention)).toBe("1.000000000000");
+    expect(formatDecimal(it.quality)).toBe("1.000000000000");
+    expect(formatDecimal(it.composite)).toBe("0.325000000000");
+  });
+
+  it("shares add up to 1 to the last digit, whatever they are", () => {
+    const times = fc.tuple(fc.nat(10_000), fc.nat(10_000), fc.integer({ min: 1, max: 10_000 }));
+    fc.assert(
+      fc.property(times, ([counter, sampled, elapsed]) => {
+        const it = charge({
+          gpu_time_ns: BigInt(counter + sampled + elapsed),
+          gpu_busy_known_ns: BigInt(counter + sampled),
+          gpu_busy_counter_ns: BigInt(counter),
+        });
+        expect(it.busy_counter_share + it.busy_sampled_share + it.busy_elapsed_share).toBe(ONE);
+        expect(it.busy_elapsed_share >= 0n).toBe(true);
+      }),
+    );
+  });
+});
+
+describe("charges of an hour", () => {
+  const hash = "b".repeat(64);
+
+  it("of composite@1 are hashed as they were before busy time was kept", () => {
+    const charges = [charged()];
+    const text = chargesText({ hash, formula: "composite@1" }, charges);
+    expect(createHash("sha256").update(text).digest("hex")).toBe(GOLDEN);
+    const old = charges.map((it) => ({ ...it, busy_ns: 0n, busy_ratio: 0n, busy_elapsed_share: 0n }));
+    expect(chargesText({ hash, formula: "composite@1" }, old)).toBe(text);
+    expect(chargeDifferences(old, [""], charges)).toEqual([]);
+  });
+
+  it("of composite@2 are hashed with busy time, and any change of it is a difference", () => {
+    const charge = charged({}, busyBook());
+    const text = (it: Charge) => chargesText({ hash, formula: "composite@2" }, [it]);
+    expect(text(charge).startsWith('["meterhouse-charges/2"')).toBe(true);
+    for (const term of [
+      "busy_ns",
+      "busy_ratio",
+      "busy_counter_share",
+      "weight_busy",
+      "weight_held",
+    ] as const) {
+      const other = { ...charge, [term]: charge[term] + 1n };
+      expect(text(other)).not.toBe(text(charge));
+      expect(chargeDifferences([other], ["1"], [charge]).map(({ field }) => field)).toEqual([term]);
+    }
+  });
+});
+
+/** Of one charge, by the code before composite@2; a change means that old ratings can no longer be verified. */
+const GOLDEN = "ae3a6bbc3b7664cde1b7a3edeb3762b7b28c798de5b1debefc627edd7d45f092";
 
 describe("each term", () => {
   const cases: [string, Partial<UsageRow>, keyof Charge, string][] = [

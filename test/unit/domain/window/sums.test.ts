@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { EventRecord, NUMBERS, type NumberField } from "../../../../services/domain/event/record.ts";
+import { BUSY, EventRecord, NUMBERS, type NumberField } from "../../../../services/domain/event/record.ts";
 import {
   WINDOW_SUMS,
   type WindowCount,
@@ -33,23 +33,29 @@ const NULLABLE: readonly NumberField[] = [
   "nvlink_tx_bytes",
   "nvlink_rx_bytes",
 ];
-type Numbers = Record<(typeof FIELDS)[number], number | null>;
+type Numbers = Record<(typeof FIELDS)[number] | "busy_quality", number | null>;
 type Sums = Record<WindowSum, bigint>;
 
 const largeOrSmall = fc.oneof(
   fc.constantFrom(0, 1, 2 ** 26 - 1, 2 ** 26, 2 ** 32 - 1, LARGEST - 1, LARGEST),
   fc.integer({ min: 0, max: LARGEST }),
 );
-const numbers: fc.Arbitrary<Numbers> = fc.record(
-  Object.fromEntries(
-    FIELDS.map((field) => [field, NULLABLE.includes(field) ? fc.option(largeOrSmall) : largeOrSmall]),
-  ) as { [F in keyof Numbers]: fc.Arbitrary<number | null> },
-);
+const numbers: fc.Arbitrary<Numbers> = fc
+  .record({
+    busy_quality: fc.constantFrom(BUSY.elapsed, BUSY.sampled, BUSY.counter),
+    ...Object.fromEntries(
+      FIELDS.map((field) => [field, NULLABLE.includes(field) ? fc.option(largeOrSmall) : largeOrSmall]),
+    ),
+  } as { [F in keyof Numbers]: fc.Arbitrary<number | null> })
+  // what is measured is there; an elapsed busy time may be
+  .map((values) => (values.gpu_busy_ns === null ? { ...values, busy_quality: BUSY.elapsed } : values));
 
 const event = new EventRecord();
 function filled(values: Numbers): EventRecord {
   event.numbers.fill(Number.NaN);
-  for (const field of FIELDS) event.numbers[NUMBERS[field]] = values[field] ?? Number.NaN;
+  for (const field of [...FIELDS, "busy_quality"] as const) {
+    event.numbers[NUMBERS[field]] = values[field] ?? Number.NaN;
+  }
   return event;
 }
 
@@ -60,11 +66,17 @@ function addTo(sums: Sums, values: Numbers, events: number): void {
   const value = (field: keyof Numbers): bigint => BigInt(values[field] ?? 0);
   const time = value("gpu_time_ns");
   sums.events += BigInt(events);
-  sums.gpu_busy_known_ns += values.gpu_busy_ns === null ? 0n : time;
+  if (values.busy_quality !== BUSY.elapsed) {
+    sums.gpu_busy_known_ns += time;
+    sums.gpu_busy_ns += value("gpu_busy_ns");
+  }
+  if (values.busy_quality === BUSY.counter) sums.gpu_busy_counter_ns += time;
   sums.memory_time_byte_ns += time * value("memory_peak_bytes");
   sums.power_avg_time_mw_ns += time * value("power_avg_mw");
   sums.power_peak_time_mw_ns += time * value("power_peak_mw");
-  for (const field of FIELDS) if (field in sums) sums[field as WindowSum & keyof Numbers] += value(field);
+  for (const field of FIELDS) {
+    if (field in sums && field !== "gpu_busy_ns") sums[field as WindowSum & keyof Numbers] += value(field);
+  }
 }
 
 const inOrder = (sums: Sums): bigint[] => WINDOW_SUMS.map((name) => sums[name]);
@@ -98,7 +110,10 @@ describe("WindowSums", () => {
   it("stays exact far beyond 2^53", () => {
     const windows = new WindowSums();
     const expected = noSums();
-    const largest = Object.fromEntries(FIELDS.map((field) => [field, LARGEST - 1])) as Numbers;
+    const largest = {
+      ...Object.fromEntries(FIELDS.map((field) => [field, LARGEST - 1])),
+      busy_quality: BUSY.counter,
+    } as Numbers;
     for (let i = 0; i < 1_000; i++) {
       windows.addEvent(windows.find(key()), filled(largest), 1);
       addTo(expected, largest, 1);
@@ -137,7 +152,11 @@ describe("WindowSums", () => {
 
   it("finds each of very many windows again, with its own sums, and none after it was cleared", () => {
     const windows = new WindowSums();
-    const one = { ...Object.fromEntries(FIELDS.map((field) => [field, 0])), gpu_busy_ns: null } as Numbers;
+    const one = {
+      ...Object.fromEntries(FIELDS.map((field) => [field, 0])),
+      gpu_busy_ns: null,
+      busy_quality: 0,
+    } as Numbers;
     // a third each differ in one word of the key alone
     const keyOf = (i: number): WindowKey =>
       key([{ hour: i }, { tenant: i % 97, project: i }, { model: i % 97, gpuModel: i }][i % 3]);

@@ -1,0 +1,6 @@
+SELECT
+    toString(sum(busy_ns)) AS busy,
+    toString(sum(busy_sessions_ns)) AS sessions,
+    toString(sum(busy_operator_ns)) AS operator,
+    toString(sum(unmetered_ns)) AS unmetered
+FROM gpu_hour_account
