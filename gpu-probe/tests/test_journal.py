@@ -4,7 +4,7 @@ import errno
 import os
 import shutil
 import threading
-import time
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -149,6 +149,58 @@ def test_a_folder_that_cannot_be_reserved_is_told(tmp_path, monkeypatch):
         Journal(tmp_path / "j")
 
 
+class WatchedLock:
+    """A lock that tells when somebody has to wait for it."""
+
+    def __init__(self, contended):
+        self._lock, self._contended = threading.Lock(), contended
+
+    def __enter__(self):
+        if not self._lock.acquire(blocking=False):
+            self._contended.set()
+            assert self._lock.acquire(timeout=10)
+
+    def __exit__(self, *_):
+        self._lock.release()
+
+
+@pytest.mark.parametrize("is_prepared_first", [True, False])
+def test_a_segment_is_made_once_when_a_writer_needs_it_while_it_is_prepared(
+    tmp_path, monkeypatch, is_prepared_first
+):
+    """Made twice, the second one truncates the file under the first one's map, which ends the process."""
+    begun, met, opened = threading.Event(), threading.Event(), []
+    monkeypatch.setattr(journal, "threading", SimpleNamespace(Lock=lambda: WatchedLock(met)))
+    # Segment 0 has no room for a ninth record.
+    log = write(tmp_path / "j", [b"x" * 20] * 8, segment_bytes=256)
+    open_file = journal.open_file
+
+    def open_slowly(path, mode):
+        opened.append(path.name)
+        if len(opened) > 1:
+            met.set()
+            raise OSError(errno.EEXIST, "made twice")
+        begun.set()
+        assert met.wait(10)
+        return open_file(path, mode)
+
+    monkeypatch.setattr(journal, "open_file", open_slowly)
+
+    def append():
+        log.append(b"y" * 20)
+
+    first, second = (log.prepare, append) if is_prepared_first else (append, log.prepare)
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
+    threads[0].start()
+    assert begun.wait(10)
+    threads[1].start()
+    for thread in threads:
+        thread.join(20)
+    assert opened == ["00000001.journal"]
+    assert bodies(tmp_path / "j") == [b"x" * 20] * 8 + [b"y" * 20]
+    log.close()
+
+
 @pytest.mark.parametrize(
     "body, kind, value",
     [
@@ -245,32 +297,3 @@ def test_another_versions_journal_is_known_by_its_first_bytes(tmp_path):
     for magic, is_foreign in ((MAGIC, False), (b"GPJRN01\n", True), (bytes(8), False), (MAGIC[:3], False)):
         path.write_bytes(magic + path.read_bytes()[8:] if len(magic) == 8 else magic)
         assert reader.is_foreign() == is_foreign
-
-
-def test_a_segment_that_is_being_made_beside_is_not_made_twice(tmp_path, monkeypatch):
-    """The second one would cut the file under the first one's map, which ends the process."""
-    reserve, made, entered, go = os.posix_fallocate, [], threading.Event(), threading.Event()
-    log = write(tmp_path / "j", [b"x" * 20] * 6, segment_bytes=256)
-
-    def slow(*arguments):
-        made.append(arguments)
-        entered.set()
-        assert go.wait(10)
-        return reserve(*arguments)
-
-    monkeypatch.setattr(journal.os, "posix_fallocate", slow)
-    beside = threading.Thread(target=log.prepare)
-    beside.start()
-    assert entered.wait(10)
-    writer = threading.Thread(target=lambda: [log.append(b"y" * 20) for _ in range(5)])
-    writer.start()
-    deadline = time.monotonic() + 10
-    while not log.mutex.locked() and time.monotonic() < deadline:
-        time.sleep(0)
-    assert len(made) == 1
-    go.set()
-    beside.join()
-    writer.join()
-    assert len(made) == 1
-    assert bodies(tmp_path / "j") == [b"x" * 20] * 6 + [b"y" * 20] * 5
-    log.close()

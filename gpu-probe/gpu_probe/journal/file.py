@@ -112,7 +112,7 @@ class Journal:
     def close(self) -> None:
         """Gives up the lock: readers take the journal as complete."""
         self.begun.close()
-        with self.mutex:
+        with self.mutex, self._making:
             self._map = self._next = None
             if self._lock is not None:
                 os.close(self._lock)
@@ -121,11 +121,10 @@ class Journal:
     def prepare(self) -> None:
         """Makes the next segment before it is needed. For a thread that may wait for the disk: the first
         touch of each page costs microseconds."""
-        if self._at > self._segment_bytes // 2:
-            with self._making:
-                # Made meanwhile by a writer that needed it: made again, it would be cut under its map.
-                if self._next is None and self._lock is not None:
-                    self._next = self._create(self._number + 1)
+        with self._making:
+            # A writer may have made it meanwhile: made again, it would be truncated under its map.
+            if self._next is None and self._lock is not None and self._at > self._segment_bytes // 2:
+                self._next = self._create(self._number + 1)
 
     def _turn(self, length: int) -> bool:
         """Begins the next segment, with room for a record of that length."""
