@@ -11,7 +11,7 @@ from typing import NamedTuple
 from .device.backends import current_device
 from .device.busy import BusySampler
 from .device.live_step import LiveStep
-from .journal.entries import TEXT_BYTES, Manifest
+from .journal.entries import NO_ROWS, TEXT_BYTES, Manifest
 from .live.unit import Unit
 from .protocol import Row, SessionHandle
 from .session import Session
@@ -23,7 +23,6 @@ Holder = tuple[Unit, LiveStep | None]
 # Closed sessions that an engine may still name by their id.
 _REMEMBERED = 10_000
 _BATCHES_MAX = 64
-_NO_ROWS = Manifest((), (), ())
 
 
 class _Batch(NamedTuple):
@@ -102,7 +101,7 @@ class Registry:
         """Rows as numbers. A session that the device has not met is opened on it; rows of an unknown id are
         left out."""
         if not rows:
-            return _NO_ROWS
+            return NO_ROWS
         if len(rows) == 1 and self._only_unit is not None:
             key, new, context = rows[0]
             if type(key) is Session:
@@ -126,7 +125,7 @@ class Registry:
                 _open_on(unit, session)
             found.append((session.number, new_tokens, context_tokens))
         if not found:
-            return _NO_ROWS
+            return NO_ROWS
         columns = Manifest(*zip(*found))
         if len(found) == len(rows):
             if len(self._batches) >= _BATCHES_MAX:

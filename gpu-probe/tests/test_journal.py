@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gpu_probe.device.live_step import LiveStep
 from gpu_probe.journal import MAGIC, Journal, JournalError, JournalReader, Place, entries, read_begun
 from gpu_probe.journal import file as journal
 from gpu_probe.journal.begun import BegunSteps
-from gpu_probe.journal.entries import Manifest
+from gpu_probe.journal.entries import NO_ROWS, Manifest
 
 
 def bodies(folder, place=None):
@@ -149,6 +150,10 @@ def test_a_folder_that_cannot_be_reserved_is_told(tmp_path, monkeypatch):
         Journal(tmp_path / "j")
 
 
+ANNOUNCED = LiveStep(7, 3, 9, 0)
+ANNOUNCED.is_announced = True
+
+
 class WatchedLock:
     """A lock that tells when somebody has to wait for it."""
 
@@ -206,16 +211,16 @@ def test_a_segment_is_made_once_when_a_writer_needs_it_while_it_is_prepared(
     [
         (entries.started_entry(7, 3, 9), entries.STARTED, (7, 3, 9)),
         (
-            entries.rows_entry(7, 3, 9, True, 4, Manifest((1, 2), (3, 4), (5, -6))),
+            entries.rows_entry(ANNOUNCED, 4, Manifest((1, 2), (3, 4), (5, -6))),
             entries.ROWS,
             ((7, 3, 9), True, 4, ((1, 2), (3, 4), (5, -6))),
         ),
         (
-            entries.rows_entry(7, 3, 9, False, 4, Manifest((), (), ())),
+            entries.rows_entry(LiveStep(7, 3, 9, 0), 4, NO_ROWS),
             entries.ROWS,
             ((7, 3, 9), False, 4, ((), (), ())),
         ),
-        (entries.repeat_entry(7, 3, 9, False, 4, 5), entries.REPEAT, ((7, 3, 9), False, 4, 5)),
+        (entries.repeat_entry(LiveStep(7, 3, 9, 0), 4, 5), entries.REPEAT, ((7, 3, 9), False, 4, 5)),
         (entries.closed_entry(4, 5, "timeout", None), entries.CLOSED, (4, 5, "timeout", None)),
         (entries.closed_entry(4, 5, "ok", 0), entries.CLOSED, (4, 5, "ok", 0)),
         (entries.measured_entry(1, 2, 3, 4, 5, 6, 1, None), entries.MEASURED, (1, 2, 3, 4, 5, 6, 1, None)),

@@ -4,12 +4,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gpu_probe.device.live_step import LiveStep
 from gpu_probe.journal import RowWriter, entries
 from gpu_probe.journal import rows as module
 from gpu_probe.journal.entries import UNNAMED, Manifest
 from gpu_probe.live.launches import Manifests
 
 MS = 1_000_000
+
+
+def launch(number, stream, at_ns, is_announced=False):
+    step = LiveStep(number, stream, at_ns, 0)
+    step.host_end_ns, step.is_announced = at_ns, is_announced
+    return step
 
 
 class Page:
@@ -53,7 +60,7 @@ def write(steps, pause_ns=MS, page=None):
     page = page or Page()
     writer = RowWriter(page.append)
     for step, rows in enumerate(steps):
-        writer.write(step, 0, step * pause_ns, False, rows, step * pause_ns)
+        writer.write(launch(step, 0, step * pause_ns), rows)
     return page
 
 
@@ -100,7 +107,7 @@ def test_rows_that_found_no_room_are_never_repeated():
     steps = decode(5, 6)
     for step, rows in enumerate(steps):
         page.room = step != 0
-        writer.write(step, 0, step, False, rows, step)
+        writer.write(launch(step, 0, step), rows)
     assert page.kinds == [entries.ROWS] + [entries.REPEAT] * 4
     assert {step: rows for step, (_, _, rows) in page.read.items()} == dict(enumerate(steps[1:], 1))
 
@@ -111,14 +118,14 @@ def test_few_rows_are_written_in_full_and_never_named(monkeypatch):
     page = Page()
     writer = RowWriter(page.append)
     for step, rows in enumerate(steps):
-        writer.write(step, 0, step, False, rows, step)
+        writer.write(launch(step, 0, step), rows)
     assert page.kinds == [entries.ROWS] * 20 and [rows for _, _, rows in page.read.values()] == steps
-    assert entries.decode(entries.rows_entry(1, 0, 2, False, UNNAMED, steps[0])).value.manifest == UNNAMED
+    assert entries.decode(entries.rows_entry(launch(1, 0, 2), UNNAMED, steps[0])).value.manifest == UNNAMED
     assert write(decode(1, 20, rows=9)).kinds == [entries.ROWS] + [entries.REPEAT] * 19
 
 
 def test_rows_that_the_journal_does_not_hold_are_an_error_and_not_somebody_elses():
-    (repeat,) = [entries.decode(entries.repeat_entry(7, 0, 1, False, 3, 1)).value]
+    (repeat,) = [entries.decode(entries.repeat_entry(launch(7, 0, 1), 3, 1)).value]
     with pytest.raises(ValueError, match="step 7 has the rows of manifest 3, which is not there"):
         Manifests().find(repeat)
 
@@ -168,7 +175,7 @@ def test_what_is_read_is_what_was_written(steps, places):
     for step, ((rows, room, pause_ns), (stream, is_announced)) in enumerate(zip(steps, places)):
         now += pause_ns
         page.room = room
-        writer.write(step, stream, now, is_announced, rows, now)
+        writer.write(launch(step, stream, now, is_announced), rows)
         if room:
             expected[step] = ((step, stream, now), is_announced, rows)
     assert page.read == expected

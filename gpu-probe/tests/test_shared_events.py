@@ -196,7 +196,7 @@ def test_lengths_are_exact_and_no_event_is_free_that_is_needed(actions, limit):
             assert abs(reading.elapsed_ns - lengths[reading.step]) <= 1
     unmeasured = len(scene.journal.of(entries.MISSED))
     assert len(scene.measured) + unmeasured == scene.clock.counts.started
-    assert not scene.journal.noted and not scene.clock._launches._begun
+    assert not scene.journal.noted and not scene.clock._launches.under_way
 
 
 def test_a_step_is_noted_before_its_launch_and_written_after():

@@ -25,6 +25,8 @@ from .live_step import Counts, LiveStep
 
 _log = logging.getLogger("gpu_probe")
 _NS_PER_MS = 1_000_000
+# An engine that waited for so many steps in a row is asked again after so many more.
+_WAITS_LEARNED = 8
 
 
 class StepClock:
@@ -50,6 +52,8 @@ class StepClock:
         self._reading = threading.Lock()
         # The step that ended last, until another begins.
         self._latest: LiveStep | None = None
+        # So many steps in a row began after the GPU had ended the one before.
+        self._waited = 0
         self._pool = EventPool(backend, self.counts, pool, pool_limit)
         self._anchor = Anchor(backend, self.counts, host_ns)
 
@@ -88,9 +92,7 @@ class StepClock:
             latest, self._latest = self._latest, None
             # While another thread captures, the step runs all the same: without events, so it counts as
             # missed.
-            if is_blind:
-                return step
-            if shares and latest is not None and self._share(step, latest):
+            if is_blind or (latest is not None and shares and self._share(step, latest)):
                 return step
             begin = step.begin = self._pool.take()
             if begin is not None:
@@ -103,17 +105,31 @@ class StepClock:
     def _share(self, step: LiveStep, latest: LiveStep) -> bool:
         """Whether the begin of a step is the end of the latest one: the GPU has not come to it, and nothing
         made the stream wait in between."""
-        backend = self._backend
-        if latest.end is None or latest.stream != step.stream or latest.waits != backend.waits():
+        end, stream = latest.end, step.stream
+        if end is None or latest.stream != stream:
             return False
-        if backend.query(latest.end):
+        if self._waited >= _WAITS_LEARNED:
+            # The engine waits for each step: the GPU would wait for an answer that is known.
+            self._waited += 1
+            if self._waited % _WAITS_LEARNED:
+                return False
+        if latest.waits != self._backend.waits() or self._is_used(stream):
+            return False
+        if self._backend.query(end):
             latest.has_passed = True
+            self._waited += self._waited < _WAITS_LEARNED
             return False
+        self._waited = 0
         step.begin = self._pool.take_over(latest)
         if step.begin is None:
             return False
         self.counts.shared += 1
         return True
+
+    def _is_used(self, stream: int) -> bool:
+        """Whether another thread is launching a step on the stream: what it launches is its own."""
+        under_way = self._launches.under_way
+        return bool(under_way) and any(step.stream == stream for step in tuple(under_way.values()))
 
     def end(self, step: LiveStep, rows: Manifest | None) -> None:
         """The step's work is launched. ``rows`` is None for the operator's own."""
@@ -212,23 +228,25 @@ class StepClock:
 
     def _read_passed(self, launched: LiveStep | None = None, rows: Manifest | None = None) -> None:
         """Reads the steps that have passed, and writes the step that was launched and what was read."""
-        is_reader = self._reading.acquire(False)
+        if not self._reading.acquire(False):
+            self._launches.write(launched, rows, ())
+            if launched is not None:
+                self._ring(launched.stream).append(launched)
+            return
         readings: list[bytes] = []
         try:
-            if is_reader:
-                if launched is not None:
-                    self._ring(launched.stream).append(launched)
-                if not self._backend.capturing():
-                    for ring in tuple(self._rings.values()):
-                        if ring:
-                            self._drain(ring, readings)
-        finally:
-            # Before another thread may read what comes after it.
-            self._launches.write(launched, rows, readings)
-            if is_reader:
-                self._reading.release()
-            elif launched is not None:
+            if launched is not None:
                 self._ring(launched.stream).append(launched)
+            if not self._backend.capturing():
+                for ring in tuple(self._rings.values()):
+                    if ring:
+                        self._drain(ring, readings)
+        finally:
+            try:
+                # Before another thread may read what comes after it.
+                self._launches.write(launched, rows, readings)
+            finally:
+                self._reading.release()
 
     def _ring(self, stream: int) -> deque[LiveStep]:
         ring = self._rings.get(stream)
@@ -263,7 +281,8 @@ class StepClock:
         """Adds the entry of a step that has passed; an event that is not needed any more."""
         elapsed_ms = self._backend.elapsed_ms
         begin = step.begin
-        elapsed_ns = round(elapsed_ms(begin, step.end) * _NS_PER_MS)
+        # Below zero where a stream's number was given to another one meanwhile.
+        elapsed_ns = max(0, round(elapsed_ms(begin, step.end) * _NS_PER_MS))
         raw_begin, spare = self._anchor.place(begin, step.host_begin_ns)
         submit_ns = step.host_end_ns - step.host_begin_ns
         communication_ns = 0

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import logging
+import struct
 from collections.abc import Sequence
 
 from ..journal import EntrySink, RowWriter, entries
-from ..journal.entries import Manifest
+from ..journal.entries import NO_ROWS, Manifest
 from .live_step import LiveStep
+
+_log = logging.getLogger("gpu_probe")
 
 
 class Launches:
-    """Steps from their begin until their rows are written. For any thread."""
+    """Steps from their begin until their rows are written: ``under_way``, by number. For any thread."""
 
     def __init__(self, journal: EntrySink) -> None:
+        self.under_way: dict[int, LiveStep] = {}
         self._journal = journal
         self._note = journal.begun.note
         self._forget = journal.begun.forget
         self._put = journal.put
         self._rows = RowWriter(self._put)
-        # Begun and not in the journal yet.
-        self._begun: dict[int, LiveStep] = {}
+        self._has_refused_rows = False
 
     def begin(self, step: LiveStep) -> None:
         """Notes a step in case the process dies before it is written."""
-        self._begun[step.number] = step
-        step.slot = self._note(step.number, step.stream, step.host_begin_ns)
-        if step.slot is None:
+        number = step.number
+        self.under_way[number] = step
+        slot = step.slot = self._note(number, step.stream, step.host_begin_ns)
+        if slot is None:
             self.announce()
 
     def write(self, step: LiveStep | None, rows: Manifest | None, readings: Sequence[bytes]) -> None:
@@ -35,32 +40,42 @@ class Launches:
             return
         with self._journal.mutex:
             if step is not None and rows is not None:
-                is_announced = self._begun.pop(step.number, None) is None
-                self._rows.write(
-                    step.number, step.stream, step.host_begin_ns, is_announced, rows, step.host_end_ns
-                )
+                self.under_way.pop(step.number, None)
+                try:
+                    self._rows.write(step, rows)
+                except struct.error as error:
+                    self._refuse(step, error)
                 if step.slot is not None:
                     self._forget(step.slot)
             if readings:
-                if self._begun:
+                if self.under_way:
                     self._announce()
                 for reading in readings:
                     self._put(reading)
 
     def announce(self) -> None:
         """Writes down the steps that are being launched: before a session's end, and the time."""
-        if self._begun:
+        if self.under_way:
             with self._journal.mutex:
                 self._announce()
 
     def detach(self) -> None:
         """In a forked child: what is under way is the parent's."""
-        self._begun = {}
+        self.under_way = {}
 
     def _announce(self) -> None:
-        for step in tuple(self._begun.values()):
-            del self._begun[step.number]
+        for step in tuple(self.under_way.values()):
+            if step.is_announced:
+                continue
+            step.is_announced = True
             self._put(entries.started_entry(step.number, step.stream, step.host_begin_ns))
             if step.slot is not None:
                 self._forget(step.slot)
                 step.slot = None
+
+    def _refuse(self, step: LiveStep, error: struct.error) -> None:
+        """The step is nobody's, and the engine goes on."""
+        if not self._has_refused_rows:
+            self._has_refused_rows = True
+            _log.error("rows of a step are left out, its time is unattributed; give whole tokens: %s", error)
+        self._rows.write(step, NO_ROWS)

@@ -21,8 +21,8 @@ from .entries import StepStart
 
 NAME = "begun"
 _SLOT = struct.Struct("<qqqq")
+_FIRST = struct.Struct("<q")
 _BYTES = 4096
-_FREE = bytes(8)
 
 
 class BegunSteps:
@@ -36,19 +36,22 @@ class BegunSteps:
 
     def note(self, step: int, stream: int, host_begin_ns: int) -> int | None:
         """The step's slot; None where all are taken, or the journal is closed."""
-        if self._page is None:
+        # Another thread may close the journal meanwhile.
+        page = self._page
+        if page is None:
             return None
         try:
             slot = self._free.pop()
         except IndexError:
             return None
-        _SLOT.pack_into(self._page, slot, step + 1, stream, host_begin_ns, step + 1)
+        _SLOT.pack_into(page, slot, step + 1, stream, host_begin_ns, step + 1)
         return slot
 
     def forget(self, slot: int) -> None:
         """The step is in the journal."""
-        if self._page is not None:
-            self._page[slot : slot + 8] = _FREE
+        page = self._page
+        if page is not None:
+            _FIRST.pack_into(page, slot, 0)
             self._free.append(slot)
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import struct
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 (
     META,
@@ -67,6 +67,28 @@ class Manifest(NamedTuple):
     sessions: tuple[int, ...]
     new_tokens: tuple[int, ...]
     context_tokens: tuple[int, ...]
+
+
+NO_ROWS = Manifest((), (), ())
+
+
+class Launch(Protocol):
+    """A step that was launched, as whoever writes it has it."""
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def stream(self) -> int: ...
+
+    @property
+    def host_begin_ns(self) -> int: ...
+
+    @property
+    def host_end_ns(self) -> int: ...
+
+    @property
+    def is_announced(self) -> bool: ...
 
 
 class StepRows(NamedTuple):
@@ -149,29 +171,28 @@ def started_entry(step: int, stream: int, host_begin_ns: int) -> bytes:
     return _STARTED.pack(STARTED, step, stream, host_begin_ns)
 
 
-def rows_entry(
-    step: int, stream: int, host_begin_ns: int, is_announced: bool, manifest: int, rows: Manifest
-) -> bytes:
-    """A step was launched with these rows: StepRows."""
-    pack = _whole(len(rows.sessions)).pack
-    return pack(
+def rows_entry(step: Launch, manifest: int, rows: Manifest) -> bytes:
+    """A step was launched with these rows: StepRows. Raises struct.error for what is not a whole number of 64
+    bits."""
+    sessions, new_tokens, context_tokens = rows
+    return _whole(len(sessions)).pack(
         ROWS,
-        is_announced,
-        step,
-        stream,
-        host_begin_ns,
+        step.is_announced,
+        step.number,
+        step.stream,
+        step.host_begin_ns,
         manifest,
-        *rows.sessions,
-        *rows.new_tokens,
-        *rows.context_tokens,
+        *sessions,
+        *new_tokens,
+        *context_tokens,
     )
 
 
-def repeat_entry(
-    step: int, stream: int, host_begin_ns: int, is_announced: bool, manifest: int, shift: int
-) -> bytes:
+def repeat_entry(step: Launch, manifest: int, shift: int) -> bytes:
     """A step was launched with the rows of a manifest: StepRepeat."""
-    return _REPEAT.pack(REPEAT, is_announced, step, stream, host_begin_ns, manifest, shift)
+    return _REPEAT.pack(
+        REPEAT, step.is_announced, step.number, step.stream, step.host_begin_ns, manifest, shift
+    )
 
 
 @cache

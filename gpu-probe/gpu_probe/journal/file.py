@@ -96,11 +96,10 @@ class Journal:
         if view is None:
             self.lost += 1
             return False
-        body_at = self._at + _HEAD_BYTES
-        # The body first: whoever sees the length sees the record.
-        view[body_at : body_at + length] = body
-        _HEAD.pack_into(view, self._at, length, crc32(body))
-        self._at = body_at + length
+        at = self._at
+        self._at = end = at + _HEAD_BYTES + length
+        # The sum tells a reader that meets half of it.
+        view[at:end] = _HEAD.pack(length, crc32(body)) + body
         return True
 
     def detach(self) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from .entries import UNNAMED, Manifest, column, repeat_entry, rows_entry
+from .entries import UNNAMED, Launch, Manifest, column, repeat_entry, rows_entry
 
 # So many of the latest manifests may be named: a reader keeps them.
 MANIFESTS_KEPT = 8
@@ -44,17 +44,16 @@ class RowWriter:
         # By stream, number of rows and the first one's new tokens: a model and its sampler take turns.
         self._written: OrderedDict[tuple[int, int, int], _Written] = OrderedDict()
 
-    def write(
-        self, step: int, stream: int, host_begin_ns: int, is_announced: bool, rows: Manifest, now_ns: int
-    ) -> None:
+    def write(self, step: Launch, rows: Manifest) -> None:
         """The rows of a step. Raises struct.error for what is not a whole number of 64 bits."""
         sessions, new_tokens, context_tokens = rows
         length = len(sessions)
         if length <= _FEW_ROWS:
-            self._append(rows_entry(step, stream, host_begin_ns, is_announced, UNNAMED, rows))
+            self._append(rows_entry(step, UNNAMED, rows))
             return
         contexts = int.from_bytes(column(length).pack(*context_tokens), "little")
-        key = (stream, length, new_tokens[0])
+        now_ns = step.host_end_ns
+        key = (step.stream, length, new_tokens[0])
         written = self._written.get(key)
         if written is not None:
             shift = context_tokens[0] - written.first
@@ -68,10 +67,10 @@ class RowWriter:
                 and now_ns - written.written_ns < _AGE_MAX_NS
             ):
                 written.steps += 1
-                self._append(repeat_entry(step, stream, host_begin_ns, is_announced, written.number, shift))
+                self._append(repeat_entry(step, written.number, shift))
                 return
         number, self._next = self._next, self._next + 1
-        kept = self._append(rows_entry(step, stream, host_begin_ns, is_announced, number, rows))
+        kept = self._append(rows_entry(step, number, rows))
         # A negative context would carry over into the column's next number.
         if kept and min(context_tokens) >= 0:
             self._written[key] = _Written(number, rows, contexts, now_ns)

@@ -103,7 +103,8 @@ class Translator:
         }
 
     def take(self, entry: Entry) -> list[Record]:
-        return self._handlers[entry.kind](entry.value)
+        # A thread may still launch while the probe closes.
+        return [] if self.ended else self._handlers[entry.kind](entry.value)
 
     def interrupt(self) -> list[Record]:
         """The writer is gone without a word: everything that is open ends where it was last heard of."""
