@@ -269,3 +269,14 @@ def test_on_the_hosts_axis_lengths_stay_and_streams_do_not_overlap(steps, drift_
             settled = timeline.settled
     assert len(ends) == len({stream for stream, _, _ in steps})
     assert timeline.idle
+
+
+def test_nothing_settles_past_a_step_that_was_written_after_a_later_one():
+    """Two threads launch on one stream; the one that began first is done last."""
+    timeline = Timeline(START)
+    timeline.started(1, 0, START + 5 * MS)
+    timeline.started(0, 0, START + MS)
+    timeline.started(2, 1, START)
+    timeline.measured(2, START, 9 * MS, 0, START + 20 * MS)
+    assert timeline.settled == START + MS
+    assert timeline.measured(0, START + 2 * MS, MS, 0, START + 20 * MS) == START + 2 * MS

@@ -302,3 +302,20 @@ def test_another_versions_journal_is_known_by_its_first_bytes(tmp_path):
     for magic, is_foreign in ((MAGIC, False), (b"GPJRN01\n", True), (bytes(8), False), (MAGIC[:3], False)):
         path.write_bytes(magic + path.read_bytes()[8:] if len(magic) == 8 else magic)
         assert reader.is_foreign() == is_foreign
+
+
+def test_a_step_that_begins_while_the_journal_closes_has_no_slot_or_a_lost_one(tmp_path):
+    begun = BegunSteps(tmp_path)
+
+    class Closing(list):
+        def pop(self):
+            begun.close()
+            return super().pop()
+
+        def append(self, slot):
+            begun.close()
+            super().append(slot)
+
+    begun._free = Closing(begun._free)
+    begun.forget(begun.note(0, 3, 1000))
+    assert begun.note(1, 3, 1000) is None

@@ -290,3 +290,23 @@ def test_rows_as_differences_give_the_same_events_as_rows_in_full(tmp_path_facto
         given_out.append(records_of(output))
         shutil.rmtree(folder)
     assert given_out[0] == given_out[1]
+
+
+def test_what_a_thread_launches_after_the_end_is_not_booked_and_damages_nothing(tmp_path):
+    engine = Engine(tmp_path)
+    engine.open_session(1)
+    engine.step(0, MS, 1)
+    engine.host.now += 5 * MS
+    engine.unit.clock.harvest()
+    engine.unit.journal.append(entries.instant_entry(entries.ENDED, engine.host.now))
+    engine.step(0, MS, 1)
+    engine.host.now += 5 * MS
+    engine.unit.clock.harvest()
+    engine.unit.journal.close()
+    output = Recorder()
+    service = Service(tmp_path, output)
+    service.poll()
+    service.close()
+    assert (service.finished, service.damaged) == (1, 0)
+    # Its clock is 40 millionths fast.
+    assert sum(event["gpu_time_ns"] for event in output.events) == MS + 40

@@ -236,3 +236,39 @@ def test_a_step_without_a_slot_is_announced_at_once():
     scene.clock._launches._note = lambda *_: None
     scene.step(MS)
     assert [entry.kind for entry in scene.journal.entries] == [entries.STARTED, entries.ROWS]
+
+
+def test_what_another_thread_launches_on_the_stream_is_its_own():
+    scene = Scene()
+    other = scene.clock.begin()
+    scene.step(5 * MS)
+    scene.step(3 * MS)
+    assert scene.clock.counts.shared == 0
+    scene.clock.end(other, ONE)
+    last = scene.step(2 * MS)
+    assert scene.clock.counts.shared == 1
+    scene.host.now += 100 * MS
+    scene.clock.harvest()
+    lengths = {reading.step: reading.elapsed_ns for reading in scene.measured}
+    assert lengths == {other.number: 8 * MS, 1: 5 * MS, 2: 3 * MS, last.number: 2 * MS}
+    check(scene)
+
+
+def test_an_engine_that_waits_is_asked_rarely_and_one_that_does_not_again_shares_soon():
+    scene = Scene()
+    asked = 0
+    for _ in range(40):
+        before = len(scene.gpu.calls)
+        step = scene.clock.begin()
+        asked += len(scene.gpu.calls) - before
+        scene.gpu.work(MS)
+        scene.clock.end(step, ONE)
+        scene.host.now += 5 * MS
+    assert asked == 8 + (39 - 8) // 8
+    for _ in range(20):
+        scene.step(MS)
+    assert scene.clock.counts.shared >= 20 - 8
+    scene.host.now += 100 * MS
+    scene.clock.harvest()
+    assert [reading.elapsed_ns for reading in scene.measured] == [MS] * 60
+    check(scene)

@@ -113,7 +113,8 @@ class StepClock:
             self._waited += 1
             if self._waited % _WAITS_LEARNED:
                 return False
-        if latest.waits != self._backend.waits() or self._is_used(stream):
+        under_way = self._launches.under_way
+        if latest.waits != self._backend.waits() or (under_way and _are_on(stream, under_way)):
             return False
         if self._backend.query(end):
             latest.has_passed = True
@@ -125,11 +126,6 @@ class StepClock:
             return False
         self.counts.shared += 1
         return True
-
-    def _is_used(self, stream: int) -> bool:
-        """Whether another thread is launching a step on the stream: what it launches is its own."""
-        under_way = self._launches.under_way
-        return bool(under_way) and any(step.stream == stream for step in tuple(under_way.values()))
 
     def end(self, step: LiveStep, rows: Manifest | None) -> None:
         """The step's work is launched. ``rows`` is None for the operator's own."""
@@ -281,8 +277,10 @@ class StepClock:
         """Adds the entry of a step that has passed; an event that is not needed any more."""
         elapsed_ms = self._backend.elapsed_ms
         begin = step.begin
-        # Below zero where a stream's number was given to another one meanwhile.
-        elapsed_ns = max(0, round(elapsed_ms(begin, step.end) * _NS_PER_MS))
+        elapsed_ns = round(elapsed_ms(begin, step.end) * _NS_PER_MS)
+        if elapsed_ns < 0:
+            # A stream's number was given to another one meanwhile.
+            elapsed_ns = 0
         raw_begin, spare = self._anchor.place(begin, step.host_begin_ns)
         submit_ns = step.host_end_ns - step.host_begin_ns
         communication_ns = 0
@@ -307,6 +305,11 @@ class StepClock:
             )
         )
         return spare
+
+
+def _are_on(stream: int, under_way: dict[int, LiveStep]) -> bool:
+    """Whether another thread is launching a step on the stream: what it launches is its own."""
+    return any(step.stream == stream for step in tuple(under_way.values()))
 
 
 def _ppm(part_ns: int, whole_ns: int) -> int:
