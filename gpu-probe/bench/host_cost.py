@@ -78,7 +78,7 @@ class Idle:
     def compilations(self):
         return 0
 
-    def waits(self):
+    def waits(self, stream):
         return 0
 
     def memory(self):

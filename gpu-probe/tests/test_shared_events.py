@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from test_clock import MS, ONE, Scene
 
 from gpu_probe.device.anchor import REANCHOR_MS
+from gpu_probe.device.cuda import Waits
 from gpu_probe.journal import entries
 
 
@@ -46,6 +47,39 @@ def test_steps_sent_ahead_take_one_event_each():
     check(scene)
 
 
+def test_a_wait_of_another_stream_asks_for_nothing():
+    scene = Scene()
+    scene.step(5 * MS)
+    scene.gpu.waited[1] = 1
+    scene.step(3 * MS)
+    assert scene.clock.counts.shared == 1
+
+
+class Stream:
+    def __init__(self, raw):
+        self.cuda_stream = raw
+
+
+def test_waits_are_counted_for_the_stream_that_waits_and_are_still_made():
+    made = []
+
+    class Event:
+        def wait(self, stream=None):
+            made.append(stream)
+
+    waits = Waits()
+    for _ in range(2):
+        waits.watch(Event, lambda: Stream(7))
+    given, unknown = Stream(8), object()
+    Event().wait()
+    Event().wait(given)
+    Event().wait(stream=given)
+    assert [waits.of(raw) for raw in (7, 8, 9)] == [1, 2, 0]
+    Event().wait(unknown)
+    assert [waits.of(raw) for raw in (7, 8, 9)] == [2, 3, 1]
+    assert made == [None, given, given, unknown]
+
+
 def test_a_gap_is_nobodys():
     scene = Scene()
     scene.step(MS)
@@ -58,7 +92,7 @@ def test_a_gap_is_nobodys():
 
 
 def wait_event(scene):
-    scene.gpu.waited += 1
+    scene.gpu.waited[0] = scene.gpu.waited.get(0, 0) + 1
 
 
 def collective(scene):

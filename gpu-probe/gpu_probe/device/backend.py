@@ -39,8 +39,8 @@ class Backend(Protocol):
         """A number that grows whenever something is compiled or captured."""
         ...
 
-    def waits(self) -> int:
-        """A number that grows whenever a stream is made to wait for another one."""
+    def waits(self, stream: int) -> int:
+        """A number that grows whenever the stream is made to wait for another one."""
         ...
 
 

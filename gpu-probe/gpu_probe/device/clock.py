@@ -114,7 +114,7 @@ class StepClock:
             if self._waited % _WAITS_LEARNED:
                 return False
         under_way = self._launches.under_way
-        if latest.waits != self._backend.waits() or (under_way and _are_on(stream, under_way)):
+        if latest.waits != self._backend.waits(stream) or (under_way and _are_on(stream, under_way)):
             return False
         if self._backend.query(end):
             latest.has_passed = True
@@ -141,7 +141,7 @@ class StepClock:
                     step.owned_end = [end]
             step.host_end_ns = self._host_ns()
             step.compiled = backend.compilations() != step.compilations
-            step.waits = backend.waits()
+            step.waits = backend.waits(step.stream)
             self._read_passed(step, rows)
             # The operator's own is followed by nobody at once.
             self._latest = None if rows is None else step

@@ -69,7 +69,7 @@ class CpuBackend:
     def compilations(self) -> int:
         return 0
 
-    def waits(self) -> int:
+    def waits(self, stream: int) -> int:
         return 0
 
     def memory(self) -> tuple[int, int] | None:

@@ -14,7 +14,7 @@ class LiveStep:
     ``owned_end`` holds the end for whoever takes it first: the next step, as its begin, or the reader.
     ``has_passed``: the GPU was seen to have come to the end.
     ``slot`` keeps the step in case the process dies before it is in the journal; ``is_announced``: it is,
-    without its rows. ``waits`` is how often streams had been made to wait by its end.
+    without its rows. ``waits`` is how often its stream had been made to wait by its end.
     """
 
     number: int
