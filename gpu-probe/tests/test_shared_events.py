@@ -127,7 +127,7 @@ def two_at_once(scene):
     outer = scene.clock.begin()
     scene.clock.end(scene.clock.begin(), ONE)
     scene.clock.end(outer, ONE)
-    scene.clock._latest = None
+    scene.clock.separate()
 
 
 @pytest.mark.parametrize(

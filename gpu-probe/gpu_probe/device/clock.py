@@ -20,13 +20,12 @@ from ..journal.entries import Manifest
 from .anchor import Anchor
 from .backend import Backend
 from .events import SPARE, EventPool
+from .handover import Handover
 from .launches import Launches
 from .live_step import Counts, LiveStep
 
 _log = logging.getLogger("gpu_probe")
 _NS_PER_MS = 1_000_000
-# An engine that waited for so many steps in a row is asked again after so many more.
-_WAITS_LEARNED = 8
 
 
 class StepClock:
@@ -50,11 +49,8 @@ class StepClock:
         self._numbers = count()
         self._rings: dict[int, deque[LiveStep]] = {}
         self._reading = threading.Lock()
-        # The step that ended last, until another begins.
-        self._latest: LiveStep | None = None
-        # So many steps in a row began after the GPU had ended the one before.
-        self._waited = 0
         self._pool = EventPool(backend, self.counts, pool, pool_limit)
+        self._handover = Handover(backend, self._pool, self._launches.under_way)
         self._anchor = Anchor(backend, self.counts, host_ns)
 
     def begin(self) -> LiveStep | None:
@@ -89,10 +85,14 @@ class StepClock:
             host_begin_ns, stream = self._host_ns(), backend.stream()
             step = LiveStep(next(self._numbers), stream, host_begin_ns, backend.compilations())
             self.counts.started += 1
-            latest, self._latest = self._latest, None
+            handover = self._handover
+            latest, handover.latest = handover.latest, None
             # While another thread captures, the step runs all the same: without events, so it counts as
             # missed.
-            if is_blind or (latest is not None and shares and self._share(step, latest)):
+            if is_blind:
+                return step
+            if latest is not None and shares and handover.take(step, latest):
+                self.counts.shared += 1
                 return step
             begin = step.begin = self._pool.take()
             if begin is not None:
@@ -101,31 +101,6 @@ class StepClock:
         except RuntimeError as error:
             self.fail(error)
             return None
-
-    def _share(self, step: LiveStep, latest: LiveStep) -> bool:
-        """Whether the begin of a step is the end of the latest one: the GPU has not come to it, and nothing
-        made the stream wait in between."""
-        end, stream = latest.end, step.stream
-        if end is None or latest.stream != stream:
-            return False
-        if self._waited >= _WAITS_LEARNED:
-            # The engine waits for each step: the GPU would wait for an answer that is known.
-            self._waited += 1
-            if self._waited % _WAITS_LEARNED:
-                return False
-        under_way = self._launches.under_way
-        if latest.waits != self._backend.waits(stream) or (under_way and _are_on(stream, under_way)):
-            return False
-        if self._backend.query(end):
-            latest.has_passed = True
-            self._waited += self._waited < _WAITS_LEARNED
-            return False
-        self._waited = 0
-        step.begin = self._pool.take_over(latest)
-        if step.begin is None:
-            return False
-        self.counts.shared += 1
-        return True
 
     def end(self, step: LiveStep, rows: Manifest | None) -> None:
         """The step's work is launched. ``rows`` is None for the operator's own."""
@@ -144,7 +119,7 @@ class StepClock:
             step.waits = backend.waits(step.stream)
             self._read_passed(step, rows)
             # The operator's own is followed by nobody at once.
-            self._latest = None if rows is None else step
+            self._handover.latest = None if rows is None else step
             if len(self._pool.free) < SPARE:
                 self._pool.replenish()
         except RuntimeError as error:
@@ -156,7 +131,7 @@ class StepClock:
 
     def separate(self) -> None:
         """The current stream may have been made to wait: the next step's begin is recorded."""
-        self._latest = None
+        self._handover.latest = None
 
     def detach(self) -> None:
         """In a forked child: its parent measures, and what it was writing is the parent's."""
@@ -305,11 +280,6 @@ class StepClock:
             )
         )
         return spare
-
-
-def _are_on(stream: int, under_way: dict[int, LiveStep]) -> bool:
-    """Whether another thread is launching a step on the stream: what it launches is its own."""
-    return any(step.stream == stream for step in tuple(under_way.values()))
 
 
 def _ppm(part_ns: int, whole_ns: int) -> int:

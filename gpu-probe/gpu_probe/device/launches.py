@@ -61,7 +61,7 @@ class Launches:
 
     def detach(self) -> None:
         """In a forked child: what is under way is the parent's."""
-        self.under_way = {}
+        self.under_way.clear()
 
     def _announce(self) -> None:
         for step in tuple(self.under_way.values()):
