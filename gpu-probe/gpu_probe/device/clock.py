@@ -109,6 +109,7 @@ class StepClock:
             return
         backend = self._backend
         try:
+            step.end = None
             if step.begin is not None and not backend.capturing():
                 end = step.end = self._pool.take()
                 if end is not None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-@dataclass(eq=False)
+@dataclass(slots=True, eq=False)
 class LiveStep:
     """A step between its begin and its reading; one without an end is missed. Made while the GPU waits, so
-    what it gets later is the class's until then.
+    what its end says is not there before.
 
     ``owned_end`` holds the end for whoever takes it first: the next step, as its begin, or the reader.
     ``has_passed``: the GPU was seen to have come to the end.
@@ -21,17 +21,17 @@ class LiveStep:
     stream: int
     host_begin_ns: int
     compilations: int
-    host_end_ns: int = field(default=0, init=False)
-    compiled: bool = field(default=False, init=False)
-    begin: Any = field(default=None, init=False)
-    end: Any = field(default=None, init=False)
-    owned_end: list[Any] | None = field(default=None, init=False)
-    communication: list[tuple[Any, Any]] | None = field(default=None, init=False)
-    busy_ns: int | None = field(default=None, init=False)
-    has_passed: bool = field(default=False, init=False)
-    slot: int | None = field(default=None, init=False)
-    is_announced: bool = field(default=False, init=False)
-    waits: int = field(default=0, init=False)
+    begin: Any = None
+    communication: list[tuple[Any, Any]] | None = None
+    busy_ns: int | None = None
+    has_passed: bool = False
+    slot: int | None = None
+    is_announced: bool = False
+    host_end_ns: int = field(init=False)
+    compiled: bool = field(init=False)
+    end: Any = field(init=False)
+    owned_end: list[Any] = field(init=False)
+    waits: int = field(init=False)
 
 
 @dataclass(slots=True)
