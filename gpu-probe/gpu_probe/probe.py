@@ -188,6 +188,8 @@ class Probe:
             raise ValueError(f"outcome is one of {', '.join(entries.OUTCOMES)}, not {outcome!r}")
         for unit in session.close_once():
             unit.note_memory()
+            # The session may be in a step that is being launched.
+            unit.clock.announce()
             unit.journal.append(entries.closed_entry(session.number, unit.host_ns(), outcome, tokens_out))
 
     def use(self, session: SessionHandle) -> UseScope:
@@ -212,8 +214,8 @@ class Probe:
 
     def communication(self) -> CommunicationScope:
         """Collectives launched in the block, on the current stream, inside a step: reported as
-        communication_ns."""
-        return CommunicationScope(self._registry.holder.get())
+        communication_ns. Outside of a step: the next step does not begin where the last one ended."""
+        return CommunicationScope(self._registry)
 
     def warmup(
         self, model: str = "unknown", model_version: str = "unknown", phase: str = "warmup"
@@ -256,15 +258,16 @@ class Probe:
 
     def counts(self) -> list[dict[str, Any]]:
         """Per device: steps started, measured, missed, host_bound (launching them took most of their time);
-        events in the pool; times the clock was anchored anew; what the wall clock was set by since the start
-        (clock_shift_ns); stalled_s, where a step does not end; journal entries lost to a full disk; readings
-        of the sensor that failed; why measuring ended, where it did."""
+        shared, those whose begin is the end of the step before; events in the pool; times the clock was
+        anchored anew; what the wall clock was set by since the start (clock_shift_ns); stalled_s, where a
+        step does not end; journal entries lost to a full disk; readings of the sensor that failed; why
+        measuring ended, where it did."""
         return [counts_of(unit) for unit in self._units]
 
     def forked(self) -> None:
         """In a child process: its parent measures, and the GPU's context is not the child's."""
         self._registry.closed = True
         for unit in self._units:
-            unit.clock.failed = "forked"
+            unit.clock.detach()
             unit.journal.detach()
         self._runner.detach()

@@ -6,10 +6,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
+from typing import NamedTuple
 
 from .device.backends import current_device
 from .device.busy import BusySampler
 from .device.live_step import LiveStep
+from .journal.entries import NO_ROWS, Manifest
 from .labels import TEXT_BYTES, clean_label
 from .live.unit import Unit
 from .protocol import Row, SessionHandle
@@ -21,6 +23,16 @@ Rows = Sequence[Row] | Callable[[], Sequence[Row]] | None
 Holder = tuple[Unit, LiveStep | None]
 # Closed sessions that an engine may still name by their id.
 _REMEMBERED = 10_000
+_BATCHES_MAX = 64
+
+
+class _Batch(NamedTuple):
+    """The sessions of a batch as an engine names them, and their numbers. An id may come to mean another
+    session: then the registry's generation is another."""
+
+    generation: int
+    keys: tuple[str | SessionHandle, ...]
+    numbers: tuple[int, ...]
 
 
 class Registry:
@@ -38,6 +50,9 @@ class Registry:
         self._only_unit = units[0] if len(units) == 1 else None
         self._by_id: OrderedDict[str, Session] = OrderedDict()
         self._mutex = threading.Lock()
+        # An engine runs the same batch again and again: by device, number of rows and first session.
+        self._batches: dict[tuple[Unit, int, str | SessionHandle], _Batch] = {}
+        self._generation = 0
 
     def add(self, session: Session) -> None:
         """A new session: found by its id from here on, and open on the first device.
@@ -51,6 +66,8 @@ class Registry:
             self._by_id[session.session_id] = session
             while len(self._by_id) > _REMEMBERED and next(iter(self._by_id.values())).closed:
                 self._by_id.popitem(last=False)
+                # Its id may come again. Afterwards: who looked it up meanwhile has the older generation.
+                self._generation += 1
         _open_on(self._units[0], session)
 
     def _numbered(self, session: Session) -> str:
@@ -81,24 +98,48 @@ class Registry:
             return () if current is None else ((current, 0, 0),)
         return rows() if callable(rows) else rows
 
-    def flatten(self, unit: Unit, rows: Sequence[Row]) -> list[int]:
+    def manifest(self, unit: Unit, rows: Sequence[Row]) -> Manifest:
         """Rows as numbers. A session that the device has not met is opened on it; rows of an unknown id are
         left out."""
-        flat: list[int] = []
+        if not rows:
+            return NO_ROWS
+        if len(rows) == 1 and self._only_unit is not None:
+            key, new, context = rows[0]
+            if type(key) is Session:
+                return Manifest((key.number,), (new,), (context,))
+        keys, new_tokens, context_tokens = zip(*rows)
+        batch = self._batches.get((unit, len(keys), keys[0]))
+        if batch is not None and batch.generation == self._generation and batch.keys == keys:
+            return Manifest(batch.numbers, new_tokens, context_tokens)
+        return self._look_up(unit, rows)
+
+    def _look_up(self, unit: Unit, rows: Sequence[Row]) -> Manifest:
+        """The same for a batch that was not there a moment ago, which is remembered."""
+        generation = self._generation
         single = self._only_unit is not None
-        for session, new_tokens, context_tokens in rows:
-            if type(session) is not Session:
-                found = self._by_id.get(session)  # type: ignore[arg-type]
-                if found is None and isinstance(session, str):
-                    # The caller's own id, where it was not clean text.
-                    found = self._by_id.get(clean_label(session) or "")
-                if found is None:
-                    continue
-                session = found
+        found: list[tuple[int, int, int]] = []
+        for key, new_tokens, context_tokens in rows:
+            session = key if type(key) is Session else self._named(key)
+            if session is None:
+                continue
             if not single and not session.closed:
                 _open_on(unit, session)
-            flat += (session.number, new_tokens, context_tokens)
-        return flat
+            found.append((session.number, new_tokens, context_tokens))
+        if not found:
+            return NO_ROWS
+        columns = Manifest(*zip(*found))
+        if len(found) == len(rows):
+            if len(self._batches) >= _BATCHES_MAX:
+                self._batches.clear()
+            keys = tuple(row[0] for row in rows)
+            self._batches[(unit, len(keys), keys[0])] = _Batch(generation, keys, columns.sessions)
+        return columns
+
+    def _named(self, key: object) -> Session | None:
+        """The session of an id, also of the caller's own where that was not clean text."""
+        if not isinstance(key, str):
+            return None
+        return self._by_id.get(key) or self._by_id.get(clean_label(key) or "")
 
 
 def _open_on(unit: Unit, session: Session) -> None:

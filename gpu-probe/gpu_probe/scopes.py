@@ -9,6 +9,7 @@ from typing import Any
 
 from .device.clock import StepClock
 from .device.live_step import LiveStep
+from .journal.entries import NO_ROWS, Manifest
 from .outcome import outcome_of
 from .protocol import Row, SessionHandle
 from .registry import Holder, Registry, Rows
@@ -56,10 +57,15 @@ class StepScope:
         if step is None:
             return
         registry = self._registry
-        rows = registry.resolve(self._rows)
-        if registry.busy is not None:
-            step.busy_ns = registry.busy.known(rows)
-        unit.clock.end(step, registry.flatten(unit, rows))
+        manifest = NO_ROWS
+        try:
+            rows = registry.resolve(self._rows)
+            if registry.busy is not None:
+                step.busy_ns = registry.busy.known(rows)
+            manifest = registry.manifest(unit, rows)
+        finally:
+            # An error in the caller's rows is the caller's; the step is nobody's then, and over.
+            unit.clock.end(step, manifest)
         if registry.busy is not None:
             registry.busy.end()
             # The first of its size was looked into itself.
@@ -94,14 +100,21 @@ class SpreadScope:
     def __exit__(self, *_: object) -> None:
         if self._token is None:
             return
-        self._registry.holder.reset(self._token)
+        registry = self._registry
+        registry.holder.reset(self._token)
         self._token = None
-        rows = None if self._rows is OPERATORS else self._registry.resolve(self._rows)
-        for unit, step in self._held:
-            if step is not None:
-                if rows is None:
-                    unit.note_memory()
-                unit.clock.end(step, None if rows is None else self._registry.flatten(unit, rows))
+        is_operators = self._rows is OPERATORS
+        manifests: list[Manifest | None] = [None if is_operators else NO_ROWS] * len(self._held)
+        try:
+            if not is_operators:
+                rows = registry.resolve(self._rows)
+                manifests = [registry.manifest(unit, rows) for unit, _ in self._held]
+        finally:
+            for (unit, step), manifest in zip(self._held, manifests):
+                if step is not None:
+                    if is_operators:
+                        unit.note_memory()
+                    unit.clock.end(step, manifest)
 
 
 class SpanScope:
@@ -133,21 +146,27 @@ class SpanScope:
 
 
 class CommunicationScope:
-    """Collectives inside a step."""
+    """Collectives inside a step. Outside of one nothing is timed, but the stream may wait in them."""
 
-    __slots__ = ("_begin", "_held")
+    __slots__ = ("_begin", "_held", "_registry")
 
-    def __init__(self, held: Holder | None) -> None:
-        self._held = held
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._held: Holder | None = None
         self._begin: Any = None
 
     def __enter__(self) -> None:
-        if self._held is not None and self._held[1] is not None:
-            self._begin = self._held[0].clock.begin_communication(self._held[1])
+        held = self._held = self._registry.holder.get()
+        if held is not None and held[1] is not None:
+            self._begin = held[0].clock.begin_communication(held[1])
 
     def __exit__(self, *_: object) -> None:
-        if self._held is not None and self._held[1] is not None:
-            self._held[0].clock.end_communication(self._held[1], self._begin)
+        held = self._held
+        if held is None:
+            for unit in self._registry.units():
+                unit.clock.separate()
+        elif held[1] is not None:
+            held[0].clock.end_communication(held[1], self._begin)
 
 
 class UseScope:

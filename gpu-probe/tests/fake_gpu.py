@@ -40,6 +40,7 @@ class FakeGpu:
         self.in_capture = False
         self.other_captures = False
         self.compiled = 0
+        self.waited = {}
         self.memory_now = None
         self.events = 0
         self.calls = []
@@ -87,6 +88,9 @@ class FakeGpu:
 
     def compilations(self):
         return self.compiled
+
+    def waits(self, stream):
+        return self.waited.get(stream, 0)
 
     def memory(self):
         return self.memory_now

@@ -18,11 +18,11 @@ from gpu_probe.journal import Place
 from gpu_probe.live import checkpoint, snapshot
 from gpu_probe.live.books import Books
 from gpu_probe.live.checkpoint import CheckpointError, Contents, read_checkpoint, write_checkpoint
-from gpu_probe.live.metering import Metering, UnreadableCheckpoint
+from gpu_probe.live.metering import Metering, UnreadableJournal
 from gpu_probe.live.service import Service
 
 # A field that comes, goes or changes its type asks for the next version here and in checkpoint.py.
-FIELDS_OF = {b"GPCKP05": "846bb8952bd0400d"}
+FIELDS_OF = {b"GPCKP05": "c19b76934ce61e84"}
 # What the parts have that reading makes anew.
 REBUILT = {
     "Books": {"terms", "listener"},
@@ -142,7 +142,7 @@ def test_the_pickle_of_an_older_version_is_left_alone_and_said_once(scene, tmp_p
     bomb.path = str(tmp_path / "went off")
     data = pickle.dumps(bomb)
     scene.path.write_bytes(b"GPCKP02\n" + zlib.crc32(data).to_bytes(4, "little") + data)
-    with pytest.raises(UnreadableCheckpoint, match="damaged or of another version"):
+    with pytest.raises(UnreadableJournal, match="damaged or of another version"):
         Metering(scene.folder, Recorder())
     service = Service(tmp_path, Recorder())
     with caplog.at_level(logging.ERROR, "gpu_probe"):
@@ -243,7 +243,7 @@ def test_what_nests_without_end_is_refused(scene):
 def test_another_users_file_is_refused_and_says_whose_it_is(scene, monkeypatch):
     owner = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
-    with pytest.raises(UnreadableCheckpoint, match=f"owned by another user .uid {owner}, this process"):
+    with pytest.raises(UnreadableJournal, match=f"owned by another user .uid {owner}, this process"):
         Metering(scene.folder, Recorder())
 
 

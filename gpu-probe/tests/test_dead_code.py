@@ -9,6 +9,7 @@ vulture = pytest.importorskip("vulture", reason="vulture is of the test extra")
 USED_FROM_OUTSIDE = {
     "host_bound": "Probe.counts gives all fields of Counts",
     "reanchored": "Probe.counts gives all fields of Counts",
+    "shared": "Probe.counts gives all fields of Counts",
     "do_GET": "http.server calls it",
     "log_message": "http.server calls it",
     "daemon_threads": "socketserver reads it",

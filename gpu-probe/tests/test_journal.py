@@ -10,8 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpu_probe.journal import MAGIC, Journal, JournalError, JournalReader, Place, entries
+from gpu_probe.device.live_step import LiveStep
+from gpu_probe.journal import MAGIC, Journal, JournalError, JournalReader, Place, entries, read_begun
 from gpu_probe.journal import file as journal
+from gpu_probe.journal.begun import BegunSteps
+from gpu_probe.journal.entries import NO_ROWS, Manifest
 
 
 def bodies(folder, place=None):
@@ -147,6 +150,10 @@ def test_a_folder_that_cannot_be_reserved_is_told(tmp_path, monkeypatch):
         Journal(tmp_path / "j")
 
 
+ANNOUNCED = LiveStep(7, 3, 9, 0)
+ANNOUNCED.is_announced = True
+
+
 class WatchedLock:
     """A lock that tells when somebody has to wait for it."""
 
@@ -203,6 +210,17 @@ def test_a_segment_is_made_once_when_a_writer_needs_it_while_it_is_prepared(
     "body, kind, value",
     [
         (entries.started_entry(7, 3, 9), entries.STARTED, (7, 3, 9)),
+        (
+            entries.rows_entry(ANNOUNCED, 4, Manifest((1, 2), (3, 4), (5, -6))),
+            entries.ROWS,
+            ((7, 3, 9), True, 4, ((1, 2), (3, 4), (5, -6))),
+        ),
+        (
+            entries.rows_entry(LiveStep(7, 3, 9, 0), 4, NO_ROWS),
+            entries.ROWS,
+            ((7, 3, 9), False, 4, ((), (), ())),
+        ),
+        (entries.repeat_entry(LiveStep(7, 3, 9, 0), 4, 5), entries.REPEAT, ((7, 3, 9), False, 4, 5)),
         (entries.closed_entry(4, 5, "timeout", None), entries.CLOSED, (4, 5, "timeout", None)),
         (entries.closed_entry(4, 5, "ok", 0), entries.CLOSED, (4, 5, "ok", 0)),
         (entries.measured_entry(1, 2, 3, 4, 5, 6, 1, None), entries.MEASURED, (1, 2, 3, 4, 5, 6, 1, None)),
@@ -224,3 +242,80 @@ def test_entries_come_back(body, kind, value):
     assert entry.kind == kind
     got = entry.value[-2:] if kind == entries.MEMORY else entry.value
     assert got == value
+
+
+def test_steps_that_are_being_launched_are_found_until_they_are_in_the_journal(tmp_path):
+    log = write(tmp_path / "j", [])
+    first, second = log.begun.note(0, 3, 1000), log.begun.note(1, 4, 2000)
+    assert read_begun(tmp_path / "j") == [(0, 3, 1000), (1, 4, 2000)]
+    log.begun.forget(first)
+    assert read_begun(tmp_path / "j") == [(1, 4, 2000)]
+    log.begun.forget(second)
+    assert read_begun(tmp_path / "j") == []
+    log.close()
+    assert log.begun.note(2, 0, 3000) is None
+
+
+def test_there_is_an_end_of_slots_and_each_is_used_again(tmp_path):
+    begun = BegunSteps(tmp_path)
+    slots = [begun.note(step, 0, step) for step in range(200)]
+    taken = [slot for slot in slots if slot is not None]
+    assert len(set(taken)) == len(taken) == 4096 // 32
+    begun.forget(taken[5])
+    assert begun.note(1000, 0, 1000) == taken[5]
+    assert (1000, 0, 1000) in read_begun(tmp_path) and (5, 0, 5) not in read_begun(tmp_path)
+
+
+@pytest.mark.parametrize("written", range(33))
+def test_a_slot_torn_at_any_byte_names_no_step_that_was_not_begun(tmp_path, written):
+    """Written from its first byte on; the process died before it launched anything."""
+    begun = BegunSteps(tmp_path)
+    begun.forget(begun.note(7, 1, 2**40))
+    before = (tmp_path / "begun").read_bytes()
+    begun.note(2**33 + 9, 5, 2**41)
+    after = (tmp_path / "begun").read_bytes()
+    (at,) = [at for at in range(0, 4096, 32) if after[at : at + 32] != before[at : at + 32]]
+    torn = before[:at] + after[at : at + written] + before[at + written :]
+    (tmp_path / "begun").write_bytes(torn)
+    assert read_begun(tmp_path) == ([(2**33 + 9, 5, 2**41)] if written >= 29 else [])
+
+
+def test_a_journal_without_the_page_or_with_a_cut_one_names_nobody(tmp_path):
+    assert read_begun(tmp_path) == []
+    (tmp_path / "begun").write_bytes(b"\x01" * 31)
+    assert read_begun(tmp_path) == []
+
+
+def test_a_forked_child_leaves_the_page_to_its_parent(tmp_path):
+    log = write(tmp_path / "j", [])
+    slot = log.begun.note(0, 3, 1000)
+    log.detach()
+    log.begun.forget(slot)
+    assert read_begun(tmp_path / "j") == [(0, 3, 1000)]
+
+
+def test_another_versions_journal_is_known_by_its_first_bytes(tmp_path):
+    log = write(tmp_path / "j", [b"a"])
+    log.close()
+    reader = JournalReader(tmp_path / "j")
+    (path,) = (tmp_path / "j").glob("*.journal")
+    for magic, is_foreign in ((MAGIC, False), (b"GPJRN01\n", True), (bytes(8), False), (MAGIC[:3], False)):
+        path.write_bytes(magic + path.read_bytes()[8:] if len(magic) == 8 else magic)
+        assert reader.is_foreign() == is_foreign
+
+
+def test_a_step_that_begins_while_the_journal_closes_has_no_slot_or_a_lost_one(tmp_path):
+    begun = BegunSteps(tmp_path)
+
+    class Closing(list):
+        def pop(self):
+            begun.close()
+            return super().pop()
+
+        def append(self, slot):
+            begun.close()
+            super().append(slot)
+
+    begun._free = Closing(begun._free)
+    begun.forget(begun.note(0, 3, 1000))
+    assert begun.note(1, 3, 1000) is None

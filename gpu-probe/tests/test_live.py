@@ -2,6 +2,7 @@
 
 import shutil
 
+import pytest
 from conftest import Recorder
 from fake_gpu import FakeGpu, Host
 from fake_nvml import FakeNvml
@@ -12,6 +13,7 @@ from gpu_probe.accounting import Account, GpuMeter, run
 from gpu_probe.device.replay import ReplayDevice, read_trace
 from gpu_probe.journal import entries
 from gpu_probe.journal import file as journals
+from gpu_probe.journal import rows as row_module
 from gpu_probe.live.metering import Metering
 from gpu_probe.live.service import Service
 from gpu_probe.live.unit import Unit
@@ -28,6 +30,13 @@ META = {
     "record": None,
 }
 LABELS = KnownLabels().get(tenant_id="t", project_id="p", user_id=None, model="m", model_version="1")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_rows_are_compared_too():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(row_module, "_FEW_ROWS", 0)
+        yield
 
 
 class Engine:
@@ -56,6 +65,7 @@ class Engine:
     def close_session(self, number, outcome):
         del self.open[number]
         self.closed.append(number)
+        self.unit.clock.announce()
         self.unit.journal.append(entries.closed_entry(number, self.host.now, outcome, None))
 
     def step(self, stream, length, new, compiles=False):
@@ -67,10 +77,10 @@ class Engine:
         rows = []
         for number in self.open:
             self.open[number] += new
-            rows += [number, new, self.open[number]]
+            rows.append((number, new, self.open[number]))
         if self.closed and length % 7 == 0:
-            rows += [self.closed[-1], 1, 1]
-        self.unit.clock.end(step, rows)
+            rows.append((self.closed[-1], 1, 1))
+        self.unit.clock.end(step, entries.Manifest(*(zip(*rows) if rows else ((), (), ()))))
         self.work += length
         # A cold step of nobody is the operator's alone.
         self.steps += bool(rows) or not compiles
@@ -258,3 +268,45 @@ def test_a_reader_that_dies_is_followed_by_one_that_gives_the_same(tmp_path_fact
     assert together == {record["event_id"]: record for record in alone.events}
     shutil.rmtree(folder)
     shutil.rmtree(copy)
+
+
+@settings(max_examples=60)
+@given(st.lists(ACTIONS, max_size=60))
+def test_rows_as_differences_give_the_same_events_as_rows_in_full(tmp_path_factory, actions):
+    given_out = []
+    for few_rows in (0, 1 << 30):
+        folder = tmp_path_factory.mktemp("rows")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(row_module, "_FEW_ROWS", few_rows)
+            engine = Engine(folder)
+            perform(engine, actions)
+            engine.host.now += 60_000 * MS
+            engine.unit.end(1)
+        assert not few_rows or all(body[0] != entries.REPEAT for body in written(folder))
+        output = Recorder()
+        service = Service(folder, output)
+        service.poll()
+        service.close()
+        given_out.append(records_of(output))
+        shutil.rmtree(folder)
+    assert given_out[0] == given_out[1]
+
+
+def test_what_a_thread_launches_after_the_end_is_not_booked_and_damages_nothing(tmp_path):
+    engine = Engine(tmp_path)
+    engine.open_session(1)
+    engine.step(0, MS, 1)
+    engine.host.now += 5 * MS
+    engine.unit.clock.harvest()
+    engine.unit.journal.append(entries.instant_entry(entries.ENDED, engine.host.now))
+    engine.step(0, MS, 1)
+    engine.host.now += 5 * MS
+    engine.unit.clock.harvest()
+    engine.unit.journal.close()
+    output = Recorder()
+    service = Service(tmp_path, output)
+    service.poll()
+    service.close()
+    assert (service.finished, service.damaged) == (1, 0)
+    # Its clock is 40 millionths fast.
+    assert sum(event["gpu_time_ns"] for event in output.events) == MS + 40

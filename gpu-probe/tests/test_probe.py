@@ -228,3 +228,29 @@ def test_after_the_end_nothing_is_measured_and_nothing_raises(watched):
         watched.gpu.work(MS)
     watched.probe.close()
     assert watched.output.events == []
+
+
+def test_rows_that_are_no_whole_numbers_make_their_step_nobodys_and_are_logged_once(watched, caplog):
+    session = watched.probe.open_session(**LABELS, session_id="s")
+    for tokens in (1.5, 2**70, "1"):
+        with watched.probe.step([(session, tokens, 1)]):
+            watched.gpu.work(MS)
+    with watched.probe.step([(session, 1, 1)]):
+        watched.gpu.work(2 * MS)
+    session.close()
+    watched.end()
+    assert watched.of("s") == (2 * MS, 1, 1, "ok")
+    assert sum(minute["unattributed_ns"] for minute in watched.output.minutes) == 3 * MS
+    assert [record.levelname for record in caplog.records if "whole tokens" in record.message] == ["ERROR"]
+
+
+def test_an_error_in_a_callers_rows_is_the_callers_and_the_step_is_over(watched):
+    session = watched.probe.open_session(**LABELS, session_id="s")
+    with pytest.raises(KeyError), watched.probe.step(lambda: {}["rows"]):
+        watched.gpu.work(MS)
+    with watched.probe.step([(session, 1, 1)]):
+        watched.gpu.work(2 * MS)
+    session.close()
+    watched.end()
+    assert watched.of("s") == (2 * MS, 1, 1, "ok")
+    assert sum(minute["unattributed_ns"] for minute in watched.output.minutes) == MS

@@ -3,6 +3,8 @@
 import pytest
 from watched import LABELS, MS, Watched
 
+from gpu_probe import registry
+
 OTHER = {**LABELS, "tenant_id": "bank"}
 
 
@@ -74,3 +76,20 @@ def test_an_id_that_looks_numbered_is_nobodys_copy(watched):
     probe = watched.probe
     ids = [probe.open_session(**LABELS, session_id=text).session_id for text in ("a-2", "a", "a")]
     assert ids[:2] == ["a-2", "a"] and len(set(ids)) == 3
+
+
+def test_an_id_that_was_forgotten_and_comes_again_is_another_session(watched, monkeypatch):
+    """The same batch by its ids, of which an earlier one is remembered."""
+    monkeypatch.setattr(registry, "_REMEMBERED", 2)
+    for labels, length in ((LABELS, 2), (OTHER, 5)):
+        batch = [watched.probe.open_session(**labels, session_id=text) for text in ("a", "b")]
+        assert [session.session_id for session in batch] == ["a", "b"]
+        for _ in range(2):
+            with watched.probe.step([("a", 1, 1), ("b", 1, 1)]):
+                watched.gpu.work(length * MS)
+        for session in batch:
+            session.close()
+        for _ in range(2):
+            watched.probe.open_session(**LABELS).close()
+    times = {t: sum(event["gpu_time_ns"] for event in mine) for t, mine in by_tenant(watched.end()).items()}
+    assert times == {"acme": 4 * MS, "bank": 10 * MS}

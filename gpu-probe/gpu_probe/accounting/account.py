@@ -17,14 +17,15 @@ class Account:
     """Adds up what passes through to ``output``.
 
     ``sessions`` and ``operator`` are summed from the events, the rest from the totals, so that ``faults``
-    compares two counts. Busy time is summed where the card's counter is read; energy that is parked is in
+    compares two counts. Busy time is there where the card's counter was read; energy that is parked is in
     ``idle``.
     """
 
     def __init__(self, output: Output) -> None:
         self._output = output
         self._sessions = self._events = self._totals = 0
-        self.gpu_time_ns, self.gpu_busy_ns, self.energy_uj = (
+        self._is_counted = False
+        self.gpu_time_ns, self._busy_ns, self.energy_uj = (
             dict.fromkeys(("physical", *parts), 0) for parts in _PARTS.values()
         )
 
@@ -35,7 +36,7 @@ class Account:
         part = "sessions" if inference else "operator"
         self.gpu_time_ns[part] += record["gpu_time_ns"]
         if record["busy_quality"] != "elapsed":
-            self.gpu_busy_ns[part] += record["gpu_busy_ns"]
+            self._busy_ns[part] += record["gpu_busy_ns"]
         self.energy_uj[part] += record["energy_uj"] or 0
         self._output.event(record)
 
@@ -44,11 +45,17 @@ class Account:
         self.gpu_time_ns["physical"] += record["wall_time_ns"]
         self.gpu_time_ns["idle"] += record["idle_ns"]
         self.gpu_time_ns["unattributed"] += record["unattributed_ns"]
-        self.gpu_busy_ns["physical"] += record["busy_ns"] or 0
-        self.gpu_busy_ns["unmetered"] += record["unmetered_ns"] or 0
+        self._is_counted = self._is_counted or record["busy_ns"] is not None
+        self._busy_ns["physical"] += record["busy_ns"] or 0
+        self._busy_ns["unmetered"] += record["unmetered_ns"] or 0
         self.energy_uj["physical"] += record["energy_uj"] or 0
         self.energy_uj["idle"] += (record["energy_idle_uj"] or 0) + (record["energy_parked_uj"] or 0)
         self._output.totals(record)
+
+    @property
+    def gpu_busy_ns(self) -> dict[str, int]:
+        """Nanoseconds; all 0 where no counter was read, though steps may have been looked into."""
+        return self._busy_ns if self._is_counted else dict.fromkeys(self._busy_ns, 0)
 
     def faults(self) -> list[str]:
         """What does not add up; empty when all is well."""

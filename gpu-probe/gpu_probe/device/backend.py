@@ -39,6 +39,10 @@ class Backend(Protocol):
         """A number that grows whenever something is compiled or captured."""
         ...
 
+    def waits(self, stream: int) -> int:
+        """A number that grows whenever the stream is made to wait for another one."""
+        ...
+
 
 class LiveBackend(Backend, Protocol):
     """A backend that a probe can use: it also says what the device is and what the allocator holds."""

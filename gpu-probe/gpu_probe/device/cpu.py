@@ -69,6 +69,9 @@ class CpuBackend:
     def compilations(self) -> int:
         return 0
 
+    def waits(self, stream: int) -> int:
+        return 0
+
     def memory(self) -> tuple[int, int] | None:
         return None
 

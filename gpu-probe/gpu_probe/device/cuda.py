@@ -8,6 +8,7 @@ import os
 import platform
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from ..nvml import NvmlDevice, find_device
@@ -58,7 +59,37 @@ class _Captures:
         graph.capture_begin, graph.capture_end = capture_begin, capture_end
 
 
+class Waits:
+    """How often each stream of this process was made to wait for another one, through PyTorch's Python."""
+
+    def __init__(self) -> None:
+        self._counts: dict[int, int] = {}
+        self._of_any = 0
+
+    def of(self, stream: int) -> int:
+        return self._of_any + self._counts.get(stream, 0)
+
+    def watch(self, event: Any, current: Callable[[], Any]) -> None:
+        """Counts ``torch.cuda.Event.wait``, which ``Stream.wait_event`` and ``wait_stream`` call; ``current``
+        is the stream that waits where none is given."""
+        if getattr(event.wait, "gpu_probe", False):
+            return
+        wait = event.wait
+
+        def counted(instance: Any, stream: Any = None) -> Any:
+            raw = getattr(current() if stream is None else stream, "cuda_stream", None)
+            if raw is None:
+                self._of_any += 1
+            else:
+                self._counts[raw] = self._counts.get(raw, 0) + 1
+            return wait(instance, stream)
+
+        counted.gpu_probe = True  # type: ignore[attr-defined]
+        event.wait = counted
+
+
 _captures = _Captures()
+_waits = Waits()
 
 
 class CudaBackend:
@@ -92,6 +123,7 @@ class CudaBackend:
         self._reset_peak: Any = torch._C._cuda_resetPeakMemoryStats
         self._modules = sys.modules
         _captures.watch(torch.cuda.CUDAGraph)
+        _waits.watch(torch.cuda.Event, torch.cuda.current_stream)
         self.power: NvmlDevice | None = find_device(self._uuid(), index)
 
     def describe(self, probe_start_ns: int, rank: int, world_size: int) -> DeviceInfo:
@@ -143,6 +175,9 @@ class CudaBackend:
         if dynamo is None:
             return _captures.began
         return _captures.began + int(dynamo.counters["frames"]["total"])
+
+    def waits(self, stream: int) -> int:
+        return _waits.of(stream)
 
     def memory(self) -> tuple[int, int] | None:
         """The allocator's peak since the last call, which begins a new one, and what is allocated; bytes."""

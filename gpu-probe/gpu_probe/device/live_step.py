@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
 @dataclass(slots=True, eq=False)
 class LiveStep:
-    """A step between its begin and its reading. ``blind``: it runs without events."""
+    """A step between its begin and its reading; one without an end is missed. Made while the GPU waits, so
+    what its end says is not there before.
+
+    ``owned_end`` holds the end for whoever takes it first: the next step, as its begin, or the reader.
+    ``has_passed``: the GPU was seen to have come to the end.
+    ``slot`` keeps the step in case the process dies before it is in the journal; ``is_announced``: it is,
+    without its rows. ``waits`` is how often its stream had been made to wait by its end.
+    """
 
     number: int
     stream: int
     host_begin_ns: int
     compilations: int
-    host_end_ns: int = 0
-    compiled: bool = False
-    blind: bool = False
     begin: Any = None
-    end: Any = None
     communication: list[tuple[Any, Any]] | None = None
     busy_ns: int | None = None
+    has_passed: bool = False
+    slot: int | None = None
+    is_announced: bool = False
+    host_end_ns: int = field(init=False)
+    compiled: bool = field(init=False)
+    end: Any = field(init=False)
+    owned_end: list[Any] = field(init=False)
+    waits: int = field(init=False)
 
 
 @dataclass(slots=True)
@@ -32,4 +43,5 @@ class Counts:
     missed: int = 0
     pool: int = 0
     reanchored: int = 0
+    shared: int = 0
     started: int = 0

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import struct
-from array import array
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Any, NamedTuple, Protocol
 
 (
     META,
@@ -27,12 +26,11 @@ from typing import Any, NamedTuple
     ENDED,
     LOST,
     CLOCK_SET,
+    REPEAT,
     ACTIVITY,
     NEIGHBOURS,
-) = range(17)
+) = range(18)
 
-# The most that the schema takes of a label.
-TEXT_BYTES = 128
 ACTIVITY_QUALITIES = ("counter", "sampled")
 OUTCOMES = ("ok", "error", "timeout", "cancelled", "interrupted")
 
@@ -41,9 +39,13 @@ encode_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 # Flags of a measured step.
 COMPILED = 1
 
+# In place of a manifest's number: no later step names it.
+UNNAMED = -1
+
 _CLOSED = struct.Struct("<BqqBq")
 _STARTED = struct.Struct("<Bqqq")
-_ROWS = struct.Struct("<Bq")
+_ROWS = struct.Struct("<BBqqqq")
+_REPEAT = struct.Struct("<BBqqqqq")
 _MEASURED = struct.Struct("<BqqqqqqBq")
 _MISSED = struct.Struct("<Bqqq")
 _POWER = struct.Struct("<Bqqqqq")
@@ -60,12 +62,54 @@ class StepStart(NamedTuple):
     host_begin_ns: int
 
 
-class StepRows(NamedTuple):
-    """A step was launched with these rows: session, new tokens and context, one after the other. Written
-    after the launch, while the GPU works."""
+class Manifest(NamedTuple):
+    """The rows of a step, column by column: a session's number, the tokens computed for it, and the tokens in
+    its context after the step."""
 
-    step: int
-    rows: Sequence[int]
+    sessions: tuple[int, ...]
+    new_tokens: tuple[int, ...]
+    context_tokens: tuple[int, ...]
+
+
+NO_ROWS = Manifest((), (), ())
+
+
+class Launch(Protocol):
+    """A step that was launched, as whoever writes it has it."""
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def stream(self) -> int: ...
+
+    @property
+    def host_begin_ns(self) -> int: ...
+
+    @property
+    def host_end_ns(self) -> int: ...
+
+    @property
+    def is_announced(self) -> bool: ...
+
+
+class StepRows(NamedTuple):
+    """A step was launched with these rows, which later steps name by ``manifest``. Written after the launch,
+    while the GPU works; ``is_announced`` where a StepStart was written before."""
+
+    start: StepStart
+    is_announced: bool
+    manifest: int
+    rows: Manifest
+
+
+class StepRepeat(NamedTuple):
+    """A step was launched with the rows of a manifest, each context longer by ``shift`` tokens."""
+
+    start: StepStart
+    is_announced: bool
+    manifest: int
+    shift: int
 
 
 class StepReading(NamedTuple):
@@ -129,9 +173,40 @@ def started_entry(step: int, stream: int, host_begin_ns: int) -> bytes:
     return _STARTED.pack(STARTED, step, stream, host_begin_ns)
 
 
-def rows_entry(step: int, rows: list[int]) -> bytes:
-    """Rows of a step, three numbers each: StepRows."""
-    return _ROWS.pack(ROWS, step) + array("q", rows).tobytes()
+def rows_entry(step: Launch, manifest: int, rows: Manifest) -> bytes:
+    """A step was launched with these rows: StepRows. Raises struct.error for what is not a whole number of 64
+    bits."""
+    sessions, new_tokens, context_tokens = rows
+    return _whole(len(sessions)).pack(
+        ROWS,
+        step.is_announced,
+        step.number,
+        step.stream,
+        step.host_begin_ns,
+        manifest,
+        *sessions,
+        *new_tokens,
+        *context_tokens,
+    )
+
+
+def repeat_entry(step: Launch, manifest: int, shift: int) -> bytes:
+    """A step was launched with the rows of a manifest: StepRepeat."""
+    return _REPEAT.pack(
+        REPEAT, step.is_announced, step.number, step.stream, step.host_begin_ns, manifest, shift
+    )
+
+
+@cache
+def _whole(rows: int) -> struct.Struct:
+    """An entry of so many rows."""
+    return struct.Struct(f"{_ROWS.format}{3 * rows}q")
+
+
+@cache
+def column(rows: int) -> struct.Struct:
+    """A column of a manifest with so many rows."""
+    return struct.Struct(f"<{rows}q")
 
 
 def measured_entry(
@@ -185,10 +260,11 @@ def decode(body: bytes) -> Entry:
         return Entry(kind, json.loads(body[1:]))
     if kind == STARTED:
         return Entry(kind, StepStart(*_STARTED.unpack(body)[1:]))
+    if kind == REPEAT:
+        _, is_announced, step, stream, at, manifest, shift = _REPEAT.unpack(body)
+        return Entry(kind, StepRepeat(StepStart(step, stream, at), bool(is_announced), manifest, shift))
     if kind == ROWS:
-        rows = array("q")
-        rows.frombytes(body[_ROWS.size :])
-        return Entry(kind, StepRows(_ROWS.unpack_from(body)[1], rows))
+        return Entry(kind, _decode_rows(body))
     if kind == MEASURED:
         *fields, busy = _MEASURED.unpack(body)[1:]
         return Entry(kind, StepReading(*fields, None if busy < 0 else busy))  # type: ignore[call-arg]
@@ -206,3 +282,10 @@ def decode(body: bytes) -> Entry:
     if kind == MEMORY:
         return Entry(kind, _MEMORY.unpack(body)[1:])
     return Entry(kind, _PAIR.unpack(body)[1:])
+
+
+def _decode_rows(body: bytes) -> StepRows:
+    _, is_announced, step, stream, at, manifest = _ROWS.unpack_from(body)
+    size = (len(body) - _ROWS.size) // 3
+    columns = (column(size // 8).unpack_from(body, _ROWS.size + part * size) for part in range(3))
+    return StepRows(StepStart(step, stream, at), bool(is_announced), manifest, Manifest(*columns))

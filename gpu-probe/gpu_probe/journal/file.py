@@ -17,17 +17,19 @@ import mmap
 import os
 import struct
 import threading
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
+from zlib import crc32
 
 from ..folders import FOLDER_MODE, lock_file, make_folder, open_file
+from .begun import BegunSteps
 
-MAGIC = b"GPJRN01\n"
+MAGIC = b"GPJRN02\n"
 SEGMENT_BYTES = 4 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
 _HEAD = struct.Struct("<II")
+_HEAD_BYTES = _HEAD.size
 _TURN = 0xFFFFFFFF
 _GAP_BYTES = 64
 _POPULATE_WRITE = 23  # MADV_POPULATE_WRITE
@@ -65,7 +67,7 @@ class Journal:
         self._map: mmap.mmap | None = None
         self._next: mmap.mmap | None = None
         self._at = 0
-        self._mutex = threading.Lock()
+        self.mutex = threading.Lock()
         self._making = threading.Lock()
         make_folder(folder.parent)
         folder.mkdir(FOLDER_MODE)
@@ -74,27 +76,42 @@ class Journal:
             raise JournalError(f"{folder} is written by another process")
         if not self._turn(0):
             raise JournalError(f"{folder}: no room for a journal")
+        try:
+            self.begun = BegunSteps(folder)
+        except OSError as error:
+            raise JournalError(f"{folder}: no room for a journal") from error
 
     def append(self, body: bytes) -> bool:
         """Whether there was room."""
+        with self.mutex:
+            return self.put(body)
+
+    def put(self, body: bytes) -> bool:
+        """The same, for whoever holds ``mutex`` and writes several entries with nothing in between."""
         length = len(body)
-        with self._mutex:
-            full = self._at + length + 2 * _HEAD.size > self._segment_bytes
-            if (full and not self._turn(length)) or self._map is None:
-                self.lost += 1
-                return False
-            self._put(self._map, body)
-            return True
+        if self._at + length + 2 * _HEAD_BYTES > self._segment_bytes and not self._turn(length):
+            self.lost += 1
+            return False
+        view = self._map
+        if view is None:
+            self.lost += 1
+            return False
+        at = self._at
+        self._at = end = at + _HEAD_BYTES + length
+        # The sum tells a reader that meets half of it.
+        view[at:end] = _HEAD.pack(length, crc32(body)) + body
+        return True
 
     def detach(self) -> None:
         """In a forked child: the journal is its parent's, which keeps the lock."""
-        self._mutex = threading.Lock()
+        self.mutex = threading.Lock()
         self._making = threading.Lock()
         self.close()
 
     def close(self) -> None:
         """Gives up the lock: readers take the journal as complete."""
-        with self._mutex, self._making:
+        self.begun.close()
+        with self.mutex, self._making:
             self._map = self._next = None
             if self._lock is not None:
                 os.close(self._lock)
@@ -123,15 +140,8 @@ class Journal:
         if self._gap is not None and self.lost != self._lost_reported:
             body = self._gap(self.lost - self._lost_reported)
             self._lost_reported = self.lost
-            self._put(fresh, body)
+            self.put(body)
         return True
-
-    def _put(self, view: mmap.mmap, body: bytes) -> None:
-        at = self._at
-        self._at = end = at + _HEAD.size + len(body)
-        # The body first: whoever sees the length sees the record.
-        view[at + _HEAD.size : end] = body
-        view[at : at + _HEAD.size] = _HEAD.pack(len(body), zlib.crc32(body))
 
     def _create(self, number: int) -> mmap.mmap | None:
         """A segment, None where the disk has no room. Its blocks are reserved first: a map over a hole would
@@ -167,6 +177,14 @@ class JournalReader:
             if body is None:
                 return
             yield body
+
+    def is_foreign(self) -> bool:
+        """Whether another version of gpu-probe wrote the journal."""
+        for path in _segments(self.folder)[:1]:
+            with open(path, "rb") as file:
+                magic = file.read(len(MAGIC))
+            return magic.startswith(MAGIC[:5]) and len(magic) == len(MAGIC) and magic != MAGIC
+        return False
 
     def writer_is_gone(self) -> bool:
         """Whether nobody writes any more; what is there then is all there will be."""
@@ -219,7 +237,7 @@ class JournalReader:
             return None
         length, crc = _HEAD.unpack_from(self._data, at)
         body = self._data[at + _HEAD.size : at + _HEAD.size + length]
-        if length == 0 or length == _TURN or len(body) < length or zlib.crc32(body) != crc:
+        if length == 0 or length == _TURN or len(body) < length or crc32(body) != crc:
             return None
         self.place = Place(self.place.segment, self.place.offset + _HEAD.size + length)
         return body

@@ -11,7 +11,7 @@ from typing import Any
 from ..accounting import Output
 from ..fitting.refit import Refit
 from ..folders import lock_file, make_folder, write_file
-from ..journal import JournalReader, entries
+from ..journal import JournalReader, entries, read_begun
 from ..usage import Figures
 from .books import Books, terms_of
 from .checkpoint import CheckpointError, read_checkpoint, write_checkpoint
@@ -23,8 +23,9 @@ class MeteringError(RuntimeError):
     """The journal cannot be read on; the text says why."""
 
 
-class UnreadableCheckpoint(MeteringError):
-    """The journal's checkpoint is damaged, of another version or of another user; it is left as it is."""
+class UnreadableJournal(MeteringError):
+    """The journal is of another version, or its checkpoint is damaged, of another version or of another user;
+    it is left as it is."""
 
 
 class Metering:
@@ -33,7 +34,7 @@ class Metering:
     Once a segment is read, the state of the books is kept beside it (``checkpoint``) and the segment removed;
     after a crash reading goes on from there, and what is given out twice carries the same ids.
 
-    Raises MeteringError where another process reads the journal, UnreadableCheckpoint where its state cannot
+    Raises MeteringError where another process reads the journal, UnreadableJournal where its state cannot
     be taken up.
     """
 
@@ -50,6 +51,8 @@ class Metering:
         self._trace: TraceWriter | None = None
         self._kept = 0
         try:
+            if self._reader.is_foreign():
+                raise UnreadableJournal(f"{folder}: the journal is of another version of gpu-probe")
             self._restore()
         except BaseException:
             os.close(self._lock)
@@ -69,6 +72,8 @@ class Metering:
             self.done = True
         elif gone:
             if books is not None:
+                for step in read_begun(self.folder):
+                    books.take(entries.Entry(entries.STARTED, step))
                 books.interrupt()
             self.done = True
         elif self._reader.place.segment > self._kept and self._trace is None:
@@ -132,7 +137,7 @@ class Metering:
         try:
             found = read_checkpoint(self.folder, self._output)
         except CheckpointError as error:
-            raise UnreadableCheckpoint(str(error)) from error
+            raise UnreadableJournal(str(error)) from error
         if found is not None:
             self._reader.place, self._books = found
             self._kept = self._reader.place.segment

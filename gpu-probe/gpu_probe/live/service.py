@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..accounting import AccountingError, Output
 from .answers import Answers
-from .metering import Metering, MeteringError, UnreadableCheckpoint
+from .metering import Metering, MeteringError, UnreadableJournal
 
 _log = logging.getLogger("gpu_probe")
 
@@ -73,7 +73,7 @@ class Service:
                 continue
             try:
                 metering = Metering(path, self._output)
-            except UnreadableCheckpoint as error:
+            except UnreadableJournal as error:
                 # Not ours to take: the version or the user that wrote it can.
                 if path not in self._unreadable:
                     self._unreadable.add(path)

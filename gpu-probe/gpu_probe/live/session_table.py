@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ..device.interface import Record, SessionClosed, SessionOpened
-from ..journal.entries import TEXT_BYTES
+from ..labels import TEXT_BYTES
 
 # Closed sessions that an engine may still name in a step.
 _REMEMBERED = 10_000

@@ -38,7 +38,12 @@ class Timeline:
         held = self._streams.get(stream)
         if held is None:
             held = self._streams[stream] = Stream()
-        held.in_flight[step] = host_begin_ns
+        waiting = held.in_flight
+        is_late = bool(waiting) and host_begin_ns < next(reversed(waiting.values()))
+        waiting[step] = host_begin_ns
+        if is_late:
+            # Of two threads that launched at once, the one that was done last may have begun first.
+            held.in_flight = dict(sorted(waiting.items(), key=lambda sent: sent[1]))
         self._stream_of[step] = stream
 
     def measured(self, step: int, raw_begin_ns: int, elapsed_ns: int, submit_ns: int, read_ns: int) -> int:

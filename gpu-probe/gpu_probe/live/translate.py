@@ -24,8 +24,15 @@ from ..device.interface import (
     WatchEnded,
 )
 from ..journal import entries
-from ..journal.entries import Entry, SpanStart, StepMiss, StepReading, StepRows, StepStart
+from ..journal.entries import (
+    Entry,
+    Manifest,
+    SpanStart,
+    StepReading,
+    StepRows,
+)
 from .cold import ColdSteps
+from .launches import Manifests, RowlessSteps
 from .session_table import SessionTable
 from .timeline import Timeline
 from .under_way import UnderWay
@@ -56,12 +63,12 @@ class Translator:
     _sessions: SessionTable
     _flights: dict[int, Flight]
     _spans: dict[int, SpanStart]
-    # Steps whose rows are not known yet, and the closes that wait for them: the session may be in one.
-    _rowless: dict[int, None]
-    _waiting_closes: list[tuple[SessionClosed, set[int]]]
+    _rowless: RowlessSteps
     _unread: dict[int, list[int]]
     _stream_of: dict[int, int]
     _next_gap: int
+    _gap_end: int
+    _manifests: Manifests
 
     def __init__(self, info: DeviceInfo, cold_start: bool = True) -> None:
         self.ended = False
@@ -71,16 +78,18 @@ class Translator:
         self._sessions = SessionTable()
         self._flights = {}
         self._spans = {}
-        self._rowless = {}
-        self._waiting_closes = []
+        self._rowless = RowlessSteps()
         self._unread = {}
         self._stream_of = {}
         self._next_gap = _GAP
+        self._gap_end = 0
+        self._manifests = Manifests()
         self._handlers: dict[int, Callable[[Any], list[Record]]] = {
             entries.OPENED: self._opened,
             entries.CLOSED: self._closed,
             entries.STARTED: self._started,
-            entries.ROWS: self._rows,
+            entries.ROWS: lambda launch: self._launched(launch, self._manifests.keep(launch)),
+            entries.REPEAT: lambda launch: self._launched(launch, self._manifests.find(launch)),
             entries.MEASURED: self._measured,
             entries.MISSED: self._missed,
             entries.SPAN: self._span,
@@ -96,7 +105,8 @@ class Translator:
         }
 
     def take(self, entry: Entry) -> list[Record]:
-        return self._handlers[entry.kind](entry.value)
+        # A thread may still launch while the probe closes.
+        return [] if self.ended else self._handlers[entry.kind](entry.value)
 
     def interrupt(self) -> list[Record]:
         """The writer is gone without a word: everything that is open ends where it was last heard of."""
@@ -106,7 +116,7 @@ class Translator:
         """The steps that may be a session's and were not read yet."""
         flights = self._flights.items()
         named = [step for step, flight in flights if any(row.session == session for row in flight.rows)]
-        return UnderWay(list(self._rowless), named)
+        return UnderWay(self._rowless.steps(), named)
 
     # Sessions
 
@@ -119,29 +129,29 @@ class Translator:
     def _closed(self, fields: tuple[int, int, str, int | None]) -> list[Record]:
         self._heard(fields[1])
         closed = SessionClosed(*fields)
-        if self._rowless:
-            self._waiting_closes.append((closed, set(self._rowless)))
-            return []
-        return self._sessions.close(closed)
+        return [] if self._rowless.hold(closed) else self._sessions.close(closed)
 
     # Steps
 
-    def _started(self, started: StepStart) -> list[Record]:
+    def _started(self, started: entries.StepStart) -> list[Record]:
         self._heard(started.host_begin_ns)
-        self._timeline.started(started.step, started.stream, started.host_begin_ns)
-        self._stream_of[started.step] = started.stream
-        self._rowless[started.step] = None
+        # A step that began in a gap is in it. One in flight is found once more after a crash.
+        if started.host_begin_ns >= self._gap_end - _MARGIN_NS and started.step not in self._stream_of:
+            self._timeline.started(started.step, started.stream, started.host_begin_ns)
+            self._stream_of[started.step] = started.stream
+            self._rowless.add(started.step)
         return []
 
-    def _rows(self, launch: StepRows) -> list[Record]:
-        if launch.step not in self._rowless:
+    def _launched(self, launch: StepRows | entries.StepRepeat, manifest: Manifest) -> list[Record]:
+        step = launch.start.step
+        if not launch.is_announced:
+            self._started(launch.start)
+        if step not in self._rowless:
             return []
         records: list[Record] = []
         rows: list[Row] = []
         late: list[SessionClosed] = []
-        flat = launch.rows
-        for at in range(0, len(flat), 3):
-            session = flat[at]
+        for session, new_tokens, context_tokens in zip(*manifest):
             if session not in self._sessions:
                 reopened = self._sessions.reopen(session, self._last_ns)
                 if reopened is None:
@@ -150,9 +160,9 @@ class Translator:
                 session = opened.session
                 records.append(opened)
                 late.append(closed)
-            rows.append(Row(session, flat[at + 1], flat[at + 2]))
-        records.append(self._submit(launch.step, tuple(rows), self._cold.take(rows, self._sessions)))
-        return [*records, *late, *self._release(launch.step)]
+            rows.append(Row(session, new_tokens, context_tokens))
+        records.append(self._submit(step, tuple(rows), self._cold.take(rows, self._sessions)))
+        return [*records, *late, *self._release(step)]
 
     def _submit(self, step: int, rows: tuple[Row, ...], cold: bool) -> Record:
         members = tuple(dict.fromkeys(row.session for row in rows))
@@ -162,16 +172,7 @@ class Translator:
 
     def _release(self, step: int) -> list[Record]:
         """Closes what waited for a step's rows."""
-        self._rowless.pop(step, None)
-        records: list[Record] = []
-        waiting, self._waiting_closes = self._waiting_closes, []
-        for closed, steps in waiting:
-            steps.discard(step)
-            if steps:
-                self._waiting_closes.append((closed, steps))
-            else:
-                records += self._sessions.close(closed)
-        return records
+        return [record for closed in self._rowless.release(step) for record in self._sessions.close(closed)]
 
     def _measured(self, reading: StepReading) -> list[Record]:
         self._heard(reading.read_ns)
@@ -209,7 +210,7 @@ class Translator:
         self._sessions.leave(dict.fromkeys(row.session for row in flight.rows))
         return flight
 
-    def _missed(self, unread: StepMiss) -> list[Record]:
+    def _missed(self, unread: entries.StepMiss) -> list[Record]:
         """Where the step ran is known when the next one on its stream is measured."""
         self._heard(unread.at_ns)
         if unread.step in self._stream_of:
@@ -270,7 +271,7 @@ class Translator:
         self._heard(fields[0])
         self._unread.clear()
         records: list[Record] = []
-        for step in list(self._rowless):
+        for step in self._rowless.steps():
             # Whoever was open may have been in it.
             rows = tuple(Row(session, 0, 0) for session in self._sessions)
             records.append(self._submit(step, rows, False))
@@ -289,6 +290,7 @@ class Translator:
         begin = max(self._last_ns, self._timeline.settled)
         end = max(fields[0], begin)
         self._heard(end)
+        self._gap_end = fields[0]
         self._timeline.advance(end)
         return [*records, StepSubmitted(step, ()), StepMissed(step, begin, end, self._timeline.settled)]
 

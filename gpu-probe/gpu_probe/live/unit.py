@@ -86,6 +86,7 @@ class Unit:
     def tick(self) -> None:
         """A sign of life, by which idle minutes are settled."""
         self.journal.prepare()
+        self.clock.announce()
         self.journal.append(entries.instant_entry(entries.TICK, self.host_ns()))
 
     def set_clock(self, shift_ns: int) -> None:
