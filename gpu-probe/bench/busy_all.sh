@@ -61,6 +61,7 @@ first)
 second)
   part overhead 150 "$python" "$bench/overhead.py" --out "$parts/overhead.json" --budget 10 --others 0
   measure generate_cost 75 generate_cost
+  measure answer 60 answer
   measure node 105 node_duty
   part serving 105 "$python" "$bench/serving.py" --out "$parts/serving.json" --trace "$parts/trace.jsonl.gz" --seconds 30
   part tests 150 bash -c gpu_tests

@@ -19,7 +19,7 @@ from part import Part, options
 from gpu_probe import Probe
 from gpu_probe.integrations import default, transformers
 
-CALLS = 2
+CALLS = 1
 AIM_PERCENT = 0.8
 SESSION = {"tenant_id": "t", "project_id": "p", "model": "llama"}
 

@@ -47,6 +47,7 @@ class Steps:
         self._done: set[int] = set()
         self._made: dict[int, int] = {}
         self._open: AbstractContextManager[None] | None = None
+        self._none: tuple[int, Any] = (0, None)
 
     def begin(self) -> None:
         """The prefill."""
@@ -94,7 +95,7 @@ class Steps:
             count = len(self._prompts) * self._beams
         if len(self._done) < count and not (self._max_length and length >= self._max_length):
             self._enter(self._rows(count, length - self._start))
-        return _nobody_stops(input_ids)
+        return self._nobody_stops(input_ids)
 
     def _rows(self, count: int, generated: int) -> list[Row]:
         """Beams and returned sequences of one prompt lie side by side."""
@@ -124,6 +125,15 @@ class Steps:
 
     def _session(self, at: int) -> SessionHandle:
         return self._sessions[at if at < len(self._sessions) else -1]
+
+    def _nobody_stops(self, input_ids: Any) -> Any:
+        """Made once: ``generate`` joins what criteria say into a tensor of its own."""
+        count = input_ids.shape[0]
+        if self._none[0] != count:
+            import torch
+
+            self._none = (count, torch.zeros(count, dtype=torch.bool, device=input_ids.device))
+        return self._none[1]
 
     def _enter(self, rows: list[Row]) -> None:
         self._open = self._probe.step(rows)
@@ -167,9 +177,3 @@ def _max_length(named: Mapping[str, Any], config: Any, width: int) -> int | None
         return width + int(new)
     length = named.get("max_length", getattr(config, "max_length", None))
     return None if length is None else int(length)
-
-
-def _nobody_stops(input_ids: Any) -> Any:
-    import torch
-
-    return torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
