@@ -22,8 +22,6 @@ USED_FROM_OUTSIDE = {
     "sample1": "the same",
     "sample2": "the same",
     "scores": "transformers hands it to every stopping criterion",
-    "Claim": "for the live meter, which is to hold one",
-    "renew": "the same",
     "address_family": "socketserver reads it",
     "service_actions": "socketserver calls it",
     "handle_error": "socketserver calls it",

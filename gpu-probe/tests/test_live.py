@@ -310,3 +310,14 @@ def test_what_a_thread_launches_after_the_end_is_not_booked_and_damages_nothing(
     assert (service.finished, service.damaged) == (1, 0)
     # Its clock is 40 millionths fast.
     assert sum(event["gpu_time_ns"] for event in output.events) == MS + 40
+
+
+def test_a_probe_claims_its_card_until_it_ends(tmp_path):
+    claims = tmp_path / "claims"
+    claims.mkdir()
+    host = Host()
+    unit = Unit(FakeGpu(host, uuid="GPU-1234"), tmp_path / "journals", host, 0, 1, META, claims=claims)
+    assert len(list((claims / "GPU-1234").iterdir())) == 1
+    unit.tick()
+    unit.end(0)
+    assert list((claims / "GPU-1234").iterdir()) == []

@@ -100,7 +100,7 @@ def mine():
 def test_a_claim_holds_while_it_is_renewed_and_until_it_is_released(node):
     node.proc.add(os.getpid(), start=mine())
     claim = Claim(GPU, node.folder)
-    assert claim.held and node.holds(os.getpid())
+    assert node.holds(os.getpid())
     (file,) = (node.folder / GPU).iterdir()
     long_ago = time.time() - 60
     os.utime(file, (long_ago, long_ago))
@@ -108,7 +108,7 @@ def test_a_claim_holds_while_it_is_renewed_and_until_it_is_released(node):
     claim.renew()
     assert node.holds(os.getpid())
     claim.release()
-    assert not node.holds(os.getpid()) and not claim.held
+    assert not node.holds(os.getpid())
     claim.renew()
     claim.release()
 
@@ -164,9 +164,20 @@ def test_another_cards_claim_and_files_of_anything_claim_nothing(node, tmp_path)
 def test_without_an_agent_or_with_a_strange_card_a_claim_does_nothing(tmp_path, uuid):
     for claim in (Claim(GPU, tmp_path / "none"), Claim(uuid, tmp_path)):
         claim.renew()
-        assert not claim.held
         claim.release()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_claim_is_taken_when_the_agent_comes(node, tmp_path):
+    node.proc.add(os.getpid(), start=mine())
+    late = tmp_path / "late"
+    claim = Claim(GPU, late)
+    late.mkdir()
+    claim.renew()
+    assert [file.suffix for file in (late / GPU).iterdir()] == [".claim"]
+    claim.release()
+    claim.renew()
+    assert list((late / GPU).iterdir()) == []
 
 
 def test_any_user_may_put_claims_in_and_take_out_his_own_only(node):

@@ -10,6 +10,7 @@ from typing import Any
 from ..device.backend import LiveBackend
 from ..device.clock import StepClock
 from ..journal import SEGMENT_BYTES, Journal, entries
+from ..node.claims import CLAIMS, Claim
 from .activity import ActivityReader
 
 STALLED_S = 30.0
@@ -33,6 +34,7 @@ class Unit:
         meta: dict[str, Any],
         segment_bytes: int = SEGMENT_BYTES,
         bare_idle_mw: int | None = None,
+        claims: Path = CLAIMS,
     ) -> None:
         self.backend = backend
         self.host_ns = host_ns
@@ -46,6 +48,7 @@ class Unit:
         )
         self.journal.append(entries.json_entry(entries.META, {"info": self.info._asdict(), **meta}))
         self.clock = StepClock(backend, self.journal, host_ns)
+        self._claim = Claim(self.info.gpu_uuid, claims)
         self._noted_begun = self._noted_ns = -1
         self._last_energy = -1
         self._last_power_ns = 0
@@ -86,6 +89,7 @@ class Unit:
     def tick(self) -> None:
         """A sign of life, by which idle minutes are settled."""
         self.journal.prepare()
+        self._claim.renew()
         self.clock.announce()
         self.journal.append(entries.instant_entry(entries.TICK, self.host_ns()))
 
@@ -112,6 +116,7 @@ class Unit:
         self.read_power(always=True)
         self.activity.read(self.journal)
         self.activity.close()
+        self._claim.release()
         self.tick()
         self.journal.append(entries.instant_entry(entries.ENDED, self.host_ns()))
         self.journal.close()

@@ -28,44 +28,41 @@ _CONTENT_BYTES = 4096
 
 
 class Claim:
-    """Held by a meter for one GPU: ``renew`` at every tick, ``release`` at the end. None of it raises or
-    waits; without an agent on the node (no folder) it does nothing.
+    """Held by a probe for one GPU: ``renew`` at every tick, ``release`` at the end. None of it raises or
+    waits. Without an agent on the node (no folder) it does nothing, and is taken when the agent comes."""
 
-    ``pid`` is the metered process's; None for the calling one.
-    """
-
-    def __init__(self, gpu_uuid: str, folder: Path = CLAIMS, pid: int | None = None) -> None:
+    def __init__(self, gpu_uuid: str, folder: Path = CLAIMS) -> None:
         self._path: Path | None = None
-        self._pid = os.getpid() if pid is None else pid
-        start = read_start(_PROC, self._pid)
-        if start is None or not folder.is_dir() or not _UUID.fullmatch(gpu_uuid):
-            return
-        path = folder / gpu_uuid / f"{self._pid}-{start}.claim"
-        content = json.dumps({"pid_namespace": read_namespace(_PROC, self._pid)}).encode()
-        with contextlib.suppress(OSError):
-            path.parent.mkdir(mode=0o1777, exist_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-            file = os.open(path, flags, 0o644)
-            try:
-                os.write(file, content)
-            finally:
-                os.close(file)
-            self._path = path
-
-    @property
-    def held(self) -> bool:
-        return self._path is not None
+        self._folder = folder
+        start = read_start(_PROC, os.getpid())
+        if start is not None and _UUID.fullmatch(gpu_uuid):
+            self._path = folder / gpu_uuid / f"{os.getpid()}-{start}.claim"
+        self.renew()
 
     def renew(self) -> None:
-        if self._path is not None:
+        """Says that this process still reports the GPU."""
+        if self._path is None or not self._folder.is_dir():
+            return
+        try:
+            os.utime(self._path, follow_symlinks=False)
+        except OSError:
             with contextlib.suppress(OSError):
-                os.utime(self._path)
+                self._take(self._path)
 
     def release(self) -> None:
         path, self._path = self._path, None
         if path is not None:
             with contextlib.suppress(OSError):
                 path.unlink()
+
+    def _take(self, path: Path) -> None:
+        content = json.dumps({"pid_namespace": read_namespace(_PROC, os.getpid())}).encode()
+        path.parent.mkdir(mode=0o1777, exist_ok=True)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
+        try:
+            os.write(file, content)
+        finally:
+            os.close(file)
 
 
 class _Held(NamedTuple):
