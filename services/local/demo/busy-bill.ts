@@ -1,6 +1,7 @@
 // Why a tenant that held a card without working it pays less: its charges' terms, and the same hours by a book that does not look.
 import type { PricingOperations } from "../../client/pricing-operations.ts";
 import { shortDecimal } from "../../domain/billing/line-texts.ts";
+import { cardText } from "../../domain/event/fields.ts";
 import { formatDecimal } from "../../domain/money/decimal.ts";
 import { parseStoredDecimal } from "../../domain/money/stored-decimal.ts";
 import { secondsText } from "./account.ts";
@@ -41,13 +42,14 @@ export function whyText(charges: readonly Charge[], { items }: Compared): string
   const { total, currency } = compared;
   return [
     ...charges.flatMap((it) => [
-      `Why, ${it.model}:`,
+      `Why: ${it.model} on ${cardText(it)}`,
       `  elapsed   ${secondsText(it.gpu_time_ns)}`,
-      `  busy      ${secondsText(it.busy_ns)}, a ratio of ${it.busy_ratio}; known by the counter for ${short(it.busy_counter_share)}, ` +
-        `by samples for ${short(it.busy_sampled_share)}, not at all for ${short(it.busy_elapsed_share)}`,
-      `  charge    ${it.charge} ${it.currency}: ${it.gpu_hours} GPU-hours x ${short(it.rate_per_gpu_hour)} x composite ${it.composite} x quality ${short(it.quality)}`,
+      `  busy      ${secondsText(it.busy_ns)} = ${it.busy_ratio} of elapsed; known by the counter ${short(it.busy_counter_share)}, ` +
+        `by samples ${short(it.busy_sampled_share)}, not measured ${short(it.busy_elapsed_share)}`,
+      `  charge    ${it.charge} ${it.currency} = ${it.gpu_hours} GPU-hours x ${short(it.rate_per_gpu_hour)} x ` +
+        `composite ${it.composite} x quality ${short(it.quality)}`,
     ]),
-    `  not paid  ${total.difference} ${currency}: by elapsed time alone, ${total.before} would have been ${total.after}`,
+    `  not paid  ${total.difference} ${currency}: by elapsed time alone it would have been ${total.after}`,
   ];
 }
 

@@ -57,13 +57,13 @@ function accountText(title: string, { events, gpu_time_ns: time, busy_ns: busy, 
           `  busy      ${secondsText(busy.busy)} = ${secondsText(busy.sessions)} sessions + ${secondsText(busy.operator)} operator + ${secondsText(busy.unmetered)} unmetered`,
         ]),
     `  charges   ${bills.charges_total} ${bills.currency} to ${bills.tenants_billed} tenants over ${bills.hours_closed} ${bills.hours_closed === 1 ? "hour" : "hours"}`,
-    "",
   ].join("\n");
 }
 
 function keepText(stack: Stack): string {
   const { user, password } = stack.users.reader;
   return [
+    "",
     "The stack stays up until Ctrl-C. Ask it, for example:",
     `  curl '${stack.clickhouseUrl}/?database=meterhouse' -u '${user}:${password}' -d 'SELECT * FROM tenant_totals FORMAT PrettyCompact'`,
     `  curl '${stack.clickhouseUrl}/?database=meterhouse' -u '${user}:${password}' -d 'SELECT * FROM gpu_hour_account FORMAT Vertical'`,

@@ -126,7 +126,7 @@ async function secondCard(stage: Stage, first: Account): Promise<Account> {
   const { reader, billing, boundary, folder, say } = stage;
   const range = { from: boundary + HOUR_S, to: boundary + 2 * HOUR_S };
   say("a second card's probe replays 14.5 s with readings of the card's activity counter …");
-  const summary = await replay(stage, BUSY_TRACE, ["--end-at", isoText((range.from + HOUR_S / 2) * 1000)]);
+  const summary = await replay(stage, BUSY_TRACE, ["--end-at", busyEnd(range.from)]);
   say(`… ${summary.sessions} sessions became ${summary.events} events`);
   await publish(stage);
   await catchUp(stage, 0);
@@ -142,6 +142,9 @@ async function secondCard(stage: Stage, first: Account): Promise<Account> {
   const account = await readAccount(reader, range);
   return balanced({ ...account, events: eventsSince(first.events, account.events) });
 }
+
+/** An end in this hour that moves the recording by whole seconds: ticks are split by tenths of the clock's seconds. */
+const busyEnd = (hour: Hour): string => formatHour(hour).replace(":00:00Z", ":30:44.786291Z");
 
 function balanced(account: Account): Account {
   const faults = faultsOf(account);
