@@ -4,3 +4,4 @@ SELECT
     toString(sum(busy_operator_ns)) AS operator,
     toString(sum(unmetered_ns)) AS unmetered
 FROM gpu_hour_account
+WHERE hour >= toDateTime({from:UInt32}, 'UTC') AND hour < toDateTime({to:UInt32}, 'UTC')

@@ -1,6 +1,7 @@
-"""A serving loop that the probe itself recorded on an H100 plays to the events it gave out there."""
+"""Serving loops that the probe itself recorded on an H100 play to the events it gave out there."""
 
 import hashlib
+from collections import defaultdict
 
 from conftest import TRACE, Recorder
 
@@ -12,6 +13,31 @@ from gpu_probe.sharing import make_policy
 RECORDED = TRACE.with_name("h100-probe-trace.jsonl.gz")
 # Of the events and totals, written down on the machine with the GPU (bench/serving.py, BENCHMARKS.md).
 DIGEST = "8a890c78743919970ebf28393a7862f2f84fa13a60a7e96fc18b9fbb5ecf3473"
+BUSY_RECORDED = TRACE.with_name("h100-busy-trace.jsonl.gz")
+# The same of bench/recording.py.
+BUSY_DIGEST = "cc638d4099e9571ad2147d451266a09ecc8a98c38d68eb319f37d9f430dbb683"
+
+
+def played(path):
+    """The recording, its account, and the events and totals that came of it."""
+    trace = read_trace(path)
+    output = Recorder()
+    account = Account(output)
+    device = ReplayDevice(trace)
+    run(device, GpuMeter(device.info, make_policy("fitted-hinge"), account))
+    assert account.faults() == []
+    return trace, account, output
+
+
+def digest(records):
+    plain = [sorted(record.items()) for record in records]
+    return hashlib.sha256(repr(plain).encode()).hexdigest()
+
+
+def counted_uj(trace):
+    """The difference of the card's energy counter."""
+    readings = [line["energy_mj"] for line in trace.lines if line["t"] == "power"]
+    return (readings[-1] - readings[0]) * 1000
 
 
 def in_version_1(record):
@@ -28,18 +54,51 @@ def in_version_1(record):
 
 
 def test_the_events_are_those_of_the_gpu_to_the_last_unit():
-    trace = read_trace(RECORDED)
-    output = Recorder()
-    account = Account(output)
-    device = ReplayDevice(trace)
-    run(device, GpuMeter(device.info, make_policy("fitted-hinge"), account))
-    assert account.faults() == []
-    records = [sorted(in_version_1(record).items()) for record in (*output.events, *output.minutes)]
-    assert hashlib.sha256(repr(records).encode()).hexdigest() == DIGEST
-    readings = [line["energy_mj"] for line in trace.lines if line["t"] == "power"]
+    trace, account, output = played(RECORDED)
+    assert digest(map(in_version_1, (*output.events, *output.minutes))) == DIGEST
     parts = account.energy_uj
-    counter = (readings[-1] - readings[0]) * 1000
     assert (
-        parts["sessions"] + parts["operator"] + parts["idle"] == parts["physical"] == counter == 2_599_710_000
+        parts["sessions"] + parts["operator"] + parts["idle"]
+        == parts["physical"]
+        == counted_uj(trace)
+        == 2_599_710_000
     )
     assert len({event["session_id"] for event in output.events if event["phase"] == "inference"}) == 36
+
+
+def test_busy_time_is_that_of_the_gpu_and_adds_up_to_its_counter():
+    trace, account, output = played(BUSY_RECORDED)
+    records = (record | {"probe_version": "gpu-probe 0.1.0"} for record in (*output.events, *output.minutes))
+    assert digest(records) == BUSY_DIGEST
+    assert account.summary()["gpu_time_ns"] == {
+        "physical": "14517105047",
+        "sessions": "12505604067",
+        "operator": "263365269",
+        "idle": "1748135711",
+        "unattributed": "0",
+    }
+    busy = account.summary()["gpu_busy_ns"]
+    assert busy == {
+        "physical": "8704824465",
+        "sessions": "8589707526",
+        "operator": "47619446",
+        "unmetered": "67497493",
+    }
+    # The first tick began before the probe: what it would have said is learned from the later ones.
+    before, *ticks = [line["busy_ns"] for line in trace.lines if line["t"] == "activity"]
+    assert 0 < int(busy["physical"]) - sum(ticks) < before
+    assert account.energy_uj["physical"] == counted_uj(trace) == 5_412_504_000
+
+
+def test_eager_threads_hold_the_card_many_times_longer_than_they_work_it():
+    _, _, output = played(BUSY_RECORDED)
+    elapsed, busy = defaultdict(int), defaultdict(int)
+    for event in output.events:
+        if event["phase"] == "inference":
+            elapsed[event["model"], event["tenant_id"]] += event["gpu_time_ns"]
+            busy[event["model"], event["tenant_id"]] += event["gpu_busy_ns"]
+    assert (elapsed["llama", "short"], busy["llama", "short"]) == (3_799_283_522, 307_710_892)
+    assert (elapsed["llama", "batch"], busy["llama", "batch"]) == (3_717_983_788, 334_753_469)
+    # CUDA graphs, with two streams beside: more than their part of the elapsed time.
+    served = [of for of in busy if of[0] == "synthetic-12-layers"]
+    assert sum(busy[of] for of in served) > sum(elapsed[of] for of in served)

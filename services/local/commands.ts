@@ -23,7 +23,7 @@ export const UP_COMMANDS = [
 export const DEMO_COMMANDS = [
   command({
     name: "demo",
-    help: "Play a recorded H100 workload through everything, from the probe to an invoice per tenant.",
+    help: "Play two recorded H100 workloads through everything, from the probe to an invoice per tenant.",
     isDefault: true,
     options: {
       json: flag("--json", "end with the account as one line of JSON"),
@@ -34,7 +34,7 @@ export const DEMO_COMMANDS = [
       ),
       boundary: read(
         "--boundary <hour>",
-        "the hour at whose start the middle of the recording is put; the newest that is over where it is absent",
+        "the hour at whose start the middle of the first recording is put; the newest that is over, and the next one too, where it is absent",
         parseHour,
         "is no hour such as 2026-01-31T10:00Z",
       ),

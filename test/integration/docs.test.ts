@@ -12,7 +12,7 @@ import { CHILD_ENV } from "../support/stack/child-env.ts";
 import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
 
 const PROBE = `${VIRTUAL_ENV}/bin/gpu-probe`;
-const TRACE = "gpu-probe/traces/h100-serving-trace.jsonl.gz";
+const TRACES = ["gpu-probe/traces/h100-serving-trace.jsonl.gz", "gpu-probe/traces/h100-busy-trace.jsonl.gz"];
 const COALITIONS = "gpu-probe/traces/h100-batch-coalitions.json";
 
 const documents = globSync(["*.md", "{docs,bench,clickhouse,schemas,services,gpu-probe}/**/*.md"], {
@@ -194,10 +194,13 @@ describe("what is typed does what is said", () => {
     },
   );
 
-  it("the account that gpu-probe's README shows is what replay prints", async () => {
-    const example = /^```json\n(.*?)^```/ms.exec(read("gpu-probe/README.md"))?.[1]?.replaceAll(/\s/g, "");
-    const { output } = await run(PROBE, ["replay", TRACE, "--json"]);
-    expect(output.trim()).toBe(example);
+  it("the accounts that gpu-probe's README shows are what replay prints", async () => {
+    const examples = [...read("gpu-probe/README.md").matchAll(/^```json\n(.*?)^```/gms)];
+    expect(examples).toHaveLength(TRACES.length);
+    for (const [index, trace] of TRACES.entries()) {
+      const { output } = await run(PROBE, ["replay", trace, "--json"]);
+      expect(output.trim(), trace).toBe(examples[index]?.[1]?.replaceAll(/\s/g, ""));
+    }
   });
 
   it("the errors of sharing that gpu-probe's README shows are what judge prints", async () => {

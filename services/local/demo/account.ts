@@ -1,5 +1,6 @@
 // The demo's closing account, queried from ClickHouse: three sums that must balance exactly.
 import { type ClickHouse, loadQuery } from "../../adapters/clickhouse/client.ts";
+import type { HourRange } from "../../domain/time/hour.ts";
 
 export interface Account {
   readonly events: Record<"received" | "counted" | "duplicate" | "conflict" | "rejected", number>;
@@ -12,12 +13,15 @@ export interface Account {
   readonly currency: string;
 }
 
-export async function readAccount(client: ClickHouse): Promise<Account> {
+/** Time and charges of these hours; `events` are all records so far, as one that is rejected has no hour. */
+export async function readAccount(client: ClickHouse, { from, to }: HourRange): Promise<Account> {
+  const range = { from, to };
   const [events] = await client.query<Account["events"]>(loadQuery("account_events"));
-  const [time] = await client.query<Account["gpu_time_ns"]>(loadQuery("account_gpu_time"));
-  const [busy] = await client.query<Account["busy_ns"]>(loadQuery("account_busy_time"));
+  const [time] = await client.query<Account["gpu_time_ns"]>(loadQuery("account_gpu_time"), range);
+  const [busy] = await client.query<Account["busy_ns"]>(loadQuery("account_busy_time"), range);
   const [bills] = await client.query<Omit<Account, "events" | "gpu_time_ns" | "busy_ns">>(
     loadQuery("account_bills"),
+    range,
   );
   if (events === undefined || time === undefined || busy === undefined || bills === undefined) {
     throw new Error("no account");
@@ -34,6 +38,17 @@ export async function readAccount(client: ClickHouse): Promise<Account> {
   };
 }
 
+/** What has become of the records since an earlier account. */
+export function eventsSince(before: Account["events"], now: Account["events"]): Account["events"] {
+  return {
+    received: now.received - before.received,
+    counted: now.counted - before.counted,
+    duplicate: now.duplicate - before.duplicate,
+    conflict: now.conflict - before.conflict,
+    rejected: now.rejected - before.rejected,
+  };
+}
+
 /** What does not add up, in words; nothing if the account balances. */
 export function faultsOf({ events, gpu_time_ns: time, busy_ns: busy }: Account): string[] {
   const faults: string[] = [];
@@ -47,4 +62,9 @@ export function faultsOf({ events, gpu_time_ns: time, busy_ns: busy }: Account):
   if (BigInt(busy.busy) !== worked)
     faults.push(`the GPU was busy for ${busy.busy} ns, ${worked} ns are accounted for`);
   return faults;
+}
+
+/** Nanoseconds as seconds, to the last digit. */
+export function secondsText(ns: string): string {
+  return `${ns.padStart(10, "0").replace(/(\d{9})$/, ".$1")} s`;
 }

@@ -1,8 +1,9 @@
 // The demo's second half, through the pricing API as a finance department would: contracts, invoices, what came late.
 import { systemClock } from "../../adapters/clock/clock.ts";
 import { type PricingClient, pricingClient } from "../../client/client.ts";
-import { formatHour, HOUR_S, type Hour } from "../../domain/time/hour.ts";
+import { formatHour, HOUR_S, type Hour, type HourRange } from "../../domain/time/hour.ts";
 import { freePort } from "../ports.ts";
+import { byElapsedTime, type PriceBookJson, whyText } from "./busy-bill.ts";
 import { type Environment, runOnce, Service } from "./programs.ts";
 
 const POLL_MS = 50;
@@ -104,6 +105,25 @@ export class Billing {
   /** An invoice as `meterhouse invoice show` prints it. */
   show(invoice_id: string): Promise<string> {
     return this.command("invoice", "show", invoice_id);
+  }
+
+  /** A tenant's invoice of these hours, and why: elapsed and busy time, and what elapsed time would have cost by the same book. */
+  async billBusyTime(tenant_id: string, { from, to }: HourRange, book: PriceBookJson): Promise<string> {
+    const [hours, period] = [
+      { from: formatHour(from), to: formatHour(to) },
+      { period_from: formatHour(from), period_to: formatHour(to) },
+    ];
+    const { results } = await this.ask("finaliseInvoices", {
+      header: this.newRequest(),
+      body: { tenant_id, ...period },
+    });
+    const invoice_id = results[0]?.invoice?.invoice_id ?? "";
+    const { items: charges } = await this.ask("listCharges", { query: { ...hours, tenant_id } });
+    const compared = await this.ask("whatIf", {
+      query: {},
+      body: { ...hours, tenant_id, candidate: byElapsedTime(book) },
+    });
+    return [await this.show(invoice_id), ...whyText(charges, compared)].join("\n");
   }
 
   /** What `meterhouse verify` says of an invoice; it ends with 1 where something differs. */

@@ -8,7 +8,7 @@ import { DEMO_COMMANDS } from "../commands.ts";
 import { LocalFailure } from "../failure.ts";
 import { setUp } from "../setup.ts";
 import { type Stack, startStack } from "../stack.ts";
-import type { Account } from "./account.ts";
+import { type Account, secondsText } from "./account.ts";
 import { latestBoundary, tell } from "./story.ts";
 
 const GRACE_MS = 600_000;
@@ -31,10 +31,12 @@ await runProcess({ log: createLog({ level: "warn", name: "demo" }) }, async (lif
     );
     say(`Kafka on ${stack.kafkaBrokers} and ClickHouse on ${stack.clickhouseUrl} are up`);
     const boundary = options.boundary ?? latestBoundary(systemClock.nowMs(), GRACE_MS);
-    const account = await tell({ stack, boundary, kills: options.kills, log, say });
-    print(accountText(account));
+    const { account, second_card } = await tell({ stack, boundary, kills: options.kills, log, say });
+    print(accountText("The account", account));
+    print(accountText("The second card's account", second_card));
     if (options.keep) print(keepText(stack));
-    if (options.json) print(JSON.stringify({ ...account, seconds: Number(elapsed().toFixed(1)) }));
+    if (options.json)
+      print(JSON.stringify({ ...account, second_card, seconds: Number(elapsed().toFixed(1)) }));
     if (!options.keep) life.stop();
   } catch (error) {
     if (!(error instanceof LocalFailure)) throw error;
@@ -43,26 +45,25 @@ await runProcess({ log: createLog({ level: "warn", name: "demo" }) }, async (lif
   }
 });
 
-function accountText({ events, gpu_time_ns: time, busy_ns: busy, ...bills }: Account): string {
-  const seconds = (ns: string): string => `${ns.padStart(10, "0").replace(/(\d{9})$/, ".$1")} s`;
+function accountText(title: string, { events, gpu_time_ns: time, busy_ns: busy, ...bills }: Account): string {
   return [
     "",
-    "The account",
+    title,
     `  records   ${events.received} received = ${events.counted} counted + ${events.duplicate} duplicate + ${events.conflict} conflict + ${events.rejected} rejected`,
-    `  GPU time  ${seconds(time.physical)} = ${seconds(time.sessions)} sessions + ${seconds(time.operator)} operator + ${seconds(time.idle)} idle + ${seconds(time.unattributed)} unattributed`,
+    `  GPU time  ${secondsText(time.physical)} = ${secondsText(time.sessions)} sessions + ${secondsText(time.operator)} operator + ${secondsText(time.idle)} idle + ${secondsText(time.unattributed)} unattributed`,
     ...(busy.busy === "0"
       ? []
       : [
-          `  busy      ${seconds(busy.busy)} = ${seconds(busy.sessions)} sessions + ${seconds(busy.operator)} operator + ${seconds(busy.unmetered)} unmetered`,
+          `  busy      ${secondsText(busy.busy)} = ${secondsText(busy.sessions)} sessions + ${secondsText(busy.operator)} operator + ${secondsText(busy.unmetered)} unmetered`,
         ]),
-    `  charges   ${bills.charges_total} ${bills.currency} to ${bills.tenants_billed} tenants over ${bills.hours_closed} hours`,
-    "",
+    `  charges   ${bills.charges_total} ${bills.currency} to ${bills.tenants_billed} tenants over ${bills.hours_closed} ${bills.hours_closed === 1 ? "hour" : "hours"}`,
   ].join("\n");
 }
 
 function keepText(stack: Stack): string {
   const { user, password } = stack.users.reader;
   return [
+    "",
     "The stack stays up until Ctrl-C. Ask it, for example:",
     `  curl '${stack.clickhouseUrl}/?database=meterhouse' -u '${user}:${password}' -d 'SELECT * FROM tenant_totals FORMAT PrettyCompact'`,
     `  curl '${stack.clickhouseUrl}/?database=meterhouse' -u '${user}:${password}' -d 'SELECT * FROM gpu_hour_account FORMAT Vertical'`,
