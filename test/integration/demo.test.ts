@@ -123,20 +123,21 @@ describe("the demo", () => {
     expectInvoices(killedOutput);
   });
 
-  test("says what an argument should be", async () => {
+  test.each([
+    ["soon", 2, '--boundary "soon" is no hour'],
+    ["2099-01-01T00:00Z", 1, "--boundary: its hour and the next one must be over"],
+  ])("says what --boundary %s should be", async (boundary, expected, sentence) => {
     const child = spawn(
       process.execPath,
-      [`${PROJECT_ROOT}services/local/demo/main.ts`, "--boundary", "soon"],
-      {
-        stdio: ["ignore", "ignore", "pipe"],
-      },
+      [`${PROJECT_ROOT}services/local/demo/main.ts`, "--boundary", boundary],
+      { stdio: ["ignore", "ignore", "pipe"] },
     );
     let said = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       said += text;
     });
     const [code] = (await once(child, "close")) as [number | null];
-    expect(code).toBe(2);
-    expect(said).toContain('--boundary "soon" is no hour');
+    expect(code).toBe(expected);
+    expect(said).toContain(sentence);
   });
 });

@@ -4,6 +4,7 @@ import { commandOrExit } from "../../adapters/command/command.ts";
 import { EXIT } from "../../adapters/command/exit-codes.ts";
 import { runProcess } from "../../adapters/lifecycle/lifecycle.ts";
 import { createLog } from "../../adapters/log/log.ts";
+import { formatHour } from "../../domain/time/hour.ts";
 import { DEMO_COMMANDS } from "../commands.ts";
 import { LocalFailure } from "../failure.ts";
 import { setUp } from "../setup.ts";
@@ -23,6 +24,14 @@ await runProcess({ log: createLog({ level: "warn", name: "demo" }) }, async (lif
   const say = (text: string): void =>
     print(text.includes("\n") ? text : `${elapsed().toFixed(1).padStart(5)} s  ${text}`);
   try {
+    const newest = latestBoundary(systemClock.nowMs(), GRACE_MS);
+    const boundary = options.boundary ?? newest;
+    if (boundary > newest) {
+      const latest = formatHour(newest);
+      throw new LocalFailure(
+        `--boundary: its hour and the next one must be over; ${latest} is the newest such`,
+      );
+    }
     await setUp(say);
     const stack = await life.start(
       "stack",
@@ -30,7 +39,6 @@ await runProcess({ log: createLog({ level: "warn", name: "demo" }) }, async (lif
       (started) => started.stop(),
     );
     say(`Kafka on ${stack.kafkaBrokers} and ClickHouse on ${stack.clickhouseUrl} are up`);
-    const boundary = options.boundary ?? latestBoundary(systemClock.nowMs(), GRACE_MS);
     const { account, second_card } = await tell({ stack, boundary, kills: options.kills, log, say });
     print(accountText("The account", account));
     print(accountText("The second card's account", second_card));
