@@ -60,7 +60,8 @@ class BusyTime:
         """A piece is over. One that was not measured explains nothing."""
         step = piece.step
         if step.sessions:
-            piece.use = Use(class_of(step), piece.begin, piece.end, step.end - step.begin)
+            cls, kin = classes_of(step)
+            piece.use = Use(cls, piece.begin, piece.end, step.end - step.begin, kin)
             self.splitter.add(piece.use)
 
     def wait(self, piece: Piece) -> None:
@@ -82,13 +83,12 @@ class BusyTime:
 
     def tick_split(self, tick: Tick) -> None:
         """Books what is nobody's, and how well the time is known, by minute."""
-        lag = self.splitter.lag_ns
-        at, end, length = tick.begin - lag, tick.end - lag, tick.end - tick.begin
-        begin, given = at, 0
+        begin, end = self.splitter.lag.window(tick)
+        at, given = begin, 0
         while at < end:
             edge = min(end, self._next_edge(at))
             minute = self._minute_at(at)
-            upto = tick.unmetered_ns * (edge - begin) // length
+            upto = tick.unmetered_ns * (edge - begin) // (end - begin)
             minute.unmetered_ns += upto - given
             if tick.quality == "counter":
                 minute.counted_ns += edge - at
@@ -101,7 +101,7 @@ class BusyTime:
         use = piece.use
         if use is None:
             return 0
-        rate = self.splitter.rates.by_class[use.cls]
+        rate = self.splitter.rates.known(use.cls)
         length = use.end - use.begin
         expected = round(rate.busy_ns * length / max(1, use.whole_ns))
         return min(length, expected) if rate.grown else None
@@ -111,17 +111,19 @@ class BusyTime:
             self._listener.piece_settled(self._waiting.popleft())
 
 
-def class_of(step: Step) -> str:
+def classes_of(step: Step) -> tuple[str, str]:
     """Steps of a class keep the card busy for about as long: the model, prefill or decode, and the number of
-    rows, of tokens and of tokens in the context, each in steps that grow with it."""
+    rows, of tokens and of tokens in the context, each in steps that grow with it. Its kin are the steps of
+    the model with as many tokens, in powers of two."""
     first = step.sessions[0]
     if first.phase != INFERENCE:
-        return f"{first.phase} {first.model}"
+        cls = f"{first.phase} {first.model}"
+        return cls, cls
     phase = "prefill" if any(work.prefill for work in step.works) else "decode"
     tokens = sum(work.new_tokens for work in step.works)
     context = sum(work.context_tokens for work in step.works)
     sizes = f"{len(step.works).bit_length()}-{_size(tokens)}-{context.bit_length() // 2}"
-    return f"{phase} {sizes} {first.model}"
+    return f"{phase} {sizes} {first.model}", f"{phase} {tokens.bit_length()} {first.model}"
 
 
 def _size(tokens: int) -> int:

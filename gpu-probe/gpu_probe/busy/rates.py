@@ -3,39 +3,49 @@
 Ordinary least squares of the ticks' busy time on the number of steps of each class in them, with weights: a
 tick full of overlapping steps says little, as the counter is the union of what they do; a tick with more busy
 time than the steps explain may hold foreign work, and says less the more it is over. Old evidence fades. A
-class that is new is fitted by the ticks at hand, in rounds that approach least absolute deviations.
+class that is new takes after its kin, a coarser class; where that is new too, it is fitted by the ticks at
+hand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from .tick import Sight
+from .fit import CLOSE_NS, SWEEPS, Row, least_deviations
+from .tick import Sight, Use
 
-# Of the weight of a tick, what is left after ten minutes of 100 ms each is a half.
-_KEEP = 0.5 ** (1 / 6000)
+CLASSES_MAX = 4096
+# Of the weight of a tick, what is left after ten minutes of 100 ms each is a half. Rather than that what is
+# old gets lighter, what is new gets heavier, until the numbers are large.
+_GROWTH = 2.0 ** (1 / 6000)
+_WEIGHT_MAX = 1e12
+_NOTHING = 1e-9
 _GROWN_TICKS = 10
 _GROWN_STEPS = 3.0
-_ROUNDS = 12
-_SWEEPS = 30
-_CLOSE_NS = 500_000.0
 _START_PART = 0.5
 
 
 @dataclass(slots=True, eq=False)
 class Rate:
     """Busy nanoseconds of a step of one class. ``elapsed_ns`` and ``steps`` are of the steps seen so far,
-    ``ticks`` those that taught."""
+    ``ticks`` those that taught, ``at_hand`` those that it was last fitted by."""
 
+    kin: str
     busy_ns: float = 0.0
     elapsed_ns: float = 0.0
     steps: float = 0.0
     ticks: int = 0
+    at_hand: int = 0
+
+    @property
+    def learned(self) -> bool:
+        return self.ticks >= _GROWN_TICKS and self.steps >= _GROWN_STEPS
 
     @property
     def grown(self) -> bool:
-        return self.ticks >= _GROWN_TICKS and self.steps >= _GROWN_STEPS
+        """Whether enough is known to say what steps of the class do not explain."""
+        return max(self.ticks, self.at_hand) >= _GROWN_TICKS and self.steps >= _GROWN_STEPS
 
     @property
     def mean_elapsed_ns(self) -> float:
@@ -45,23 +55,54 @@ class Rate:
 @dataclass(slots=True, eq=False)
 class Rates:
     """``products`` is the weighted sum of steps of one class times steps of another, ``moments`` of steps
-    times busy time: the normal equations."""
+    times busy time: the normal equations. ``weight`` is that of a tick now. ``by_class`` is in the order in
+    which classes were last seen. ``kin`` has the rates of the coarser classes."""
 
     by_class: dict[str, Rate] = field(default_factory=dict)
     products: dict[str, dict[str, float]] = field(default_factory=dict)
     moments: dict[str, float] = field(default_factory=dict)
+    weight: float = 1.0
+    kin: Rates | None = None
 
-    def meet(self, cls: str, elapsed_ns: int) -> None:
-        """A step of a class took place."""
-        rate = self.by_class.get(cls)
-        if rate is None:
-            rate = self.by_class[cls] = Rate()
+    def meet(self, use: Use) -> None:
+        """A step took place."""
+        self._meet(use.cls, use.kin, use.whole_ns)
+        if self.kin is not None:
+            self.kin._meet(use.kin, "", use.whole_ns)
+
+    def _meet(self, cls: str, kin: str, elapsed_ns: int) -> None:
+        rate = self.by_class[cls] = self.by_class.pop(cls, None) or Rate(kin)
         rate.elapsed_ns += elapsed_ns
         rate.steps += 1
 
+    def forget(self, uses: Collection[Use]) -> None:
+        """Keeps the number of classes in bounds; those of the uses stay."""
+        self._forget({use.cls for use in uses} if len(self.by_class) > CLASSES_MAX else set())
+        if self.kin is not None:
+            self.kin._forget({use.kin for use in uses} if len(self.kin.by_class) > CLASSES_MAX else set())
+
+    def _forget(self, waiting: set[str]) -> None:
+        over = len(self.by_class) - CLASSES_MAX
+        if over <= 0:
+            return
+        for cls in [cls for cls in self.by_class if cls not in waiting][:over]:
+            del self.by_class[cls]
+            self.moments.pop(cls, None)
+            for other in self.products.pop(cls, ()):
+                if other != cls:
+                    del self.products[other][cls]
+
+    def known(self, cls: str) -> Rate:
+        """What a step of a class is taken for: the rate of its kin while its own is new."""
+        rate = self.by_class[cls]
+        if rate.grown or self.kin is None:
+            return rate
+        kin = self.kin.by_class.get(rate.kin)
+        return kin if kin is not None and kin.grown else rate
+
     def of(self, cls: str) -> float:
         """Busy nanoseconds of a step; for a class that nothing is known of, a part of its elapsed time."""
-        rate = self.by_class[cls]
+        rate = self.known(cls)
         return rate.busy_ns if rate.ticks else _START_PART * rate.mean_elapsed_ns
 
     def explain(self, sight: Sight) -> float:
@@ -70,40 +111,46 @@ class Rates:
 
     def taught(self, cls: str) -> float:
         """The same, and 0 for a class that nothing is known of."""
-        return self.by_class[cls].busy_ns
+        return self.known(cls).busy_ns
 
     def recall(self, sight: Sight) -> float:
         """What ``explain`` says, by what ticks taught alone."""
         return sum(steps * self.taught(cls) for cls, steps in sight.steps.items())
 
     def grown(self, sight: Sight) -> bool:
-        return all(self.by_class[cls].grown for cls in sight.steps)
+        return all(self.known(cls).grown for cls in sight.steps)
 
     def start(self, lessons: Sequence[tuple[Sight, float]]) -> None:
-        """Fits the classes that are not grown by the ticks at hand."""
-        young = {cls: None for sight, _ in lessons for cls in sight.steps if not self.by_class[cls].grown}
+        """Fits the classes of which nothing better is known by the ticks at hand."""
+        if self.kin is not None:
+            self.kin.start(_of_kin(lessons))
+        young = {cls: None for sight, _ in lessons for cls in sight.steps if not self.known(cls).learned}
         if not young:
             return
-        rows: list[tuple[dict[str, float], float, float]] = []
+        rows: list[Row] = []
         for sight, busy_ns in lessons:
             own = {cls: steps for cls, steps in sight.steps.items() if cls in young}
             if own:
                 known = sum(s * self.of(cls) for cls, s in sight.steps.items() if cls not in young)
-                rows.append((own, max(0.0, busy_ns - known), _trust(sight)))
-        fitted = _least_deviations(rows, {cls: self.of(cls) for cls in young})
+                rows.append(Row(own, max(0.0, busy_ns - known), _trust(sight)))
+        fitted = least_deviations(rows, {cls: self.of(cls) for cls in young})
         for cls, value in fitted.items():
             rate = self.by_class[cls]
             rate.busy_ns = min(value, rate.mean_elapsed_ns)
             rate.ticks = max(rate.ticks, 1)
+            rate.at_hand = sum(cls in row.steps for row in rows)
 
-    def learn(self, lessons: Iterable[tuple[Sight, float]]) -> None:
+    def learn(self, lessons: Sequence[tuple[Sight, float]]) -> None:
         """Takes ticks for good, each once."""
+        if self.kin is not None:
+            self.kin.learn(_of_kin(lessons))
         # In the order met: sums of floats depend on it, and the same ticks must teach the same.
         touched: dict[str, None] = {}
         for sight, busy_ns in lessons:
-            self._fade()
+            self.weight *= _GROWTH
             error = busy_ns - self.explain(sight)
-            weight = _trust(sight) * _CLOSE_NS / max(_CLOSE_NS, abs(error) * (4 if error > 0 else 1))
+            weight = self.weight * _trust(sight) * CLOSE_NS
+            weight /= max(CLOSE_NS, abs(error) * (4 if error > 0 else 1))
             for cls, steps in sight.steps.items():
                 row = self.products.setdefault(cls, {})
                 for other, others in sight.steps.items():
@@ -112,64 +159,37 @@ class Rates:
                 self.by_class[cls].ticks += 1
                 touched[cls] = None
         self._solve(touched)
+        if self.weight > _WEIGHT_MAX:
+            self._rescale()
 
-    def _fade(self) -> None:
+    def _rescale(self) -> None:
         for cls, row in self.products.items():
             for other in row:
-                row[other] *= _KEEP
-            self.moments[cls] *= _KEEP
+                row[other] /= self.weight
+            self.moments[cls] /= self.weight
+        self.weight = 1.0
 
     def _solve(self, touched: Iterable[str]) -> None:
         """Coordinate descent from where the rates are: without a negative rate, and without moving what the
         ticks do not tell apart."""
-        values = {cls: self.by_class[cls].busy_ns for cls in self.products}
-        for _ in range(_SWEEPS):
+        for _ in range(SWEEPS):
             moved = 0.0
             for cls in touched:
-                row = self.products[cls]
-                if row.get(cls, 0.0) <= 1e-9:
+                row, rate = self.products[cls], self.by_class[cls]
+                if row[cls] <= _NOTHING * self.weight:
                     continue
-                rest = self.moments[cls] - sum(x * values[o] for o, x in row.items() if o != cls)
-                value = max(0.0, rest / row[cls])
-                moved = max(moved, abs(value - values[cls]))
-                values[cls] = value
+                others = sum(x * self.by_class[other].busy_ns for other, x in row.items() if other != cls)
+                value = max(0.0, (self.moments[cls] - others) / row[cls])
+                moved = max(moved, abs(value - rate.busy_ns))
+                rate.busy_ns = value
             if moved < 1.0:
                 break
-        for cls in touched:
-            self.by_class[cls].busy_ns = values[cls]
+
+
+def _of_kin(lessons: Sequence[tuple[Sight, float]]) -> list[tuple[Sight, float]]:
+    return [(Sight(sight.kin, {}, sight.overlap), busy_ns) for sight, busy_ns in lessons]
 
 
 def _trust(sight: Sight) -> float:
     """1 for steps one after the other, an eighth where two streams overlap all the time."""
     return 1.0 / sight.overlap**3
-
-
-def _least_deviations(
-    rows: Sequence[tuple[dict[str, float], float, float]], values: dict[str, float]
-) -> dict[str, float]:
-    """Weighted least absolute deviations, not below 0, by least squares in rounds."""
-    values = dict(values)
-    weights = [trust for _, _, trust in rows]
-    for _ in range(_ROUNDS):
-        for _ in range(_SWEEPS):
-            moved = 0.0
-            for cls in values:
-                top = bottom = 0.0
-                for (steps, busy_ns, _), weight in zip(rows, weights):
-                    own = steps.get(cls)
-                    if own is None:
-                        continue
-                    rest = busy_ns - sum(s * values[o] for o, s in steps.items() if o != cls)
-                    top += weight * own * rest
-                    bottom += weight * own * own
-                if bottom > 1e-12:
-                    value = max(0.0, top / bottom)
-                    moved = max(moved, abs(value - values[cls]))
-                    values[cls] = value
-            if moved < 1.0:
-                break
-        weights = [
-            trust * _CLOSE_NS / max(_CLOSE_NS, abs(busy_ns - sum(s * values[o] for o, s in steps.items())))
-            for steps, busy_ns, trust in rows
-        ]
-    return values

@@ -14,7 +14,7 @@ from typing import Protocol
 from ..sharing import share
 from .intervals import union_ns
 from .judge import Judge
-from .lag import LAG_MAX_NS, LAG_START_NS, find_lag
+from .lag import LAG_MAX_NS, Lag, find_lag
 from .rates import Rates
 from .tick import Sight, Tick, Use
 
@@ -41,7 +41,7 @@ class BusySplitter:
     settled: int
     rates: Rates
     judge: Judge
-    lag_ns: int
+    lag: Lag
     _slots: dict[int, list[Use]]
     _ticks: deque[Tick]
     _past: deque[Tick]
@@ -50,9 +50,9 @@ class BusySplitter:
     def __init__(self, listener: Listener, start_ns: int) -> None:
         self._listener = listener
         self.settled = start_ns
-        self.rates = Rates()
+        self.rates = Rates(kin=Rates())
         self.judge = Judge()
-        self.lag_ns = LAG_START_NS
+        self.lag = Lag()
         self._slots = {}
         self._ticks = deque()
         self._past = deque()
@@ -60,7 +60,7 @@ class BusySplitter:
 
     def add(self, use: Use) -> None:
         """A stretch of a step; it must end after ``settled``."""
-        self.rates.meet(use.cls, use.whole_ns)
+        self.rates.meet(use)
         for slot in range(use.begin // _SLOT_NS, use.end // _SLOT_NS + 1):
             self._slots.setdefault(slot, []).append(use)
 
@@ -105,8 +105,7 @@ class BusySplitter:
         known = [tick for tick in self._ticks if tick.end <= until]
         recent = [*self._past, *known]
         counted = [tick for tick in recent if tick.is_known]
-        uses = {id(use): use for slot in self._slots.values() for use in slot}.values()
-        self.lag_ns = find_lag(counted[-2 * _PAST_TICKS :], uses, self.rates, self.lag_ns)
+        self.lag = find_lag(counted[-2 * _PAST_TICKS :], self._uses(), self.rates.of, self.lag)
         sights = [self._sight(tick) for tick in recent]
         self.rates.start([(sight, tick.metered_ns) for tick, sight in zip(recent, sights) if tick.is_known])
         excess = [self._excess(tick, sight) for tick, sight in zip(recent, sights)]
@@ -115,16 +114,18 @@ class BusySplitter:
             tick, sight = self._ticks.popleft(), sights[index]
             if not tick.is_known:
                 tick.busy_ns = min(round(self.rates.recall(sight)), tick.end - tick.begin)
-            elif self.rates.grown(sight):
+            else:
                 tick.unmetered_ns = self.judge.unmetered(tick, excess, index)
             self._allot(tick, sight)
             self._listener.tick_split(tick)
             self._past.append(tick)
         done = slice(begin, begin + count)
         self.rates.learn(
-            (sight, tick.metered_ns)
-            for tick, sight in zip(recent[done], sights[done])
-            if tick.is_known and sight.steps
+            [
+                (sight, float(tick.metered_ns))
+                for tick, sight in zip(recent[done], sights[done])
+                if tick.is_known and sight.steps
+            ]
         )
         self._settle_to(self._past[-1].end - LAG_MAX_NS)
 
@@ -137,6 +138,10 @@ class BusySplitter:
     def _forget(self, before: int) -> None:
         for slot in [slot for slot in self._slots if (slot + 1) * _SLOT_NS < before]:
             del self._slots[slot]
+        self.rates.forget(self._uses())
+
+    def _uses(self) -> list[Use]:
+        return list({id(use): use for slot in self._slots.values() for use in slot}.values())
 
     def _between(self, begin: int, end: int) -> list[Use]:
         found = {
@@ -148,26 +153,31 @@ class BusySplitter:
         return list(found.values())
 
     def _sight(self, tick: Tick) -> Sight:
-        begin, end = tick.begin - self.lag_ns, tick.end - self.lag_ns
-        steps: dict[str, float] = {}
+        begin, end = self.lag.window(tick)
+        longer = (tick.end - tick.begin) / (end - begin)
+        sight = Sight()
         spans: list[tuple[int, int]] = []
         for use in self._between(begin, end):
             span = (max(begin, use.begin), min(end, use.end))
             spans.append(span)
-            steps[use.cls] = steps.get(use.cls, 0.0) + (span[1] - span[0]) / max(1, use.whole_ns)
+            steps = longer * (span[1] - span[0]) / max(1, use.whole_ns)
+            sight.steps[use.cls] = sight.steps.get(use.cls, 0.0) + steps
+            sight.kin[use.kin] = sight.kin.get(use.kin, 0.0) + steps
         covered = union_ns(spans)
-        total = sum(high - low for low, high in spans)
-        return Sight(steps, total / covered if covered else 1.0)
+        if covered:
+            sight.overlap = sum(high - low for low, high in spans) / covered
+        return sight
 
-    def _excess(self, tick: Tick, sight: Sight) -> float:
-        if tick.quality != "counter":
-            return 0.0
+    def _excess(self, tick: Tick, sight: Sight) -> float | None:
+        """Busy time that the steps do not explain; None where nobody can say."""
+        if tick.quality != "counter" or not self.rates.grown(sight):
+            return None
         return tick.busy_ns - min(self.rates.explain(sight), tick.end - tick.begin)
 
     def _allot(self, tick: Tick, sight: Sight) -> None:
         """Gives the tick to its steps; what they cannot have worked goes to steps near it, then to nobody."""
         left = tick.metered_ns
-        begin, end = tick.begin - self.lag_ns, tick.end - self.lag_ns
+        begin, end = self.lag.window(tick)
         if not tick.is_known:
             self._mark_unknown(begin, end)
         left = self._give(begin, end, left, tick)
@@ -178,7 +188,7 @@ class BusySplitter:
     def _mark_unknown(self, begin: int, end: int) -> None:
         """Of these steps' classes no tick has taught anything, and none says anything now."""
         for use in self._between(begin, end):
-            if not self.rates.by_class[use.cls].ticks:
+            if not self.rates.known(use.cls).ticks:
                 use.quality = "sampled" if use.busy_ns else "elapsed"
 
     def _give(self, begin: int, end: int, amount: int, tick: Tick) -> int:
@@ -207,6 +217,6 @@ class BusySplitter:
         return amount
 
     def _mark(self, use: Use, tick: Tick) -> None:
-        is_grown = self.rates.by_class[use.cls].grown
+        is_grown = self.rates.known(use.cls).grown
         if tick.quality != "counter" or not is_grown or use.quality == "elapsed":
             use.quality = "sampled"
