@@ -31,7 +31,7 @@ REBUILT = {
     "Booking": {"_info", "_policy", "_refit", "_output", "past"},
     "Axis": {"_listener"},
     "EnergySplit": {"_listener", "_minute_at", "_next_edge", "_bare_idle_mw"},
-    "BusyTime": {"_listener", "_minute_at", "_next_edge"},
+    "BusyTime": {"_listener", "_minute_at", "_next_edge", "_origin_ns"},
     "BusySplitter": {"_listener"},
     "Refit": set(),
 }

@@ -40,7 +40,9 @@ class BusyTime:
         minute_at: Callable[[int], Minute],
         next_edge: Callable[[int], int],
     ) -> None:
-        self.splitter = BusySplitter(self, start_ns)
+        self.splitter = BusySplitter(self, 0)
+        # The splitter counts from here: so a recording is split in the same way whenever it is played.
+        self._origin_ns = start_ns
         self._listener = listener
         self._minute_at = minute_at
         self._next_edge = next_edge
@@ -54,14 +56,15 @@ class BusyTime:
     @property
     def settled(self) -> int:
         """An instant before which all busy time is final."""
-        return self.splitter.settled
+        return self.splitter.settled + self._origin_ns
 
     def add(self, piece: Piece) -> None:
         """A piece is over. One that was not measured explains nothing."""
         step = piece.step
         if step.sessions:
             cls, kin = classes_of(step)
-            piece.use = Use(cls, piece.begin, piece.end, step.end - step.begin, kin)
+            begin, end = piece.begin - self._origin_ns, piece.end - self._origin_ns
+            piece.use = Use(cls, begin, end, step.end - step.begin, kin)
             self.splitter.add(piece.use)
 
     def wait(self, piece: Piece) -> None:
@@ -69,21 +72,22 @@ class BusyTime:
         self._waiting.append(piece)
 
     def read(self, sample: ActivitySample) -> None:
-        self.splitter.read(Tick(sample.begin_ns, sample.end_ns, sample.busy_ns, sample.quality))
+        begin, end = sample.begin_ns - self._origin_ns, sample.end_ns - self._origin_ns
+        self.splitter.read(Tick(begin, end, sample.busy_ns, sample.quality))
 
     def settle(self, until: int) -> None:
         """All pieces that begin before ``until`` are known."""
-        self.splitter.settle(until)
+        self.splitter.settle(until - self._origin_ns)
         self._give_out()
 
     def stop(self, at: int) -> None:
         """No more ticks and no more pieces."""
-        self.splitter.stop(at)
+        self.splitter.stop(at - self._origin_ns)
         self._give_out()
 
     def tick_split(self, tick: Tick) -> None:
         """Books what is nobody's, and how well the time is known, by minute."""
-        begin, end = self.splitter.lag.window(tick)
+        begin, end = (edge + self._origin_ns for edge in self.splitter.lag.window(tick))
         at, given = begin, 0
         while at < end:
             edge = min(end, self._next_edge(at))
