@@ -41,10 +41,14 @@ def book_busy(piece: Piece) -> None:
         minute.busy_attributed_ns += use.busy_ns
     else:
         minute.busy_operator_ns += use.busy_ns
-    for draft, part in zip(piece.drafts, share(use.busy_ns, piece.shares)):
+    for draft, part, time in zip(piece.drafts, share(use.busy_ns, piece.shares), piece.shares):
         draft.busy_ns += part
-        draft.busy_measured = draft.busy_measured or use.quality != "elapsed"
-        draft.busy_counted = draft.busy_counted and use.quality == "counter"
+        if use.quality == "elapsed":
+            draft.busy_sampled_ns += time
+            continue
+        draft.busy_measured = True
+        if use.quality == "sampled":
+            draft.busy_sampled_ns += part
 
 
 def share_nvlink(piece: Piece) -> None:

@@ -10,6 +10,8 @@ from ..usage import Figures
 INFERENCE = "inference"
 # The operator's own use is shared with nobody.
 SPAN_LABEL = "exclusive@1"
+# So much of a session's busy time may come from classes of steps that the counter has taught little of.
+_SAMPLED_PERCENT = 5
 
 
 @dataclass(slots=True, eq=False)
@@ -52,8 +54,8 @@ class SessionUsage:
 class Draft:
     """An event in the making: one session in one minute. ``label`` is the policy's. ``unsettled`` counts
     pieces that wait for the card's counters, ``unsettled_ns`` their time. Busy time is ``busy_measured`` of
-    some piece, ``busy_known`` of every piece that must have it, and ``busy_counted`` where all of it is the
-    activity counter's. ``outcome`` and what follows it are set when the draft is closed."""
+    some piece, ``busy_known`` of every piece that must have it, and ``busy_counted`` where it is the activity
+    counter's but for ``busy_sampled_ns``. ``outcome`` and what follows it are set when the draft is closed."""
 
     session: SessionUsage
     label: str
@@ -65,6 +67,7 @@ class Draft:
     busy_known: bool = True
     busy_measured: bool = False
     busy_counted: bool = True
+    busy_sampled_ns: int = 0
     steps: int = 0
     batch_size_sum: int = 0
     tokens_in: int = 0
@@ -89,4 +92,5 @@ class Draft:
         """counter, sampled, or elapsed: nothing measured it."""
         if not (self.busy_known and self.busy_measured):
             return "elapsed"
-        return "counter" if self.busy_counted else "sampled"
+        is_counted = self.busy_counted and self.busy_sampled_ns * 100 <= self.busy_ns * _SAMPLED_PERCENT
+        return "counter" if is_counted else "sampled"
