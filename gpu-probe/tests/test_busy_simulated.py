@@ -1,7 +1,6 @@
 """Busy time on a simulated card, whose counter has a new value every 100 ms and is read in between."""
 
 import random
-from bisect import bisect_right
 from itertools import accumulate
 
 import pytest
@@ -14,7 +13,7 @@ PERIOD = 100 * MS
 
 
 class Card:
-    """Works a share of each millisecond; ``behind`` ms late, values at ``phase`` of a period; None: at once."""
+    """Works a share of each millisecond; ``behind`` ms late, values at ``phase`` of a period, or at once."""
 
     def __init__(self, seed, seconds, behind=17, phase=65):
         self.random = random.Random(seed)

@@ -26,8 +26,8 @@ _ENOUGH = 20
 
 @dataclass(slots=True, eq=False)
 class Judge:
-    """``usual`` holds what ticks without bursts were over or under lately, ``owed_ns`` what ticks in a row with
-    foreign work in the background were under."""
+    """``usual`` holds what ticks without bursts were over or under lately, ``owed_ns`` what ticks in a
+    row with foreign work in the background were under."""
 
     usual: deque[float] = field(default_factory=deque)
     owed_ns: float = 0.0
