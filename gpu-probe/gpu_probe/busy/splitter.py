@@ -2,8 +2,7 @@
 
 A tick is split two seconds late, so that the classes of its steps are known from what followed. What the
 steps explain goes to them in proportion, whole nanoseconds, by largest remainder, and never more than a step
-lasted. What is over is *unmetered* where the ticks around it are over too: a counter that is late, or steps
-that differ, are over in one tick and under in the next.
+lasted. What is over is *unmetered* where it stands out from what ticks usually differ (judge.py).
 """
 
 from __future__ import annotations
