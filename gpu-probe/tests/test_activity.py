@@ -176,7 +176,7 @@ def test_a_long_window_that_says_otherwise_than_its_ticks_is_counted():
     assert card.counter.errors == 0
     card.nvml.long_percent = 52.0
     card.run(22)
-    assert card.counter.errors == 3, "of five windows of 10 s the last three"
+    assert card.counter.errors == 5, "of ten windows of 5 s the last five"
     assert len(card.nvml.samples) <= 3, "memory of samples is used again"
 
 
@@ -353,3 +353,18 @@ def test_a_card_found_by_its_uuid_is_the_one_that_is_read():
     assert counter.quality == "counter" and {sample.of for sample in nvml.samples} == {"GPU-7"}
     assert find_device("GPU-3", 0, nvml) is None
     counter.close()
+
+
+def test_the_sum_of_short_windows_comes_to_what_long_ones_say():
+    card = Card()
+    card.nvml.percent, card.nvml.long_percent = 50.0, 48.0
+    readings = card.run(60)
+    settled = [reading for reading in readings if reading.begin_ns >= START + 10 * SECOND]
+    length = settled[-1].end_ns - settled[0].begin_ns
+    busy = sum(reading.busy_ns for reading in settled)
+    assert abs(busy - length * 48 // 100) <= length // 200
+    assert all(
+        45 * MS <= reading.busy_ns <= 55 * MS
+        for reading in settled
+        if reading.end_ns - reading.begin_ns == 110 * MS
+    )

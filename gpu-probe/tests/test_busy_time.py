@@ -246,3 +246,25 @@ def test_the_recording_of_a_card_gives_sessions_what_the_splitter_gives_them():
         if phase in ("mixed-pauses", "mixed-2", "mixed-dense"):
             for session, busy_ns in account["sessions"].items():
                 assert abs(booked[f"{phase}/{session}"] - int(busy_ns)) <= 0.03 * int(busy_ns)
+
+
+def test_until_the_counter_has_spoken_a_session_is_told_what_steps_like_its_own_took():
+    """Also where several rows of a step are one session's."""
+    scene = Scene()
+    scene.open(1)
+    host_bound(scene)
+    scene.open(2)
+    begin, scene.steps = START + 20_000 * MS, scene.steps + 1
+    scene.take(StepSubmitted(scene.steps, (2,)))
+    # Four rows, and as many tokens in all contexts as the one row of the session before.
+    rows = tuple(Row(2, 1, 16) for _ in range(4))
+    for at in range(40):
+        scene.take(StepMeasured(scene.steps, begin, 80 * MS, rows, begin))
+        begin, scene.steps = begin + 100 * MS, scene.steps + 1
+        scene.count(20_050 + at * 100, 20_150 + at * 100, 8)
+        scene.take(TimeAdvanced(begin))
+        scene.take(StepSubmitted(scene.steps, (2,)))
+    (session,) = [each for each in scene.meter.sessions() if each.session_id == "s2"]
+    said = scene.meter.usage(session, False)
+    assert said.provisional and said.busy_quality == "sampled"
+    assert abs(said.gpu_busy_ns - 40 * 8 * MS) <= 0.02 * 40 * 8 * MS

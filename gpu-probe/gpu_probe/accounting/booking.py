@@ -86,7 +86,8 @@ class Booking:
                 expected = self.busy.expect(piece)
                 if expected is None:
                     return None
-                total += share(expected, piece.shares)[piece.drafts.index(draft)]
+                parts = zip(piece.drafts, share(expected, piece.shares))
+                total += sum(part for its, part in parts if its is draft)
         return total
 
     def conclude(self, session: SessionUsage) -> None:

@@ -105,6 +105,8 @@ class BusyTime:
         use = piece.use
         if use is None:
             return 0
+        if use.cls not in self.splitter.rates.by_class:
+            return None
         rate = self.splitter.rates.known(use.cls)
         length = use.end - use.begin
         expected = round(rate.busy_ns * length / max(1, use.whole_ns))

@@ -55,7 +55,8 @@ class Draft:
     """An event in the making: one session in one minute. ``label`` is the policy's. ``unsettled`` counts
     pieces that wait for the card's counters, ``unsettled_ns`` their time. Busy time is ``busy_measured`` of
     some piece, ``busy_known`` of every piece that must have it, and ``busy_counted`` where it is the activity
-    counter's but for ``busy_sampled_ns``. ``outcome`` and what follows it are set when the draft is closed."""
+    counter's but for ``busy_sampled_ns``. ``outcome`` and what follows it are set when the draft is
+    closed."""
 
     session: SessionUsage
     label: str

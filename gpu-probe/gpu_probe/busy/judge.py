@@ -1,8 +1,8 @@
 """Which busy time is nobody's.
 
-Two kinds of foreign work stand out. A burst is over by far more than ticks usually differ. A background is over
-a little, in all ticks: there, the mean of the ticks around counts. A counter that is late, or steps that
-differ, are over in one tick and under in the next: the one is taken off the other.
+Two kinds of foreign work stand out. A burst is over by far more than ticks usually differ. A background is
+over a little, in most ticks: there, the median of the ticks around counts. A counter that is late, or steps
+that differ, are over in one tick and under in the next: the one is taken off the other.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _ENOUGH = 20
 
 @dataclass(slots=True, eq=False)
 class Judge:
-    """``usual`` holds what ticks without bursts were over or under lately, ``owed_ns`` what ticks in a row with foreign work
-    in the background were under."""
+    """``usual`` holds what ticks without bursts were over or under lately, ``owed_ns`` what ticks in a
+    row with foreign work in the background were under."""
 
     usual: deque[float] = field(default_factory=deque)
     owed_ns: float = 0.0
@@ -43,7 +43,7 @@ class Judge:
         spread = _spread(self.usual if len(self.usual) >= _ENOUGH else [*self.usual, *around])
         burst = max(_BURST_PART * (tick.end - tick.begin), _BURST_SPREADS * spread)
         beside = _beside(excess, index)
-        if own > burst or (own > burst * _EDGE_PART and max(beside, default=0.0) > burst):
+        if own > burst or (own > burst * _EDGE_PART and _is_in_burst(own, beside, burst)):
             return _whole(tick, own + sum(under for under in beside if under < -burst))
         self.usual.append(own)
         if len(self.usual) > _KEPT:
@@ -54,7 +54,8 @@ class Judge:
 
     def _background(self, tick: Tick, own: float, around: Sequence[float], spread: float) -> float:
         limit = max(_FLOOR_NS, _PART * tick.busy_ns, 3 * spread / len(around) ** 0.5)
-        if sum(around) / len(around) <= limit:
+        # The median: bursts too small to stand out must not make what lies around them foreign.
+        if sorted(around)[len(around) // 2] <= limit:
             self.owed_ns = 0.0
             return 0.0
         foreign = own + self.owed_ns
@@ -64,6 +65,12 @@ class Judge:
 
 def _whole(tick: Tick, foreign: float) -> int:
     return min(tick.busy_ns, max(0, round(foreign)))
+
+
+def _is_in_burst(own: float, beside: Sequence[float], burst: float) -> bool:
+    """Beside a tick that stands out, or one of three that stand out together."""
+    three = len(beside) == 2 and (own + sum(beside)) / 3**0.5 > burst
+    return three or max(beside, default=0.0) > burst
 
 
 def _beside(excess: Sequence[float | None], index: int) -> list[float]:

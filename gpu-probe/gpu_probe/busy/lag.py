@@ -1,8 +1,8 @@
 """Which stretch of time a reading of the counter speaks of.
 
-An H100's counter has a new value every 100 ms, of what the card did up to some 20 ms before; whoever reads in
-between gets the last value. A tick read from 0 to 115 ms may so speak of 100 ms or of 200, and of time that is
-20 to 120 ms gone. Read in step with the counter, it looks late by one lag that stays.
+An H100's counter has a new value every 100 ms, of what the card did up to some 20 ms before; whoever reads
+in between gets the last value. A tick read from 0 to 115 ms may so speak of 100 ms or of 200, and of time
+that is 20 to 120 ms gone. Read in step with the counter, it looks late by one lag that stays.
 
 Found by trying: the lag at which what the steps explain lies closest to what the counter says.
 """
@@ -70,8 +70,8 @@ _LAGS = (
 
 
 def find_lag(ticks: Sequence[Tick], uses: Iterable[Use], busy_of: Callable[[str], float], lag: Lag) -> Lag:
-    """The lag by a few seconds of ticks; the one in force where they do not tell. ``busy_of`` is the busy time
-    of a step of a class."""
+    """The lag by a few seconds of ticks; the one in force where they do not tell. ``busy_of`` is the busy
+    time of a step of a class."""
     if len(ticks) < _TICKS_MIN:
         return lag
     explained = _Explained(ticks, uses, busy_of)

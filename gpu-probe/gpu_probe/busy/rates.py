@@ -24,6 +24,8 @@ _NOTHING = 1e-9
 _GROWN_TICKS = 10
 _GROWN_STEPS = 3.0
 _START_PART = 0.5
+# So much over is more than steps differ: it may be foreign.
+_FAR_NS = 10_000_000.0
 
 
 @dataclass(slots=True, eq=False)
@@ -71,7 +73,7 @@ class Rates:
             self.kin._meet(use.kin, "", use.whole_ns)
 
     def _meet(self, cls: str, kin: str, elapsed_ns: int) -> None:
-        rate = self.by_class[cls] = self.by_class.pop(cls, None) or Rate(kin)
+        rate = self.by_class[cls] = self.by_class.pop(cls) if cls in self.by_class else Rate(kin)
         rate.elapsed_ns += elapsed_ns
         rate.steps += 1
 
@@ -150,7 +152,7 @@ class Rates:
             self.weight *= _GROWTH
             error = busy_ns - self.explain(sight)
             weight = self.weight * _trust(sight) * CLOSE_NS
-            weight /= max(CLOSE_NS, abs(error) * (4 if error > 0 else 1))
+            weight /= max(CLOSE_NS, abs(error) + 3 * max(0.0, error - _FAR_NS))
             for cls, steps in sight.steps.items():
                 row = self.products.setdefault(cls, {})
                 for other, others in sight.steps.items():

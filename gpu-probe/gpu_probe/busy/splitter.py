@@ -2,8 +2,7 @@
 
 A tick is split two seconds late, so that the classes of its steps are known from what followed. What the
 steps explain goes to them in proportion, whole nanoseconds, by largest remainder, and never more than a step
-lasted. What is over is *unmetered* where the ticks around it are over too: a counter that is late, or steps
-that differ, are over in one tick and under in the next.
+lasted. What is over is *unmetered* where it stands out from what ticks usually differ (judge.py).
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ WAIT_NS = 5_000_000_000
 _SLOT_NS = 100_000_000
 _TOGETHER = 5
 _PAST_TICKS = 40
+_PLAIN_PART = 0.2
 
 
 class Listener(Protocol):
@@ -122,7 +122,7 @@ class BusySplitter:
         done = slice(begin, begin + count)
         self.rates.learn(
             [
-                (sight, float(tick.metered_ns))
+                (sight, float(_lesson(tick)))
                 for tick, sight in zip(recent[done], sights[done])
                 if tick.is_known and sight.steps
             ]
@@ -220,3 +220,10 @@ class BusySplitter:
         is_grown = self.rates.known(use.cls).grown
         if tick.quality != "counter" or not is_grown or use.quality == "elapsed":
             use.quality = "sampled"
+
+
+def _lesson(tick: Tick) -> int:
+    """What of a tick is for its steps to explain. A little that was found to be nobody's may be theirs: rates
+    that are too low would find it so for ever."""
+    is_plain = tick.unmetered_ns > _PLAIN_PART * (tick.end - tick.begin)
+    return tick.metered_ns if is_plain else tick.busy_ns

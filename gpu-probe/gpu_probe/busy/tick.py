@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 class Use:
     """A stretch [begin, end) of a step of a class, nanoseconds.
 
-    ``kin`` is a coarser class, whose steps are much like these; by default the class itself. ``whole_ns`` is the length of the step, so
-    that (end - begin) / whole_ns of its work lies in the stretch.
+    ``kin`` is a coarser class, whose steps are much like these; by default the class itself. ``whole_ns`` is
+    the length of the step, so that (end - begin) / whole_ns of its work lies in the stretch.
     ``busy_ns`` is what the ticks gave it so far. ``quality`` is counter; sampled where a tick of another
     quality gave some of it, or its class was still young; elapsed where nothing is known of its class.
     """
