@@ -5,7 +5,7 @@ import json
 import random
 
 import pytest
-from conftest import COALITIONS
+from conftest import COALITIONS, ROOT
 
 from gpu_probe.cli.main import main
 from gpu_probe.fitting import judge_sampled, read_coalitions, read_permutations, shapley
@@ -20,7 +20,7 @@ from gpu_probe.fitting.permutations import (
     mean_values,
 )
 from gpu_probe.fitting.sampled_judge import controls, half_distance
-from gpu_probe.sharing import Coefficients, Work, shipped_coefficients
+from gpu_probe.sharing import Coefficients, Work, make_policy, shipped_coefficients
 from gpu_probe.sharing.policy import FittedHinge, staircase
 
 CASES = read_coalitions(COALITIONS)
@@ -206,3 +206,11 @@ def test_what_is_wrong_with_a_file_is_named(change, sentence, tmp_path):
     change(case)
     with pytest.raises(ValueError, match=sentence):
         read_permutations(write(tmp_path / "bad.json", case))
+
+
+def test_batches_that_were_sampled_on_a_card_are_judged_with_what_they_leave_open():
+    path = ROOT / "gpu-probe" / "traces" / "h100-large-batch-coalitions.json"
+    judged = judge_sampled(read_permutations(path), make_policy("fitted-hinge", None))
+    assert len(judged) == 6
+    assert all(each.low <= each.wrong <= each.high for each in judged.values())
+    assert all(0.05 < each.sampling_error < 0.1 for each in judged.values())

@@ -64,12 +64,12 @@ function expectSecondCard({ second_card: account }: Told, output: string, readme
       idle: "1748135711",
       unattributed: "0",
     },
-    // what the machine with the card wrote down (gpu-probe/tests/test_recorded.py)
+    // as in gpu-probe/tests/test_recorded.py
     busy_ns: {
-      busy: "8704824465",
-      sessions: "8589707526",
-      operator: "47619446",
-      unmetered: "67497493",
+      busy: "8704731318",
+      sessions: "7167155103",
+      operator: "60172562",
+      unmetered: "1477403653",
     },
     hours_closed: 1,
     tenants_billed: 13,

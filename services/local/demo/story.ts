@@ -143,7 +143,7 @@ async function secondCard(stage: Stage, first: Account): Promise<Account> {
   return balanced({ ...account, events: eventsSince(first.events, account.events) });
 }
 
-/** An end in this hour that moves the recording by whole seconds: ticks are split by tenths of the clock's seconds. */
+/** An end in the middle of this hour. */
 const busyEnd = (hour: Hour): string => formatHour(hour).replace(":00:00Z", ":30:44.786291Z");
 
 function balanced(account: Account): Account {
