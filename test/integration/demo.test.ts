@@ -73,7 +73,7 @@ function expectSecondCard({ second_card: account }: Told, output: string, readme
     },
     hours_closed: 1,
     tenants_billed: 13,
-    charges_total: "0.005344483784",
+    charges_total: "0.004852492062",
     currency: "USD",
   });
   expect(readme).toContain(/^The second card's account\n(?: {2}.*\n)+/m.exec(output)?.[0]);
