@@ -26,11 +26,11 @@ class ActivityReader:
         self._asked_ns = 0
 
     def describe(self, info: DeviceInfo) -> DeviceInfo:
-        """With what the card's busy time is read from."""
-        if self._counter is None or info.sharing != "exclusive":
+        """With what the card's busy time is read from. Where nothing tells it, it is not asked again."""
+        quality = None if self._counter is None or info.sharing != "exclusive" else self._counter.quality
+        if quality is None:
             self.close()
-            return info
-        return info._replace(activity=self._counter.quality)
+        return info._replace(activity=quality)
 
     def read(self, journal: EntrySink) -> None:
         """Journals what is new."""
