@@ -3,7 +3,8 @@
 
 import type { RejectCode } from "../event/codes.ts";
 import { type EventRecord, NUMBERS, TEXTS } from "../event/record.ts";
-import { type Fault, TEXT_BYTES_MAX } from "../event/validate.ts";
+import type { Fault } from "../event/codes.ts";
+import { TEXT_BYTES_MAX } from "../event/validate.ts";
 import type { HourIndex } from "../time/hour.ts";
 import { type WindowCount, WindowSums } from "../window/sums.ts";
 import { COLUMNS, type ColumnName, type DictionaryColumn, EVENT_DICTIONARIES, type Row } from "./columns.ts";
