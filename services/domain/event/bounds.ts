@@ -12,28 +12,28 @@ export const READING_SLACK_US = 10_000_000;
  * Of the power limit. 4, as it is read at the probe's start and may be raised from the least that a card takes to the most (100 to
  * 400 W of an A100 SXM4, 200 to 700 W of an H100); x 1.5, as peaks of 947 W were read under a limit of 700 W (gpu-probe/traces/h100-serving-trace).
  */
-export const POWER_FACTOR = 6;
+const POWER_FACTOR = 6;
 /** No card has more, in milliwatts: 1.4 kW of a B300 is the most in service and 3.6 kW the most announced (Rubin Ultra). */
 export const POWER_MAX_MW = 10_000_000;
 /** Of the card's memory: unified memory lets a process allocate more than there is. */
-export const MEMORY_FACTOR = 2;
+const MEMORY_FACTOR = 2;
 /** Bytes. The memory of a server of 24 TiB, which a probe without a card reports, and some more. */
-export const MEMORY_MAX_BYTES = 2 ** 45;
+const MEMORY_MAX_BYTES = 2 ** 45;
 /** A direction. Twice NVLink 6: 3.6 TB/s of a Rubin card in both directions together. */
-export const NVLINK_MAX_BYTES_PER_US = 3_600_000;
+const NVLINK_MAX_BYTES_PER_US = 3_600_000;
 /** Twice what 10^15 FLOP/s do for a model of 22 million parameters (2 FLOP a parameter and token), the smallest in common use. */
-export const TOKENS_MAX_PER_US = 45;
+const TOKENS_MAX_PER_US = 45;
 /** A step is one launch at least, and a launch takes a card 2 µs; twice that. */
 export const STEPS_MAX_PER_US = 1;
 /** Thousandths. A million sessions in one step: vLLM's `max_num_seqs` is 256 to 1024. */
-export const BATCH_SIZE_MAX_MILLI = 1_000_000_000;
+const BATCH_SIZE_MAX_MILLI = 1_000_000_000;
 
 /** Most energy that a card takes in, microjoules: 1 mW for 1 µs is a nanojoule. */
 export const energyMaxUj = (power_mw: number, span_us: number): number =>
   (power_mw * (span_us + READING_SLACK_US)) / 1_000;
 
 /** Most power that a card of this limit draws, milliwatts. Drivers that know no limit say nothing, or 0. */
-export const powerMaxMw = (limit_mw: number): number =>
+const powerMaxMw = (limit_mw: number): number =>
   isNull(limit_mw) || limit_mw === 0 ? POWER_MAX_MW : Math.min(limit_mw * POWER_FACTOR, POWER_MAX_MW);
 
 /** Counts and traffic, by the time that the event covers. */

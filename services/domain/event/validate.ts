@@ -129,7 +129,8 @@ function busyFault(numbers: Float64Array, span: number): Fault | undefined {
 }
 
 /** A plausibility bound, not a sum that is billed; times in nanoseconds. */
-export const isBeyond = (time: number, span: number): boolean => time > span + span / 1000 + GPU_TIME_SLACK_NS;
+export const isBeyond = (time: number, span: number): boolean =>
+  time > span + span / 1000 + GPU_TIME_SLACK_NS;
 
 const TEXT_FIELDS = Object.keys(TEXTS) as TextField[];
 const TEXT_OPTIONAL = Uint8Array.from(TEXT_FIELDS, (field) => (NULLABLE_TEXTS.has(field) ? 1 : 0));

@@ -12,7 +12,7 @@ const MW_NS_PER_UJ = 1_000_000n;
  * What a card can do at most, of its elapsed time and its reference: a ratio beyond counts as this. So no counter that broke and no
  * event that was made up lifts a composite over `compositeMax` of its weights.
  */
-export const RATIO_MAX = {
+const RATIO_MAX = {
   /** Streams that overlap hold a card in equal parts: with 8 of them one may work all of what it holds an eighth of. */
   busy: 8n * ONE,
   /** Unified memory lets twice be allocated of what there is: MEMORY_FACTOR in event/bounds.ts. */
@@ -167,10 +167,7 @@ function compositeTerms(row: UsageRow, { weights, reference }: GpuPrice, busy_ra
   );
   // A peak below the average can only come from samples that missed the peak.
   const above = row.power_peak_time_mw_ns - row.power_avg_time_mw_ns;
-  const fluctuation = atMost(
-    ratio(above > 0n ? above : 0n, row.power_avg_time_mw_ns),
-    RATIO_MAX.fluctuation,
-  );
+  const fluctuation = atMost(ratio(above > 0n ? above : 0n, row.power_avg_time_mw_ns), RATIO_MAX.fluctuation);
   return {
     memory_ratio,
     power_ratio,

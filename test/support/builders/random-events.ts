@@ -69,7 +69,9 @@ export function randomEvents(seed: number, count: number): EventFields[] {
         memory_peak_bytes: upTo(2 ** 42),
         memory_scope: pick("session", "shared"),
         memory_total_bytes: 2 ** 41 + upTo(2 ** 44),
-        energy_uj: maybe(draw() % 40 === 0 ? 2 ** 52 + 1 : within((power_limit_mw ?? 10_000_000) / 1_000, 2 ** 52)),
+        energy_uj: maybe(
+          draw() % 40 === 0 ? 2 ** 52 + 1 : within((power_limit_mw ?? 10_000_000) / 1_000, 2 ** 52),
+        ),
         power_avg_mw: maybe(draw() % 40 === 0 ? 2 ** 32 : upTo(500_000)),
         power_peak_mw: maybe(upTo(500_000)),
         power_limit_mw,

@@ -295,7 +295,7 @@ describe("a block in ClickHouse's Native format", () => {
     ]);
 
     const [window, ofVoids] = ofKind(all, "window");
-    const product = BigInt(BIG) * BigInt(BIG - 3);
+    const product = BigInt(SPAN_NS) * BigInt(MEMORY - 3);
     expect(window).toMatchObject({
       hour: NOW_MS / 1000 - 1_800,
       sharing: "timeslice",
@@ -309,10 +309,10 @@ describe("a block in ClickHouse's Native format", () => {
       1n,
       0n,
       0n,
-      BigInt(BIG),
-      BigInt(BIG - 1),
-      BigInt(BIG),
-      BigInt(BIG - 2),
+      BigInt(SPAN_NS),
+      BigInt(SPAN_NS - 1),
+      BigInt(SPAN_NS),
+      BigInt(SPAN_NS - 2),
       product,
     ]);
     expect(product).toBeGreaterThan(2n ** 64n);

@@ -166,9 +166,7 @@ describe("totals of any span", () => {
   };
   const judgedTotals = (span_us: number, changes: Fields) =>
     codeOf(
-      encodeTotals(
-        makeTotals(NOW_MS, "bound", { started_at: NOW_MS * 1000 - span_us, ...BASE, ...changes }),
-      ),
+      encodeTotals(makeTotals(NOW_MS, "bound", { started_at: NOW_MS * 1000 - span_us, ...BASE, ...changes })),
     );
   const parts = (value: number) => ({ busy_attributed_ns: value, busy_operator_ns: 0, unmetered_ns: 0 });
   const energies = Object.keys(BASE).filter((field) => field.startsWith("energy_"));

@@ -30,7 +30,9 @@ const reader = createRecordReader({ schemas: loadSchemas() });
 const event = new EventRecord();
 
 /** Fills `event` anew with a valid one, room for every other number at its largest. */
-beforeEach(() => fill(ENDED_MS, { started_at: (ENDED_MS - DAY_MS) * 1000, world_size: UINT16, power_limit_mw: null }));
+beforeEach(() =>
+  fill(ENDED_MS, { started_at: (ENDED_MS - DAY_MS) * 1000, world_size: UINT16, power_limit_mw: null }),
+);
 
 function fill(endedMs: number, changes: Record<string, unknown> = {}): void {
   const { value } = encodeEvent(makeEvent(endedMs, "any", changes));

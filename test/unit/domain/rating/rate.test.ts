@@ -228,14 +228,12 @@ describe("properties", () => {
   const anyRow = fc
     .tuple(row, fc.bigInt({ min: 0n, max: 10n ** 27n }), fc.bigInt({ min: 0n, max: 10n ** 30n }))
     .chain(([usage, avg, peak]) =>
-      fc
-        .oneof(fc.constant(usage.gpu_time_ns), fc.bigInt({ min: 1n, max: 1_000n }))
-        .map((gpu_time_ns) => ({
-          ...usage,
-          gpu_time_ns,
-          power_avg_time_mw_ns: avg,
-          power_peak_time_mw_ns: peak,
-        })),
+      fc.oneof(fc.constant(usage.gpu_time_ns), fc.bigInt({ min: 1n, max: 1_000n })).map((gpu_time_ns) => ({
+        ...usage,
+        gpu_time_ns,
+        power_avg_time_mw_ns: avg,
+        power_peak_time_mw_ns: peak,
+      })),
     );
   const weightsOf = (book: PriceBook) => {
     const price = priceOf(book, usageRow());
