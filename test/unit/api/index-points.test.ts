@@ -21,7 +21,7 @@ function sales(at: number, value: string, changes: Partial<Sales> = {}): Sales {
   const hour = MIDNIGHT + at * 3_600;
   return {
     ...{ hour, revision: 1, rating: 1, model: "m", gpu_model: "H100", mig_profile: "" },
-    quality_time_ns: decimal("3600000000000"),
+    unit_time_ns: decimal("3600000000000"),
     value: decimal(value),
     tenants: ["a", "b", "c"],
     rated_at: (hour + 4_200) * 1_000,
@@ -46,7 +46,7 @@ async function open(rows: readonly Sales[]) {
       const index = stored.findIndex((it) => it.hour === MIDNIGHT + at * 3_600);
       stored.splice(index, 1);
       // The hour was rated again, and nothing was sold in it.
-      stored.push(sales(at, "0", { quality_time_ns: 0n, revision: 2, rated_at: now(), tenants: [] }));
+      stored.push(sales(at, "0", { unit_time_ns: 0n, revision: 2, rated_at: now(), tenants: [] }));
     },
     run: () => computeIndexPoints(api.pricing),
   };

@@ -69,10 +69,10 @@ describe("the index across a change to composite@2", () => {
       book,
     );
     const [sales] = salesOf(hour, charges);
-    const quality_time_ns = charges.reduce((sum, it) => sum + it.gpu_time_ns * it.quality, 0n);
+    const unit_time_ns = charges.reduce((sum, it) => sum + it.gpu_time_ns * it.quality, 0n);
     const rated: HourSales = {
       ...{ ...SERVED, hour, revision: 1, rating: 1, tenants },
-      ...{ quality_time_ns, value: sales?.value ?? 0n },
+      ...{ unit_time_ns, value: sales?.value ?? 0n },
     };
     return { ...rated, rated_at: (hour + 4_200) * 1_000 };
   }
