@@ -41,8 +41,15 @@ export interface SeriesKey {
   readonly period: IndexPeriod;
 }
 
+/** How points are computed now: docs/INDEX.md. Points of another method stay, and are not compared with. */
+const METHOD = "geks@1";
+/** Of points that do not say: chained Fisher, by GPU-hours x quality. */
+export const FIRST_METHOD = "fisher@1";
+
 /** A point as plain JSON; decimals are texts. */
 export interface StoredPoint {
+  /** Missing in points of the first one. */
+  readonly method?: string;
   readonly from: string;
   readonly level: string;
   readonly link: string;
@@ -217,6 +224,7 @@ export function idBefore(key: SeriesKey, from: Hour): string {
 
 function storedPoint(point: IndexPoint, own: SeriesSales): StoredPoint {
   return {
+    method: METHOD,
     from: formatHour(point.from),
     level: formatDecimal(point.level),
     link: formatDecimal(point.link),
@@ -236,12 +244,15 @@ function storedPoint(point: IndexPoint, own: SeriesSales): StoredPoint {
   };
 }
 
-/** Points that stand are never computed again, so their own figures are what later ones are compared with. */
+/**
+ * Points that stand are never computed again, so their own figures are what later ones are compared with. Of another method's only the
+ * level counts, as its quantities are of another unit.
+ */
 const toAnchor = ({ content }: PublishedPoint): IndexAnchor => ({
   from: hourIn(content.from),
   level: parseStoredDecimal(content.level),
   components: content.components
-    .filter(({ standing }) => standing !== "carried")
+    .filter(() => content.method === METHOD)
     .map(({ gpu_class, quantity, value }) => ({
       gpu_class,
       quantity: parseStoredDecimal(quantity),

@@ -132,6 +132,32 @@ describe("points of the index", () => {
     expect((await run()).written).toBe(0);
   });
 
+  it("a point of an earlier method stands with its level, and nothing is compared with its prices", async () => {
+    const { api, run } = await open([sales(7, "1"), sales(8, "2"), sales(9, "3")]);
+    const hour = MIDNIGHT + 7 * 3_600;
+    // as the chained Fisher wrote it: prices of another unit, 50 a GPU-hour
+    const old = {
+      ...{ from: formatHour(hour), level: "80", link: "1", laspeyres: "1", paasche: "1" },
+      components: [
+        {
+          ...{ gpu_class: "m | H100", standing: "carried", quantity: "1", value: "50", price: "50" },
+          ...{ relative: null, tenants_at_least: 0 },
+        },
+      ],
+      ...{ rests_on: [], is_withdrawn: false },
+    };
+    const place = { kind: "index_point", id: `USD:all:hour:${formatHour(hour)}`, version: 1 } as const;
+    await api.pricing.documents.append([{ ...place, content: old, written_by: "index", reason: "computed" }]);
+    await api.clock.advance(HOUR_MS);
+    await run();
+    const found = await points(api, "period=hour&series=all");
+    expect(found.map(({ method, level, version }) => `${method} ${Number(level)} v${version}`)).toEqual([
+      "fisher@1 80 v1",
+      "geks@1 80 v1",
+      "geks@1 120 v1",
+    ]);
+  });
+
   it("another process that writes at the same time goes first", async () => {
     const { api } = await open([sales(8, "2")]);
     const documents = { ...api.pricing.documents, append: async () => "version_taken" as const };
