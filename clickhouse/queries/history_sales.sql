@@ -3,7 +3,7 @@
 -- that can be told from these.
 SELECT
     toUnixTimestamp(c.hour) AS hour, revision, rating, model, {{card}},
-    sum(toDecimal256(c.gpu_time_ns, 0) * c.quality) AS quality_time_ns,
+    toDecimal256(sum(toDecimal256(c.gpu_time_ns, 0) * c.composite * c.quality), 12) AS unit_time_ns,
     sum(c.charge) AS value,
     arraySort(groupUniqArray(3)(billed_to)) AS tenants
 FROM charges_current AS c

@@ -6,22 +6,28 @@ import { ClickHousePriceBooks } from "../../services/adapters/clickhouse/price-b
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { computeIndexPoints } from "../../services/billing/index/index-points.ts";
-import { demoBook } from "../support/builders/price-books.ts";
+import { bookDocument, bookWith, demoBook } from "../support/builders/price-books.ts";
 import { ManualClock } from "../support/doubles/manual-clock.ts";
 import { testApi } from "../support/flows/pricing-api.ts";
 import { ELEVEN, pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
 import { databaseOfTest } from "../support/stack/stack.ts";
 import { appendBatch, batch } from "../support/stores/logged-batches.ts";
 
-/** An hour at half the card's memory: 1.9375 at half its power, 2.125 at all of it. */
+/** An hour at half the card's memory: composite 0.775 at half its power, 0.85 at all of it. */
 const HALF = { gpu_time_ns: 3_600_000_000_000n, energy_uj: 1_260_000_000_000n };
 const FULL = { gpu_time_ns: 3_600_000_000_000n, energy_uj: 2_520_000_000_000n };
-/** All of the memory at half the power: 2.1875. */
+/** All of the memory at half the power: 0.875. */
 const ROOMY = { ...HALF, memory_peak_bytes: 85_899_345_920n };
+/** From eleven o'clock on a GPU-hour costs 3.00, a fifth more. */
+const DEARER = bookWith({
+  name: "2026 H100, dearer",
+  effective_from: "2026-11-23T11:00:00Z",
+  gpus: (bookDocument()["gpus"] as object[]).map((gpu) => ({ ...gpu, rate_per_gpu_hour: "3.00" })),
+});
 const QUERY = "from=2026-11-23T00:00Z&to=2026-11-24T00:00Z&currency=USD&period=hour";
 
 it("points follow the charges, tell nothing of few tenants, and change only with a reason", async () => {
-  const database = await databaseOfTest({ priceBooks: [demoBook()] });
+  const database = await databaseOfTest({ priceBooks: [demoBook(), DEARER] });
   const clickhouse = database.open("pricing");
   const api = await testApi({
     documents: new ClickHouseDocuments(clickhouse, database.name, "pricing", systemClock),
@@ -54,20 +60,19 @@ it("points follow the charges, tell nothing of few tenants, and change only with
   expect(shared.body.items).toMatchObject([
     { level: "100.000000000000", rests_on: [{ hour: "2026-11-23T10:00:00Z", revision: 1, rating: 1 }] },
     {
-      // 2.125 / 1.9375
-      level: "109.677419354839",
-      link: "1.096774193548",
-      components: [{ quantity: "3.000000000000", value: "6.375000000000", price: "2.125000000000" }],
+      // 3.00 / 2.50, whatever the power; three hours at 0.85
+      level: "120.000000000000",
+      link: "1.200000000000",
+      components: [{ quantity: "2.550000000000", value: "7.650000000000", price: "3.000000000000" }],
       version: 1,
     },
   ]);
   expect(JSON.stringify(shared.body)).not.toContain("narrow");
   const all = await api.ask("operator", { url: `/v1/index?${QUERY}` });
-  // (3 x 2.125 + 2.1875) / (4 x 1.9375), whichever hour's quantities weigh.
   expect(all.body.items[1]).toMatchObject({
-    level: "110.483870967742",
-    laspeyres: "1.104838709677",
-    paasche: "1.104838709677",
+    level: "120.000000000000",
+    laspeyres: "1.200000000000",
+    paasche: "1.200000000000",
     components: [
       { gpu_class: expect.stringContaining("narrow"), tenants_at_least: 1 },
       { tenants_at_least: 3 },
@@ -76,14 +81,11 @@ it("points follow the charges, tell nothing of few tenants, and change only with
 
   await appendBatch(log, batch(0, 9, [{ id: "late", hour: TEN, tenant_id: "a", ...FULL }]));
   await pass(settlement);
-  expect(await computeIndexPoints(api.pricing)).toEqual({ written: 6, is_outrun: false });
+  // The hour and the day in both series; more was bought at the same price, so that the hour after stands.
+  expect(await computeIndexPoints(api.pricing)).toEqual({ written: 4, is_outrun: false });
   const point = "/v1/index/2026-11-23T11:00:00Z?currency=USD&period=hour";
   const versions = await api.ask("acme", { url: point });
-  expect(versions.body.items).toMatchObject([
-    // 2.125 / (7.9375 / 4)
-    { version: 2, level: "107.086614173228", reason: "a point before it was revised" },
-    { version: 1, level: "109.677419354839", reason: "computed" },
-  ]);
+  expect(versions.body.items).toMatchObject([{ version: 1, level: "120.000000000000", reason: "computed" }]);
   const [first] = (await api.ask("acme", { url: `/v1/index?${QUERY}` })).body.items;
   expect(first).toMatchObject({
     version: 2,

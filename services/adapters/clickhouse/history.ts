@@ -91,11 +91,11 @@ export class ClickHouseHistory implements History {
 
   async sales(currency: string, range: HourRange): Promise<HourSales[]> {
     const rows = await this.#ask<
-      Omit<HourSales, "quality_time_ns" | "value"> & { quality_time_ns: string; value: string }
+      Omit<HourSales, "unit_time_ns" | "value"> & { unit_time_ns: string; value: string }
     >("history_sales", { currency, ...range });
-    return rows.map(({ quality_time_ns, value, ...row }) => ({
+    return rows.map(({ unit_time_ns, value, ...row }) => ({
       ...row,
-      quality_time_ns: parseStoredDecimal(quality_time_ns),
+      unit_time_ns: parseStoredDecimal(unit_time_ns),
       value: parseStoredDecimal(value),
     }));
   }

@@ -2,6 +2,7 @@ import type { Static } from "typebox";
 import { type Problem, problem } from "../../adapters/http/problem.ts";
 import { route } from "../../adapters/http/route.ts";
 import {
+  FIRST_METHOD,
   type IndexPeriod,
   idBefore,
   type PublishedPoint,
@@ -93,10 +94,11 @@ function seriesFor(
 }
 
 function toResponse(key: SeriesKey, { content, version, reason, written_at }: PublishedPoint) {
-  const { components, rests_on, ...point } = content;
+  const { method = FIRST_METHOD, components, rests_on, ...point } = content;
   return {
     ...key,
     ...point,
+    method,
     components: [...components],
     rests_on: [...rests_on],
     version,

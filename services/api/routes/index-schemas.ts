@@ -30,9 +30,12 @@ export const PointShape = closed({
   series: oneOf(INDEX_SERIES),
   period: oneOf(INDEX_PERIODS),
   from: HourText,
+  /** How it was computed: docs/INDEX.md. */
+  method: Text,
   level: Decimal,
-  /** Against the point before; 1 where no class is in both. */
+  /** Level against that of the point before. */
   link: Decimal,
+  /** Prices against those of the point before; 1 where no class is in both. */
   laspeyres: Decimal,
   paasche: Decimal,
   components: Type.Array(

@@ -3,6 +3,7 @@
 
 import {
   computeIndex,
+  type IndexAnchor,
   type IndexPoint,
   type IndexRules,
   periodOf,
@@ -28,10 +29,10 @@ import { publishedBooks } from "../books/books.ts";
 export const INDEX_PERIODS = ["hour", "day"] as const;
 export type IndexPeriod = (typeof INDEX_PERIODS)[number];
 
-/** A class that was not sold keeps its last price for a week. */
+/** An hour is compared with those of a week, a day with those of 13 months and a bit, so that a yearly cycle closes. */
 export const INDEX_RULES: Readonly<Record<IndexPeriod, IndexRules>> = {
-  hour: { period_hours: 1, carry_periods: 168 },
-  day: { period_hours: 24, carry_periods: 7 },
+  hour: { period_hours: 1, window_periods: 169 },
+  day: { period_hours: 24, window_periods: 400 },
 };
 
 export interface SeriesKey {
@@ -40,8 +41,15 @@ export interface SeriesKey {
   readonly period: IndexPeriod;
 }
 
+/** How points are computed now: docs/INDEX.md. Points of another method stay, and are not compared with. */
+const METHOD = "geks@1";
+/** Of points that do not say: chained Fisher, by GPU-hours x quality. */
+export const FIRST_METHOD = "fisher@1";
+
 /** A point as plain JSON; decimals are texts. */
 export interface StoredPoint {
+  /** Missing in points of the first one. */
+  readonly method?: string;
   readonly from: string;
   readonly level: string;
   readonly link: string;
@@ -49,6 +57,7 @@ export interface StoredPoint {
   readonly paasche: string;
   readonly components: readonly {
     readonly gpu_class: string;
+    /** carried: in points of before there was a window, of a class that was not sold in the period. */
     readonly standing: "matched" | "new" | "carried";
     readonly quantity: string;
     readonly value: string;
@@ -83,8 +92,6 @@ export interface IndexDeps {
 const DELAY_S = 2 * HOUR_S;
 /** Clocks of the machines that rate and that publish differ by less. */
 const CLOCKS_MS = 600_000;
-/** Points are looked for so far back; where there is none, from the beginning. */
-const RECENT_S = 30 * 24 * HOUR_S;
 const PAGE = 1_000;
 const POINTS_AT_ONCE = 200;
 const REASON_LENGTH_MAX = 256;
@@ -110,20 +117,16 @@ async function publishSeries(deps: IndexDeps, key: SeriesKey): Promise<IndexRun>
   const rules = INDEX_RULES[key.period];
   const length = rules.period_hours * HOUR_S;
   const until = periodOf(hourOf(deps.clock.nowMs()) - DELAY_S, rules);
-  const recent = await pointsFrom(deps, key, Math.max(0, until - RECENT_S));
+  const window = rules.window_periods * length;
+  const recent = await pointsFrom(deps, key, Math.max(0, until - window));
   const newest = recent.length > 0 ? recent : await pointsFrom(deps, key, 0);
   const start = await firstToCompute(deps, key, newest.at(-1));
   const isBefore = ({ content }: PublishedPoint) => !content.is_withdrawn && hourIn(content.from) < start;
-  const known = newest.some(isBefore) ? newest : await pointsFrom(deps, key, 0);
-  const anchor = known.findLast(isBefore);
-  const standing = anchor && {
-    from: hourIn(anchor.content.from),
-    level: parseStoredDecimal(anchor.content.level),
-  };
-  const from = Math.max(0, (standing?.from ?? start) - rules.carry_periods * length);
-  const rows = await deps.history.sales(key.currency, { from, to: Math.max(from, until) });
+  const needed = await pointsFrom(deps, key, Math.max(0, start - window));
+  const known = needed.some(isBefore) ? needed : await pointsFrom(deps, key, 0);
+  const rows = await deps.history.sales(key.currency, { from: start, to: Math.max(start, until) });
   const own = seriesSales(rows, key.series, rules);
-  const points = computeIndex(own.sales, rules, standing ?? null);
+  const points = computeIndex(own.sales, rules, known.filter(isBefore).map(toAnchor));
   const later = known.filter(({ content }) => hourIn(content.from) >= start);
   return write(deps, changed(key, points, own, later));
 }
@@ -221,6 +224,7 @@ export function idBefore(key: SeriesKey, from: Hour): string {
 
 function storedPoint(point: IndexPoint, own: SeriesSales): StoredPoint {
   return {
+    method: METHOD,
     from: formatHour(point.from),
     level: formatDecimal(point.level),
     link: formatDecimal(point.link),
@@ -233,12 +237,28 @@ function storedPoint(point: IndexPoint, own: SeriesSales): StoredPoint {
       value: formatDecimal(value),
       price: formatDecimal(price),
       relative: relative === null ? null : formatDecimal(relative),
-      tenants_at_least: standing === "carried" ? 0 : own.tenantsOf(point.from, gpu_class),
+      tenants_at_least: own.tenantsOf(point.from, gpu_class),
     })),
     rests_on: own.restsOn(point.from).map((it) => ({ ...it, hour: formatHour(it.hour) })),
     is_withdrawn: false,
   };
 }
+
+/**
+ * Points that stand are never computed again, so their own figures are what later ones are compared with. Of another method's only the
+ * level counts, as its quantities are of another unit.
+ */
+const toAnchor = ({ content }: PublishedPoint): IndexAnchor => ({
+  from: hourIn(content.from),
+  level: parseStoredDecimal(content.level),
+  components: content.components
+    .filter(() => content.method === METHOD)
+    .map(({ gpu_class, quantity, value }) => ({
+      gpu_class,
+      quantity: parseStoredDecimal(quantity),
+      value: parseStoredDecimal(value),
+    })),
+});
 
 const fromStoredRevision = ({ hour, ...it }: StoredPoint["rests_on"][number]): RatedRevision => ({
   ...it,

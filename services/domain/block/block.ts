@@ -1,9 +1,9 @@
 // One batch on its way to ClickHouse: event rows in columns, all other rows as objects, the dictionaries they share, and
 // the account of each Kafka partition in it. Everything of a block becomes visible together or not at all.
 
-import type { RejectCode } from "../event/codes.ts";
+import type { Fault, RejectCode } from "../event/codes.ts";
 import { type EventRecord, NUMBERS, TEXTS } from "../event/record.ts";
-import { type Fault, TEXT_BYTES_MAX } from "../event/validate.ts";
+import { TEXT_BYTES_MAX } from "../event/validate.ts";
 import type { HourIndex } from "../time/hour.ts";
 import { type WindowCount, WindowSums } from "../window/sums.ts";
 import { COLUMNS, type ColumnName, type DictionaryColumn, EVENT_DICTIONARIES, type Row } from "./columns.ts";

@@ -1,4 +1,4 @@
-import type { Fault } from "../event/validate.ts";
+import type { Fault } from "../event/codes.ts";
 import type { WindowKey } from "../window/sums.ts";
 import { EVENT_DICTIONARIES } from "./columns.ts";
 

@@ -3,11 +3,12 @@
 
 import type { DedupeMemory, IdSpace } from "../dedupe/memory.ts";
 import { CONFLICT, DUPLICATE, NEW } from "../dedupe/table.ts";
+import type { Fault } from "../event/codes.ts";
 import { ID_BYTES, idHour } from "../event/id.ts";
 import { hashPayload, type PayloadHash } from "../event/payload-hash.ts";
 import type { RecordReader } from "../event/reader.ts";
 import { EventRecord, NUMBERS } from "../event/record.ts";
-import { type AcceptedAge, type Fault, validateEvent } from "../event/validate.ts";
+import { type AcceptedAge, validateEvent } from "../event/validate.ts";
 import { firstHour } from "../window/split.ts";
 import type { Block, PartitionBatch } from "./block.ts";
 import type { Row } from "./columns.ts";

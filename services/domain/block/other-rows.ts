@@ -1,9 +1,9 @@
 // The rows of a block that are not events.
 
+import type { Fault } from "../event/codes.ts";
 import { idHour } from "../event/id.ts";
 import type { PayloadHash } from "../event/payload-hash.ts";
 import type { EventVoid, GpuTotals } from "../event/reader.ts";
-import type { Fault } from "../event/validate.ts";
 import { hourOf, hourStart } from "../time/hour.ts";
 import { firstHour } from "../window/split.ts";
 import type { Block, PartitionBatch } from "./block.ts";

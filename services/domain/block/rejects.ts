@@ -1,10 +1,9 @@
 // Records that are not counted: the account of their partition, their rows, and what is wrong with a key.
 
-import type { RejectCode } from "../event/codes.ts";
+import type { Fault, RejectCode } from "../event/codes.ts";
 import { ID_BYTES, sameBytes } from "../event/id.ts";
 import type { PayloadHash } from "../event/payload-hash.ts";
 import type { EventRecord } from "../event/record.ts";
-import type { Fault } from "../event/validate.ts";
 import { hourStart } from "../time/hour.ts";
 import type { Block, PartitionBatch } from "./block.ts";
 import { type EventKeys, isFault } from "./event-keys.ts";

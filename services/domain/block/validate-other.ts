@@ -1,13 +1,15 @@
 // What a valid totals record and a valid void are.
 
+import { energyMaxUj, POWER_MAX_MW, READING_SLACK_US, STEPS_MAX_PER_US } from "../event/bounds.ts";
+import type { Fault } from "../event/codes.ts";
 import { idTimeMs, isUuidV7 } from "../event/id.ts";
 import type { EventVoid, GpuTotals } from "../event/reader.ts";
 import { BUSY, ENUMS } from "../event/record.ts";
 import { isCleanText } from "../event/text.ts";
 import {
   type AcceptedAge,
-  type Fault,
   FUTURE_MAX_MS,
+  isBeyond,
   QUANTITY_MAX,
   TEXT_BYTES_MAX,
   timeFault,
@@ -38,8 +40,49 @@ export function validateTotals(totals: GpuTotals, ingestedAtMs: number, age: Acc
   if (parts !== BigInt(wall_time_ns)) {
     return { code: "TOTALS_NOT_CONSERVED", detail: `wall_time_ns ${wall_time_ns}, parts ${parts}` };
   }
-  return busyFault(totals) ?? energyFault(totals);
+  return totalsBoundsFault(totals) ?? busyFault(totals) ?? energyFault(totals);
 }
+
+/** Samples of the card's activity are spread over gaps of up to a second (`_GAP_MAX_NS` of gpu-probe's driver/sampled.py). */
+const BUSY_SLACK_NS = 1_000_000_000;
+
+/** What one card can do in the record's time. Parts of the time need no bound of their own: they add up to the whole. */
+function totalsBoundsFault(totals: GpuTotals): Fault | undefined {
+  const { started_at, ended_at, wall_time_ns, steps } = totals;
+  const span_us = ended_at - started_at;
+  const span_ns = span_us * 1000;
+  if (isBeyond(wall_time_ns, span_ns)) {
+    return { code: "TOTALS_TIME_EXCEEDS_SPAN", detail: `wall_time_ns ${wall_time_ns} over ${span_ns} ns` };
+  }
+  const busy = totals.busy_ns ?? 0;
+  if (isBeyond(busy, span_ns + BUSY_SLACK_NS)) {
+    return { code: "TOTALS_TIME_EXCEEDS_SPAN", detail: `busy_ns ${busy} over ${span_ns} ns` };
+  }
+  const stepsMax = STEPS_MAX_PER_US * (span_us + READING_SLACK_US);
+  if (steps > stepsMax) {
+    const detail = `steps ${steps} over ${span_us} µs, at most ${stepsMax}`;
+    return { code: "TOTALS_STEPS_EXCEED_SPAN", detail };
+  }
+  const energyMax = energyMaxUj(POWER_MAX_MW, span_us);
+  for (const field of ENERGIES) {
+    const energy = totals[field] ?? 0;
+    if (energy > energyMax) {
+      const detail = `${field} ${energy} over ${span_us} µs, at most ${energyMax}`;
+      return { code: "TOTALS_ENERGY_EXCEEDS_POWER", detail };
+    }
+  }
+  return undefined;
+}
+
+/** Each, as version 1 knows no whole to check them against. */
+const ENERGIES = [
+  "energy_uj",
+  "energy_attributed_uj",
+  "energy_operator_uj",
+  "energy_idle_uj",
+  "energy_parked_uj",
+  "energy_unmetered_uj",
+] as const;
 
 const sum = (...parts: readonly number[]): bigint => parts.reduce((total, part) => total + BigInt(part), 0n);
 

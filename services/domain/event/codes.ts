@@ -25,12 +25,26 @@ export const REJECT_CODES = {
   EVENT_TOO_LONG: "The event covers more than 24 hours; emit events at least every 60 s.",
   EVENT_RANK_RANGE: "rank must be below world_size, and world_size at least 1.",
   EVENT_GPU_TIME_EXCEEDS_SPAN:
-    "gpu_time_ns is more than (ended_at - started_at) x world_size and the slack allow.",
+    "gpu_time_ns is more than ended_at - started_at and the slack allow; each rank sends events of its own.",
   EVENT_BUSY_TIME_EXCEEDS_SPAN:
-    "gpu_busy_ns is more than (ended_at - started_at) x world_size and the slack allow; it may exceed gpu_time_ns.",
+    "gpu_busy_ns is more than ended_at - started_at and the slack allow; it may exceed gpu_time_ns.",
   EVENT_BUSY_QUALITY:
     "busy_quality elapsed needs gpu_busy_ns equal to gpu_time_ns; sampled and counter need a gpu_busy_ns.",
   EVENT_PART_EXCEEDS_WHOLE: "communication_ns is larger than gpu_time_ns.",
+  EVENT_POWER_EXCEEDS_CARD:
+    "power_avg_mw or power_peak_mw is over 6 times power_limit_mw, or one of the three over 10 kW; send milliwatts.",
+  EVENT_ENERGY_EXCEEDS_POWER:
+    "energy_uj is more than the card draws in ended_at - started_at and 10 s; send microjoules, and this session's share.",
+  EVENT_MEMORY_EXCEEDS_CARD:
+    "memory_peak_bytes is over twice memory_total_bytes, or the card's memory over 32 TiB; send bytes.",
+  EVENT_NVLINK_EXCEEDS_LINK:
+    "nvlink_tx_bytes or nvlink_rx_bytes is more than 3.6 TB/s carry in the event's time and 10 s; send what the counter rose by.",
+  EVENT_TOKENS_EXCEED_SPAN:
+    "A count of tokens is more than 45 million a second for the event's time and 10 s; send this event's own tokens.",
+  EVENT_STEPS_EXCEED_SPAN:
+    "batch_steps is more than a million a second for the event's time and 10 s; send this event's own steps.",
+  EVENT_BATCH_SIZE_RANGE:
+    "batch_size_avg_milli is over a million sessions a step; send the mean of the steps, in thousandths.",
   EVENT_CONFLICT: "An event with the same id and other contents was counted before; the first one stands.",
   TOTALS_NOT_CONSERVED: "wall_time_ns is not attributed + operator + idle + unattributed.",
   TOTALS_BUSY_NOT_CONSERVED:
@@ -38,7 +52,19 @@ export const REJECT_CODES = {
   TOTALS_BUSY_QUALITY: "busy_quality is elapsed if and only if busy_ns is null.",
   TOTALS_ENERGY_NOT_CONSERVED:
     "energy_uj is not attributed + operator + idle + parked + unmetered, though all are there.",
+  TOTALS_TIME_EXCEEDS_SPAN:
+    "wall_time_ns is more than ended_at - started_at and the slack allow, or busy_ns than that and 1 s; one record is of one card.",
+  TOTALS_ENERGY_EXCEEDS_POWER:
+    "energy_uj or a part of it is more than 10 kW give in ended_at - started_at and 10 s; send microjoules.",
+  TOTALS_STEPS_EXCEED_SPAN:
+    "steps is more than a million a second for the record's time and 10 s; send what ran since the record before.",
   TOTALS_CROSS_MINUTE: "A totals record covers more than one minute of the clock.",
 } as const;
 
 export type RejectCode = keyof typeof REJECT_CODES;
+
+export interface Fault {
+  readonly code: RejectCode;
+  /** What was wrong, where, and what was allowed. */
+  readonly detail: string;
+}

@@ -1,5 +1,6 @@
 // The one place that says what a valid event is. Returns undefined, or the code and what was wrong.
-import type { RejectCode } from "./codes.ts";
+import { boundsFault } from "./bounds.ts";
+import type { Fault, RejectCode } from "./codes.ts";
 import { FIELDS, fieldsWith, LARGEST } from "./fields.ts";
 import { idTimeMs, isUuidV7 } from "./id.ts";
 import {
@@ -29,11 +30,6 @@ export interface AcceptedAge {
   readonly age_max_ms: number;
 }
 
-export interface Fault {
-  readonly code: RejectCode;
-  readonly detail: string;
-}
-
 const fault = (code: RejectCode, detail: string): Fault => ({ code, detail });
 
 const NUMBER_FIELDS = Object.keys(NUMBERS) as NumberField[];
@@ -53,6 +49,7 @@ export function validateEvent(event: EventRecord, ingestedAtMs: number, age: Acc
   return (
     timeFault(event.bytes, event.id, started(numbers), ended(numbers), ingestedAtMs, age) ??
     gpuTimeFault(numbers) ??
+    boundsFault(numbers) ??
     textFault(event)
   );
 }
@@ -102,9 +99,10 @@ function gpuTimeFault(numbers: Float64Array): Fault | undefined {
     return fault("EVENT_RANK_RANGE", `rank ${rank} of world_size ${worldSize}`);
   }
   const gpuTime = numbers[NUMBERS.gpu_time_ns] as number;
-  const span = (ended(numbers) - started(numbers)) * 1000 * worldSize;
+  // each rank sends events of its own, about a card of its own
+  const span = (ended(numbers) - started(numbers)) * 1000;
   if (isBeyond(gpuTime, span)) {
-    return fault("EVENT_GPU_TIME_EXCEEDS_SPAN", `gpu_time_ns ${gpuTime} over ${span} ns x ranks`);
+    return fault("EVENT_GPU_TIME_EXCEEDS_SPAN", `gpu_time_ns ${gpuTime} over ${span} ns`);
   }
   if ((numbers[NUMBERS.communication_ns] as number) > gpuTime) {
     return fault("EVENT_PART_EXCEEDS_WHOLE", "communication_ns over gpu_time_ns");
@@ -126,12 +124,13 @@ function busyFault(numbers: Float64Array, span: number): Fault | undefined {
     return fault("EVENT_BUSY_QUALITY", `quality ${ENUMS.busy_quality[quality]} without gpu_busy_ns`);
   }
   return isBeyond(busy, span)
-    ? fault("EVENT_BUSY_TIME_EXCEEDS_SPAN", `gpu_busy_ns ${busy} over ${span} ns x ranks`)
+    ? fault("EVENT_BUSY_TIME_EXCEEDS_SPAN", `gpu_busy_ns ${busy} over ${span} ns`)
     : undefined;
 }
 
-/** A plausibility bound, not a sum that is billed: a span is at most 24 h x 65535 ranks. */
-const isBeyond = (time: number, span: number): boolean => time > span + span / 1000 + GPU_TIME_SLACK_NS;
+/** A plausibility bound, not a sum that is billed; times in nanoseconds. */
+export const isBeyond = (time: number, span: number): boolean =>
+  time > span + span / 1000 + GPU_TIME_SLACK_NS;
 
 const TEXT_FIELDS = Object.keys(TEXTS) as TextField[];
 const TEXT_OPTIONAL = Uint8Array.from(TEXT_FIELDS, (field) => (NULLABLE_TEXTS.has(field) ? 1 : 0));

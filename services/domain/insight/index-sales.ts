@@ -11,8 +11,8 @@ export interface HourSales extends Card {
   readonly revision: number;
   readonly rating: number;
   readonly model: string;
-  /** GPU time times quality: a decimal. */
-  readonly quality_time_ns: Decimal;
+  /** GPU time x composite x quality, a decimal: value / this is a price that neither load nor mix moves. */
+  readonly unit_time_ns: Decimal;
   readonly value: Decimal;
   /** Up to `TENANTS_MIN` of those who bought. */
   readonly tenants: readonly string[];
@@ -60,7 +60,7 @@ export function seriesSales(
     sales: rows.filter(isTold).map((row) => ({
       hour: row.hour,
       gpu_class: classOf(row),
-      quantity: divideHalfEven(row.quality_time_ns, NS_PER_HOUR),
+      quantity: divideHalfEven(row.unit_time_ns, NS_PER_HOUR),
       value: row.value,
     })),
     tenantsOf,

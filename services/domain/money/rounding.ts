@@ -98,3 +98,20 @@ function floorSquareRoot(value: bigint): bigint {
     estimate = next;
   }
 }
+
+/** The n-th root of the product of n values (not negative, at least one), to the nearest integer, exactly. */
+export function geometricMean(values: readonly bigint[]): bigint {
+  if (values.length === 0) throw new RangeError("there is no mean of nothing");
+  if (values.some((value) => value < 0n)) throw new RangeError("values must not be negative");
+  const count = BigInt(values.length);
+  const product = values.reduce((a, b) => a * b, 1n);
+  if (product === 0n) return 0n;
+  // Newton's method from above, as the arithmetic mean is never the smaller one
+  let root = values.reduce((a, b) => a + b, 0n) / count + 1n;
+  for (;;) {
+    const next = ((count - 1n) * root + product / root ** (count - 1n)) / count;
+    if (next >= root) break;
+    root = next;
+  }
+  return (2n * root + 1n) ** count < product << count ? root + 1n : root;
+}

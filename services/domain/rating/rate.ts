@@ -8,6 +8,37 @@ const NS_PER_S = 1_000_000_000n;
 /** Microjoules in one milliwatt-nanosecond, inverted: 1 mW·ns is 10^-6 µJ. */
 const MW_NS_PER_UJ = 1_000_000n;
 
+/**
+ * What a card can do at most, of its elapsed time and its reference: a ratio beyond counts as this. So no counter that broke and no
+ * event that was made up lifts a composite over `compositeMax` of its weights.
+ */
+const RATIO_MAX = {
+  /** Streams that overlap hold a card in equal parts: with 8 of them one may work all of what it holds an eighth of. */
+  busy: 8n * ONE,
+  /** Unified memory lets twice be allocated of what there is: MEMORY_FACTOR in event/bounds.ts. */
+  memory: 2n * ONE,
+  /** Energy is read every 100 ms and shared by who ran in between: short sessions of h100-busy-trace have up to 1.84 of the limit. */
+  power: 2n * ONE,
+  /** Traffic is shared over the readings in between, as energy is. */
+  nvlink: 2n * ONE,
+  /** From the idle power of a card, a tenth of its limit (70 W of 700 W of an H100), to the limit. */
+  fluctuation: 9n * ONE,
+} as const satisfies Readonly<Record<string, Decimal>>;
+
+/** The largest composite that weights allow, whatever the usage. */
+export const compositeMax = (weights: GpuPrice["weights"]): Decimal =>
+  sumOfProducts([
+    [weights.time, ONE],
+    [weights.busy, RATIO_MAX.busy],
+    [weights.held, ONE],
+    [weights.memory, RATIO_MAX.memory],
+    [weights.power, RATIO_MAX.power],
+    [weights.nvlink, RATIO_MAX.nvlink],
+    [weights.fluctuation, RATIO_MAX.fluctuation],
+  ]);
+
+const atMost = (value: Decimal, most: Decimal): Decimal => (value > most ? most : value);
+
 /** Every term of a charge. The shown terms, multiplied as the formula says, give the shown charge. */
 export interface ChargeFactors {
   readonly gpu_hours: Decimal;
@@ -16,7 +47,7 @@ export interface ChargeFactors {
   readonly busy_counter_share: Decimal;
   readonly busy_sampled_share: Decimal;
   readonly busy_elapsed_share: Decimal;
-  /** Busy / elapsed time. More than 1 is possible where streams overlap. */
+  /** Busy / elapsed time. More than 1 is possible where streams overlap. Ratios are at most those of `RATIO_MAX`. */
   readonly busy_ratio: Decimal;
   readonly memory_ratio: Decimal;
   readonly power_ratio: Decimal;
@@ -111,7 +142,7 @@ function busyTerms(row: UsageRow) {
     busy_counter_share,
     busy_sampled_share,
     busy_elapsed_share: time === 0n ? 0n : ONE - busy_counter_share - busy_sampled_share,
-    busy_ratio: ratio(busy_ns, time),
+    busy_ratio: atMost(ratio(busy_ns, time), RATIO_MAX.busy),
   };
 }
 
@@ -121,13 +152,22 @@ function busyTerms(row: UsageRow) {
  */
 function compositeTerms(row: UsageRow, { weights, reference }: GpuPrice, busy_ratio: Decimal) {
   const time = row.gpu_time_ns;
-  const memory_ratio = ratio(row.memory_time_byte_ns, time * reference.memory_bytes);
-  const power_ratio = ratio(row.energy_uj * MW_NS_PER_UJ, time * reference.power_limit_mw);
+  const memory_ratio = atMost(
+    ratio(row.memory_time_byte_ns, time * reference.memory_bytes),
+    RATIO_MAX.memory,
+  );
+  const power_ratio = atMost(
+    ratio(row.energy_uj * MW_NS_PER_UJ, time * reference.power_limit_mw),
+    RATIO_MAX.power,
+  );
   const nvlink = row.nvlink_tx_bytes + row.nvlink_rx_bytes;
-  const nvlink_ratio = ratio(nvlink * NS_PER_S, time * reference.nvlink_bytes_per_s);
+  const nvlink_ratio = atMost(
+    ratio(nvlink * NS_PER_S, time * reference.nvlink_bytes_per_s),
+    RATIO_MAX.nvlink,
+  );
   // A peak below the average can only come from samples that missed the peak.
   const above = row.power_peak_time_mw_ns - row.power_avg_time_mw_ns;
-  const fluctuation = ratio(above > 0n ? above : 0n, row.power_avg_time_mw_ns);
+  const fluctuation = atMost(ratio(above > 0n ? above : 0n, row.power_avg_time_mw_ns), RATIO_MAX.fluctuation);
   return {
     memory_ratio,
     power_ratio,

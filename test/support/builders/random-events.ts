@@ -21,6 +21,8 @@ function draws(seed: number): () => number {
   };
 }
 
+const UINT32 = 2 ** 32 - 1;
+
 /** Some of them are copies, some are out of bounds, and one in six lasts over the hour's end. */
 export function randomEvents(seed: number, count: number): EventFields[] {
   const draw = draws(seed);
@@ -38,7 +40,10 @@ export function randomEvents(seed: number, count: number): EventFields[] {
       draw() % 3 === 0 ? NOW_HOUR * HOUR_MS + upTo(2_000) - 1_000 : NOW_MS - upTo(90 * 60_000) + 60_000;
     const spanUs = draw() % 6 === 0 ? upTo(3 * 3_600) * 1_000_000 + upTo(999_999) : 1_000 + upTo(5_000_000);
     const world_size = draw() % 8 === 0 ? 4 : 1;
-    const gpu_time_ns = Math.floor((draw() / 2 ** 32) * spanUs * 1000 * world_size);
+    const gpu_time_ns = Math.floor((draw() / 2 ** 32) * spanUs * 1000);
+    /** Of a rate a microsecond, what the card can do and no more. */
+    const within = (rate: number, max: number) => upTo(Math.min(max, Math.floor(rate * spanUs)));
+    const power_limit_mw = maybe(100_000 + upTo(1_900_000));
     events.push(
       makeEvent(endedMs, `random-${seed}-${events.length}`, {
         sequence: draw(),
@@ -61,21 +66,23 @@ export function randomEvents(seed: number, count: number): EventFields[] {
         gpu_busy_ns: maybe(Math.floor(gpu_time_ns / 2)),
         communication_ns: Math.floor(gpu_time_ns / 3),
         time_quality: pick("measured", "bounded", "estimated"),
-        memory_peak_bytes: upTo(2 ** 52),
+        memory_peak_bytes: upTo(2 ** 42),
         memory_scope: pick("session", "shared"),
-        memory_total_bytes: upTo(2 ** 52),
-        energy_uj: maybe(draw() % 40 === 0 ? 2 ** 52 + 1 : upTo(2 ** 52)),
-        power_avg_mw: maybe(draw() % 40 === 0 ? 2 ** 32 : draw()),
-        power_peak_mw: maybe(draw()),
-        power_limit_mw: maybe(draw()),
+        memory_total_bytes: 2 ** 41 + upTo(2 ** 44),
+        energy_uj: maybe(
+          draw() % 40 === 0 ? 2 ** 52 + 1 : within((power_limit_mw ?? 10_000_000) / 1_000, 2 ** 52),
+        ),
+        power_avg_mw: maybe(draw() % 40 === 0 ? 2 ** 32 : upTo(500_000)),
+        power_peak_mw: maybe(upTo(500_000)),
+        power_limit_mw,
         energy_quality: pick("counter", "integral", "model", "none"),
-        nvlink_tx_bytes: maybe(upTo(2 ** 52)),
-        nvlink_rx_bytes: maybe(upTo(2 ** 52)),
-        tokens_in: draw(),
-        tokens_cached: draw(),
-        tokens_out: draw() % 40 === 0 ? 2 ** 32 : draw(),
-        batch_steps: draw(),
-        batch_size_avg_milli: draw(),
+        nvlink_tx_bytes: maybe(within(3_600_000, 2 ** 52)),
+        nvlink_rx_bytes: maybe(within(3_600_000, 2 ** 52)),
+        tokens_in: within(45, UINT32),
+        tokens_cached: within(45, UINT32),
+        tokens_out: draw() % 40 === 0 ? 2 ** 32 : within(45, UINT32),
+        batch_steps: within(1, UINT32),
+        batch_size_avg_milli: upTo(1_000_000_000),
         apportionment: pick("equal@1", "fitted-hinge@1"),
         probe_version: pick("0.1.0", "0.2.0"),
       }),
@@ -90,7 +97,7 @@ export function randomTotals(seed: number, count: number): TotalsFields[] {
     makeTotals(NOW_MS - (draw() % 3_600_000), `totals-${seed}-${i}`, {
       mig_profile: draw() % 2 === 0 ? null : "1g.10gb",
       energy_uj: draw() % 2 === 0 ? null : 16_000_000_000,
-      steps: draw(),
+      steps: draw() % 40_000_000,
     }),
   );
 }

@@ -21,7 +21,7 @@ function sales(at: number, value: string, changes: Partial<Sales> = {}): Sales {
   const hour = MIDNIGHT + at * 3_600;
   return {
     ...{ hour, revision: 1, rating: 1, model: "m", gpu_model: "H100", mig_profile: "" },
-    quality_time_ns: decimal("3600000000000"),
+    unit_time_ns: decimal("3600000000000"),
     value: decimal(value),
     tenants: ["a", "b", "c"],
     rated_at: (hour + 4_200) * 1_000,
@@ -46,7 +46,7 @@ async function open(rows: readonly Sales[]) {
       const index = stored.findIndex((it) => it.hour === MIDNIGHT + at * 3_600);
       stored.splice(index, 1);
       // The hour was rated again, and nothing was sold in it.
-      stored.push(sales(at, "0", { quality_time_ns: 0n, revision: 2, rated_at: now(), tenants: [] }));
+      stored.push(sales(at, "0", { unit_time_ns: 0n, revision: 2, rated_at: now(), tenants: [] }));
     },
     run: () => computeIndexPoints(api.pricing),
   };
@@ -130,6 +130,32 @@ describe("points of the index", () => {
       { is_withdrawn: false, level: "300.000000000000" },
     ]);
     expect((await run()).written).toBe(0);
+  });
+
+  it("a point of an earlier method stands with its level, and nothing is compared with its prices", async () => {
+    const { api, run } = await open([sales(7, "1"), sales(8, "2"), sales(9, "3")]);
+    const hour = MIDNIGHT + 7 * 3_600;
+    // as the chained Fisher wrote it: prices of another unit, 50 a GPU-hour
+    const old = {
+      ...{ from: formatHour(hour), level: "80", link: "1", laspeyres: "1", paasche: "1" },
+      components: [
+        {
+          ...{ gpu_class: "m | H100", standing: "carried", quantity: "1", value: "50", price: "50" },
+          ...{ relative: null, tenants_at_least: 0 },
+        },
+      ],
+      ...{ rests_on: [], is_withdrawn: false },
+    };
+    const place = { kind: "index_point", id: `USD:all:hour:${formatHour(hour)}`, version: 1 } as const;
+    await api.pricing.documents.append([{ ...place, content: old, written_by: "index", reason: "computed" }]);
+    await api.clock.advance(HOUR_MS);
+    await run();
+    const found = await points(api, "period=hour&series=all");
+    expect(found.map(({ method, level, version }) => `${method} ${Number(level)} v${version}`)).toEqual([
+      "fisher@1 80 v1",
+      "geks@1 80 v1",
+      "geks@1 120 v1",
+    ]);
   });
 
   it("another process that writes at the same time goes first", async () => {

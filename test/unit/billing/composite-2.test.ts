@@ -9,7 +9,7 @@ import type { PriceBook } from "../../../services/domain/books/price-book.ts";
 import type { UsageRow } from "../../../services/domain/closing/usage.ts";
 import { salesOf } from "../../../services/domain/insight/compute-index.ts";
 import type { HourSales } from "../../../services/domain/insight/index-sales.ts";
-import { formatDecimal } from "../../../services/domain/money/decimal.ts";
+import { formatDecimal, ONE } from "../../../services/domain/money/decimal.ts";
 import { rateHour } from "../../../services/domain/rating/charges.ts";
 import { HOUR_MS, HOUR_S } from "../../../services/domain/time/hour.ts";
 import { busyBook, demoBook, H100, usageRow } from "../../support/builders/price-books.ts";
@@ -69,10 +69,13 @@ describe("the index across a change to composite@2", () => {
       book,
     );
     const [sales] = salesOf(hour, charges);
-    const quality_time_ns = charges.reduce((sum, it) => sum + it.gpu_time_ns * it.quality, 0n);
+    const unit_time_ns = charges.reduce(
+      (sum, it) => sum + (it.gpu_time_ns * it.composite * it.quality) / ONE,
+      0n,
+    );
     const rated: HourSales = {
       ...{ ...SERVED, hour, revision: 1, rating: 1, tenants },
-      ...{ quality_time_ns, value: sales?.value ?? 0n },
+      ...{ unit_time_ns, value: sales?.value ?? 0n },
     };
     return { ...rated, rated_at: (hour + 4_200) * 1_000 };
   }
@@ -86,17 +89,17 @@ describe("the index across a change to composite@2", () => {
     return body.items.map(({ level }) => level);
   }
 
-  it("falls by what busy time takes off: 1.59375 after 1.9375 is 51/62", async () => {
+  it("stays where the rate does: 1.59375 after 1.9375 is less of the same unit", async () => {
     expect(await levels([sold(0, demoBook(), {}), sold(1, busyBook(), MEASURED)])).toEqual([
       "100.000000000000",
-      "82.258064516129",
+      "100.000000000000",
     ]);
   });
 
-  it("rises where nothing measures: 2.0625 after 1.9375 is 33/31", async () => {
+  it("stays where nothing measures too: 2.0625 after 1.9375 is more of it", async () => {
     expect(await levels([sold(0, demoBook(), {}), sold(1, busyBook(), {})])).toEqual([
       "100.000000000000",
-      "106.451612903226",
+      "100.000000000000",
     ]);
   });
 });

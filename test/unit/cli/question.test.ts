@@ -31,7 +31,7 @@ async function say(...argv: string[]): Promise<string> {
   }));
   const sales = [0, 1].map((at) => ({
     ...{ hour: HOUR + 3_600 * at, revision: 1, rating: 1, rated_at: 0, model: "m", gpu_model: "g" },
-    ...{ mig_profile: "", quality_time_ns: decimal("3600000000000"), value: decimal(String(at + 2)) },
+    ...{ mig_profile: "", unit_time_ns: decimal("3600000000000"), value: decimal(String(at + 2)) },
     tenants: ["a", "b", "c"],
   }));
   const sessions = [sessionPart("s", (HOUR + 600) * 1_000, secondsOfUsage(3_600, { tenant_id: "acme" }))];

@@ -40,6 +40,8 @@ function lines(columns: readonly NativeColumn[]): Line[] {
 const ofKind = (all: readonly Line[], kind: string): Line[] => all.filter((line) => line["kind"] === kind);
 
 const BIG = 2 ** 52 - 1;
+const SPAN_NS = 1_700_000_000_000;
+const MEMORY = 2 ** 45 - 1;
 /** Every field with a value of its own, so that no two columns can be mixed up. */
 const FULL = makeEvent(NOW_MS, "full", {
   session_id: "s".repeat(128),
@@ -61,16 +63,16 @@ const FULL = makeEvent(NOW_MS, "full", {
   outcome: "interrupted",
   started_at: NOW_MS * 1000 - 1_700_000_003,
   ended_at: NOW_MS * 1000 + 999,
-  gpu_time_ns: BIG,
-  gpu_busy_ns: BIG - 1,
-  communication_ns: BIG - 2,
+  gpu_time_ns: SPAN_NS,
+  gpu_busy_ns: SPAN_NS - 1,
+  communication_ns: SPAN_NS - 2,
   time_quality: "bounded",
-  memory_peak_bytes: BIG - 3,
+  memory_peak_bytes: MEMORY - 3,
   memory_scope: "session",
-  memory_total_bytes: BIG - 4,
+  memory_total_bytes: MEMORY - 4,
   energy_uj: 0,
-  power_avg_mw: 4_294_967_294,
-  power_peak_mw: 4_294_967_293,
+  power_avg_mw: 9_999_994,
+  power_peak_mw: 9_999_993,
   power_limit_mw: 0,
   energy_quality: "none",
   nvlink_tx_bytes: BIG - 5,
@@ -78,8 +80,8 @@ const FULL = makeEvent(NOW_MS, "full", {
   tokens_in: 4_294_967_292,
   tokens_cached: 4_294_967_291,
   tokens_out: 4_294_967_290,
-  batch_steps: 4_294_967_289,
-  batch_size_avg_milli: 4_294_967_288,
+  batch_steps: 1_700_000_289,
+  batch_size_avg_milli: 999_999_288,
   apportionment: "a",
   probe_version: "w",
   busy_quality: "counter",
@@ -202,8 +204,8 @@ describe("a block in ClickHouse's Native format", () => {
   it("holds the rows that are no events, and zeros where they have nothing to say", () => {
     const stream = new TestIntake();
     const totals = makeTotals(NOW_MS, "totals", {
-      energy_uj: 2 ** 52,
-      energy_attributed_uj: 2 ** 52 - 4_000_000_000,
+      energy_uj: 400_000_000_000,
+      energy_attributed_uj: 396_000_000_000,
       mig_profile: "1g.10gb",
       sharing: "mps",
       rank: 3,
@@ -255,7 +257,7 @@ describe("a block in ClickHouse's Native format", () => {
     const times = [wall_time_ns, attributed_ns, operator_ns, idle_ns, unattributed_ns].map(
       BigInt as (it: unknown) => bigint,
     );
-    const others = [2n ** 52n - 4_000_000_000n, 3_000_000_000n, 400_000_000n, 1_200n, 3n, 2n];
+    const others = [396_000_000_000n, 3_000_000_000n, 400_000_000n, 1_200n, 3n, 2n];
     const busy = [21_000_000_000n, 16_000_000_001n, 4_000_000_000n, 999_999_999n];
     expect(row).toMatchObject({
       event_id: Buffer.from(totals.totals_id),
@@ -263,7 +265,7 @@ describe("a block in ClickHouse's Native format", () => {
       home: 1,
       sharing: "mps",
       rank: 3,
-      energy_uj: 2n ** 52n,
+      energy_uj: 400_000_000_000n,
       energy_quality: "counter",
       started_at: BigInt(NOW_MS - 30_000) * 1000n,
       ended_at: BigInt(NOW_MS) * 1000n,
@@ -293,7 +295,7 @@ describe("a block in ClickHouse's Native format", () => {
     ]);
 
     const [window, ofVoids] = ofKind(all, "window");
-    const product = BigInt(BIG) * BigInt(BIG - 3);
+    const product = BigInt(SPAN_NS) * BigInt(MEMORY - 3);
     expect(window).toMatchObject({
       hour: NOW_MS / 1000 - 1_800,
       sharing: "timeslice",
@@ -307,10 +309,10 @@ describe("a block in ClickHouse's Native format", () => {
       1n,
       0n,
       0n,
-      BigInt(BIG),
-      BigInt(BIG - 1),
-      BigInt(BIG),
-      BigInt(BIG - 2),
+      BigInt(SPAN_NS),
+      BigInt(SPAN_NS - 1),
+      BigInt(SPAN_NS),
+      BigInt(SPAN_NS - 2),
       product,
     ]);
     expect(product).toBeGreaterThan(2n ** 64n);

@@ -57,9 +57,13 @@ const text = fc
     fc.string({ minLength: 1, maxLength: 30 }),
   )
   .filter((it) => !/\p{Cc}/u.test(it));
-const UINT32 = 2 ** 32 - 1;
-const quantity = fc.oneof(fc.nat(9), fc.nat(1_000_000), fc.integer({ min: 0, max: 2 ** 52 }));
-const count = fc.oneof(fc.nat(9), fc.integer({ min: 0, max: UINT32 }));
+/** What a card of 100 W can do in no time at all and between two readings. */
+const COUNT_MAX = 10_000_000;
+const ENERGY_MAX_UJ = 6_000_000_000;
+const POWER_MAX_MW = 600_000;
+const MEMORY_MAX_BYTES = 2 ** 45;
+const upTo = (max: number) => fc.oneof(fc.nat(9), fc.nat(1_000), fc.integer({ min: 0, max }));
+const count = upTo(COUNT_MAX);
 const enums = Object.fromEntries(
   Object.entries(ENUMS).map(([name, symbols]) => [name, fc.constantFrom(...symbols)]),
 );
@@ -84,14 +88,14 @@ const events = fc
       container_id: fc.option(text),
       mig_profile: fc.option(text),
       sequence: count,
-      memory_peak_bytes: quantity,
-      memory_total_bytes: quantity,
-      energy_uj: fc.option(quantity),
-      power_avg_mw: fc.option(count),
-      power_peak_mw: fc.option(count),
-      power_limit_mw: fc.option(count),
-      nvlink_tx_bytes: fc.option(quantity),
-      nvlink_rx_bytes: fc.option(quantity),
+      memory_peak_bytes: upTo(MEMORY_MAX_BYTES),
+      memory_total_bytes: fc.integer({ min: MEMORY_MAX_BYTES / 2, max: MEMORY_MAX_BYTES }),
+      energy_uj: fc.option(upTo(ENERGY_MAX_UJ)),
+      power_avg_mw: fc.option(upTo(POWER_MAX_MW)),
+      power_peak_mw: fc.option(upTo(POWER_MAX_MW)),
+      power_limit_mw: fc.option(fc.integer({ min: 100_000, max: 10_000_000 })),
+      nvlink_tx_bytes: fc.option(upTo(2 ** 45)),
+      nvlink_rx_bytes: fc.option(upTo(2 ** 45)),
       tokens_in: count,
       tokens_cached: count,
       tokens_out: count,

@@ -226,12 +226,12 @@ const BAD: Readonly<Record<RejectCode, Readonly<Record<string, Sent | readonly S
   },
   EVENT_GPU_TIME_EXCEEDS_SPAN: {
     "a nanosecond more than the slack": event({ gpu_time_ns: 250_000_000 + 250_000 + 1_000_000 + 1 }),
-    "more than two ranks": event({ world_size: 2, gpu_time_ns: 501_500_001 }),
+    "one of two ranks": event({ world_size: 2, gpu_time_ns: 251_250_001 }),
     "GPU time without a span": event({ started_at: ENDED_MS * 1000, gpu_time_ns: 1_000_001 }),
   },
   EVENT_BUSY_TIME_EXCEEDS_SPAN: {
     "a nanosecond more than the slack": event({ gpu_busy_ns: 250_000_000 + 250_000 + 1_000_000 + 1 }),
-    "more than two ranks": event({ world_size: 2, gpu_busy_ns: 501_500_001, busy_quality: "counter" }),
+    "one of two ranks": event({ world_size: 2, gpu_busy_ns: 251_250_001, busy_quality: "counter" }),
     "busy without a span": event({ started_at: ENDED_MS * 1000, gpu_time_ns: 0, gpu_busy_ns: 1_000_001 }),
   },
   EVENT_BUSY_QUALITY: {
@@ -242,6 +242,33 @@ const BAD: Readonly<Record<RejectCode, Readonly<Record<string, Sent | readonly S
   EVENT_PART_EXCEEDS_WHOLE: {
     "more communication than used": event({ communication_ns: 120_000_002 }),
   },
+  EVENT_POWER_EXCEEDS_CARD: {
+    "an average over 6 times the limit": event({ power_avg_mw: 4_200_001 }),
+    "a peak over 6 times the limit": event({ power_peak_mw: 4_200_001 }),
+    "a peak over 10 kW without a limit": event({ power_limit_mw: null, power_peak_mw: 10_000_001 }),
+    "a limit over 10 kW": event({ power_limit_mw: 10_000_001 }),
+  },
+  EVENT_ENERGY_EXCEEDS_POWER: {
+    "670 USD in a second": event({ started_at: (ENDED_MS - 1_000) * 1000, energy_uj: 2 ** 52 }),
+    "a microjoule more than 4.2 kW in 10.25 s": event({ energy_uj: 43_050_000_001 }),
+    "a microjoule more than 10 kW in 10.25 s": event({ power_limit_mw: null, energy_uj: 102_500_000_001 }),
+  },
+  EVENT_MEMORY_EXCEEDS_CARD: {
+    "a byte over twice the card": event({ memory_peak_bytes: 2 * 85_520_809_984 + 1 }),
+    "a card of more than 32 TiB": event({ memory_total_bytes: 2 ** 45 + 1 }),
+    "more than 32 TiB of an unknown card": event({ memory_total_bytes: 0, memory_peak_bytes: 2 ** 45 + 1 }),
+  },
+  EVENT_NVLINK_EXCEEDS_LINK: {
+    "a byte too many sent": event({ nvlink_tx_bytes: 36_900_000_000_001 }),
+    "a byte too many received": event({ nvlink_rx_bytes: 36_900_000_000_001 }),
+  },
+  EVENT_TOKENS_EXCEED_SPAN: {
+    "a token too many in": event({ tokens_in: 461_250_001 }),
+    "a token too many cached": event({ tokens_cached: 461_250_001 }),
+    "a token too many out": event({ tokens_out: 461_250_001 }),
+  },
+  EVENT_STEPS_EXCEED_SPAN: { "a step too many": event({ batch_steps: 10_250_001 }) },
+  EVENT_BATCH_SIZE_RANGE: { "a million sessions and one": event({ batch_size_avg_milli: 1_000_000_001 }) },
   EVENT_CONFLICT: {
     "another tenant": [event(), event({ tenant_id: "tenant-02" })],
     "a token more": [event(), event({ tokens_out: 56 })],
@@ -271,6 +298,15 @@ const BAD: Readonly<Record<RejectCode, Readonly<Record<string, Sent | readonly S
     "a microjoule less": totals({ energy_uj: 15_999_999_999 }),
     "a microjoule more": totals({ energy_unmetered_uj: 100_000_001 }),
   },
+  TOTALS_TIME_EXCEEDS_SPAN: {
+    "a nanosecond more wall time": totals({ wall_time_ns: 30_031_000_001, idle_ns: 5_030_999_001 }),
+    "a nanosecond more busy time": totals({ busy_ns: 31_032_000_001 }),
+  },
+  TOTALS_ENERGY_EXCEEDS_POWER: {
+    "a microjoule more than 10 kW in 40 s": totals({ energy_uj: 400_000_000_001 }),
+    "a part of it": totals({ energy_uj: null, energy_parked_uj: 400_000_000_001 }),
+  },
+  TOTALS_STEPS_EXCEED_SPAN: { "a step too many": totals({ steps: 40_000_001 }) },
   TOTALS_CROSS_MINUTE: {
     "a microsecond before the minute": totals({ started_at: (NOW_MS - 60_000) * 1000 - 1 }),
     "a minute and its end": totals({ started_at: (ENDED_MS - 60_000) * 1000 }),

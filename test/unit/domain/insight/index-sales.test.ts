@@ -21,7 +21,7 @@ function sales(
     revision: 1,
     rating: 1,
     ...{ model, gpu_model: "H100", mig_profile: "", tenants },
-    quality_time_ns: GPU_HOUR,
+    unit_time_ns: GPU_HOUR,
     value: decimal("2"),
     ...changes,
   };

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   divideHalfEven,
+  geometricMean,
   roundToDigits,
   roundToSum,
   splitByLargestRemainder,
@@ -125,4 +126,33 @@ it.each([
   [123_456n, 3, 123_000n],
 ])("%d to %d digits is %d", (value, digits, rounded) => {
   expect(roundToDigits(value, digits)).toBe(rounded);
+});
+
+describe("geometricMean", () => {
+  it.each([
+    [[7n], 7n],
+    [[2n, 8n], 4n],
+    [[1n, 10n, 100n], 10n],
+    [[2n, 3n], 2n],
+    [[3n, 4n], 3n],
+    [[5n, 6n, 0n], 0n],
+  ])("of %o is %d", (values, mean) => {
+    expect(geometricMean(values)).toBe(mean);
+  });
+
+  it("is at most half away from the exact root", () => {
+    fc.assert(
+      fc.property(fc.array(fc.bigInt({ min: 1n, max: 10n ** 20n }), { minLength: 1 }), (values) => {
+        const mean = geometricMean(values);
+        const count = BigInt(values.length);
+        const product = values.reduce((a, b) => a * b, 1n) << count;
+        expect((2n * mean - 1n) ** count <= product && product <= (2n * mean + 1n) ** count).toBe(true);
+      }),
+    );
+  });
+
+  it("refuses what has none", () => {
+    expect(() => geometricMean([])).toThrow(RangeError);
+    expect(() => geometricMean([1n, -1n])).toThrow(RangeError);
+  });
 });

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { PriceBook } from "../../../../services/domain/books/price-book.ts";
+import { type PriceBook, priceOf } from "../../../../services/domain/books/price-book.ts";
 import type { UsageRow } from "../../../../services/domain/closing/usage.ts";
 import { formatDecimal, ONE } from "../../../../services/domain/money/decimal.ts";
 import { chargeDifferences } from "../../../../services/domain/rating/charge-differences.ts";
 import { chargesText } from "../../../../services/domain/rating/charges.ts";
-import { type Charge, rate } from "../../../../services/domain/rating/rate.ts";
+import { type Charge, compositeMax, rate } from "../../../../services/domain/rating/rate.ts";
 import { busyBook, demoBook, usageRow } from "../../../support/builders/price-books.ts";
 
 const HOUR_NS = 3_600_000_000_000n;
@@ -224,6 +224,23 @@ describe("properties", () => {
     })
     .map(usageRow);
 
+  /** Peaks beside averages, and GPU time of next to nothing. */
+  const anyRow = fc
+    .tuple(row, fc.bigInt({ min: 0n, max: 10n ** 27n }), fc.bigInt({ min: 0n, max: 10n ** 30n }))
+    .chain(([usage, avg, peak]) =>
+      fc.oneof(fc.constant(usage.gpu_time_ns), fc.bigInt({ min: 1n, max: 1_000n })).map((gpu_time_ns) => ({
+        ...usage,
+        gpu_time_ns,
+        power_avg_time_mw_ns: avg,
+        power_peak_time_mw_ns: peak,
+      })),
+    );
+  const weightsOf = (book: PriceBook) => {
+    const price = priceOf(book, usageRow());
+    if (price === null) throw new Error("no price");
+    return price.weights;
+  };
+
   it("the shown terms give the shown charge, within one unit of the last digit of the GPU-hours' product", () => {
     fc.assert(
       fc.property(row, (usage) => {
@@ -235,6 +252,39 @@ describe("properties", () => {
         expect(2n * (off < 0n ? -off : off) <= HOUR_NS * ONE * ONE).toBe(true);
       }),
     );
+  });
+
+  it("has a composite of at most what its weights allow, on both sides of each ratio's bound", () => {
+    // 60 % time, 20 % memory, 15 % power, 5 % NVLink: 0.6 + 2 x 0.4
+    expect(formatDecimal(compositeMax(weightsOf(demoBook())))).toBe("1.400000000000");
+    // 50 % busy, 20 % held, 15 % memory, 10 % power, 5 % NVLink: 8 x 0.5 + 0.2 + 2 x 0.3
+    expect(formatDecimal(compositeMax(weightsOf(busyBook())))).toBe("4.800000000000");
+    fc.assert(
+      fc.property(anyRow, fc.constantFrom(demoBook(), busyBook()), (usage, book) => {
+        const it = charged(usage, book);
+        expect(it.composite <= compositeMax(weightsOf(book))).toBe(true);
+        const cost = it.gpu_hours * it.rate_per_gpu_hour * compositeMax(weightsOf(book));
+        // hours, rate and composite have 12 digits each; half a digit of the hours may be lost
+        expect(it.charge * ONE * ONE <= cost + 2n * it.rate_per_gpu_hour * ONE * ONE).toBe(true);
+      }),
+    );
+  });
+
+  it.each([
+    ["busy_ratio", 8n, (n: bigint) => ({ gpu_busy_ns: n * HOUR_NS, gpu_busy_known_ns: HOUR_NS })],
+    ["memory_ratio", 2n, (n: bigint) => ({ memory_time_byte_ns: n * HOUR_NS * 85_899_345_920n })],
+    ["power_ratio", 2n, (n: bigint) => ({ energy_uj: n * 2_520_000_000_000n })],
+    ["nvlink_ratio", 2n, (n: bigint) => ({ nvlink_tx_bytes: n * 3_240n * 10n ** 12n })],
+    [
+      "fluctuation",
+      9n,
+      (n: bigint) => ({ power_avg_time_mw_ns: 100n, power_peak_time_mw_ns: 100n * (n + 1n) }),
+    ],
+  ] as const)("%s counts up to %d and no more", (term, most, usage) => {
+    expect(charged(usage(most - 1n))[term]).toBe((most - 1n) * ONE);
+    expect(charged(usage(most))[term]).toBe(most * ONE);
+    expect(charged(usage(most + 1n))[term]).toBe(most * ONE);
+    expect(charged(usage(10n ** 9n))[term]).toBe(most * ONE);
   });
 
   it("is never negative, and twice the usage is twice the charge to the last digit but one", () => {
