@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
@@ -29,6 +30,11 @@ const decode = require("kafkajs/src/protocol/recordBatch/v0/decoder") as (
 ) => Promise<{ records: KafkaMessage[] }>;
 
 const APPENDED_MS = 1_795_437_000_000;
+/** Batches of ten records as brokers stored them, in base64, by producer and codec. */
+const FOREIGN = JSON.parse(readFileSync(new URL("foreign-batches.json", import.meta.url), "utf8")) as Record<
+  string,
+  Record<string, string>
+>;
 const LIMITS: BatchLimits = { bytesMax: 1 << 20, nowMs: APPENDED_MS + 5, offsetMax: 2 ** 52 };
 const utf8 = (text: string): Buffer => Buffer.from(text);
 
@@ -172,6 +178,19 @@ describe("records of whole record batches", () => {
       [10, "v1"],
     ]);
   });
+
+  it.each(["java", "librdkafka"])(
+    "of %s are the same ones, whatever they are compressed by",
+    async (producer) => {
+      const values: (string | null)[][] = [];
+      for (const batch of Object.values(FOREIGN[producer] ?? {})) {
+        values.push((await read(Buffer.from(batch, "base64"))).flatMap(({ key, value }) => [key, value]));
+      }
+      expect(values).toHaveLength(5);
+      expect(new Set(values[0]).size).toBe(20);
+      for (const others of values) expect(others).toEqual(values[0]);
+    },
+  );
 
   it("leave Kafka's own control batches to kafkajs", async () => {
     const marker: RawRecord = { key: Buffer.from([0, 0, 0, 1]), value: Buffer.alloc(6), offsetDelta: 0 };
