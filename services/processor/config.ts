@@ -36,6 +36,11 @@ export const FIELDS = {
     min: 65_536,
     max: 268_435_456,
   }),
+  batch_bytes_max: integer("METERHOUSE_BATCH_BYTES_MAX", {
+    default: 67_108_864,
+    min: 1_048_576,
+    max: 268_435_456,
+  }),
   confluent_ids: optional(SCHEMA_IDS),
 };
 

@@ -85,5 +85,6 @@ function openSource(kafka: ReturnType<typeof openKafka>, parts: { log: Log; cloc
     sessionTimeoutMs: config.session_timeout_ms,
     fetchBytesMax: config.fetch_bytes_max,
     fetchBytesMaxPerPartition: Math.ceil(config.fetch_bytes_max / 4),
+    batchBytesMax: config.batch_bytes_max,
   });
 }

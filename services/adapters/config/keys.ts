@@ -24,6 +24,7 @@ export const CONFIG_KEYS = {
     "Ids remembered at most, 28 bytes each; beyond it the oldest hour is forgotten and looked up.",
   METERHOUSE_EVENT_AGE_MAX: "Oldest event accepted; at most 90d, which retention counts on.",
   METERHOUSE_FETCH_BYTES_MAX: "Bytes fetched from Kafka at once.",
+  METERHOUSE_BATCH_BYTES_MAX: "Bytes of a record batch when decompressed; a longer one is rejected.",
   METERHOUSE_CONFLUENT_SCHEMA_IDS: "Schemas that a registry's ids stand for, such as 1=gpu_time_event/v1.",
   METERHOUSE_GRACE: "How long after an hour's end its records may still be appended before it closes.",
   METERHOUSE_UNMETERED_PERCENT:

@@ -1,15 +1,7 @@
 // One kafkajs client for a process, its log lines among ours: an outage is logged once, and so is its end.
 
-import { promisify } from "node:util";
-import { zstdCompress, zstdDecompress } from "node:zlib";
-import kafkajs, { Kafka, logLevel } from "kafkajs";
+import { Kafka, logLevel } from "kafkajs";
 import type { Log } from "../../domain/ports/log.ts";
-
-// kafkajs brings gzip only; Node brings zstd, which producers of much traffic want
-kafkajs.CompressionCodecs[kafkajs.CompressionTypes.ZSTD] = () => ({
-  compress: ({ buffer }: { buffer: Buffer }) => promisify(zstdCompress)(buffer),
-  decompress: (bytes: Buffer) => promisify(zstdDecompress)(bytes),
-});
 
 export interface KafkaOptions {
   readonly brokers: readonly string[];

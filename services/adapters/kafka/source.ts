@@ -5,12 +5,12 @@
 // caller's, which kafkajs would retry for ever, ends the process; an outage of Kafka never does.
 
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
+import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from "kafkajs";
 import type { RecordRun } from "../../domain/block/record-run.ts";
 import type { Clock } from "../../domain/ports/clock.ts";
 import type { Log } from "../../domain/ports/log.ts";
 
-import { BatchRun, firstOffset } from "./batch-run.ts";
+import { BatchRun, firstOffset, portions } from "./batch-run.ts";
 import { ALIVE } from "./client.ts";
 import { isOfKafka, isOutage, isUnknownTopic } from "./outage.ts";
 import { requireHeld } from "./position-lost.ts";
@@ -49,6 +49,8 @@ export interface KafkaSourceOptions {
   readonly sessionTimeoutMs: number;
   readonly fetchBytesMax: number;
   readonly fetchBytesMaxPerPartition: number;
+  /** Bytes of a record batch at most, once it is decompressed. */
+  readonly batchBytesMax: number;
 }
 
 const HEARTBEATS_PER_SESSION = 6;
@@ -222,7 +224,9 @@ export class KafkaSource implements RecordSource {
     const next = this.next.get(partition);
     // a seek is waiting: this fetch began at an offset that nobody wants any more
     if (next === undefined || payload.isStale()) return;
-    const through = Number(batch.lastOffset());
+    const end = Number(batch.highWatermark);
+    // a damaged header may say more than the log holds
+    const through = Math.min(Number(batch.lastOffset()), end - 1);
     if (firstOffset(batch.messages) > next || through < next) {
       // gaps are Kafka's own (compaction, transactions), unless kafkajs has jumped because the log does not hold `next`
       const { kafka, topic } = this.options;
@@ -230,15 +234,28 @@ export class KafkaSource implements RecordSource {
       if (generation !== this.generation) return;
       if (through < next) return this.seek(partition, next);
     }
-    const run = new BatchRun(batch.messages);
-    const end = Number(batch.highWatermark);
+    for (const portion of portions(batch.messages)) {
+      const isLast = portion.at(-1) === batch.messages.at(-1);
+      const portionEnd = isLast ? through : Math.min(Number(portion.at(-1)?.offset), through);
+      await this.hand(partition, portion, { through: portionEnd, end }, heartbeat);
+      if (generation !== this.generation) return;
+      this.next.set(partition, portionEnd + 1);
+      resolveOffset(String(portionEnd));
+      await nextTurn();
+      await heartbeat();
+    }
+  }
+
+  private hand(
+    partition: number,
+    messages: readonly KafkaMessage[],
+    { through, end }: { through: number; end: number },
+    heartbeat: () => Promise<void>,
+  ): Promise<void> {
+    const { batchBytesMax: bytesMax, clock } = this.options;
+    const run = new BatchRun(messages, { bytesMax, nowMs: clock.nowMs(), offsetMax: end - 1 });
     const handed = (this.handlers as RecordHandlers).records(partition, run, through, end);
-    await this.beatWhile(handed, heartbeat);
-    if (generation !== this.generation) return;
-    this.next.set(partition, through + 1);
-    resolveOffset(batch.lastOffset());
-    await nextTurn();
-    await heartbeat();
+    return this.beatWhile(handed, heartbeat);
   }
 
   private async whenReady(heartbeat: () => Promise<void>): Promise<void> {

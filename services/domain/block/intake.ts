@@ -79,7 +79,11 @@ export class Intake {
     record: KafkaRecord,
     seen: SeenIds,
   ): LateRecord | undefined {
-    const { bytes, view, valueStart, valueLength } = record;
+    const { bytes, view, valueStart, valueLength, fault } = record;
+    if (fault !== undefined) {
+      reject(block, batch, record, fault);
+      return undefined;
+    }
     const read = this.reader.read(bytes, view, valueStart, valueLength, this.event);
     switch (read.type) {
       case "event":

@@ -1,3 +1,5 @@
+import type { Fault } from "../event/validate.ts";
+
 /** One record as it lies in a fetch: ranges of a buffer that is reused once the record was dealt with. */
 export class KafkaRecord {
   offset = 0;
@@ -12,9 +14,11 @@ export class KafkaRecord {
   valueStart = 0;
   /** -1 for no value. */
   valueLength = -1;
+  /** Set where the record could not be read at all; what there is of it is the value. */
+  fault: Fault | undefined;
 }
 
-/** Records of one partition in order of offset, one at a time in the same object. */
+/** Records of one partition in order of offset, one at a time, valid until the next. */
 export interface RecordRun {
   readonly record: KafkaRecord;
   /** Moves on to the next record; false at the end. */

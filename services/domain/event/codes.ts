@@ -1,6 +1,12 @@
 // Why a record was not counted. Codes are never reused or renamed: they are stored in usage_log.reject_code,
 // shown to producers and listed in docs by test. The text says what to do about it.
 export const REJECT_CODES = {
+  BATCH_DAMAGED:
+    "The record batch is damaged (checksum, compression or layout), so its records were not read; send them again.",
+  BATCH_CODEC_UNKNOWN:
+    "The record batch is compressed by none of gzip, snappy, lz4 and zstd; use one of them.",
+  BATCH_TOO_LARGE:
+    "The record batch is longer than METERHOUSE_BATCH_BYTES_MAX when decompressed; send smaller batches.",
   RECORD_EMPTY: "The record has no value; send the Avro bytes of an event.",
   RECORD_TOO_LARGE: "The value is longer than 65536 bytes; an event is a few hundred bytes long.",
   RECORD_KEY_MISSING:

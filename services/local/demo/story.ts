@@ -213,6 +213,7 @@ async function disturb({ kafka, log, say }: Stage): Promise<void> {
     sessionTimeoutMs: 10_000,
     fetchBytesMax: RECORD_BYTES_MAX * 2,
     fetchBytesMaxPerPartition: RECORD_BYTES_MAX,
+    batchBytesMax: 2 * RECORD_BYTES_MAX,
   });
   const { copies, conflicts, broken } = disturbanceOf(records, schemas);
   const producer = await openProducer(kafka, TOPIC);

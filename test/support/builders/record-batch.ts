@@ -1,4 +1,5 @@
 // Kafka's record batches written by hand (Kafka protocol, "Record Batch", magic 2).
+import { crc32c } from "../../../services/adapters/kafka/codecs/crc32c.ts";
 import { long } from "./raw-avro.ts";
 
 export interface RawRecord {
@@ -43,5 +44,12 @@ export function rawBatch(batch: RawBatch): Buffer {
   header.writeBigInt64BE(BigInt(batch.maxTimestampMs), 35);
   header.writeBigInt64BE(-1n, 43);
   header.writeInt32BE(batch.count, 57);
-  return Buffer.concat([header, batch.records]);
+  return withChecksum(Buffer.concat([header, batch.records]));
+}
+
+/** The batch with the checksum that its bytes have. */
+export function withChecksum(batch: Uint8Array): Buffer {
+  const copy = Buffer.from(batch);
+  copy.writeInt32BE(crc32c(copy.subarray(21)), 17);
+  return copy;
 }

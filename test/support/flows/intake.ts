@@ -8,6 +8,7 @@ import { closingRows } from "../../../services/domain/block/other-rows.ts";
 import { recordOf } from "../../../services/domain/block/record-run.ts";
 import type { LogLookUp } from "../../../services/domain/block/seen-ids.ts";
 import { DedupeMemory } from "../../../services/domain/dedupe/memory.ts";
+import type { Fault } from "../../../services/domain/event/validate.ts";
 import { type PlainRow, plainRows } from "../doubles/plain-rows.ts";
 
 export const HOUR_MS = 3_600_000;
@@ -21,6 +22,8 @@ export const REMEMBERED_HOURS = 2;
 export interface Sent {
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
+  /** Why the batch that it came in could not be decoded. */
+  readonly fault?: Fault;
 }
 
 const schemas = loadSchemas();
@@ -44,12 +47,14 @@ export class TestIntake {
   }
 
   /** True if the record was taken, false if it was set aside as late. */
-  send({ key, value }: Sent, partition = 0, ingestedAtMs = NOW_MS): boolean {
+  send({ key, value, fault }: Sent, partition = 0, ingestedAtMs = NOW_MS): boolean {
     if (!this.memory.has(partition)) this.memory.open(partition, NOW_HOUR - REMEMBERED_HOURS);
     const offset = this.next.get(partition) ?? 100;
     this.next.set(partition, offset + 1);
     const batch = this.block.partition(partition, offset);
-    const late = this.intake.take(this.block, batch, recordOf(offset, ingestedAtMs, key, value), this.memory);
+    const record = recordOf(offset, ingestedAtMs, key, value);
+    record.fault = fault;
+    const late = this.intake.take(this.block, batch, record, this.memory);
     if (late !== undefined) this.late.push(late);
     return late === undefined;
   }

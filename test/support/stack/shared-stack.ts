@@ -9,8 +9,8 @@ import { makeTemplate, TEMPLATE } from "./template.ts";
 export default async function startSharedStack(project: TestProject): Promise<() => Promise<void>> {
   await setUp((line) => process.stderr.write(`${line}\n`));
   const stack = await startStack({ databases: ["meterhouse", TEMPLATE, ...TEST_DATABASES] });
-  const { kafkaBrokers, clickhouseUrl, users } = stack;
-  project.provide("stack", { kafkaBrokers: [...kafkaBrokers], clickhouseUrl, users });
+  const { directory, kafkaBrokers, clickhouseUrl, users } = stack;
+  project.provide("stack", { directory, kafkaBrokers: [...kafkaBrokers], clickhouseUrl, users });
   project.provide("template", await makeTemplate(stack, MIGRATIONS));
   return () => stack.stop();
 }

@@ -17,6 +17,8 @@ import { copyTemplate, type Template } from "./template.ts";
 
 /** What tests know of a stack, the shared one or one of their own. */
 export interface StackAddresses {
+  /** Where the servers keep their data. */
+  readonly directory: string;
   readonly kafkaBrokers: string[];
   readonly clickhouseUrl: string;
   readonly users: Users;

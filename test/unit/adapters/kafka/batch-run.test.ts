@@ -1,9 +1,16 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import type { KafkaMessage } from "kafkajs";
 import { describe, expect, it } from "vitest";
-import { BatchRun, firstOffset } from "../../../../services/adapters/kafka/batch-run.ts";
+import {
+  type BatchLimits,
+  BatchRun,
+  firstOffset,
+  portions,
+} from "../../../../services/adapters/kafka/batch-run.ts";
 import "../../../../services/adapters/kafka/client.ts";
 import { WholeBatch } from "../../../../services/adapters/kafka/whole-batches.ts";
 import { long } from "../../../support/builders/raw-avro.ts";
@@ -23,6 +30,12 @@ const decode = require("kafkajs/src/protocol/recordBatch/v0/decoder") as (
 ) => Promise<{ records: KafkaMessage[] }>;
 
 const APPENDED_MS = 1_795_437_000_000;
+/** Batches of ten records as brokers stored them, in base64, by producer and codec. */
+const FOREIGN = JSON.parse(readFileSync(new URL("foreign-batches.json", import.meta.url), "utf8")) as Record<
+  string,
+  Record<string, string>
+>;
+const LIMITS: BatchLimits = { bytesMax: 1 << 20, nowMs: APPENDED_MS + 5, offsetMax: 2 ** 52 };
 const utf8 = (text: string): Buffer => Buffer.from(text);
 
 interface Seen {
@@ -33,7 +46,7 @@ interface Seen {
 }
 
 function recordsOf(messages: readonly KafkaMessage[]): Seen[] {
-  const run = new BatchRun(messages);
+  const run = new BatchRun(messages, LIMITS);
   const found: Seen[] = [];
   while (run.next()) {
     const { bytes, view, offset, ingestedAtMs, keyStart, keyLength, valueStart, valueLength } = run.record;
@@ -166,6 +179,19 @@ describe("records of whole record batches", () => {
     ]);
   });
 
+  it.each(["java", "librdkafka"])(
+    "of %s are the same ones, whatever they are compressed by",
+    async (producer) => {
+      const values: (string | null)[][] = [];
+      for (const batch of Object.values(FOREIGN[producer] ?? {})) {
+        values.push((await read(Buffer.from(batch, "base64"))).flatMap(({ key, value }) => [key, value]));
+      }
+      expect(values).toHaveLength(5);
+      expect(new Set(values[0]).size).toBe(20);
+      for (const others of values) expect(others).toEqual(values[0]);
+    },
+  );
+
   it("leave Kafka's own control batches to kafkajs", async () => {
     const marker: RawRecord = { key: Buffer.from([0, 0, 0, 1]), value: Buffer.alloc(6), offsetDelta: 0 };
     const [message] = await decoded(batchOf(3, [marker], { attributes: 0x30 }));
@@ -182,35 +208,118 @@ describe("records of whole record batches", () => {
 
 describe("a damaged record batch", () => {
   const good = [simple(0), simple(1), simple(2)];
-  const damaged = async (changes: Partial<RawBatch>): Promise<void> => {
-    await expect(read(batchOf(40, good, changes))).rejects.toThrow("starts at offset 40 is damaged");
-  };
   const raw = Buffer.concat(good.map(rawKafkaRecord));
   const last = rawKafkaRecord(simple(2)).length;
+  const behind = batchOf(43, [simple(0)]);
 
-  it("throws if records are missing", () => damaged({ count: 4 }));
-  it("throws if records are left over", () => damaged({ count: 2 }));
-  it("throws if it says that it is empty and is not", () => damaged({ count: 0 }));
-  it("throws if its end is cut", async () => {
-    for (let gone = 1; gone <= last; gone++) await damaged({ records: raw.subarray(0, raw.length - gone) });
+  /** Offsets and codes of what becomes of a batch at 40, and of a good one at 43 behind it. */
+  async function outcome(batch: Buffer): Promise<string[]> {
+    const run = new BatchRun(await decoded(batch, behind), LIMITS);
+    const found: string[] = [];
+    while (run.next()) found.push(`${run.record.offset} ${run.record.fault?.code ?? "read"}`);
+    return found;
+  }
+  const none = ["40 BATCH_DAMAGED", "41 BATCH_DAMAGED", "42 BATCH_DAMAGED", "43 read"];
+  const afterwards = ["40 read", "41 read", "42 BATCH_DAMAGED", "43 read"];
+  const damaged = async (changes: Partial<RawBatch>, expected = none): Promise<void> => {
+    expect(await outcome(batchOf(40, good, changes))).toEqual(expected);
+  };
+
+  it("is rejected if records are missing", () => damaged({ count: 4 }));
+  it("is rejected from the record on behind which bytes are left", () =>
+    damaged({ count: 2 }, ["40 read", "41 BATCH_DAMAGED", "42 BATCH_DAMAGED", "43 read"]));
+  it("is rejected if it says that it is empty and is not", () => damaged({ count: 0 }));
+  it("is rejected if it says that it holds fewer than none", () => damaged({ count: -1 }));
+  it("is rejected if it says that it holds two thousand million", () => damaged({ count: 2 ** 31 - 1 }));
+  it("is rejected from where its end is cut", async () => {
+    for (let gone = 1; gone <= last; gone++) {
+      await damaged({ records: raw.subarray(0, raw.length - gone) }, afterwards);
+    }
   });
-  it("throws if it is cut before the first record", () => damaged({ records: Buffer.alloc(0) }));
-  it("throws if a length never ends", () => damaged({ records: Buffer.alloc(200, 0xff) }));
-  it("throws if an offset lies behind the batch's last", () => damaged({ lastOffsetDelta: 1 }));
+  it("is rejected if it is cut before the first record", () => damaged({ records: Buffer.alloc(0) }));
+  it("is rejected if a length never ends", () => damaged({ records: Buffer.alloc(200, 0xff) }));
+  it("is rejected if two records have one offset", () =>
+    damaged({ records: Buffer.concat([simple(0), simple(0), simple(2)].map(rawKafkaRecord)) }, [
+      "40 read",
+      ...none.slice(1),
+    ]));
 
   /** A record whose parts are given as bytes. */
   const odd = (...parts: readonly Uint8Array[]): Promise<void> => {
     const body = Buffer.concat([Buffer.from([0]), ...parts]);
-    return damaged({ count: 1, lastOffsetDelta: 0, records: Buffer.concat([long(body.length), body]) });
+    return damaged({ count: 1, records: Buffer.concat([long(body.length), body]) });
   };
-  it("throws if an offset lies before its first", () => odd(long(0), long(-1), long(-1), long(-1), long(0)));
-  it("throws if a key is longer than its record", () => odd(long(0), long(0), long(500), long(-1), long(0)));
-  it("throws if a key ends where its record does", () => odd(long(0), long(0), long(3), utf8("abc")));
-  it("throws if a value is longer than its record", () =>
+  it("is rejected if an offset lies before its first", () =>
+    odd(long(0), long(-1), long(-1), long(-1), long(0)));
+  it("is rejected if an offset lies behind its last", () =>
+    odd(long(0), long(3), long(-1), long(-1), long(0)));
+  it("is rejected if a key is longer than its record", () =>
+    odd(long(0), long(0), long(500), long(-1), long(0)));
+  it("is rejected if a key ends where its record does", () => odd(long(0), long(0), long(3), utf8("abc")));
+  it("is rejected if a value is longer than its record", () =>
     odd(long(0), long(0), long(-1), long(2), utf8("a")));
-  it("throws if a length is negative", () => damaged({ count: 1, records: long(-7) }));
+  it("is rejected if a length is negative", () => damaged({ count: 1, records: long(-7) }));
 
-  it("throws or is read, but never hangs and never reads beyond its bytes", async () => {
+  it.each([5, 6, 7])("is rejected if nobody knows codec %i", (codec) =>
+    damaged({ attributes: LOG_APPEND_TIME | codec }, [
+      ...[40, 41, 42].map((offset) => `${offset} BATCH_CODEC_UNKNOWN`),
+      "43 read",
+    ]),
+  );
+  it.each([1, 2, 3, 4])("is rejected if codec %i did not write its bytes", (codec) =>
+    damaged({ attributes: LOG_APPEND_TIME | codec, records: Buffer.from("no such bytes") }),
+  );
+  it("is rejected if it holds more than the bound", async () => {
+    const records = zstdCompressSync(Buffer.alloc(LIMITS.bytesMax + 1));
+    await damaged({ attributes: LOG_APPEND_TIME | 4, records }, [
+      ...[40, 41, 42].map((offset) => `${offset} BATCH_TOO_LARGE`),
+      "43 read",
+    ]);
+  });
+
+  it("is rejected if any byte that its checksum covers is another one, or the checksum", async () => {
+    const batch = batchOf(40, good);
+    for (let at = 16; at < batch.length; at++) {
+      const changed = Buffer.from(batch);
+      changed[at] = (changed[at] as number) ^ 0x41;
+      expect(await outcome(changed), `byte ${at}`).toEqual(none);
+    }
+  });
+
+  it("keeps its bytes once, their length and their hash, and no time of the future", async () => {
+    const batch = batchOf(40, good, { maxTimestampMs: 2 ** 52 });
+    batch[70] = 0xff;
+    const run = new BatchRun(await decoded(batch), LIMITS);
+    expect(run.next()).toBe(true);
+    const { bytes, valueStart, valueLength, ingestedAtMs, fault } = run.record;
+    expect(Buffer.from(bytes.subarray(valueStart, valueStart + valueLength))).toEqual(batch);
+    expect(ingestedAtMs).toBe(LIMITS.nowMs);
+    const hash = createHash("sha256").update(batch).digest("hex");
+    expect(fault?.detail).toContain(`batch of ${batch.length} bytes, SHA-256 ${hash}`);
+    expect([run.next(), run.record.offset, run.record.valueLength]).toEqual([true, 41, -1]);
+    expect(run.record.fault?.detail).toContain("bytes are with offset 40");
+  });
+
+  it("keeps 64 KiB of a long one, and a few rows for very many offsets", async () => {
+    const records = Buffer.alloc(100_000, 1);
+    const changes = { attributes: LOG_APPEND_TIME | 3, lastOffsetDelta: 2 ** 31 - 1, count: 5, records };
+    const run = new BatchRun(await decoded(batchOf(40, good, changes)), { ...LIMITS, offsetMax: 2_000_040 });
+    run.next();
+    expect(run.record.valueLength).toBe(65_536);
+    let rows = 1;
+    while (run.next()) rows++;
+    expect(rows).toBe(10_000);
+  });
+
+  it("does not reach beyond the partition's end", async () => {
+    const changes = { count: -1, lastOffsetDelta: 2 ** 30 };
+    const run = new BatchRun(await decoded(batchOf(40, good, changes)), { ...LIMITS, offsetMax: 41 });
+    const offsets: number[] = [];
+    while (run.next()) offsets.push(run.record.offset);
+    expect(offsets).toEqual([40, 41]);
+  });
+
+  it("is rejected whatever is wrong, but never hangs and never reads beyond its bytes", async () => {
     const change = fc.tuple(fc.nat(raw.length - 1), fc.nat(255));
     await fc.assert(
       fc.asyncProperty(
@@ -219,18 +328,17 @@ describe("a damaged record batch", () => {
         async (changes, count) => {
           const records = Buffer.from(raw);
           for (const [at, byte] of changes) records[at] = byte;
-          const messages = await decoded(batchOf(40, good, { records, count }));
-          const run = new BatchRun(messages);
-          try {
-            while (run.next()) {
-              const { record } = run;
-              expect(record.offset >= 40 && record.offset <= 42).toBe(true);
-              expect(record.keyStart + Math.max(0, record.keyLength)).toBeLessThanOrEqual(raw.length);
-              expect(record.valueStart + Math.max(0, record.valueLength)).toBeLessThanOrEqual(raw.length);
-            }
-          } catch (error) {
-            expect(String(error)).toContain("is damaged");
+          const run = new BatchRun(await decoded(batchOf(40, good, { records, count })), LIMITS);
+          let next = 40;
+          while (run.next()) {
+            const { record } = run;
+            expect(record.offset).toBeGreaterThanOrEqual(next);
+            next = record.offset + 1;
+            const { keyStart, keyLength, valueStart, valueLength, bytes: there } = record;
+            expect(keyStart + Math.max(0, keyLength)).toBeLessThanOrEqual(there.length);
+            expect(valueStart + Math.max(0, valueLength)).toBeLessThanOrEqual(there.length);
           }
+          expect(next).toBeLessThanOrEqual(43);
         },
       ),
       { numRuns: 500 },
@@ -244,5 +352,18 @@ describe("a damaged record batch", () => {
         name: "KafkaJSPartialMessageError",
       });
     }
+  });
+});
+
+describe("batches to decompress", () => {
+  it("are read a few at a time, so that heartbeats come between them", async () => {
+    const records = gzipSync(rawKafkaRecord(simple(0)));
+    const packed = Array.from({ length: 20 }, (_, i) =>
+      batchOf(i, [simple(0)], { attributes: LOG_APPEND_TIME | 1, records }),
+    );
+    const messages = await decoded(...packed, batchOf(20, [simple(0)]));
+    const lengths = portions(messages).map(({ length }) => length);
+    expect(lengths).toEqual([8, 8, 5]);
+    expect(portions([])).toEqual([[]]);
   });
 });

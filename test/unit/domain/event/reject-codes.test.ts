@@ -52,12 +52,16 @@ function withBits(id: Uint8Array, at: number, mask: number, bits: number): Buffe
 const version4 = withBits(uuidV7(ENDED_MS, "bad"), 6, 0xf0, 0x40);
 const variant0 = withBits(uuidV7(ENDED_MS, "bad"), 8, 0xc0, 0x00);
 const notUtf8 = text(Buffer.from("mülltenant", "latin1"));
+const ofBatch = (code: RejectCode): Sent => ({ ...event(), fault: { code, detail: "of its batch" } });
 const size = (sent: Sent): number => sent.value?.length ?? 0;
 const endsAt = (ms: number): Sent => event({}, ms);
 const HEADER = 10;
 
 /** How to make each reject. The last record of a list is the bad one. */
 const BAD: Readonly<Record<RejectCode, Readonly<Record<string, Sent | readonly Sent[]>>>> = {
+  BATCH_DAMAGED: { "what would be an event": ofBatch("BATCH_DAMAGED") },
+  BATCH_CODEC_UNKNOWN: { "what would be an event": ofBatch("BATCH_CODEC_UNKNOWN") },
+  BATCH_TOO_LARGE: { "what would be an event": ofBatch("BATCH_TOO_LARGE") },
   RECORD_EMPTY: {
     "no value": { ...event(), value: null },
     "a value of no bytes": cut(event(), 0),

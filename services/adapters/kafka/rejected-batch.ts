@@ -1,0 +1,43 @@
+// A batch that cannot be decoded, as records that are rejected: one for each of its offsets, the first of which keeps its bytes.
+import { createHash } from "node:crypto";
+import { KafkaRecord } from "../../domain/block/record-run.ts";
+import type { Fault } from "../../domain/event/validate.ts";
+import type { WholeBatchFields } from "./whole-batches.ts";
+
+/** The beginning is enough to see who sent it and by which codec; Kafka has the rest. */
+const KEPT_BYTES_MAX = 65_536;
+/** A few bytes can stand for millions of offsets: the last row stands for those beyond. */
+const ROWS_MAX = 10_000;
+
+export interface Rejection {
+  readonly fault: Fault;
+  /** First offset that was not read. */
+  readonly from: number;
+  readonly nowMs: number;
+  readonly offsetMax: number;
+}
+
+/** The same object every time. */
+export function* rejectedBatch(
+  batch: WholeBatchFields,
+  { fault, from, nowMs, offsetMax }: Rejection,
+): Generator<KafkaRecord, undefined> {
+  const last = Math.max(from, Math.min(batch.lastOffset, offsetMax));
+  const record = new KafkaRecord();
+  // a damaged time of the future would close hours that are not over
+  record.ingestedAtMs = Math.max(0, Math.min(batch.maxTimestampMs, nowMs));
+  record.bytes = batch.bytes;
+  record.view = new DataView(batch.bytes.buffer, batch.bytes.byteOffset, batch.bytes.length);
+  record.valueLength = Math.min(batch.bytes.length, KEPT_BYTES_MAX);
+  const hash = createHash("sha256").update(batch.bytes).digest("hex");
+  const whole = `${fault.detail}; batch of ${batch.bytes.length} bytes, SHA-256 ${hash}`;
+  const lastRow = Math.min(last, from + ROWS_MAX - 1);
+  for (let offset = from; offset <= lastRow; offset++) {
+    record.offset = offset;
+    const rest = offset === lastRow && last > lastRow ? `; stands for the offsets to ${last}` : "";
+    const detail = offset === from ? whole : `${fault.detail}; bytes are with offset ${from}`;
+    record.fault = { code: fault.code, detail: detail + rest };
+    yield record;
+    record.valueLength = -1;
+  }
+}
