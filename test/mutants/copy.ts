@@ -9,6 +9,7 @@ import { applyPatch } from "./patch.ts";
 /** What the tests of the list read. */
 const COPIED = [
   "clickhouse",
+  "docs/price-books",
   "gpu-probe/pyproject.toml",
   "package.json",
   "schemas",

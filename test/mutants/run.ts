@@ -6,7 +6,7 @@ import { setUp } from "../../services/local/setup.ts";
 import { copyOfTree } from "./copy.ts";
 import { MUTANTS, type Mutant } from "./list.ts";
 import { applyPatch } from "./patch.ts";
-import { runTests } from "./vitest.ts";
+import { fullName, runTests } from "./vitest.ts";
 
 const INTERRUPTED = 130;
 
@@ -72,8 +72,8 @@ async function verdictOn(root: string, mutant: Mutant): Promise<Verdict> {
   }
 }
 
-function testOf({ test: { file, suite, title } }: Mutant): string {
-  return `${file}: ${suite === "" ? title : `${suite} > ${title}`}`;
+function testOf({ test }: Mutant): string {
+  return `${test.file}: ${fullName(test)}`;
 }
 
 function report(mutants: readonly Verdict[]): number {

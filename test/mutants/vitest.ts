@@ -48,14 +48,15 @@ function project(file: string): "unit" | "stack" {
   return /^test\/(contract|integration|walkthrough)\//.test(file) ? "stack" : "unit";
 }
 
-function fullName({ suite, title }: TestName): string {
-  return `${suite} ${title}`.trim();
+/** As vitest writes it, and matches `-t` against it. */
+export function fullName({ suite, title }: TestName): string {
+  return suite === "" ? title : `${suite} > ${title}`;
 }
 
 function outcomeOf(test: TestName, root: string, report: VitestReport | null): TestOutcome | null {
   const file = report?.testResults.find(({ name }) => relative(root, name) === test.file);
   const result = file?.assertionResults.find(
-    ({ ancestorTitles, title }) => [...ancestorTitles, title].join(" ").trim() === fullName(test),
+    ({ ancestorTitles, title }) => [...ancestorTitles, title].join(" > ") === fullName(test),
   );
   if (result?.status !== "passed" && result?.status !== "failed") return null;
   return { status: result.status, message: (result.failureMessages ?? []).join("\n") };
