@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PROJECT_ROOT, STATE_FOLDER, VIRTUAL_ENV } from "../../services/local/paths.ts";
-import type { Patch } from "./list.ts";
+import type { Patch } from "./mutant.ts";
 import { applyPatch } from "./patch.ts";
 
 /** What the tests of the list read. */

@@ -1,94 +1,16 @@
-// Safeguards, each switched off by a patch of the source, and the test that must fail then.
-
-/** One place of a file, named by its text, which must be there exactly once. */
-export interface Patch {
-  /** From the repository's root. */
-  readonly file: string;
-  readonly text: string;
-  readonly replacement: string;
-}
-
-interface TestName {
-  readonly file: string;
-  /** What `describe` says; empty where the test stands alone. */
-  readonly suite: string;
-  readonly title: string;
-}
-
-export interface Mutant {
-  readonly name: string;
-  readonly safeguard: (typeof SAFEGUARDS)[number];
-  /** What would go wrong without the safeguard. */
-  readonly why: string;
-  readonly patch: Patch;
-  readonly test: TestName;
-  /** Part of what the test says when it fails, so that a fault of the patch itself does not pass for a catch. */
-  readonly failure: string;
-}
-
-export const SAFEGUARDS = [
-  "stream fence",
-  "position guard",
-  "lease",
-  "late look-up",
-  "takeover's rebuild",
-  "settlement fence",
-  "pricing fence",
-  "jobs fence",
-  "chain guard",
-  "document version guard",
-  "invoice number series",
-  "late-revision rule",
-  "retention guard",
-] as const;
-
-const OWN_LINE = "\n        ";
-const SAME_LINE = " ";
-
-/** A guard of a query never throws. `gap` stands between its condition and its code. */
-function guardOff(query: string, code: string, gap = OWN_LINE): Patch {
-  const end = `,${gap}'METERHOUSE_${code}')`;
-  return { file: `clickhouse/queries/${query}.sql`, text: end, replacement: ` AND false${end}` };
-}
-
-const usageLog = (title: string): TestName => ({
-  file: "test/contract/usage-log.test.ts",
-  suite: "usage_log in ClickHouse",
-  title,
-});
-
-const settlementWrites = (title: string): TestName => ({
-  file: "test/contract/settlement-writes.test.ts",
-  suite: "leading, chaining and pricing in ClickHouse",
-  title,
-});
-
-const staleLeader = (title: string, suite = ""): TestName => ({
-  file: "test/integration/stale-leader.test.ts",
-  suite,
-  title,
-});
-
-const retention = (title: string): TestName => ({
-  file: "test/integration/retention.test.ts",
-  suite: "",
-  title,
-});
-
-const REVISIONS: TestName = {
-  file: "test/contract/settlement-store.test.ts",
-  suite: "settlement in ClickHouse",
-  title: "a late event makes revision 2 and a void revision 3, each once",
-};
-
-const STALE_SETTLEMENT = settlementWrites(
-  "who led before writes nothing while another leads, whatever it is",
-);
-const STALE_BOOK = staleLeader("a price book is not published by who led before, nor when the lead is over");
-const STALE_DROP = staleLeader(
-  "a day is not put down for dropping by who led before, nor when the lead is over",
-);
-const LEASES = staleLeader("the lead is not taken from another while it runs, nor back from who came after");
+// Every safeguard that a test must hold. Each guard of a query is among them, which test/tidy/mutants.test.ts sees to.
+import {
+  LEASES,
+  REVISIONS,
+  retention,
+  STALE_BOOK,
+  STALE_DROP,
+  STALE_SETTLEMENT,
+  settlementWrites,
+  staleLeader,
+  usageLog,
+} from "./catchers.ts";
+import { guardOff, type Mutant, SAME_LINE } from "./mutant.ts";
 
 const RESOLVED = "instead of rejecting";
 
@@ -118,12 +40,36 @@ export const MUTANTS: readonly Mutant[] = [
     failure: "{ outcome: 'applied' } to deeply equal { outcome: 'expired' }",
   },
   {
-    name: "lease of settlement",
+    name: "lease of closes",
     safeguard: "lease",
     why: "a settlement that stalled closes an hour after its lease, while the next one takes the lead",
     patch: guardOff("settlement_commit_close", "LEASE_OVER"),
     test: settlementWrites("a lease that is over writes nothing, and a place in the chain is taken once"),
     failure: RESOLVED,
+  },
+  {
+    name: "lease of ratings",
+    safeguard: "lease",
+    why: "a settlement that stalled charges an hour after its lease",
+    patch: guardOff("settlement_commit_rating", "LEASE_OVER"),
+    test: settlementWrites("a lease that is over writes nothing, and a place in the chain is taken once"),
+    failure: RESOLVED,
+  },
+  {
+    name: "lease of price books",
+    safeguard: "lease",
+    why: "a book comes into force after the lease that keeps settlement from rating",
+    patch: guardOff("settlement_publish_book", "LEASE_OVER"),
+    test: STALE_BOOK,
+    failure: RESOLVED,
+  },
+  {
+    name: "lease of documents",
+    safeguard: "lease",
+    why: "a process that stalled writes documents after its lease",
+    patch: guardOff("pricing_documents_append", "LEASE_OVER"),
+    test: staleLeader("is not written by a lead that is over, but by the next", "a document"),
+    failure: "[ 'written', 1 ] to deeply equal",
   },
   {
     name: "lease of the jobs",
@@ -182,6 +128,37 @@ export const MUTANTS: readonly Mutant[] = [
     failure: "expected 20 to be 10",
   },
   {
+    name: "takeover's end of inserts",
+    safeguard: "takeover's end of inserts",
+    why: "an insert whose guard said yes before the takeover commits after the new owner has read the position",
+    patch: {
+      file: "clickhouse/queries/usage_log_end_inserts.sql",
+      text: "WHERE current_database = currentDatabase()",
+      replacement: "WHERE false AND current_database = currentDatabase()",
+    },
+    test: {
+      file: "test/integration/stale-owner.test.ts",
+      suite: "two inserts that were both allowed",
+      title: "are none when the older owner's is ended by the takeover",
+    },
+    failure: "is being ended",
+  },
+  {
+    name: "leader's end of inserts",
+    safeguard: "takeover's end of inserts",
+    why: "a document whose guard said yes before the takeover is written beside the next leader's",
+    patch: {
+      file: "services/adapters/clickhouse/leader.ts",
+      text: "KILL QUERY WHERE startsWith(",
+      replacement: "KILL QUERY WHERE false AND startsWith(",
+    },
+    test: staleLeader(
+      "that was on its way is ended by the next leader, and so is written once",
+      "a document",
+    ),
+    failure: "[ 'written', 'written' ]",
+  },
+  {
     name: "settlement fence of closes",
     safeguard: "settlement fence",
     why: "who led before adds a close to the chain of who leads",
@@ -236,6 +213,22 @@ export const MUTANTS: readonly Mutant[] = [
     patch: guardOff("settlement_commit_rating", "SEQUENCE_TAKEN"),
     test: settlementWrites("each rating of a revision is the next one, and is made once"),
     failure: RESOLVED,
+  },
+  {
+    name: "price books of one hour",
+    safeguard: "price book guard",
+    why: "two books are in force from the same hour",
+    patch: guardOff("settlement_publish_book", "BOOK_OVERLAPS"),
+    test: settlementWrites("a published book never changes, and none takes effect in hours that are charged"),
+    failure: "to be 'overlaps'",
+  },
+  {
+    name: "price books of hours that are charged",
+    safeguard: "price book guard",
+    why: "a late event is charged by other prices than the rest of its hour",
+    patch: guardOff("settlement_publish_book", "BOOK_TOO_LATE"),
+    test: settlementWrites("a published book never changes, and none takes effect in hours that are charged"),
+    failure: "to be 'too_late'",
   },
   {
     name: "document version guard",

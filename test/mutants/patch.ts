@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Patch } from "./list.ts";
+import type { Patch } from "./mutant.ts";
 
 /**
  * A file's text with the patch in it.

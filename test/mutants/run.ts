@@ -4,9 +4,10 @@ import { rmSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { setUp } from "../../services/local/setup.ts";
 import { copyOfTree } from "./copy.ts";
-import { MUTANTS, type Mutant } from "./list.ts";
+import { MUTANTS } from "./list.ts";
+import type { Mutant } from "./mutant.ts";
 import { applyPatch } from "./patch.ts";
-import { fullName, runTests } from "./vitest.ts";
+import { fullName, isCaught, runTests } from "./vitest.ts";
 
 const INTERRUPTED = 130;
 
@@ -58,15 +59,15 @@ async function verdictOn(root: string, mutant: Mutant): Promise<Verdict> {
   const undo = applyPatch(root, mutant.patch);
   try {
     const [outcome] = await runTests(root, [mutant.test]);
-    const isCaught = outcome?.status === "failed" && outcome.message.includes(mutant.failure);
-    say(`${isCaught ? "caught" : "SURVIVED"}: ${mutant.name}`);
-    if (!isCaught) {
-      say(
-        `  ${mutant.why}\n  ${testOf(mutant)}: ${outcome?.status}, and not by ${JSON.stringify(mutant.failure)}`,
-      );
-      say(outcome?.message ?? "");
+    if (outcome !== undefined && isCaught(mutant, outcome)) {
+      say(`caught: ${mutant.name}`);
+      return { name: mutant.name, caught_by: testOf(mutant) };
     }
-    return { name: mutant.name, caught_by: isCaught ? testOf(mutant) : null };
+    say(`SURVIVED: ${mutant.name}: ${mutant.why}`);
+    say(
+      `${testOf(mutant)}: ${outcome?.status}, and not with ${JSON.stringify(mutant.failure)}\n${outcome?.message}`,
+    );
+    return { name: mutant.name, caught_by: null };
   } finally {
     undo();
   }

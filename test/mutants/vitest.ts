@@ -1,9 +1,7 @@
 import { spawn } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
-import type { Mutant } from "./list.ts";
-
-type TestName = Mutant["test"];
+import type { Mutant, TestName } from "./mutant.ts";
 
 export interface TestOutcome {
   readonly status: "passed" | "failed" | "not run";
@@ -42,6 +40,11 @@ export async function runTests(root: string, tests: readonly TestName[]): Promis
   ]);
   const report = readReport(reportFile);
   return tests.map((test) => outcomeOf(test, root, report) ?? { status: "not run", message: output });
+}
+
+/** A test that fails for another reason has not caught the mutant: the patch may be at fault. */
+export function isCaught({ failure }: Pick<Mutant, "failure">, { status, message }: TestOutcome): boolean {
+  return status === "failed" && message.includes(failure);
 }
 
 function project(file: string): "unit" | "stack" {
