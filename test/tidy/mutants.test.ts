@@ -23,7 +23,7 @@ it("every safeguard has a mutant, and every mutant a name of its own", () => {
 
 it.each(["readonly ", "no such text"])("a text that is not there once is no place: %s", (text) => {
   const patch = { file: "test/mutants/mutant.ts", text, replacement: "" };
-  expect(() => patched(PROJECT_ROOT, patch)).toThrow(/^test\/mutants\/list\.ts: .* times, not once/);
+  expect(() => patched(PROJECT_ROOT, patch)).toThrow(/^test\/mutants\/mutant\.ts: .* times, not once/);
 });
 
 it("every guard of a query has a mutant", () => {
