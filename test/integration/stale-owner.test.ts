@@ -104,7 +104,10 @@ describe("two inserts that were both allowed", () => {
     const admin = database.open("migrate");
     const slow = haltInserts(client, admin);
     const stored = async () => {
-      const [row] = await admin.query("SELECT count() AS n, uniqExact(event_id) AS ids FROM events");
+      // an event that crosses an hour has a row for each, of which one is its home
+      const [row] = await admin.query(
+        "SELECT countIf(home = 1) AS n, uniqExact(event_id) AS ids FROM events",
+      );
       return row;
     };
     return {

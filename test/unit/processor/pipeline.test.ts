@@ -143,6 +143,21 @@ describe("an owner", () => {
     expect(old.failures).toEqual([]);
   });
 
+  it("that takes over knows the ids that were counted before it", async () => {
+    const shared = world();
+    const before = new TestProcessor("a", shared);
+    const next = new TestProcessor("b", shared);
+    shared.partitions[0]?.append(...events(10), ...events(10));
+    await before.pipeline.assigned([0]);
+    await before.read(0, 0, 10);
+    await before.pipeline.close();
+    await next.pipeline.assigned([0]);
+    await next.read(0, 10, 20);
+    await next.pipeline.close();
+    expect(await position(shared)).toBe(20);
+    expect(counted(shared.log.rows)).toBe(10);
+  });
+
   it("of an older assignment does not come after the newer one", async () => {
     const shared = world(2);
     const taken: string[] = [];
