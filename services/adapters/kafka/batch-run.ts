@@ -1,7 +1,7 @@
 // The records of whole record batches (Kafka protocol, "Record Batch", magic 2), read where they lie.
 import type { KafkaMessage } from "kafkajs";
 import { KafkaRecord, type RecordRun } from "../../domain/block/record-run.ts";
-import type { Fault } from "../../domain/event/validate.ts";
+import type { Fault } from "../../domain/event/codes.ts";
 import { decompress } from "./codecs/decompress.ts";
 import { rejectedBatch } from "./rejected-batch.ts";
 import { WholeBatch, type WholeBatchFields } from "./whole-batches.ts";

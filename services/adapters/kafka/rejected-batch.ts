@@ -1,7 +1,7 @@
 // A batch that cannot be decoded, as records that are rejected: one for each of its offsets, the first of which keeps its bytes.
 import { createHash } from "node:crypto";
 import { KafkaRecord } from "../../domain/block/record-run.ts";
-import type { Fault } from "../../domain/event/validate.ts";
+import type { Fault } from "../../domain/event/codes.ts";
 import type { WholeBatchFields } from "./whole-batches.ts";
 
 /** The beginning is enough to see who sent it and by which codec; Kafka has the rest. */

@@ -9,7 +9,7 @@
 // end at the same batch. What is wrong with a batch is for BatchRun to tell, which also decompresses, one batch at a time: all
 // batches of a fetch at once would be hundreds of times what was fetched.
 import { createRequire } from "node:module";
-import type { Fault } from "../../domain/event/validate.ts";
+import type { Fault } from "../../domain/event/codes.ts";
 import { crc32c } from "./codecs/crc32c.ts";
 
 /** Layout of a record batch, magic 2, behind its 12 bytes of first offset and length. */

@@ -1,4 +1,4 @@
-import type { Fault } from "../event/validate.ts";
+import type { Fault } from "../event/codes.ts";
 
 /** One record as it lies in a fetch: ranges of a buffer that is reused once the record was dealt with. */
 export class KafkaRecord {

@@ -8,7 +8,7 @@ import { closingRows } from "../../../services/domain/block/other-rows.ts";
 import { recordOf } from "../../../services/domain/block/record-run.ts";
 import type { LogLookUp } from "../../../services/domain/block/seen-ids.ts";
 import { DedupeMemory } from "../../../services/domain/dedupe/memory.ts";
-import type { Fault } from "../../../services/domain/event/validate.ts";
+import type { Fault } from "../../../services/domain/event/codes.ts";
 import { type PlainRow, plainRows } from "../doubles/plain-rows.ts";
 
 export const HOUR_MS = 3_600_000;

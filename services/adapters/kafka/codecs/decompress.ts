@@ -1,7 +1,7 @@
 // What Kafka's producers compress record batches with. Whatever the bytes are, no more than the bound comes out of them, and
 // nothing is thrown.
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
-import type { Fault } from "../../../domain/event/validate.ts";
+import type { Fault } from "../../../domain/event/codes.ts";
 import { lz4Frame } from "./lz4.ts";
 import type { Decoded } from "./output.ts";
 import { snappy } from "./snappy.ts";
