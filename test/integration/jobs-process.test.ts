@@ -84,7 +84,7 @@ it("drop an old day once, and say so", async () => {
       "SELECT version, content FROM pricing_documents WHERE kind = 'job_run' AND id = 'retention'",
     );
   const tails = () => both.map(({ lines }) => lines.join("\n")).join("\n\n");
-  await expect.poll(async () => (await runs()).length, { timeout: 30_000, message: tails() }).toBe(1);
+  await expect.poll(async () => (await runs()).length, { timeout: 60_000, message: tails() }).toBe(1);
   const [run] = await runs();
   expect(JSON.parse(run?.content ?? "")).toMatchObject({ outcome: `dropped: ${old.ingest_day}; kept: none` });
   const left = await flow.query("SELECT DISTINCT toString(ingest_day) AS day FROM usage_log");
