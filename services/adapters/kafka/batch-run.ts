@@ -95,7 +95,7 @@ export class BatchRun implements RecordRun {
     }
     this.left = batch.count;
     this.position = 0;
-    this.good.bytes = bytes;
+    this.good.bytes = plain(bytes);
     this.good.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     if (this.left === 0 && bytes.length > 0) {
       this.reject({ code: "BATCH_DAMAGED", detail: `no records in ${bytes.length} bytes` });
@@ -155,6 +155,10 @@ export class BatchRun implements RecordRun {
     return low % 2 === 0 ? low / 2 : -(low + 1) / 2;
   }
 }
+
+/** Not a Buffer, whose `slice` shares its bytes where everyone else's copies them. */
+const plain = (bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 
 function wholeBatch(message: KafkaMessage): WholeBatchFields {
   const batch: unknown = message.attributes;

@@ -123,7 +123,8 @@ async function decodeWhole(decoder: KafkajsDecoder): Promise<{ records: unknown[
     firstTimestampMs: Number(batch.readBigInt64BE(AT.firstTimestamp)),
     maxTimestampMs: Number(batch.readBigInt64BE(AT.maxTimestamp)),
     isAppendTime: (attributes & LOG_APPEND_TIME) !== 0,
-    bytes: decoder.buffer.subarray(start, decoder.offset),
+    // not a Buffer, whose `slice` would share them
+    bytes: new Uint8Array(decoder.buffer.buffer, decoder.buffer.byteOffset + start, decoder.offset - start),
     fault: isWhole ? countFault(count, lastOffset - firstOffset + 1) : CHECKSUM,
   };
   const message = {

@@ -286,6 +286,13 @@ describe("a damaged record batch", () => {
     }
   });
 
+  it("hands out plain bytes, as good ones do: a Buffer's slice would share them with whoever changes it", async () => {
+    const run = new BatchRun(await decoded(batchOf(40, good, { count: 2 })), LIMITS);
+    const kinds: string[] = [];
+    while (run.next()) kinds.push(run.record.bytes.constructor.name);
+    expect(kinds).toEqual(["Uint8Array", "Uint8Array", "Uint8Array"]);
+  });
+
   it("keeps its bytes once, their length and their hash, and no time of the future", async () => {
     const batch = batchOf(40, good, { maxTimestampMs: 2 ** 52 });
     batch[70] = 0xff;
