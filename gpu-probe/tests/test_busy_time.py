@@ -30,7 +30,7 @@ START = 498_732 * 3_600_000 * MS
 
 
 class Scene:
-    """A meter fed by hand, in milliseconds after a full hour. ``lag`` is how late the counter is."""
+    """A meter fed by hand, in milliseconds after a full hour."""
 
     def __init__(self, activity="counter", power=False, bare_idle_mw=None, start=START):
         place = ("node", None, "GPU-1", "H100", None, "exclusive", 0, 1, 80 << 30)

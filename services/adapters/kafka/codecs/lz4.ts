@@ -14,6 +14,7 @@ const STORED = 0x80000000;
 const EXPECTED_RATIO = 4;
 const MATCH_MIN = 4;
 const LENGTH_GOES_ON = 15;
+const LENGTH_BYTE_MAX = 255;
 
 /** The bytes of one frame, at most `bytesMax`. */
 export function lz4Frame(bytes: Uint8Array, bytesMax: number): Decoded {
@@ -46,12 +47,10 @@ function block(bytes: Uint8Array, output: Output): boolean {
     const token = bytes[at++] as number;
     let literals = token >>> 4;
     if (literals === LENGTH_GOES_ON) {
-      let more = 0;
-      do {
-        if (at >= bytes.length) return false;
-        more = bytes[at++] as number;
-        literals += more;
-      } while (more === 255);
+      const more = lengthBehind(bytes, at);
+      if (more === undefined) return false;
+      at += Math.floor(more / LENGTH_BYTE_MAX) + 1;
+      literals += more;
     }
     if (!output.literal(bytes, at, literals)) return false;
     at += literals;
@@ -61,15 +60,24 @@ function block(bytes: Uint8Array, output: Output): boolean {
     at += 2;
     let length = token & 15;
     if (length === LENGTH_GOES_ON) {
-      let more = 0;
-      do {
-        if (at >= bytes.length) return false;
-        more = bytes[at++] as number;
-        length += more;
-      } while (more === 255);
+      const more = lengthBehind(bytes, at);
+      if (more === undefined) return false;
+      at += Math.floor(more / LENGTH_BYTE_MAX) + 1;
+      length += more;
     }
     if (!output.copy(distance, length + MATCH_MIN)) return false;
   }
   // a block ends with literals
   return false;
+}
+
+/** The rest of a length: bytes of 255 and one of less, added up. Undefined if they do not end. */
+function lengthBehind(bytes: Uint8Array, start: number): number | undefined {
+  let sum = 0;
+  for (let at = start; at < bytes.length; at++) {
+    const byte = bytes[at] as number;
+    sum += byte;
+    if (byte < LENGTH_BYTE_MAX) return sum;
+  }
+  return undefined;
 }
