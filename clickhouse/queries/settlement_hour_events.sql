@@ -10,4 +10,3 @@ WHERE
     AND kafka_offset < {cut:Map(UInt16, UInt64)}[kafka_partition]
     AND home = 1
     AND l.started_at > toDateTime64({hour:UInt32}, 6, 'UTC')
-FORMAT JSONCompactEachRow

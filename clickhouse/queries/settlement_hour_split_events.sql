@@ -31,4 +31,3 @@ WHERE
     AND hour <= toDateTime({hour:UInt32} + 86400, 'UTC')
     AND kafka_offset < {cut:Map(UInt16, UInt64)}[kafka_partition]
 ORDER BY event_id, hour
-FORMAT JSONCompactEachRow

@@ -24,7 +24,7 @@ const GUARDED = `INSERT INTO usage_log SELECT * FROM input('${STRUCTURE}')
 const MAX = 2n ** 64n - 1n;
 
 async function nativeBlock(): Promise<Buffer> {
-  const stream = processor.stream(
+  const stream = processor.unproven(
     `SELECT number AS id, 'event'::Enum8('event' = 1) AS kind, 'a'::LowCardinality(String) AS tenant,
        [number::UInt128] AS numbers, NULL::Nullable(Decimal(38, 12)) AS price FROM numbers(1000) FORMAT Native`,
   );

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Readable } from "node:stream";
 import { ClickHouseLogLevel, type ClickHouseSettings, createClient } from "@clickhouse/client";
+import { compactRows, type EndMark, requireSummary } from "./answers.ts";
 import { failureOf } from "./failure.ts";
 import { withIncludes } from "./includes.ts";
 
@@ -29,10 +30,17 @@ export type Body = Uint8Array | readonly Uint8Array[] | Readable;
 
 /** What the house asks of ClickHouse. Every method throws ClickHouseFailure and nothing else. */
 export interface ClickHouse {
-  /** Rows of a SELECT without a FORMAT. Integers of 64 bits and more and decimals arrive as strings. */
+  /** All rows of a SELECT without a FORMAT. Integers of 64 bits and more and decimals arrive as strings. */
   query<Row>(sql: string, params?: Params, options?: Omit<StatementOptions, "params">): Promise<Row[]>;
-  /** The raw answer of a SELECT that names its own FORMAT, in pieces. It holds a connection until it is read or left. */
-  stream(sql: string, options?: StatementOptions): AsyncIterable<Uint8Array>;
+  /** The same rows as they come, as lists in the order of the columns. It holds a connection until it is read or left. */
+  rows(sql: string, params?: Params): AsyncIterable<readonly unknown[]>;
+  /**
+   * The raw answer of a SELECT without a FORMAT, in pieces, in the format of `mark`. What came is believable only once the
+   * last piece has come without an error.
+   */
+  stream(sql: string, mark: EndMark, options?: StatementOptions): AsyncIterable<Uint8Array>;
+  /** The raw answer of a SELECT that names its own FORMAT: the caller proves that it is whole. */
+  unproven(sql: string, options?: StatementOptions): AsyncIterable<Uint8Array>;
   /** A statement without rows. Resolves when the server has carried it out. */
   command(sql: string, options?: StatementOptions): Promise<void>;
   /** Appends a few rows; bigints are allowed. For many rows send a Native block by `execInsert`. */
@@ -51,8 +59,13 @@ export interface ClickHouse {
 const REQUEST_MS_MAX = 60_000;
 /** Below the server's keep-alive (10 s by default), so that no request is sent on a socket it is just closing. */
 const IDLE_SOCKET_MS = 2_500;
-/** The answer's status is then the statement's true end, not that of its start. */
-const WAIT_FOR_END = { wait_end_of_query: 1 } as const;
+/** What an answer may take of the server's memory before it goes to its disk, which may be full. */
+const ANSWER_BYTES_IN_MEMORY = 1 << 20;
+/** The answer's status is then the statement's true end, not that of its start. Neither is a setting, so readers may ask for it. */
+const WAIT_FOR_END = {
+  wait_end_of_query: 1,
+  buffer_size: ANSWER_BYTES_IN_MEMORY,
+} as unknown as ClickHouseSettings;
 
 export function openClickHouse(options: ClickHouseOptions): ClickHouse {
   const client = createClient({
@@ -73,41 +86,57 @@ export function openClickHouse(options: ClickHouseOptions): ClickHouse {
       output_format_json_quote_decimals: 1,
     },
   });
+  const raw = async function* (query: string, asked: ReturnType<typeof request>) {
+    try {
+      const { stream } = await client.exec({ query, ...asked });
+      yield* stream as AsyncIterable<Uint8Array>;
+    } catch (error) {
+      throw failureOf(error);
+    }
+  };
   return {
     query: <Row>(sql: string, params: Params = {}, rest = {}) =>
       mapped(async () => {
-        const answer = await client.query({
-          query: sql,
-          format: "JSONEachRow",
-          ...request({ ...rest, params }),
-        });
-        return answer.json<Row>();
+        const answer: Row[] = [];
+        for await (const { names, rows } of compactRows(raw(compact(sql), request({ ...rest, params })))) {
+          for (const row of rows) answer.push(named<Row>(names, row));
+        }
+        return answer;
       }),
-    async *stream(sql, rest = {}) {
-      try {
-        const { stream } = await client.exec({ query: sql, ...request(rest, {}) });
-        yield* stream as AsyncIterable<Uint8Array>;
-      } catch (error) {
-        throw failureOf(error);
-      }
+    async *rows(sql, params = {}) {
+      for await (const { rows } of compactRows(raw(compact(sql), request({ params }, {})))) yield* rows;
     },
+    async *stream(sql, mark, rest = {}) {
+      const settings = { ...rest.settings, ...mark.settings } as ClickHouseSettings;
+      const asked = request({ ...rest, settings }, {});
+      for await (const piece of raw(`${sql}\nFORMAT ${mark.format}`, asked)) {
+        const own = mark.take(piece);
+        if (own.length > 0) yield own;
+      }
+      mark.end();
+    },
+    unproven: (sql, rest = {}) => raw(sql, request(rest, {})),
     command: (sql, rest = {}) =>
       mapped(async () => {
-        await client.command({ query: sql, ...request(rest) });
+        requireSummary((await client.command({ query: sql, ...request(rest) })).summary);
       }),
     insertRows: (table, rows, settings = {}) =>
       mapped(async () => {
-        await client.insert({ table, values: [...rows], format: "JSONEachRow", ...request({ settings }) });
+        const insert = { table, values: [...rows], format: "JSONEachRow" as const };
+        const { executed, summary } = await client.insert({ ...insert, ...request({ settings }) });
+        if (executed) requireSummary(summary);
       }),
     execInsert: (sql, body, rest = {}) =>
       mapped(async () => {
         const answer = await client.exec({ query: sql, values: readable(body), ...request(rest) });
         await answer.stream.resume().toArray();
+        requireSummary(answer.summary);
       }),
     ping: () =>
       mapped(async () => {
         // The client's own ping leaves out the database, so a missing one would go unseen.
-        await (await client.query({ query: "SELECT 1", format: "JSONEachRow" })).text();
+        const answer = compactRows(raw(compact("SELECT 1"), request({})));
+        while (!(await answer.next()).done);
       }),
     close: () => client.close(),
   };
@@ -118,6 +147,14 @@ const QUERIES = new URL("../../../clickhouse/queries/", import.meta.url);
 /** The text of `clickhouse/queries/<name>.sql`, with what it includes. */
 export function loadQuery(name: string): string {
   return withIncludes(readFileSync(new URL(`${name}.sql`, QUERIES), "utf8"));
+}
+
+function compact(sql: string): string {
+  return `${sql}\nFORMAT JSONCompact`;
+}
+
+function named<Row>(names: readonly string[], values: readonly unknown[]): Row {
+  return Object.fromEntries(names.map((name, at) => [name, values[at]])) as Row;
 }
 
 function request(options: StatementOptions, always: ClickHouseSettings = WAIT_FOR_END) {

@@ -14,7 +14,6 @@ import type { EnumField, TextField } from "../../domain/event/record.ts";
 import { eventHasher } from "../avro/event-hash.ts";
 import { loadSchemas } from "../avro/schemas.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";
-import { compactRows } from "./rows.ts";
 
 const NAMED_MAX = 100;
 /** Batches are few, and each one asks once more. */
@@ -74,11 +73,11 @@ class FindingList {
 
 /** The rows of each event: those that lie in the hour alone as they come, the others put together. */
 async function* eventsOf(clickhouse: ClickHouse, params: Params): AsyncGenerator<EventRow[]> {
-  for await (const values of compactRows(clickhouse, loadQuery("settlement_hour_events"), params)) {
+  for await (const values of clickhouse.rows(loadQuery("settlement_hour_events"), params)) {
     yield [eventRow(values)];
   }
   let rows: EventRow[] = [];
-  for await (const values of compactRows(clickhouse, loadQuery("settlement_hour_split_events"), params)) {
+  for await (const values of clickhouse.rows(loadQuery("settlement_hour_split_events"), params)) {
     const row = eventRow(values);
     if (rows.length > 0 && rows[0]?.event_id !== row.event_id) {
       yield rows;

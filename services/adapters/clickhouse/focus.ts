@@ -1,6 +1,8 @@
 import type { Audience } from "../../domain/access/audience.ts";
 import type { FocusExport, FocusFile } from "../../domain/ports/focus.ts";
 import type { HourRange } from "../../domain/time/hour.ts";
+import { newId } from "../crypto/crypto.ts";
+import { csv, parquet } from "./answers.ts";
 import { audienceParams } from "./audience.ts";
 import { type ClickHouse, loadQuery } from "./client.ts";
 
@@ -12,8 +14,8 @@ const BOUNDS = {
 } as const;
 const FORMATS = {
   // An absent value is nothing between two commas; an empty text is "".
-  csv: ["CSVWithNames", { format_csv_null_representation: "" }],
-  parquet: ["Parquet", {}],
+  csv: [() => csv(newId()), { format_csv_null_representation: "" }],
+  parquet: [parquet, {}],
 } as const;
 const QUERIES = { charges: "pricing_focus", invoices: "pricing_focus_invoices" } as const;
 const VALUES = { output_format_decimal_trailing_zeros: 1, date_time_output_format: "iso" } as const;
@@ -29,10 +31,10 @@ export class ClickHouseFocus implements FocusExport {
   }
 
   file(range: HourRange, audience: Audience, { format, rows }: FocusFile): AsyncIterable<Uint8Array> {
-    const [name, own] = FORMATS[format];
+    const [mark, own] = FORMATS[format];
     const question = loadQuery(QUERIES[rows]);
     const params = { ...range, ...audienceParams(audience), provider_name: this.#provider_name };
     const settings = { ...BOUNDS, ...VALUES, ...own };
-    return this.#clickhouse.stream(`${question}FORMAT ${name}`, { params, settings });
+    return this.#clickhouse.stream(question, mark(), { params, settings });
   }
 }

@@ -3,6 +3,7 @@ import type { IngestDay, LogStanding } from "../../domain/closing/retention.ts";
 import type { Lease } from "../../domain/ports/leases.ts";
 import type { ExportedDay, LogDays } from "../../domain/ports/log-days.ts";
 import type { Hour } from "../../domain/time/hour.ts";
+import { parquet } from "./answers.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";
 import { isRefusedBy, type Leader } from "./leader.ts";
 import { ClickHouseSettlementStore } from "./settlement-store.ts";
@@ -65,7 +66,7 @@ export class ClickHouseLogDays implements LogDays {
   /** The day as a Parquet file, with every column. */
   contents(ingest_day: string, signal?: AbortSignal): AsyncIterable<Uint8Array> {
     const options = { params: { ingest_day }, ...(signal === undefined ? {} : { signal }) };
-    return this.#clickhouse.stream(loadQuery("retention_export_day"), options);
+    return this.#clickhouse.stream(loadQuery("retention_export_day"), parquet(), options);
   }
 
   /** From here on no hour up to `through_hour` is revised any more. Refused if the day is no longer what was exported. */

@@ -132,13 +132,17 @@ class ClickHouseUsageLog implements UsageLog {
     // an event that ends on the hour has its home in the hour before the one its id names
     const params = { partition, from_hour_s: (fromHour - 1) * HOUR_S };
     let rest: Uint8Array = new Uint8Array(0);
-    for await (const chunk of this.client.stream(this.queries.recentIds, { params })) {
+    const count: IdCount = { found: 0, expected: undefined };
+    for await (const chunk of this.client.unproven(this.queries.recentIds, { params })) {
       const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
       const whole = Math.floor(bytes.length / RECENT_ROW_BYTES);
-      yield* recentRows(bytes, whole);
+      yield* recentRows(bytes, whole, count);
       rest = bytes.slice(whole * RECENT_ROW_BYTES);
     }
-    if (rest.length > 0) throw new ClickHouseFailure("retriable", "CUT", "the answer ended within a row");
+    if (rest.length > 0 || count.found !== count.expected) {
+      const message = `the answer has ${count.found} of ${count.expected ?? "an unknown number of"} ids`;
+      throw new ClickHouseFailure("retriable", "INCOMPLETE", message);
+    }
   }
 
   async lookUp(space: IdSpace, ids: readonly Uint8Array[]): Promise<KnownId[]> {
@@ -159,7 +163,8 @@ class ClickHouseUsageLog implements UsageLog {
     const [row] = await this.client.query<{ now_ms: string }>(
       "SELECT toUnixTimestamp64Milli(now64(3)) AS now_ms",
     );
-    return Number(row?.now_ms);
+    if (row === undefined) throw new ClickHouseFailure("retriable", "INCOMPLETE", "the server has no time");
+    return Number(row.now_ms);
   }
 
   private async newestOwners(
@@ -184,8 +189,20 @@ function knownId(hex: string, hash: bigint): KnownId {
   return { id: Buffer.from(hex, "hex"), low: Number(hash & 0xffff_ffffn), high: Number(hash >> 32n) };
 }
 
-/** Kind (Enum8), id and payload hash, as RowBinary sends them. */
-function* recentRows(bytes: Uint8Array, rows: number): Iterable<{ space: IdSpace; ids: readonly KnownId[] }> {
+/** How many ids came, and how many the row of the count says. */
+interface IdCount {
+  found: number;
+  expected: number | undefined;
+}
+
+const COUNT_KIND = 0;
+
+/** Kind (Int8), id and payload hash, as RowBinary sends them. */
+function* recentRows(
+  bytes: Uint8Array,
+  rows: number,
+  count: IdCount,
+): Iterable<{ space: IdSpace; ids: readonly KnownId[] }> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   for (let from = 0; from < rows; from += RECENT_ROWS) {
     const bySpace = new Map<IdSpace, KnownId[]>(ID_SPACES.map((space) => [space, []]));
@@ -193,8 +210,17 @@ function* recentRows(bytes: Uint8Array, rows: number): Iterable<{ space: IdSpace
       const at = row * RECENT_ROW_BYTES;
       const low = view.getUint32(at + 1 + ID_BYTES, true);
       const high = view.getUint32(at + 5 + ID_BYTES, true);
-      const id = bytes.subarray(at + 1, at + 1 + ID_BYTES);
-      bySpace.get(SPACE_OF_KIND[view.getUint8(at)] as IdSpace)?.push({ id, low, high });
+      const kind = view.getUint8(at);
+      if (kind === COUNT_KIND) {
+        count.expected = high * 2 ** 32 + low;
+        continue;
+      }
+      const space = bySpace.get(SPACE_OF_KIND[kind] as IdSpace);
+      // the server's error, in the middle of the answer
+      if (space === undefined)
+        throw new ClickHouseFailure("retriable", "INCOMPLETE", "the answer breaks off");
+      space.push({ id: bytes.subarray(at + 1, at + 1 + ID_BYTES), low, high });
+      count.found += 1;
     }
     for (const [space, ids] of bySpace) if (ids.length > 0) yield { space, ids };
   }
