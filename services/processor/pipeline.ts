@@ -24,8 +24,6 @@ interface OwnParts {
   readonly limits: { readonly flush_ms: number };
   readonly source: Pick<RecordSource, "restart" | "commit">;
   readonly metrics: Metrics;
-  /** Aborted when the process may wait no longer. What is not in the log by then is read again by the next owner. */
-  readonly patience: AbortSignal;
   /** An error that nobody expected: ends the process. */
   readonly fail: (error: unknown) => void;
 }
@@ -101,7 +99,7 @@ export class Pipeline implements RecordHandlers {
     await resolveLateRecords(parts, sealed);
     const result = await commit(parts, assignment, block, isCurrent);
     if (result.result === "committed") {
-      report(parts.metrics, assignment, block, parts.clock.monotonicMs() - startedMs);
+      report(parts, assignment, block, parts.clock.monotonicMs() - startedMs);
       const batches = [...block.partitions.values()];
       void parts.source.commit(
         new Map(batches.map(({ partition, lastOffset }) => [partition, lastOffset + 1])),

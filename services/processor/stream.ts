@@ -37,6 +37,8 @@ export class Assignment {
   late: LateRecord[] = [];
   newestHour = 0;
   attempts = 0;
+  /** Whether the ids of one hour nearly fill the memory. */
+  isMemoryNear = false;
   private spareBlock: Block;
 
   /** @param seed secret of the dedupe tables' hash */

@@ -1,3 +1,5 @@
+import { ClickHouseFailure } from "../adapters/clickhouse/failure.ts";
+import { type Cut, cutText, reaches } from "../domain/closing/cut.ts";
 import type { PassRequest, PassResult, Settlement } from "./pass.ts";
 import { closeHours, reviseHours } from "./steps/close-hours.ts";
 import { findDueHours } from "./steps/find-hours.ts";
@@ -12,6 +14,7 @@ export async function runPass(deps: Settlement, request: PassRequest = {}): Prom
   const { lease } = answer;
 
   const cut = await store.positions();
+  requireReach(cut, (await store.latestClose())?.cut ?? new Map());
   const due = await findDueHours(deps, cut, request.through ?? Number.MAX_SAFE_INTEGER);
   metrics.hours_waiting.set(due.waiting.length);
   const revised = await reviseHours(deps, lease, cut, request);
@@ -20,4 +23,14 @@ export async function runPass(deps: Settlement, request: PassRequest = {}): Prom
   await store.releaseLease(lease);
   await watchGpus(deps, closed);
   return { kind: "settled", closed, revised, waiting: due.waiting, rated, unpriced };
+}
+
+/** A log that ends before what is closed has lost rows, as by a power failure. The processors read them again from Kafka. */
+function requireReach(cut: Cut, closed: Cut): void {
+  if (reaches(cut, closed)) return;
+  throw new ClickHouseFailure(
+    "retriable",
+    "LOG_BEHIND",
+    `usage_log ends at ${cutText(cut)}, before the cut ${cutText(closed)} of the newest close: nothing is closed until the processors have read the lost records again from Kafka`,
+  );
 }

@@ -53,6 +53,13 @@ export const METRICS = {
     help: "Memory of the tables that hold event ids.",
     labels: [],
   },
+  /** At 1 the current hour itself is forgotten, and every event costs a look-up: raise METERHOUSE_DEDUPE_IDS_MAX before. */
+  dedupe_newest_hour: {
+    kind: "gauge",
+    name: "meterhouse_dedupe_newest_hour_ratio",
+    help: "Event ids of the newest hour in memory, as a part of METERHOUSE_DEDUPE_IDS_MAX.",
+    labels: [],
+  },
   /** Ids of hours no longer in memory; many of them slow a batch down. */
   late_lookups: {
     kind: "counter",
@@ -66,6 +73,13 @@ export const METRICS = {
     name: "meterhouse_fenced_inserts_total",
     help: "Inserts that ClickHouse refused, by the rule that they broke.",
     labels: ["rule"],
+  },
+  /** A full disk, or an outage while blocks wait. Each is one more try of the same block, with a growing pause. */
+  insert_retries: {
+    kind: "counter",
+    name: "meterhouse_insert_retries_total",
+    help: "Inserts that got no answer or found no room, and were not in usage_log.",
+    labels: [],
   },
   /** Rebuilt from the position in usage_log after a rebalance, a fence or an outage. */
   stream_restarts: {

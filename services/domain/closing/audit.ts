@@ -1,4 +1,4 @@
-import { USAGE_SUMS, type UsageSums } from "./usage.ts";
+import { USAGE_SUMS, type UsageRow, type UsageSums, usageSums } from "./usage.ts";
 
 /** The two sides of an hour's double entry under a cut, both before voids, and what was counted beside the events. */
 export interface HourAudit {
@@ -26,4 +26,25 @@ export function failedChecks(audit: HourAudit, tilingFaultCount: number): AuditC
   if (!areSumsEqual || audit.differing_keys !== 0n) failed.push("windows");
   if (tilingFaultCount !== 0) failed.push("tiling");
   return failed;
+}
+
+/**
+ * Why the rows that were read cannot be the usage of the hour that was audited, or null. A store that answers nothing, or half,
+ * must not close an hour.
+ * @param slicesBefore of the hour's newest revision, 0 if there is none: rows of the log never go
+ */
+export function readFault(audit: HourAudit, rows: readonly UsageRow[], slicesBefore: bigint): string | null {
+  const { slices, unique_ids, voided, event_sums } = audit;
+  if (slices < slicesBefore) return `${slices} event rows are left of ${slicesBefore}`;
+  if (rows.length > 0 !== unique_ids > voided) {
+    return `${rows.length} rows of usage were read for ${unique_ids - voided} events`;
+  }
+  const read = usageSums((name) => rows.reduce((sum, row) => sum + row[name], 0n));
+  const isExact = voided === 0n && slices === unique_ids;
+  const wrong = USAGE_SUMS.find((name) =>
+    isExact ? read[name] !== event_sums[name] : read[name] > event_sums[name],
+  );
+  return wrong === undefined
+    ? null
+    : `the rows of usage come to ${wrong} ${read[wrong]}, their events to ${event_sums[wrong]}`;
 }

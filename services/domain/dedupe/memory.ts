@@ -24,6 +24,9 @@ export interface DedupeLimits {
 export interface DedupeUsage {
   readonly ids: number;
   readonly bytes: number;
+  /** Ids of the newest hour. Were they more than may be kept, even this hour would be forgotten and every event looked up. */
+  readonly newest_hour_ids: number;
+  readonly ids_max: number;
 }
 
 interface PartitionMemory {
@@ -93,13 +96,18 @@ export class DedupeMemory {
   usage(): DedupeUsage {
     let ids = 0;
     let bytes = 0;
+    let newest = Number.NEGATIVE_INFINITY;
+    let newest_hour_ids = 0;
     for (const { tables } of this.partitions.values()) {
-      for (const table of tables.values()) {
+      for (const [key, table] of tables) {
         ids += table.size;
         bytes += table.bytes;
+        const hour = Math.floor(key / ID_SPACES.length);
+        if (hour > newest) [newest, newest_hour_ids] = [hour, 0];
+        if (hour === newest) newest_hour_ids += table.size;
       }
     }
-    return { ids, bytes };
+    return { ids, bytes, newest_hour_ids, ids_max: this.limits.dedupe_ids_max };
   }
 
   private oldestHour(): number {

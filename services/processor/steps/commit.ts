@@ -17,7 +17,9 @@ export interface CommitParts {
   readonly owner: string;
   readonly clock: Clock;
   readonly retry: Retry;
-  readonly metrics: Pick<Metrics, "fenced_inserts">;
+  readonly metrics: Pick<Metrics, "fenced_inserts" | "insert_retries">;
+  /** Aborted when the process may wait no longer. What is not in the log by then is read again by the next owner. */
+  readonly patience: AbortSignal;
   readonly log: Log;
 }
 
@@ -27,6 +29,9 @@ export type CommitResult =
   | { readonly result: "lost"; readonly rule: string };
 
 const LEASE_PAUSE_MS = 200;
+/** Before the second try of a block that found no room; the first is at once, as most lost answers are lost once. */
+const RETRY_PAUSE_MS_MIN = 500;
+const RETRY_PAUSE_MS_MAX = 10_000;
 
 /** @param isCurrent whether this assignment is still the current one, and the process may still wait */
 export async function commit(
@@ -35,6 +40,7 @@ export async function commit(
   block: Block,
   isCurrent: () => boolean,
 ): Promise<CommitResult> {
+  let refusals = 0;
   while (isCurrent()) {
     const heartbeatMs = parts.source.lastHeartbeatMs();
     if (parts.clock.monotonicMs() > heartbeatMs + parts.limits.lease_ms) {
@@ -46,6 +52,7 @@ export async function commit(
     const answer = await parts.usageLog.append(block, guard);
     switch (answer.outcome) {
       case "applied":
+        if (refusals > 0) parts.log.info({ refusals }, "usage_log takes inserts again");
         return { result: "committed" };
       case "fenced":
         return { result: "lost", rule: "fence" };
@@ -59,16 +66,30 @@ export async function commit(
         assignment.serverOffsetMs = await serverOffsetMs(parts);
         break;
       case "unknown": {
-        parts.log.warn({ cause: answer.cause }, "an insert got no answer; reading the position");
+        if (refusals === 0) {
+          parts.log.warn(
+            { cause: answer.cause },
+            "an insert got no answer or no room; trying until it is in the log",
+          );
+        }
         await parts.retry(() => parts.usageLog.killInsert(guard.name));
         const state = await commitState(parts, block);
         if (state === "applied") return { result: "committed" };
         if (state === "elsewhere") return { result: "lost", rule: "position" };
+        parts.metrics.insert_retries.inc();
+        await pause(parts, refusals);
+        refusals += 1;
         break;
       }
     }
   }
   return { result: "lost", rule: "assignment" };
+}
+
+/** @param before how many tries of the block were in vain before this one */
+async function pause({ clock, patience }: CommitParts, before: number): Promise<void> {
+  if (before === 0) return;
+  await clock.sleep(Math.min(RETRY_PAUSE_MS_MIN * 2 ** (before - 1), RETRY_PAUSE_MS_MAX), patience);
 }
 
 function guardOf(parts: CommitParts, assignment: Assignment, block: Block, heartbeatMs: number): Guard {

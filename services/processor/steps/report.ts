@@ -1,11 +1,13 @@
 // The account of a block that is in the log, as metrics.
 import type { Metrics } from "../../adapters/metrics/metrics.ts";
 import type { Block } from "../../domain/block/block.ts";
+import type { DedupeUsage } from "../../domain/dedupe/memory.ts";
+import type { Log } from "../../domain/ports/log.ts";
 import type { Assignment } from "../stream.ts";
 
 export function report(
-  metrics: Metrics,
-  assignment: Pick<Assignment, "ends" | "memory">,
+  { metrics, log }: { readonly metrics: Metrics; readonly log: Log },
+  assignment: Pick<Assignment, "ends" | "memory" | "isMemoryNear">,
   block: Block,
   insertMs: number,
 ): void {
@@ -23,4 +25,25 @@ export function report(
   const usage = assignment.memory.usage();
   metrics.dedupe_ids.set(usage.ids);
   metrics.dedupe_bytes.set(usage.bytes);
+  metrics.dedupe_newest_hour.set(usage.newest_hour_ids / usage.ids_max);
+  watchMemory(log, assignment, usage);
+}
+
+/** Part of the ids that may be kept, in percent, from which one hour alone is too near to all of them. */
+const NEAR_PERCENT = 80;
+
+/** Said once each time that it begins. */
+function watchMemory(
+  log: Log,
+  assignment: Pick<Assignment, "isMemoryNear">,
+  { newest_hour_ids, ids_max }: DedupeUsage,
+): void {
+  const isNear = newest_hour_ids * 100 >= ids_max * NEAR_PERCENT;
+  if (isNear && !assignment.isMemoryNear) {
+    log.warn(
+      { newest_hour_ids, ids_max },
+      "the ids of one hour nearly fill the memory; beyond it every event is looked up in ClickHouse: raise METERHOUSE_DEDUPE_IDS_MAX or add processors",
+    );
+  }
+  assignment.isMemoryNear = isNear;
 }

@@ -1,4 +1,5 @@
-import { failedChecks } from "../../domain/closing/audit.ts";
+import { ClickHouseFailure } from "../../adapters/clickhouse/failure.ts";
+import { failedChecks, readFault } from "../../domain/closing/audit.ts";
 import type { Cut } from "../../domain/closing/cut.ts";
 import { CHAIN_START, chainText, contentText, type HourClose } from "../../domain/closing/revision.ts";
 import type { TilingFault } from "../../domain/closing/tiling.ts";
@@ -22,7 +23,7 @@ export type CloseResult =
 
 /**
  * Closes an hour under a cut: audits it, adds it up, and writes the next revision if the usage differs from the last one.
- * The rows come first and the close last; should the process end in between, the rows are in no view.
+ * What was read must be what was audited. The rows come first and the close last; should the process end in between, the rows are in no view.
  */
 export async function closeHour(deps: Settlement, lease: Lease, request: CloseRequest): Promise<CloseResult> {
   const { store, clock, hash } = deps;
@@ -36,6 +37,11 @@ export async function closeHour(deps: Settlement, lease: Lease, request: CloseRe
     hash(contentText({ hour, unique_ids, voided, rows }, version));
 
   const before = await store.hourClose(hour);
+  const fault = readFault(audit, rows, before?.slices ?? 0n);
+  if (fault !== null) {
+    const message = `the usage of ${formatHour(hour)} is not what was audited: ${fault}; the hour is not closed`;
+    throw new ClickHouseFailure("retriable", "INCOMPLETE", message);
+  }
   if (before !== null && before.content_hash === contentHash(before.text_version)) {
     return { kind: "unchanged", close: before };
   }

@@ -1,4 +1,5 @@
 // The processor's pipeline over a log in memory and a clock that stands still: every interleaving can be made on purpose.
+import { setImmediate as turn } from "node:timers/promises";
 import { createRecordReader } from "../../../services/adapters/avro/reader.ts";
 import { loadSchemas } from "../../../services/adapters/avro/schemas.ts";
 import type { OutgoingRecord } from "../../../services/adapters/kafka/producer.ts";
@@ -6,6 +7,7 @@ import { createLog } from "../../../services/adapters/log/log.ts";
 import { createMetrics } from "../../../services/adapters/metrics/metrics.ts";
 import { Intake } from "../../../services/domain/block/intake.ts";
 import { type KafkaRecord, type RecordRun, recordOf } from "../../../services/domain/block/record-run.ts";
+import type { Log } from "../../../services/domain/ports/log.ts";
 import type { UsageLog } from "../../../services/domain/ports/usage-log.ts";
 import { Pipeline, type PipelineParts } from "../../../services/processor/pipeline.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
@@ -74,7 +76,13 @@ export class TestProcessor {
   heartbeatMs: number;
   private readonly world: World;
 
-  constructor(owner: string, shared: World, limits: Partial<Limits> = {}, usageLog: UsageLog = shared.log) {
+  constructor(
+    owner: string,
+    shared: World,
+    limits: Partial<Limits> = {},
+    usageLog: UsageLog = shared.log,
+    log: Log = silent,
+  ) {
     this.world = shared;
     const { clock } = shared;
     this.heartbeatMs = clock.monotonicMs();
@@ -85,7 +93,7 @@ export class TestProcessor {
       owner,
       seed: 1,
       clock,
-      log: silent,
+      log,
       metrics,
       retry: (attempt) => attempt(),
       patience: this.patience.signal,
@@ -110,4 +118,24 @@ export class TestProcessor {
   beat(): void {
     this.heartbeatMs = this.world.clock.monotonicMs();
   }
+}
+
+const STEP_MS = 100;
+
+/** Moves the clock on until the work is done, with heartbeats. */
+export async function whileTimePasses(
+  clock: ManualClock,
+  processor: TestProcessor,
+  work: Promise<void>,
+): Promise<void> {
+  let isOver = false;
+  const done = work.finally(() => {
+    isOver = true;
+  });
+  while (!isOver) {
+    processor.beat();
+    await clock.advance(STEP_MS);
+    await turn();
+  }
+  await done;
 }

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import type { UsageLog } from "../../../services/domain/ports/usage-log.ts";
 import { encodeEvent, makeEvent } from "../../support/builders/events.ts";
 import type { LostInsert } from "../../support/doubles/memory-usage-log.ts";
-import { NOW_MS, TestProcessor, type World, world } from "../../support/flows/pipeline.ts";
+import { NOW_MS, TestProcessor, type World, whileTimePasses, world } from "../../support/flows/pipeline.ts";
 
 const PARTITIONS = [0, 1];
 const HOUR_MS = 3_600_000;
@@ -173,7 +173,7 @@ async function finish(shared: World): Promise<void> {
   const last = new Member("last", shared, [0]);
   await last.assign(PARTITIONS);
   for (const partition of PARTITIONS) await last.read(partition, Number.MAX_SAFE_INTEGER);
-  await last.processor.pipeline.close();
+  await whileTimePasses(shared.clock, last.processor, last.processor.pipeline.close());
   expect(last.processor.failures).toEqual([]);
   shared.log.arrive();
 }

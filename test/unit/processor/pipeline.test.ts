@@ -1,8 +1,10 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import { createLog } from "../../../services/adapters/log/log.ts";
+import type { Log } from "../../../services/domain/ports/log.ts";
 import type { AppendResult, UsageLog } from "../../../services/domain/ports/usage-log.ts";
 import { encodeEvent, makeEvent } from "../../support/builders/events.ts";
-import { NOW_MS, TestProcessor, world } from "../../support/flows/pipeline.ts";
+import { NOW_MS, TestProcessor, whileTimePasses, world } from "../../support/flows/pipeline.ts";
 
 const HOUR_MS = 3_600_000;
 const event = (seed: string, endedAtMs = NOW_MS - 1_000) => encodeEvent(makeEvent(endedAtMs, seed));
@@ -70,13 +72,71 @@ describe("a block", () => {
       await processor.pipeline.assigned([0]);
       shared.log.loseInserts(loss, loss);
       await processor.read(0, 0, 10);
-      await processor.pipeline.close();
+      await whileTimePasses(shared.clock, processor, processor.pipeline.close());
       shared.log.arrive();
       expect(await position(shared)).toBe(10);
       expect(counted(shared.log.rows)).toBe(10);
       expect(processor.failures).toEqual([]);
     },
   );
+});
+
+describe("a block that finds no room", () => {
+  it("is tried with growing pauses up to a ceiling, said once, and goes in by itself when there is room", async () => {
+    const shared = world();
+    let hasRoom = false;
+    const triesMs: number[] = [];
+    const full: UsageLog = Object.create(shared.log, {
+      append: {
+        value: async (...args: Parameters<UsageLog["append"]>): Promise<AppendResult> => {
+          triesMs.push(shared.clock.monotonicMs());
+          return hasRoom ? shared.log.append(...args) : { outcome: "unknown", cause: "243 no space" };
+        },
+      },
+    });
+    const said: string[] = [];
+    const say = (_about: object, text: string) => said.push(text);
+    const log = { ...createLog({ level: "silent", name: "test" }), warn: say, info: say } as Log;
+    const processor = new TestProcessor("a", shared, {}, full, log);
+    shared.partitions[0]?.append(...events(10));
+    await processor.pipeline.assigned([0]);
+    said.splice(0);
+    await processor.read(0, 0, 10);
+    const closed = processor.pipeline.close();
+    await settled();
+    for (let i = 0; i < 600; i++) {
+      processor.beat();
+      await shared.clock.advance(100);
+      await settled();
+    }
+    const pauses = triesMs.slice(1).map((ms, i) => ms - (triesMs[i] ?? 0));
+    expect(pauses.slice(0, 7)).toEqual([0, 500, 1_000, 2_000, 4_000, 8_000, 10_000]);
+    expect(Math.max(...pauses)).toBe(10_000);
+    hasRoom = true;
+    await whileTimePasses(shared.clock, processor, closed);
+    expect(await position(shared)).toBe(10);
+    expect(counted(shared.log.rows)).toBe(10);
+    expect(said).toEqual([
+      "an insert got no answer or no room; trying until it is in the log",
+      "usage_log takes inserts again",
+    ]);
+  });
+
+  it("is given up when the process may wait no longer", async () => {
+    const shared = world();
+    const full: UsageLog = Object.create(shared.log, {
+      append: { value: async (): Promise<AppendResult> => ({ outcome: "unknown", cause: "243 no space" }) },
+    });
+    const processor = new TestProcessor("a", shared, {}, full);
+    shared.partitions[0]?.append(...events(10));
+    await processor.pipeline.assigned([0]);
+    await processor.read(0, 0, 10);
+    const closed = processor.pipeline.close();
+    await shared.clock.asleep();
+    processor.patience.abort(new Error("no longer"));
+    await closed;
+    expect(processor.failures).toEqual([]);
+  });
 });
 
 describe("forgetting", () => {
