@@ -23,7 +23,7 @@ describe.each(STORES)("a close over %s", (_name, open) => {
     await append(
       batch(0, 0, [
         { id: "a", hour: TEN },
-        { id: "b", hour: TEN, tenant: "other" },
+        { id: "b", hour: TEN, tenant_id: "other" },
       ]),
     );
     const lies: Partial<SettlementStore>[] = [

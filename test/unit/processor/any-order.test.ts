@@ -171,9 +171,12 @@ function take(step: Step, shared: World, members: readonly Member[]): void {
 /** A last member gets everything and reads to the end. */
 async function finish(shared: World): Promise<void> {
   const last = new Member("last", shared, [0]);
-  await last.assign(PARTITIONS);
-  for (const partition of PARTITIONS) await last.read(partition, Number.MAX_SAFE_INTEGER);
-  await whileTimePasses(shared.clock, last.processor, last.processor.pipeline.close());
+  const work = async (): Promise<void> => {
+    await last.assign(PARTITIONS);
+    for (const partition of PARTITIONS) await last.read(partition, Number.MAX_SAFE_INTEGER);
+    await last.processor.pipeline.close();
+  };
+  await whileTimePasses(shared.clock, last.processor, work());
   expect(last.processor.failures).toEqual([]);
   shared.log.arrive();
 }
