@@ -27,7 +27,7 @@ const BASE_MS = Date.now();
 async function ownFlow(directory?: string): Promise<{ flow: Flow; stack: Stack }> {
   const stack = await startStack({
     databases: [DATABASE],
-    ...(directory === undefined ? {} : { directory }),
+    ...(directory === undefined ? {} : { directory, keep: true }),
   });
   onTestFinished(() => stack.stop());
   const { clickhouseUrl, kafkaBrokers, users } = stack;
