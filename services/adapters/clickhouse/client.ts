@@ -86,14 +86,7 @@ export function openClickHouse(options: ClickHouseOptions): ClickHouse {
       output_format_json_quote_decimals: 1,
     },
   });
-  const raw = async function* (query: string, asked: ReturnType<typeof request>) {
-    try {
-      const { stream } = await client.exec({ query, ...asked });
-      yield* stream as AsyncIterable<Uint8Array>;
-    } catch (error) {
-      throw failureOf(error);
-    }
-  };
+  const raw = rawAnswers(client);
   return {
     query: <Row>(sql: string, params: Params = {}, rest = {}) =>
       mapped(async () => {
@@ -139,6 +132,18 @@ export function openClickHouse(options: ClickHouseOptions): ClickHouse {
         while (!(await answer.next()).done);
       }),
     close: () => client.close(),
+  };
+}
+
+/** Any answer, as the server sends it. */
+function rawAnswers(client: ReturnType<typeof createClient>) {
+  return async function* (query: string, asked: ReturnType<typeof request>): AsyncGenerator<Uint8Array> {
+    try {
+      const { stream } = await client.exec({ query, ...asked });
+      yield* stream as AsyncIterable<Uint8Array>;
+    } catch (error) {
+      throw failureOf(error);
+    }
   };
 }
 
