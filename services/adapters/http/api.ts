@@ -8,6 +8,7 @@ import { negotiateFormat } from "./format.ts";
 import { IDEMPOTENCY_KEY } from "./openapi.ts";
 import { type Problem, problem, problemBody } from "./problem.ts";
 import { createRateLimit, type Rate } from "./rate-limit.ts";
+import { countRequests, fastifyPath, type RequestMetrics } from "./request-metrics.ts";
 import { type FileReply, MEDIA_TYPES, type Reply, type Route, type RouteRequest } from "./route.ts";
 import { startStream } from "./start-stream.ts";
 
@@ -24,6 +25,7 @@ export interface ApiOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly newId: () => string;
+  readonly metrics: RequestMetrics;
 }
 
 /** An HTTP API that is not listening yet. */
@@ -47,6 +49,7 @@ export function createApi(options: ApiOptions): Api {
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
     frameworkErrors: (error, request, reply) => sendError(options, error, request, reply),
   });
+  countRequests(app, options.routes, options.metrics, options.clock);
   app.removeContentTypeParser("text/plain");
   app.setErrorHandler((error, request, reply) => sendError(options, error, request, reply));
   app.setNotFoundHandler((request, reply) => sendProblem(problem("API_ROUTE_UNKNOWN"), request, reply));
@@ -61,7 +64,7 @@ function register(app: Api, route: Route, admit: Admission): void {
   const headers = Type.Object({ "idempotency-key": IDEMPOTENCY_KEY });
   app.route({
     method: route.method,
-    url: route.path.replaceAll(/\{(\w+)\}/g, ":$1"),
+    url: fastifyPath(route.path),
     schema: {
       params: route.params,
       querystring: route.query,
