@@ -30,7 +30,7 @@ it("counts requests by route, method and class of the status, and times them", a
   expect(await value(requests(path, "GET", "2xx"))).toBe(1);
   expect(await value(requests(path, "GET", "4xx"))).toBe(1);
   expect(
-    await value(`meterhouse_http_request_seconds_count{route="${path}",method="GET",process="pricing"}`),
+    await value(`meterhouse_http_request_seconds_count{process="pricing",route="${path}",method="GET"}`),
   ).toBe(2);
   expect(await value('meterhouse_http_requests_in_flight{process="pricing"}')).toBe(0);
 });
