@@ -127,6 +127,26 @@ describe("the house's own migrations", () => {
     }
   });
 
+  it.each([
+    ["settlement", "SELECT content FROM pricing_documents"],
+    ["settlement", "SELECT * FROM partition_owner"],
+    ["processor", "SELECT * FROM charges"],
+    ["pricing", "SELECT * FROM partition_owner"],
+    ["jobs", "ALTER TABLE usage_log DELETE WHERE 1"],
+    ["jobs", "SELECT * FROM partition_owner"],
+    ["retention", "SELECT * FROM usage_log"],
+    ["retention", "DROP TABLE usage_log"],
+    ["reader", "SELECT * FROM pricing_documents"],
+    ["migrate", "SELECT * FROM executable('id', TabSeparated, 'x String')"],
+    ["migrate", "SELECT * FROM url('http://127.0.0.1:9/', TSV, 'x String')"],
+    ["migrate", "SELECT * FROM file('/etc/passwd', TSV, 'x String')"],
+    ["migrate", "CREATE DICTIONARY d (n UInt64) PRIMARY KEY n SOURCE(NULL()) LAYOUT(FLAT()) LIFETIME(0)"],
+    ["migrate", "CREATE USER somebody"],
+  ] as const)("leave %s no right to: %s", async (role, statement) => {
+    const { open } = await databaseOfTest();
+    await expect(open(role).command(statement)).rejects.toThrow("Not enough privileges");
+  });
+
   it("make what a test's database, a copy, has", async () => {
     await migrate(client, MIGRATIONS);
     const copy = await databaseOfTest();
