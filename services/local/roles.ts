@@ -27,7 +27,7 @@ export const PRICING_TABLES = ["leader_lease", "price_books", "pricing_documents
 /** Jobs write documents for pricing, and what is about to be dropped. */
 export const JOBS_TABLES = ["leader_lease", "pricing_documents", "log_drops"] as const;
 /** What each process reads beside what it writes. `test/unit/roles.test.ts` compares them with its queries. */
-export const SETTLEMENT_READS = [
+const SETTLEMENT_READS = [
   "usage_log",
   "log_drops",
   "price_books",
@@ -37,7 +37,7 @@ export const SETTLEMENT_READS = [
   "hour_close_current",
   "hour_rating_current",
 ] as const;
-export const PRICING_READS = [
+const PRICING_READS = [
   ...SETTLEMENT_READS,
   "hour_close",
   "hour_rating",
@@ -50,7 +50,7 @@ export const PRICING_READS = [
   "focus_1_2",
   "focus_1_2_invoices",
 ] as const;
-export const JOBS_READS = [
+const JOBS_READS = [
   "usage_log",
   "price_books",
   "hour_close",
@@ -88,7 +88,7 @@ export const READER_VIEWS = [
   "focus_1_2_invoices",
 ] as const;
 
-/** What migrations do. Not ALL: that has dictionaries too, whose sources are programs and other servers. */
+/** What migrations do. Not ALL: that has dictionaries too, whose sources are files and other servers. */
 const MIGRATION_RIGHTS =
   "SELECT, INSERT, ALTER, SHOW, CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP DATABASE, DROP TABLE, DROP VIEW";
 const TABLE_ENGINES = ["MergeTree", "ReplacingMergeTree", "AggregatingMergeTree", "SummingMergeTree"];

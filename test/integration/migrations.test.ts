@@ -137,7 +137,6 @@ describe("the house's own migrations", () => {
     ["retention", "SELECT * FROM usage_log"],
     ["retention", "DROP TABLE usage_log"],
     ["reader", "SELECT * FROM pricing_documents"],
-    ["migrate", "SELECT * FROM executable('id', TabSeparated, 'x String')"],
     ["migrate", "SELECT * FROM url('http://127.0.0.1:9/', TSV, 'x String')"],
     ["migrate", "SELECT * FROM file('/etc/passwd', TSV, 'x String')"],
     ["migrate", "CREATE DICTIONARY d (n UInt64) PRIMARY KEY n SOURCE(NULL()) LAYOUT(FLAT()) LIFETIME(0)"],

@@ -1,8 +1,8 @@
 import { finished } from "node:stream";
+import type { FastifyInstance } from "fastify";
 import type { Clock } from "../../domain/ports/clock.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { STATUS_CLASSES } from "../metrics/owners.ts";
-import type { Api } from "./api.ts";
 import type { Route } from "./route.ts";
 
 export type RequestMetrics = Pick<Metrics, "http_requests" | "http_seconds" | "http_in_flight">;
@@ -12,7 +12,7 @@ const OTHER = { path: "other", method: "any" };
 
 /** Counts every request, whatever becomes of it. To be called before routes are added. */
 export function countRequests(
-  app: Api,
+  app: FastifyInstance,
   routes: readonly Route[],
   { http_requests, http_seconds, http_in_flight }: RequestMetrics,
   clock: Clock,

@@ -13,7 +13,7 @@ export type ProcessName = (typeof PROCESSES)[number];
 export type ProgramName = ProcessName | "migrate";
 
 /** Why a block of the processor was not written. */
-export const BLOCK_RULES = ["fence", "position", "lease", "assignment"] as const;
+const BLOCK_RULES = ["fence", "position", "lease", "assignment"] as const;
 export type BlockRule = (typeof BLOCK_RULES)[number];
 
 /** Guards that refuse what a leader writes. */
@@ -26,7 +26,7 @@ export const LEADER_RULES = [
 ] as const;
 
 /** What ClickHouse was short of, or `away`. */
-export const STORE_REASONS = ["away", "disk", "memory", "parts", "read_only", "timeout", "other"] as const;
+const STORE_REASONS = ["away", "disk", "memory", "parts", "read_only", "timeout", "other"] as const;
 export type StoreReason = (typeof STORE_REASONS)[number];
 
 export const STATUS_CLASSES = ["2xx", "3xx", "4xx", "5xx", "aborted"] as const;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { createMetrics } from "../../../../services/adapters/metrics/metrics.ts";
 import { METRICS } from "../../../../services/adapters/metrics/names.ts";
-import { OWNERS, PROCESSES } from "../../../../services/adapters/metrics/owners.ts";
+import { JOB_NAMES, OWNERS, PROCESSES } from "../../../../services/adapters/metrics/owners.ts";
+import { type JobsDeps, pricingJobs } from "../../../../services/jobs/jobs.ts";
 
 describe("createMetrics", () => {
   it("counts, sets and observes under the names of the table", async () => {
@@ -54,6 +55,11 @@ describe("createMetrics", () => {
     );
     // Those of the API are made from its routes.
     expect(late).toEqual(["route", "method", "status"].map((label) => `pricing http_requests ${label}`));
+  });
+
+  it("knows every job by its name", () => {
+    const jobs = pricingJobs({ schedules: {} } as JobsDeps);
+    expect(jobs.map(({ name }) => name)).toEqual([...JOB_NAMES]);
   });
 
   it("names every metric after the house, with its unit or _total last", () => {
