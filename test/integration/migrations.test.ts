@@ -146,6 +146,23 @@ describe("the house's own migrations", () => {
     await expect(open(role).command(statement)).rejects.toThrow("Not enough privileges");
   });
 
+  it("make views with the columns that docs/VIEWS.md has", async () => {
+    const { open } = await databaseOfTest();
+    const rows = await open("reader").query<{ view: string; columns: string[] }>(
+      `SELECT table AS view, groupArray(concat('| \`', name, '\` | \`', type, '\` |')) AS columns
+       FROM (SELECT table, name, type FROM system.columns WHERE database = currentDatabase() ORDER BY table, position)
+       GROUP BY view ORDER BY view`,
+    );
+    expect(rows.map(({ view }) => view)).toEqual([...READER_VIEWS].sort());
+    const parts = rows.map(({ view, columns }) =>
+      [`## ${view}`, "", "| Column | Type |", "| --- | --- |", ...columns, ""].join("\n"),
+    );
+    const about =
+      "Made from the migrated database by `vitest run test/integration/migrations.test.ts -u`; do not edit. What each view is for is in\n" +
+      "[clickhouse](../clickhouse/README.md#views), what an event's fields mean in [schemas](../schemas/README.md). Units stand last in a name.\n";
+    await expect(["# Views", "", about, ...parts].join("\n")).toMatchFileSnapshot("../../docs/VIEWS.md");
+  });
+
   it("make what a test's database, a copy, has", async () => {
     await migrate(client, MIGRATIONS);
     const copy = await databaseOfTest();
