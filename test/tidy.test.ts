@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { SETTINGS_PATH, settingsText } from "../ops/settings.ts";
 import { CONFIG_KEYS } from "../services/adapters/config/keys.ts";
 import { API_CODES } from "../services/adapters/http/problem.ts";
 import { METRICS } from "../services/adapters/metrics/names.ts";
@@ -39,9 +40,10 @@ describe("the source is tidy", () => {
 });
 
 it("every metric is kept by some process", () => {
-  const processes = files.filter(({ path }) => /^services\/(?!adapters|domain|local)/.test(path));
+  const processes = files.filter(({ path }) => /^services\/(?!adapters\/metrics|domain|local)/.test(path));
   const unkept = Object.keys(METRICS).filter(
-    (name) => !processes.some(({ code }) => new RegExp(`metrics\\.${name}\\b`).test(code)),
+    (name) =>
+      !processes.some(({ code }) => new RegExp(`\\b${name}\\.(?:inc|dec|set|observe|zero)\\b`).test(code)),
   );
   expect(unkept).toEqual([]);
 });
@@ -50,6 +52,10 @@ describe("the documents say what the code says", () => {
   it("every setting", () => {
     const documented = documentedNames(textOf("services/adapters/config/README.md"));
     expect(documented).toEqual(Object.entries(CONFIG_KEYS));
+  });
+
+  it("every setting with its default, its bounds and who reads it", () => {
+    expect(textOf(SETTINGS_PATH), "npm run settings writes it").toBe(settingsText());
   });
 
   it("every error code, with the same words", () => {

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import os
+import shutil
 import subprocess
 import sys
 from itertools import islice
@@ -63,6 +65,23 @@ def test_the_recording_crosses_the_hour_that_was_asked_for(log, capsys):
     assert HOUR_US in ends
     assert min(ends) < HOUR_US < max(ends)
     assert all(not record["started_at"] < HOUR_US < record["ended_at"] for record in records)
+
+
+@pytest.mark.parametrize(
+    ("folder", "told"),
+    [
+        ("nowhere", "is no folder"),
+        ("empty", "holds no write-ahead log"),
+        ("state", f"there is one in {{state}}{os.sep}wal{os.sep}0"),
+    ],
+)
+def test_publish_of_what_is_no_log_is_an_error_and_makes_nothing(folder, told, log, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    shutil.copytree(log, tmp_path / "state" / "wal" / "0")
+    assert main(["publish", str(tmp_path / folder), "--url", "http://127.0.0.1:9"]) == 1
+    assert told.format(state=tmp_path / "state") in capsys.readouterr().err
+    assert not (tmp_path / "nowhere").exists()
+    assert list((tmp_path / "empty").iterdir()) == []
 
 
 def test_publish_holds_back_and_sends_later(log, tmp_path, capsys):

@@ -60,7 +60,11 @@ def unrestricted(spec):
     return faults
 
 
-CORE = [document for name in ("deployment.yaml", "node.yaml") for document in documents(name)]
+CORE = [
+    document
+    for name in ("deployment.yaml", "node.yaml", "networkpolicy.yaml")
+    for document in documents(name)
+]
 
 
 @pytest.mark.parametrize("document", CORE, ids=lambda document: document["kind"])

@@ -1,6 +1,7 @@
 import { type Api, createApi } from "../adapters/http/api.ts";
 import { type OpenApiDocument, openApiDocument } from "../adapters/http/openapi.ts";
 import type { Rate } from "../adapters/http/rate-limit.ts";
+import type { RequestMetrics } from "../adapters/http/request-metrics.ts";
 import type { Route } from "../adapters/http/route.ts";
 import { createAuthenticate } from "../billing/access/keys.ts";
 import type { Clock } from "../domain/ports/clock.ts";
@@ -54,6 +55,7 @@ export interface ServerDeps {
   readonly newId: () => string;
   readonly isRetriable: (error: unknown) => boolean;
   readonly rate: Rate;
+  readonly metrics: RequestMetrics;
 }
 
 /** A price book, the largest body, has a few hundred bytes for each card. */

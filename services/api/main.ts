@@ -39,7 +39,7 @@ if (invocation.kind === "serve") {
 }
 
 async function serve(
-  { life, log, clock, clickhouse }: Service,
+  { life, log, clock, metrics, clickhouse }: Service,
   config: Config<typeof FIELDS>,
 ): Promise<void> {
   const owner = newId();
@@ -68,6 +68,7 @@ async function serve(
     eventAgeMsMax: config.event_age_ms_max,
     clock,
     log,
+    metrics,
     hash: sha256,
     newId,
     isRetriable: isTransient,

@@ -1,4 +1,5 @@
 // Replies that the description and the client have by a name, written once: `components.schemas` of docs/openapi.json.
+import { PriceBookShape } from "./routes/book-schemas.ts";
 import { AlertShape, BudgetShape, BudgetStatusShape } from "./routes/budget-schemas.ts";
 import { PackageShape, PurchaseShape, SubscriptionShape, TenantShape } from "./routes/contract-schemas.ts";
 import { PointShape } from "./routes/index-schemas.ts";
@@ -51,6 +52,7 @@ export const NAMED_SCHEMAS = {
   InvoiceVerification: InvoiceVerificationShape,
   LiveUsage,
   Package: PackageShape,
+  PriceBook: PriceBookShape,
   PriceBookSummary: BookSummary,
   Purchase: PurchaseShape,
   Quote: QuoteShape,

@@ -100,9 +100,6 @@ export const BookCheck = closed({
   price_book: nullable(Hash),
   faults: Type.Array(FaultShape),
 });
-export const BookDocument = Type.Unknown({
-  description: "A price book document; see docs/price-books for examples",
-});
 export const BookHash = params({ price_book: Hash });
 export const BookDiff = closed({
   before: Hash,

@@ -1,15 +1,13 @@
 #!/usr/bin/env node
 import { join } from "node:path";
 import { EXIT } from "../adapters/command/exit-codes.ts";
-import { readJsonFile } from "../adapters/files/json-file.ts";
+import { version } from "../adapters/process/build.ts";
 import { runAsProcess } from "./child.ts";
 import { understand } from "./commands.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
-const read = readJsonFile(join(ROOT, "package.json"));
-const { version } = (read.ok ? read.document : {}) as { readonly version?: string };
-const request = understand(process.argv.slice(2), version ?? "unknown");
+const request = understand(process.argv.slice(2), version());
 if (request.kind === "run") {
   process.exitCode = await runAsProcess(join(ROOT, request.entry), request.arguments);
 } else {

@@ -1,4 +1,5 @@
 import { LeaderBusyError, StaleLeaderError } from "../adapters/clickhouse/leader.ts";
+import { storeReason } from "../adapters/clickhouse/store-reason.ts";
 import type { Metrics } from "../adapters/metrics/metrics.ts";
 import { dueTimes } from "../adapters/schedule/due.ts";
 import type { Clock } from "../domain/ports/clock.ts";
@@ -78,6 +79,7 @@ export function createJobs(deps: JobRunner, jobs: readonly Job[]): (signal: Abor
       const isStale = error instanceof StaleLeaderError;
       if (!isStale && !deps.isRetriable(error)) throw error;
       if (isStale) deps.metrics.fenced_inserts.inc({ rule: error.rule });
+      else deps.metrics.store_failures.inc({ reason: storeReason(error) });
       deps.log.warn({ err: error }, "the jobs were interrupted; the next turn goes on");
     }
   };

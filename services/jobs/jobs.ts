@@ -1,3 +1,4 @@
+import type { Metrics } from "../adapters/metrics/metrics.ts";
 import type { AlertDeps } from "../billing/budgets/alert.ts";
 import { raiseAlerts } from "../billing/budgets/alerts.ts";
 import type { IndexRun } from "../billing/index/index-points.ts";
@@ -14,6 +15,7 @@ export interface JobsDeps {
   readonly alerts: AlertDeps;
   /** `graceMs` is how long after its end a period is invoiced; 0 leaves invoices to people. */
   readonly invoices: { readonly invoicing: Invoicing; readonly graceMs: number; readonly written_by: string };
+  readonly metrics: Metrics;
   /** Cron expressions, UTC. */
   readonly schedules: Readonly<Record<"alerts" | "index" | "invoices" | "retention", string>>;
 }
@@ -22,7 +24,7 @@ export interface JobsDeps {
  * The periodic work, in the order in which it is done where several are due: what takes long stands last. Settlement closes
  * and rates hours in a process of its own.
  */
-export function pricingJobs({ retention, index, alerts, invoices, schedules }: JobsDeps): Job[] {
+export function pricingJobs({ retention, index, alerts, invoices, schedules, metrics }: JobsDeps): Job[] {
   return [
     {
       name: "alerts",
@@ -30,7 +32,11 @@ export function pricingJobs({ retention, index, alerts, invoices, schedules }: J
       // It looks at what is spent by now, and at every delivery that is due.
       catchUp: "newest",
       async run({ signal }) {
-        const { raised, delivered, waiting, given_up } = await raiseAlerts(alerts, signal);
+        const { raised, delivered, failed, waiting, given_up } = await raiseAlerts(alerts, signal);
+        metrics.deliveries.inc({ result: "accepted" }, delivered);
+        metrics.deliveries.inc({ result: "failed" }, failed);
+        metrics.deliveries.inc({ result: "given_up" }, given_up);
+        metrics.deliveries_waiting.set(waiting);
         return `${raised} alerts raised; ${delivered} delivered, ${waiting} waiting, ${given_up} given up`;
       },
     },

@@ -116,6 +116,7 @@ async function openJobs(
     index: () => computeIndexPoints(points),
     alerts,
     invoices,
+    metrics,
     schedules: schedulesOf(config),
   };
 }

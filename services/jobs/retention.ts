@@ -9,7 +9,8 @@ import {
   finalAtMs,
   type IngestDay,
   isPast,
-  type KeptBecause,
+  KEPT_REASONS,
+  type KeptReason,
   keptBecause,
 } from "../domain/closing/retention.ts";
 import type { Clock } from "../domain/ports/clock.ts";
@@ -40,7 +41,7 @@ export async function dropOldDays(deps: Retention, turn: JobTurn): Promise<strin
   const until = Math.floor((clock.nowMs() - ageMs - DAY_MS) / 1000);
   const dropped: string[] = [];
   const kept: string[] = [];
-  const reasons = new Map<string, number>();
+  const reasons = new Map<KeptReason, number>();
   for (const ingest_day of until < 0 ? [] : await days.days(until)) {
     turn.signal.throwIfAborted();
     const why = await dropDay(deps, turn, ingest_day);
@@ -48,19 +49,14 @@ export async function dropOldDays(deps: Retention, turn: JobTurn): Promise<strin
     if (why.length === 0) dropped.push(ingest_day);
     else kept.push(`${ingest_day} (${why.join(", ")})`);
   }
-  metrics.retention_kept_days.reset();
-  for (const [reason, count] of reasons) metrics.retention_kept_days.set({ reason }, count);
+  for (const reason of KEPT_REASONS) metrics.retention_kept_days.set({ reason }, reasons.get(reason) ?? 0);
   metrics.retention_dropped_days.inc(dropped.length);
   if (dropped.length > 0) log.info({ days: dropped }, "dropped exported days of the log");
   return [`dropped: ${dropped.join(", ") || "none"}`, `kept: ${kept.join(", ") || "none"}`].join("; ");
 }
 
 /** Nothing if the day is gone. Whatever ends the process in between, the next turn goes on from there. */
-async function dropDay(
-  deps: Retention,
-  turn: JobTurn,
-  ingest_day: string,
-): Promise<readonly (KeptBecause | "changed")[]> {
+async function dropDay(deps: Retention, turn: JobTurn, ingest_day: string): Promise<readonly KeptReason[]> {
   const { days, clock, offsetsAt } = deps;
   const found = await days.day(ingest_day);
   const isOver = isPast(found.through_hour, clock.nowMs());

@@ -26,6 +26,47 @@ export const SETTLEMENT_TABLES = [
 export const PRICING_TABLES = ["leader_lease", "price_books", "pricing_documents"] as const;
 /** Jobs write documents for pricing, and what is about to be dropped. */
 export const JOBS_TABLES = ["leader_lease", "pricing_documents", "log_drops"] as const;
+/** What each process reads beside what it writes. `test/unit/roles.test.ts` compares them with its queries. */
+const SETTLEMENT_READS = [
+  "usage_log",
+  "log_drops",
+  "price_books",
+  "usage_windows",
+  "batches",
+  "gpu_hour_account",
+  "hour_close_current",
+  "hour_rating_current",
+] as const;
+const PRICING_READS = [
+  ...SETTLEMENT_READS,
+  "hour_close",
+  "hour_rating",
+  "usage_hourly",
+  "charges",
+  "usage_hourly_current",
+  "charges_current",
+  "charge_lines",
+  "event_voids",
+  "focus_1_2",
+  "focus_1_2_invoices",
+] as const;
+const JOBS_READS = [
+  "usage_log",
+  "price_books",
+  "hour_close",
+  "hour_rating",
+  "usage_hourly",
+  "charges",
+  "usage_windows",
+  "batches",
+  "gpu_hour_account",
+  "hour_rating_current",
+  "hour_close_current",
+  "usage_hourly_current",
+  "charges_current",
+  "charge_lines",
+  "event_voids",
+] as const;
 export const READER_VIEWS = [
   "events",
   "usage_windows",
@@ -47,6 +88,9 @@ export const READER_VIEWS = [
   "focus_1_2_invoices",
 ] as const;
 
+/** What migrations do. Not ALL: that has dictionaries too, whose sources are files and other servers. */
+const MIGRATION_RIGHTS =
+  "SELECT, INSERT, ALTER, SHOW, CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP DATABASE, DROP TABLE, DROP VIEW";
 const TABLE_ENGINES = ["MergeTree", "ReplacingMergeTree", "AggregatingMergeTree", "SummingMergeTree"];
 
 /** Fresh passwords for every role. */
@@ -90,15 +134,18 @@ function databaseGrants(role: Role, database: string): string[] {
   const append = (name: string) => `GRANT SELECT, INSERT ON ${database}.${name}`;
   switch (role) {
     case "migrate":
-      return [`GRANT ALL ON ${database}.*`];
+      return [`GRANT ${MIGRATION_RIGHTS} ON ${database}.*`];
     case "processor":
       return [select("schema_migrations"), ...PROCESSOR_TABLES.map(append)];
     case "settlement":
-      return [select("*"), ...SETTLEMENT_TABLES.map(append)];
+      return [...SETTLEMENT_READS.map(select), ...SETTLEMENT_TABLES.map(append)];
     case "pricing":
-      return [select("*"), ...PRICING_TABLES.map(append)];
+      return [
+        ...PRICING_READS.filter((name) => name !== "price_books").map(select),
+        ...PRICING_TABLES.map(append),
+      ];
     case "jobs":
-      return [select("*"), ...JOBS_TABLES.map(append)];
+      return [...JOBS_READS.map(select), ...JOBS_TABLES.map(append)];
     case "retention":
       // What DROP PARTITION asks for; there is no narrower right.
       return [`GRANT ALTER DELETE ON ${database}.usage_log`];

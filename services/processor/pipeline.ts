@@ -4,6 +4,7 @@
 // has resolved.
 import type { RecordHandlers, RecordSource } from "../adapters/kafka/source.ts";
 import type { Metrics } from "../adapters/metrics/metrics.ts";
+import type { BlockRule } from "../adapters/metrics/owners.ts";
 import type { Intake } from "../domain/block/intake.ts";
 import type { RecordRun } from "../domain/block/record-run.ts";
 import { SealTimer } from "./seal-timer.ts";
@@ -111,7 +112,7 @@ export class Pipeline implements RecordHandlers {
   }
 
   /** A block was refused: everything held is void, and the source calls `assigned` again. */
-  private startAgain(rule: string): void {
+  private startAgain(rule: BlockRule): void {
     const { metrics, log, source } = this.parts;
     this.assignment = undefined;
     metrics.fenced_inserts.inc({ rule });

@@ -81,7 +81,7 @@ it("one alert each, delivered at last", async () => {
     is_exhausted: false,
     counted_until: "2026-11-23T12:00:00.000Z",
   });
-  expect(await raise()).toEqual({ raised: 1, delivered: 0, waiting: 1, given_up: 0 });
+  expect(await raise()).toEqual({ raised: 1, delivered: 0, failed: 1, waiting: 1, given_up: 0 });
 
   await pass(settlement);
   expect(await status()).toMatchObject({
@@ -91,14 +91,14 @@ it("one alert each, delivered at last", async () => {
     spent: first["spent"],
   });
   await clock.advance(60_000);
-  expect(await raise()).toEqual({ raised: 0, delivered: 0, waiting: 1, given_up: 0 });
+  expect(await raise()).toEqual({ raised: 0, delivered: 0, failed: 1, waiting: 1, given_up: 0 });
 
   await appendBatch(processor, batch(0, 7, [event("f", ELEVEN)]));
   expect(await status()).toMatchObject({ rated: "1.937500000000", estimated: "1.937500000000" });
   await clock.advance(60_000);
-  expect(await raise()).toEqual({ raised: 1, delivered: 2, waiting: 0, given_up: 0 });
+  expect(await raise()).toEqual({ raised: 1, delivered: 2, failed: 0, waiting: 0, given_up: 0 });
   await clock.advance(3_600_000);
-  expect(await raise()).toEqual({ raised: 0, delivered: 0, waiting: 0, given_up: 0 });
+  expect(await raise()).toEqual({ raised: 0, delivered: 0, failed: 0, waiting: 0, given_up: 0 });
 
   const alerts = (await api.ask("operator", { url: "/v1/alerts" })).body.items;
   expect(alerts.map((it) => [it["threshold_percent"], it["spent"], it["delivery"]]).toSorted()).toEqual([

@@ -127,6 +127,42 @@ describe("the house's own migrations", () => {
     }
   });
 
+  it.each([
+    ["settlement", "SELECT content FROM pricing_documents"],
+    ["settlement", "SELECT * FROM partition_owner"],
+    ["processor", "SELECT * FROM charges"],
+    ["pricing", "SELECT * FROM partition_owner"],
+    ["jobs", "ALTER TABLE usage_log DELETE WHERE 1"],
+    ["jobs", "SELECT * FROM partition_owner"],
+    ["retention", "SELECT * FROM usage_log"],
+    ["retention", "DROP TABLE usage_log"],
+    ["reader", "SELECT * FROM pricing_documents"],
+    ["migrate", "SELECT * FROM url('http://127.0.0.1:9/', TSV, 'x String')"],
+    ["migrate", "SELECT * FROM file('/etc/passwd', TSV, 'x String')"],
+    ["migrate", "CREATE DICTIONARY d (n UInt64) PRIMARY KEY n SOURCE(NULL()) LAYOUT(FLAT()) LIFETIME(0)"],
+    ["migrate", "CREATE USER somebody"],
+  ] as const)("leave %s no right to: %s", async (role, statement) => {
+    const { open } = await databaseOfTest();
+    await expect(open(role).command(statement)).rejects.toThrow("Not enough privileges");
+  });
+
+  it("make views with the columns that docs/VIEWS.md has", async () => {
+    const { open } = await databaseOfTest();
+    const rows = await open("reader").query<{ view: string; columns: string[] }>(
+      `SELECT table AS view, groupArray(concat('| \`', name, '\` | \`', type, '\` |')) AS columns
+       FROM (SELECT table, name, type FROM system.columns WHERE database = currentDatabase() ORDER BY table, position)
+       GROUP BY view ORDER BY view`,
+    );
+    expect(rows.map(({ view }) => view)).toEqual([...READER_VIEWS].sort());
+    const parts = rows.map(({ view, columns }) =>
+      [`## ${view}`, "", "| Column | Type |", "| --- | --- |", ...columns, ""].join("\n"),
+    );
+    const about =
+      "Made from the migrated database by `vitest run test/integration/migrations.test.ts -u`; do not edit. What each view is for is in\n" +
+      "[clickhouse](../clickhouse/README.md#views), what an event's fields mean in [schemas](../schemas/README.md). Units stand last in a name.\n";
+    await expect(["# Views", "", about, ...parts].join("\n")).toMatchFileSnapshot("../../docs/VIEWS.md");
+  });
+
   it("make what a test's database, a copy, has", async () => {
     await migrate(client, MIGRATIONS);
     const copy = await databaseOfTest();

@@ -61,7 +61,7 @@ it("after a day is dropped a processor goes on where it was, and takes nothing o
     folder,
     clock: later,
     log: createLog({ level: "silent", name: "test" }),
-    metrics: createMetrics("test"),
+    metrics: createMetrics("jobs"),
   };
   const turn = () =>
     whileRenewing(leader, { owner: "jobs-1", clock: systemClock, ttlMs: 30_000 }, (lease, signal) =>

@@ -13,11 +13,19 @@ interface Service {
   readonly environment?: Readonly<Record<string, unknown>>;
   readonly secrets?: readonly string[];
   readonly depends_on?: Readonly<Record<string, { condition: string }>>;
+  readonly cap_drop?: readonly string[];
+  readonly cap_add?: readonly string[];
+  readonly security_opt?: readonly string[];
+  readonly mem_limit?: string;
+  readonly pids_limit?: number;
+  readonly read_only?: boolean;
+  readonly networks?: readonly string[];
   readonly healthcheck?: { test?: readonly string[]; disable?: boolean };
 }
 
 interface Compose {
   readonly services: Readonly<Record<string, Service>>;
+  readonly networks: Readonly<Record<string, unknown>>;
   readonly volumes: Readonly<Record<string, unknown>>;
   readonly secrets: Readonly<Record<string, { file: string }>>;
 }
@@ -48,6 +56,26 @@ describe("compose.yml", () => {
   it("pins every image", () => {
     for (const [name, { image }] of services) expect(image, name).toMatch(/^[\w/-]+:\d+(\.\d+)+$/);
     expect(readFileSync("Dockerfile", "utf8")).toMatch(/^FROM node:24/);
+  });
+
+  it("takes every capability away that is not needed, and bounds memory and processes", () => {
+    for (const [name, service] of services) {
+      expect(service.cap_drop, name).toEqual(["ALL"]);
+      expect(service.security_opt, name).toEqual(["no-new-privileges:true"]);
+      expect(service.mem_limit, name).toMatch(/^\d+g$/);
+      expect(service.pids_limit, name).toBeGreaterThan(0);
+      expect(service.cap_add?.length ?? 0, name).toBe(name === "clickhouse" ? 5 : 0);
+    }
+    for (const [name, service] of ours) expect(service.read_only, name).toBe(true);
+  });
+
+  it("keeps ClickHouse in a network without clients, from which nothing leads out", () => {
+    expect(compose.networks["inside"]).toEqual({ internal: true });
+    expect(compose.services["clickhouse"]?.networks).toEqual(["inside"]);
+    expect(compose.services["clickhouse"]?.ports).toBeUndefined();
+    for (const [name, { networks = [], ports }] of services) {
+      expect(networks, name).toEqual(ports === undefined ? ["inside"] : ["inside", "edge"]);
+    }
   });
 
   it("listens on loopback only", () => {

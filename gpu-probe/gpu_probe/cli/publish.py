@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from ..publish import Delivery
@@ -29,6 +30,7 @@ def run(options: argparse.Namespace) -> int:
     make_publisher = publisher_maker(options)
     if make_publisher is None:
         raise Failure("publish needs --brokers HOST:PORT or --url URL")
+    _check_is_log(Path(options.wal))
     with Wal(options.wal) as wal:
         pending = sum(1 for _ in wal.pending())
         limit = options.limit
@@ -50,6 +52,16 @@ def run(options: argparse.Namespace) -> int:
     else:
         print(f"sent {delivery.sent} records, {pending - delivery.sent} held")
     return 0
+
+
+def _check_is_log(folder: Path) -> None:
+    """A log that is opened is made where there is none, and an empty one is sent without a fault."""
+    if (folder / "acknowledged").is_file() or any(folder.glob("*.wal")) or (folder / "lock").is_file():
+        return
+    within = sorted({path.parent for path in folder.rglob("*.wal")} if folder.is_dir() else ())
+    hint = f"; there is one in {', '.join(map(str, within[:8]))}" if within else ""
+    why = "holds no write-ahead log" if folder.is_dir() else "is no folder"
+    raise Failure(f"{folder} {why}{hint}")
 
 
 def _count(text: str) -> int:

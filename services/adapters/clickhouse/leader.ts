@@ -2,6 +2,7 @@
 
 import type { Clock } from "../../domain/ports/clock.ts";
 import type { Lease, LeaseAnswer } from "../../domain/ports/leases.ts";
+import { LEADER_RULES } from "../metrics/owners.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";
 import { ClickHouseFailure } from "./failure.ts";
 
@@ -22,13 +23,6 @@ export class LeaderBusyError extends Error {
   override readonly name = "LeaderBusyError";
 }
 
-const STALE = [
-  "METERHOUSE_STALE_LEADER",
-  "METERHOUSE_LEASE_OVER",
-  "METERHOUSE_SEQUENCE_TAKEN",
-  "METERHOUSE_LEASE_HELD",
-  "METERHOUSE_HOUR_DROPPED",
-];
 const PAUSE_MS = 25;
 const RENEWALS_PER_TTL = 3;
 
@@ -97,7 +91,7 @@ export async function staleOr<T>(write: () => Promise<T>): Promise<T> {
   try {
     return await write();
   } catch (error) {
-    const rule = STALE.find((candidate) => isRefusedBy(error, candidate));
+    const rule = LEADER_RULES.find((candidate) => isRefusedBy(error, candidate));
     throw rule === undefined ? error : new StaleLeaderError(rule);
   }
 }

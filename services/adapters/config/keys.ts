@@ -6,6 +6,7 @@
 export const CONFIG_KEYS = {
   METERHOUSE_CONFIG: "Path of a JSON file with the same names as keys; the environment wins over it.",
   METERHOUSE_LOG_LEVEL: "How much is logged: trace, debug, info, warn, error or silent.",
+  METERHOUSE_COMMIT: "Commit that runs, for the metric meterhouse_build_info; the image has it.",
   METERHOUSE_METRICS_HOST: "Address that /metrics, /healthz and /readyz listen on.",
   METERHOUSE_METRICS_PORT: "Port of /metrics, /healthz and /readyz; 0 takes any free port.",
   METERHOUSE_KAFKA_BROKERS: "Kafka brokers, host:port separated by commas.",

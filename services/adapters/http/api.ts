@@ -8,6 +8,7 @@ import { negotiateFormat } from "./format.ts";
 import { IDEMPOTENCY_KEY } from "./openapi.ts";
 import { type Problem, problem, problemBody } from "./problem.ts";
 import { createRateLimit, type Rate } from "./rate-limit.ts";
+import { countRequests, fastifyPath, type RequestMetrics } from "./request-metrics.ts";
 import { type FileReply, MEDIA_TYPES, type Reply, type Route, type RouteRequest } from "./route.ts";
 import { startStream } from "./start-stream.ts";
 
@@ -24,6 +25,7 @@ export interface ApiOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly newId: () => string;
+  readonly metrics: RequestMetrics;
 }
 
 /** An HTTP API that is not listening yet. */
@@ -31,6 +33,8 @@ export type Api = FastifyInstance;
 
 const REQUEST_MS_MAX = 30_000;
 const PARAM_LENGTH_MAX = 512;
+/** Faults that a response names; a body may have one for each of its fields. */
+const FAULTS_MAX = 50;
 const BEARER = /^Bearer (\S{1,256})$/i;
 
 /** Serves routes: checks key, rate, scope and schema, and responds with problem details to everything invalid. */
@@ -43,10 +47,13 @@ export function createApi(options: ApiOptions): Api {
     genReqId: () => options.newId(),
     requestIdHeader: false,
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
-    // Reject unknown fields; never coerce types.
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
+    // Reject unknown fields; never coerce types. Every fault is named: what that costs is bounded by the body's length.
+    ajv: {
+      customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, allErrors: true },
+    },
     frameworkErrors: (error, request, reply) => sendError(options, error, request, reply),
   });
+  countRequests(app, options.routes, options.metrics, options.clock);
   app.removeContentTypeParser("text/plain");
   app.setErrorHandler((error, request, reply) => sendError(options, error, request, reply));
   app.setNotFoundHandler((request, reply) => sendProblem(problem("API_ROUTE_UNKNOWN"), request, reply));
@@ -61,7 +68,7 @@ function register(app: Api, route: Route, admit: Admission): void {
   const headers = Type.Object({ "idempotency-key": IDEMPOTENCY_KEY });
   app.route({
     method: route.method,
-    url: route.path.replaceAll(/\{(\w+)\}/g, ":$1"),
+    url: fastifyPath(route.path),
     schema: {
       params: route.params,
       querystring: route.query,
@@ -188,14 +195,16 @@ interface HttpError {
 function problemOf(error: unknown): Problem | null {
   const { code, message, statusCode = 500, validation, validationContext } = error as HttpError;
   if (validation !== undefined) {
-    const faults = validation.map(
+    const faults = validation.slice(0, FAULTS_MAX).map(
       (it): RefusalFault => ({
         path: `${validationContext ?? ""}${it.instancePath}`,
         code: it.keyword,
         message: it.message ?? "is not valid",
       }),
     );
-    return problem("API_REQUEST_INVALID", message, faults);
+    const more = validation.length - faults.length;
+    const detail = more > 0 ? `${faults.length} of ${validation.length} faults are named.` : message;
+    return problem("API_REQUEST_INVALID", detail, faults);
   }
   if (code === "FST_ERR_CTP_BODY_TOO_LARGE") return problem("API_BODY_TOO_LARGE");
   if (code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") return problem("API_MEDIA_TYPE");

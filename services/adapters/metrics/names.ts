@@ -1,8 +1,22 @@
 /**
- * Every metric of Meterhouse. Times are in seconds and sizes in bytes, as Prometheus has it. Each process exposes the
- * whole table; what it does not do stays at zero or without a label.
+ * Every metric of Meterhouse. Times are in seconds and sizes in bytes, as Prometheus has it. `owners.ts` says which process
+ * exports which, and what they are labelled with from the start.
  */
 export const METRICS = {
+  /** Always 1: what runs is in the labels. */
+  build_info: {
+    kind: "gauge",
+    name: "meterhouse_build_info",
+    help: "The version of Meterhouse, and the commit that it was built from where METERHOUSE_COMMIT says it.",
+    labels: ["version", "commit"],
+  },
+  /** Each is tried again. `disk`, `parts` and `read_only` end only when somebody acts. */
+  store_failures: {
+    kind: "counter",
+    name: "meterhouse_clickhouse_failures_total",
+    help: "Requests that ClickHouse could not take for now, by what it was short of.",
+    labels: ["reason"],
+  },
   /** P1: the four outcomes add up to the records read from Kafka. */
   events: {
     kind: "counter",
@@ -148,6 +162,27 @@ export const METRICS = {
     help: "Closed hours without charges for all of their usage.",
     labels: [],
   },
+  /** Requests of one route; `aborted` where the client went away before the response was sent. */
+  http_requests: {
+    kind: "counter",
+    name: "meterhouse_http_requests_total",
+    help: "Requests that the API responded to, by route, method and class of the status.",
+    labels: ["route", "method", "status"],
+  },
+  /** From the request's headers to the last byte of the response. */
+  http_seconds: {
+    kind: "histogram",
+    name: "meterhouse_http_request_seconds",
+    help: "Time that a request took, by route and method.",
+    labels: ["route", "method"],
+    buckets: [0.005, 0.025, 0.1, 0.25, 1, 2.5, 10, 30],
+  },
+  http_in_flight: {
+    kind: "gauge",
+    name: "meterhouse_http_requests_in_flight",
+    help: "Requests that the API is responding to.",
+    labels: [],
+  },
   /** One that only ever fails shows in the log with its reason. */
   job_runs: {
     kind: "counter",
@@ -168,6 +203,19 @@ export const METRICS = {
     name: "meterhouse_job_due_timestamp_seconds",
     help: "The due time that a job last completed a run for.",
     labels: ["job"],
+  },
+  /** Attempts, each of which is one HTTP request; `given_up` is the last failed one of an alert. */
+  deliveries: {
+    kind: "counter",
+    name: "meterhouse_webhook_deliveries_total",
+    help: "Attempts to deliver an alert's webhook, by result: accepted, failed (it is tried again) or given_up.",
+    labels: ["result"],
+  },
+  deliveries_waiting: {
+    kind: "gauge",
+    name: "meterhouse_webhook_deliveries_waiting",
+    help: "Alerts whose webhook was not accepted yet and is tried again.",
+    labels: [],
   },
   retention_kept_days: {
     kind: "gauge",

@@ -17,6 +17,7 @@ export function storeFields(user: string) {
 export function serviceFields(user: string, metricsPort: number) {
   return {
     ...storeFields(user),
+    build_commit: text("METERHOUSE_COMMIT", { default: "" }),
     metrics_host: text("METERHOUSE_METRICS_HOST", { default: "127.0.0.1" }),
     metrics_port: port("METERHOUSE_METRICS_PORT", { default: metricsPort }),
   };

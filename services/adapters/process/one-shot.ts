@@ -8,6 +8,7 @@ import { EXIT } from "../command/exit-codes.ts";
 import { type Life, runProcess } from "../lifecycle/lifecycle.ts";
 import { createLog } from "../log/log.ts";
 import { createMetrics, type Metrics } from "../metrics/metrics.ts";
+import type { ProgramName } from "../metrics/owners.ts";
 import { AwayError, retryUntilBack } from "../retry/retry.ts";
 import type { StoreConfig } from "./fields.ts";
 import { connectedClickHouse } from "./store.ts";
@@ -34,7 +35,7 @@ export interface OneShot {
  * sentence and the code is EXIT.failed.
  */
 export async function runOneShot(
-  name: string,
+  name: ProgramName,
   config: StoreConfig,
   body: (parts: OneShot) => Promise<number>,
   connect: (config: StoreConfig) => Promise<ClickHouse> = connectedClickHouse,

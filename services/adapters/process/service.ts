@@ -3,12 +3,15 @@ import type { Clock } from "../../domain/ports/clock.ts";
 import type { Log } from "../../domain/ports/log.ts";
 import type { ClickHouse } from "../clickhouse/client.ts";
 import { isRetriable } from "../clickhouse/failure.ts";
+import { storeReason } from "../clickhouse/store-reason.ts";
 import { systemClock } from "../clock/clock.ts";
 import { startOpsServer } from "../http/ops.ts";
 import { type Life, runProcess } from "../lifecycle/lifecycle.ts";
 import { createLog } from "../log/log.ts";
 import { createMetrics, type Metrics } from "../metrics/metrics.ts";
+import type { ProcessName } from "../metrics/owners.ts";
 import { retryUntilBack } from "../retry/retry.ts";
+import { version } from "./build.ts";
 import type { ServiceConfig } from "./fields.ts";
 import { connectedClickHouse } from "./store.ts";
 
@@ -29,13 +32,14 @@ export interface Service {
  * ClickHouse is away it waits, and says so.
  */
 export async function runService(
-  name: string,
+  name: ProcessName,
   config: ServiceConfig,
   body: (service: Service) => Promise<void>,
 ): Promise<void> {
   const log = createLog({ level: config.log_level, name });
   const clock = systemClock;
   const metrics = createMetrics(name);
+  metrics.build_info.set({ version: version(), commit: config.build_commit }, 1);
   const reasons = new Set<string>();
   const notReady = (reason: string) => {
     reasons.add(reason);
@@ -50,8 +54,13 @@ export async function runService(
       (server) => server.close(),
     );
     log.info({ port }, "metrics are served");
+    const counted = (error: unknown) => {
+      const isTransient = isRetriable(error);
+      if (isTransient) metrics.store_failures.inc({ reason: storeReason(error) });
+      return isTransient;
+    };
     const retry = <T>(attempt: () => Promise<T>, signal = life.signal) =>
-      retryUntilBack("ClickHouse", attempt, { isRetriable, log, clock, signal });
+      retryUntilBack("ClickHouse", attempt, { isRetriable: counted, log, clock, signal });
     const clickhouse = await life.start(
       "ClickHouse",
       () => retry(() => connectedClickHouse(config)),

@@ -12,7 +12,6 @@ import { pageOf } from "../paging.ts";
 import {
   BookCheck,
   BookDiff,
-  BookDocument,
   BookHash,
   BookShape,
   BookSummary,
@@ -21,6 +20,7 @@ import {
   page,
   query,
 } from "../schemas.ts";
+import { BookDocument } from "./book-schemas.ts";
 
 const PLACE = [/^[0-9TZ:-]{20}$/, /^[0-9a-f]{64}$/];
 

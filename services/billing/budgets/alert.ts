@@ -35,6 +35,8 @@ export interface Alert {
 export interface AlertReport {
   readonly raised: number;
   readonly delivered: number;
+  /** Attempts that were not accepted and are repeated; these deliveries are among those waiting. */
+  readonly failed: number;
   /** To be tried again in a later run. */
   readonly waiting: number;
   readonly given_up: number;

@@ -35,7 +35,7 @@ export async function deliverAlerts(
   // A period is a month at most, and its alerts are raised until a little after its end.
   const since = formatHour(hourOf(clock.nowMs() - webhookAgeMsMax - PERIOD_MS_MAX));
   const due: WrittenDocument[] = [];
-  const counts = { delivered: 0, waiting: 0, given_up: 0 };
+  const counts = { delivered: 0, failed: 0, waiting: 0, given_up: 0 };
   for await (const written of everyDocument(documents, "alert_delivery", since)) {
     const { state, next_at } = written.content as Delivery;
     if (state !== "waiting") continue;
@@ -47,7 +47,10 @@ export async function deliverAlerts(
     const states = await Promise.all(
       due.slice(start, start + AT_ONCE).map((it) => attempt(deps, it, signal)),
     );
-    for (const state of states) counts[state] += 1;
+    for (const state of states) {
+      counts[state] += 1;
+      if (state === "waiting") counts.failed += 1;
+    }
   }
   return counts;
 }

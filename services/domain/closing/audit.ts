@@ -16,7 +16,8 @@ export interface HourAudit {
   readonly rejected: bigint;
 }
 
-export type AuditCheck = "unique_ids" | "windows" | "tiling";
+export const AUDIT_CHECKS = ["unique_ids", "windows", "tiling"] as const;
+export type AuditCheck = (typeof AUDIT_CHECKS)[number];
 
 /** The checks that the hour fails; none means that it balances. */
 export function failedChecks(audit: HourAudit, tilingFaultCount: number): AuditCheck[] {

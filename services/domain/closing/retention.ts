@@ -30,14 +30,18 @@ export interface LogStanding {
   readonly unsettled_hours: readonly Hour[];
 }
 
-export type KeptBecause =
+export const KEPT_REASONS = [
   /** Records may still come that count in its hours. */
-  | "hours_not_final"
+  "hours_not_final",
   /** An hour up to its last one is not closed, or its newest revision lacks records. */
-  | "hours_not_settled"
-  | "batches_not_audited"
+  "hours_not_settled",
+  "batches_not_audited",
   /** It is where the position of a Kafka partition stands. */
-  | "last_position";
+  "last_position",
+  /** Rows came while it was exported; the next turn exports it again. */
+  "changed",
+] as const;
+export type KeptReason = (typeof KEPT_REASONS)[number];
 
 /**
  * From this append time on nothing can count in the hour any more: an event is accepted for 90 days and covers at most 24
@@ -61,8 +65,8 @@ export function keptBecause(
   day: IngestDay,
   { positions, unsettled_hours }: LogStanding,
   finalOffsets: Cut | null,
-): KeptBecause[] {
-  const kept: KeptBecause[] = [];
+): KeptReason[] {
+  const kept: KeptReason[] = [];
   const isFinal = finalOffsets !== null && reaches(positions, finalOffsets);
   if (!isFinal) kept.push("hours_not_final");
   if (day.uncovered_rows > 0n || unsettled_hours.some((hour) => hour <= day.through_hour)) {

@@ -2,6 +2,7 @@
 // together with the rows.
 
 import type { Metrics } from "../../adapters/metrics/metrics.ts";
+import type { BlockRule } from "../../adapters/metrics/owners.ts";
 import type { Block } from "../../domain/block/block.ts";
 import type { Clock } from "../../domain/ports/clock.ts";
 import type { Log } from "../../domain/ports/log.ts";
@@ -26,7 +27,7 @@ export interface CommitParts {
 /** committed: the block is in the log. lost: another owner has the partitions, or the log moved on without us. */
 export type CommitResult =
   | { readonly result: "committed" }
-  | { readonly result: "lost"; readonly rule: string };
+  | { readonly result: "lost"; readonly rule: BlockRule };
 
 const LEASE_PAUSE_MS = 200;
 /** Before the second try of a block that found no room; the first is at once, as most lost answers are lost once. */

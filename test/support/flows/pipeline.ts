@@ -25,7 +25,7 @@ const LIMITS: Limits = {
 };
 
 const reader = createRecordReader({ schemas: loadSchemas() });
-const metrics = createMetrics("test");
+const metrics = createMetrics("processor");
 const silent = createLog({ level: "silent", name: "test" });
 
 /** Everything that was appended to one partition of a topic. */

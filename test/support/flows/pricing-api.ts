@@ -7,6 +7,7 @@ import { sha256 } from "../../../services/adapters/crypto/crypto.ts";
 import type { Api } from "../../../services/adapters/http/api.ts";
 import { urlFault } from "../../../services/adapters/http/webhook-address.ts";
 import { createLog } from "../../../services/adapters/log/log.ts";
+import { createMetrics } from "../../../services/adapters/metrics/metrics.ts";
 import { type PricingDeps, pricingApi, type ServerDeps } from "../../../services/api/app.ts";
 import { newKey } from "../../../services/billing/access/keys.ts";
 import type { History } from "../../../services/domain/ports/history.ts";
@@ -81,6 +82,7 @@ export async function testApi(changes: Partial<TestDeps> = {}): Promise<TestApi>
     clock,
     log: createLog({ level: "silent", name: "test" }),
     hash: sha256,
+    metrics: createMetrics("pricing"),
     newId: () => `id-${++ids}`,
     isRetriable: () => false,
     rate: { perSecond: 1_000, burst: 100_000 },

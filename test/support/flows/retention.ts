@@ -75,7 +75,7 @@ export class RetentionBench {
       folder: this.folder,
       clock: new ManualClock(Date.parse(`${SECOND_DAY}T12:00:00Z`) + AGE_MS),
       log: createLog({ level: "silent", name: "test" }),
-      metrics: createMetrics("test"),
+      metrics: createMetrics("jobs"),
       ...changes,
     };
     const lead = { owner: "jobs-1", clock: systemClock, ttlMs: 60_000 };

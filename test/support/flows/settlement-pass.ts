@@ -22,7 +22,7 @@ export function settlementOver(store: SettlementStore, changes: Partial<Settleme
     logTimes: { offsetsAt: async () => new Map() },
     clock: new ManualClock(hourEndMs(ELEVEN) + 3_600_000),
     log: createLog({ level: "silent", name: "test" }),
-    metrics: createMetrics("test"),
+    metrics: createMetrics("settlement"),
     hash: sha256,
     newId: () => randomUUID(),
     owner: "settlement-1",

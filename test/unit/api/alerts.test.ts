@@ -260,7 +260,7 @@ describe("a webhook", () => {
     const receiver = await startReceiver(500, 302, 200);
     const opened = await hooked(receiver);
     const { raise, clock } = opened;
-    expect(await raise()).toEqual({ raised: 1, delivered: 0, waiting: 1, given_up: 0 });
+    expect(await raise()).toEqual({ raised: 1, delivered: 0, failed: 1, waiting: 1, given_up: 0 });
     await clock.advance(29_999);
     expect(await raise()).toMatchObject({ waiting: 1 });
     expect(receiver.received).toHaveLength(1);
@@ -271,9 +271,9 @@ describe("a webhook", () => {
     await raise();
     expect(receiver.received).toHaveLength(2);
     await clock.advance(1);
-    expect(await raise()).toEqual({ raised: 0, delivered: 1, waiting: 0, given_up: 0 });
+    expect(await raise()).toEqual({ raised: 0, delivered: 1, failed: 0, waiting: 0, given_up: 0 });
     await clock.advance(3_600_000);
-    expect(await raise()).toEqual({ raised: 0, delivered: 0, waiting: 0, given_up: 0 });
+    expect(await raise()).toEqual({ raised: 0, delivered: 0, failed: 0, waiting: 0, given_up: 0 });
     expect(await delivery(opened)).toMatchObject({ state: "delivered", attempts: 3, next_at: null });
     expect(receiver.received).toHaveLength(3);
     const [{ alert_id }] = (await opened.alerts()) as [{ alert_id: string }];

@@ -27,7 +27,7 @@ beforeEach(() => {
     lead: (work) => work({ epoch: 1n, owner: "jobs-1" }, never),
     clock,
     log: { ...log, error: (fields) => void errors.push(fields) },
-    metrics: createMetrics("test"),
+    metrics: createMetrics("jobs"),
     owner: "jobs-1",
     isRetriable: () => false,
   };
@@ -96,8 +96,8 @@ it("a job that fails is tried again from where it failed, said once, counted, an
   await turn(never);
   expect(bad.dues).toEqual(["12:00", "13:00", "14:00"]);
   const { body } = await deps.metrics.exposition();
-  expect(body).toContain('meterhouse_job_runs_total{job="bad",result="failed",process="test"} 2');
-  expect(body).toContain('meterhouse_job_runs_total{job="bad",result="done",process="test"} 3');
+  expect(body).toContain('meterhouse_job_runs_total{job="bad",result="failed",process="jobs"} 2');
+  expect(body).toContain('meterhouse_job_runs_total{job="bad",result="done",process="jobs"} 3');
   // After a success it is news again.
   await clock.advance(HOUR_MS);
   bad.run.mockRejectedValueOnce(new Error("no"));
