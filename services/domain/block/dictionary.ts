@@ -1,5 +1,6 @@
 // The distinct texts of one LowCardinality column, in the form ClickHouse's Native format sends them (length as a
 // varint, then the bytes). Every distinct text is checked once, when it is first met.
+import { type HashKey, KeyedHash } from "../event/keyed-hash.ts";
 import { isCleanText } from "../event/text.ts";
 
 /** Positions are sent as UInt16; a block whose dictionary is nearly full is flushed. */
@@ -21,8 +22,11 @@ export class Dictionary {
   private used = 0;
   private count = 0;
   private last = 0;
+  private readonly hash: KeyedHash;
 
-  constructor() {
+  /** @param key secret: whoever writes events must not be able to choose texts that fall into one slot */
+  constructor(key: HashKey) {
+    this.hash = new KeyedHash(key);
     this.clear();
   }
 
@@ -50,7 +54,7 @@ export class Dictionary {
   intern(bytes: Uint8Array, view: DataView, start: number, length: number): number {
     if (length <= 0) return EMPTY_TEXT;
     if (this.holds(this.last, bytes, view, start, length)) return this.last;
-    const hash = hashText(bytes, view, start, length);
+    const hash = this.hash.ofText(bytes, view, start, length);
     const mask = this.index.length - 1;
     let slot = hash & mask;
     for (;;) {
@@ -124,18 +128,4 @@ export class Dictionary {
       this.index[slot] = position + 1;
     }
   }
-}
-
-function hashText(bytes: Uint8Array, view: DataView, start: number, length: number): number {
-  const words = start + (length & ~3);
-  const end = start + length;
-  let hash = length;
-  let at = start;
-  for (; at < words; at += 4) {
-    hash = Math.imul(hash ^ view.getInt32(at, true), 0xcc9e2d51);
-    hash ^= hash >>> 15;
-  }
-  for (; at < end; at++) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 13), 0x85ebca6b);
-  return hash ^ (hash >>> 16);
 }
