@@ -6,7 +6,7 @@ import type { RowKind } from "../../../services/domain/block/columns.ts";
 import { Intake, type LateRecord } from "../../../services/domain/block/intake.ts";
 import { closingRows } from "../../../services/domain/block/other-rows.ts";
 import { recordOf } from "../../../services/domain/block/record-run.ts";
-import type { LogLookUp } from "../../../services/domain/block/seen-ids.ts";
+import { LateIds, type LogLookUp } from "../../../services/domain/block/seen-ids.ts";
 import { DedupeMemory } from "../../../services/domain/dedupe/memory.ts";
 import type { Fault } from "../../../services/domain/event/codes.ts";
 import { HASH_KEY } from "../builders/hash-key.ts";
@@ -61,7 +61,7 @@ export class TestIntake {
   }
 
   takeLate(lookUp: LogLookUp = () => undefined): void {
-    this.intake.takeLate(this.block, this.late.splice(0), lookUp);
+    this.intake.takeLate(this.block, this.late.splice(0), new LateIds(lookUp));
   }
 
   account(partition = 0): PartitionBatch {
