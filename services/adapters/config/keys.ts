@@ -30,6 +30,10 @@ export const CONFIG_KEYS = {
   METERHOUSE_UNMETERED_PERCENT:
     "Part of the time of a GPU in an hour, in percent, from which work that nobody metered is warned about.",
   METERHOUSE_CLOSE_SCHEDULE: "Cron expression (UTC) of settlement's passes.",
+  METERHOUSE_REVISIONS_MAX:
+    "Closed hours that a scheduled pass revises for late events at most; one takes about a second, and closes come first.",
+  METERHOUSE_REVISION_PAUSE:
+    "How long after an hour's newest revision late events are gathered for the next one; 15m makes four an hour at most.",
   METERHOUSE_LEASE:
     "How long settlement or the jobs lead without renewing; a crashed leader is waited for that long.",
   METERHOUSE_API_HOST: "Address that the pricing API listens on.",
