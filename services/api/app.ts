@@ -2,7 +2,7 @@ import { type Api, createApi } from "../adapters/http/api.ts";
 import { type OpenApiDocument, openApiDocument } from "../adapters/http/openapi.ts";
 import type { Rate } from "../adapters/http/rate-limit.ts";
 import type { Route } from "../adapters/http/route.ts";
-import { createAuthenticate } from "../billing/access/keys.ts";
+import { createAuthentication } from "../billing/access/keys.ts";
 import type { Clock } from "../domain/ports/clock.ts";
 import type { Log } from "../domain/ports/log.ts";
 import { NAMED_SCHEMAS } from "./named-schemas.ts";
@@ -54,6 +54,10 @@ export interface ServerDeps {
   readonly newId: () => string;
   readonly isRetriable: (error: unknown) => boolean;
   readonly rate: Rate;
+  /** Expensive requests at work at once; half of them at most for one tenant. */
+  readonly expensive_max: number;
+  /** Addresses and networks whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly string[];
 }
 
 /** A price book, the largest body, has a few hundred bytes for each card. */
@@ -100,12 +104,12 @@ export function pricingDocument(): OpenApiDocument {
 }
 
 export function pricingApi(deps: PricingDeps & ServerDeps): Api {
-  const authenticate = createAuthenticate(deps.documents, deps, deps.clock);
+  const authentication = createAuthentication(deps.documents, deps, deps.clock);
   return createApi({
     ...deps,
     routes: pricingRoutes(deps),
     document: pricingDocument(),
-    authenticate,
+    authentication,
     bodyBytesMax: BODY_BYTES_MAX,
   });
 }

@@ -39,6 +39,10 @@ export const CONFIG_KEYS = {
   METERHOUSE_API_HOST: "Address that the pricing API listens on.",
   METERHOUSE_API_PORT: "Port of the pricing API; 0 takes any free port.",
   METERHOUSE_API_RATE: "Requests per second that one API key may keep up; twice as many at once.",
+  METERHOUSE_API_EXPENSIVE_MAX:
+    "Expensive requests (verifications, drafts, quotes, what-ifs, exports) at work at once; half at most for one tenant.",
+  METERHOUSE_TRUSTED_PROXIES:
+    "Proxies whose X-Forwarded-For is believed, as addresses or networks; without them whoever connects is the client.",
   METERHOUSE_INVOICE_SELLER:
     "Who issues the invoices, as it is printed on them, such as a name and an address.",
   METERHOUSE_API_URL: "Address of the pricing API, for commands that ask it.",
