@@ -83,7 +83,7 @@ export async function testApi(changes: Partial<TestDeps> = {}): Promise<TestApi>
     hash: sha256,
     newId: () => `id-${++ids}`,
     isRetriable: () => false,
-    rate: { perSecond: 1_000, burst: 10_000_000 },
+    rate: { perSecond: 1_000, burst: 100_000 },
     expensive_max: 4,
     trustedProxies: [],
     ...changes,
