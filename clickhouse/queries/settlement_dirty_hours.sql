@@ -22,10 +22,10 @@ WITH
         WHERE v.first_offset >= c.cut[v.kafka_partition]
     )
 SELECT toUnixTimestamp(hour) AS hour, sum(events) AS late_events, sum(voids) AS late_voids,
-    toUnixTimestamp64Milli(max(closed)) AS closed_at
+    toUnixTimestamp64Milli(max(revised_at)) AS closed_at
 FROM
 (
-    SELECT w.hour AS hour, toUInt64(w.events) AS events, toUInt64(0) AS voids, c.closed_at AS closed
+    SELECT w.hour AS hour, toUInt64(w.events) AS events, toUInt64(0) AS voids, c.closed_at AS revised_at
     FROM usage_windows AS w
     INNER JOIN closed AS c ON c.hour = w.hour
     WHERE
@@ -33,7 +33,7 @@ FROM
         AND w.kafka_offset >= c.cut[w.kafka_partition]
         AND w.has_usage
     UNION ALL
-    SELECT e.hour AS hour, toUInt64(0) AS events, toUInt64(1) AS voids, c.closed_at AS closed
+    SELECT e.hour AS hour, toUInt64(0) AS events, toUInt64(1) AS voids, c.closed_at AS revised_at
     FROM usage_log AS e
     INNER JOIN new_voids AS v ON v.event_id = e.event_id
     INNER JOIN closed AS c ON c.hour = e.hour
