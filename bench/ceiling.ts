@@ -15,13 +15,14 @@ import { HOUR_MS } from "../services/domain/time/hour.ts";
 import { record } from "./events.ts";
 
 const BLOCK_ROWS = 100_000;
+const HASH_KEY = { low: 1, high: 2 };
 
 /** Native blocks of a few hundred thousand records; sent again and again they stand for the whole load. */
 export function prepareBlocks(records: number, endMs: number, spanMs: number): Uint8Array[] {
   const intake = new Intake(createRecordReader({ schemas: loadSchemas() }), { age_max_ms: 24 * HOUR_MS });
-  const memory = new DedupeMemory({ dedupe_hours: 24, dedupe_ids_max: records * 2 }, 1);
+  const memory = new DedupeMemory({ dedupe_hours: 24, dedupe_ids_max: records * 2 }, HASH_KEY);
   memory.open(0, 0);
-  const block = new Block({ block_rows_max: BLOCK_ROWS, block_bytes_max: 2 ** 28 });
+  const block = new Block({ block_rows_max: BLOCK_ROWS, block_bytes_max: 2 ** 28 }, HASH_KEY);
   const blocks: Uint8Array[] = [];
   for (let i = 0; i < records; i++) {
     const batch = block.partition(0, i);

@@ -15,7 +15,7 @@ export interface DedupeFigures {
 export function dedupeBytesPerId(): DedupeFigures {
   const before = process.memoryUsage().rss;
   const cpu = process.cpuUsage();
-  const tables = Array.from({ length: TABLES }, () => new DedupeTable(12_345));
+  const tables = Array.from({ length: TABLES }, () => new DedupeTable({ low: 12_345, high: 54_321 }));
   const id = new Uint8Array(16);
   const view = new DataView(id.buffer);
   for (let i = 0; i < IDS; i++) {

@@ -4,7 +4,7 @@
 WITH
     closed AS
     (
-        SELECT hour, cut FROM hour_close_current WHERE hour > (SELECT max(through_hour) FROM log_drops)
+        SELECT hour, cut, closed_at FROM hour_close_current WHERE hour > (SELECT max(through_hour) FROM log_drops)
     ),
     first_voids AS
     (
@@ -21,10 +21,11 @@ WITH
         LEFT JOIN closed AS c ON c.hour = v.hour
         WHERE v.first_offset >= c.cut[v.kafka_partition]
     )
-SELECT toUnixTimestamp(hour) AS hour, sum(events) AS late_events, sum(voids) AS late_voids
+SELECT toUnixTimestamp(hour) AS hour, sum(events) AS late_events, sum(voids) AS late_voids,
+    toUnixTimestamp64Milli(max(revised_at)) AS closed_at
 FROM
 (
-    SELECT w.hour AS hour, toUInt64(w.events) AS events, toUInt64(0) AS voids
+    SELECT w.hour AS hour, toUInt64(w.events) AS events, toUInt64(0) AS voids, c.closed_at AS revised_at
     FROM usage_windows AS w
     INNER JOIN closed AS c ON c.hour = w.hour
     WHERE
@@ -32,7 +33,7 @@ FROM
         AND w.kafka_offset >= c.cut[w.kafka_partition]
         AND w.has_usage
     UNION ALL
-    SELECT e.hour AS hour, toUInt64(0) AS events, toUInt64(1) AS voids
+    SELECT e.hour AS hour, toUInt64(0) AS events, toUInt64(1) AS voids, c.closed_at AS revised_at
     FROM usage_log AS e
     INNER JOIN new_voids AS v ON v.event_id = e.event_id
     INNER JOIN closed AS c ON c.hour = e.hour

@@ -3,7 +3,7 @@ import { type OpenApiDocument, openApiDocument } from "../adapters/http/openapi.
 import type { Rate } from "../adapters/http/rate-limit.ts";
 import type { RequestMetrics } from "../adapters/http/request-metrics.ts";
 import type { Route } from "../adapters/http/route.ts";
-import { createAuthenticate } from "../billing/access/keys.ts";
+import { createAuthentication } from "../billing/access/keys.ts";
 import type { Clock } from "../domain/ports/clock.ts";
 import type { Log } from "../domain/ports/log.ts";
 import { NAMED_SCHEMAS } from "./named-schemas.ts";
@@ -56,6 +56,10 @@ export interface ServerDeps {
   readonly isRetriable: (error: unknown) => boolean;
   readonly rate: Rate;
   readonly metrics: RequestMetrics;
+  /** Expensive requests at work at once; half of them at most for one tenant. */
+  readonly expensive_max: number;
+  /** Addresses and networks whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly string[];
 }
 
 /** A price book, the largest body, has a few hundred bytes for each card. */
@@ -102,12 +106,12 @@ export function pricingDocument(): OpenApiDocument {
 }
 
 export function pricingApi(deps: PricingDeps & ServerDeps): Api {
-  const authenticate = createAuthenticate(deps.documents, deps, deps.clock);
+  const authentication = createAuthentication(deps.documents, deps, deps.clock);
   return createApi({
     ...deps,
     routes: pricingRoutes(deps),
     document: pricingDocument(),
-    authenticate,
+    authentication,
     bodyBytesMax: BODY_BYTES_MAX,
   });
 }

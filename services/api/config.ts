@@ -1,4 +1,4 @@
-import { duration, flag, integer, list, port, text } from "../adapters/config/fields.ts";
+import { duration, flag, integer, list, networks, port, text } from "../adapters/config/fields.ts";
 import { serviceFields, storeFields } from "../adapters/process/fields.ts";
 
 /** What `key create` needs. */
@@ -9,6 +9,8 @@ export const FIELDS = {
   api_host: text("METERHOUSE_API_HOST", { default: "127.0.0.1" }),
   api_port: port("METERHOUSE_API_PORT", { default: 8080 }),
   api_rate: integer("METERHOUSE_API_RATE", { default: 50, min: 1, max: 100_000 }),
+  api_expensive_max: integer("METERHOUSE_API_EXPENSIVE_MAX", { default: 4, min: 1, max: 1_000 }),
+  trusted_proxies: networks("METERHOUSE_TRUSTED_PROXIES", { default: [] }),
   kafka_brokers: list("METERHOUSE_KAFKA_BROKERS"),
   topic: text("METERHOUSE_TOPIC", { default: "gpu-time-events" }),
   invoice_seller: text("METERHOUSE_INVOICE_SELLER", { default: "" }),

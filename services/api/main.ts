@@ -73,6 +73,8 @@ async function serve(
     newId,
     isRetriable: isTransient,
     rate: { perSecond: config.api_rate, burst: BURST * config.api_rate },
+    expensive_max: config.api_expensive_max,
+    trustedProxies: config.trusted_proxies,
   });
   const port = await life.start(
     "API",

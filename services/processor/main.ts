@@ -32,7 +32,7 @@ const PARTS = {
   intake: new Intake(reader, { age_max_ms: config.event_age_max_ms }),
   limits: { ...config, lease_ms: config.session_timeout_ms * LEASE_PARTS },
   owner: `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`,
-  seed: randomInt(2 ** 32),
+  hashKey: { low: randomInt(2 ** 32), high: randomInt(2 ** 32) },
 };
 
 await runService("processor", config, async ({ life, log, clock, metrics, clickhouse, retry, notReady }) => {

@@ -2,6 +2,7 @@
 //
 // One block fills while one is on its way; a third waits, as the source hands on no records until `records`
 // has resolved.
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { RecordHandlers, RecordSource } from "../adapters/kafka/source.ts";
 import type { Metrics } from "../adapters/metrics/metrics.ts";
 import type { BlockRule } from "../adapters/metrics/owners.ts";
@@ -59,7 +60,11 @@ export class Pipeline implements RecordHandlers {
     if (assignment === undefined) return;
     const isOver = (): boolean => this.isClosing || this.assignment !== assignment;
     assignment.ends.set(partition, end);
-    while (!isOver() && !fill(parts.intake, assignment, partition, run, through)) await this.seal();
+    while (!isOver()) {
+      const state = fill(parts.intake, assignment, partition, run, through);
+      if (state === "end") break;
+      await (state === "full" ? this.seal() : nextTurn());
+    }
     if (!isOver()) this.timer.start();
   }
 

@@ -4,6 +4,7 @@
 import { Block, type BlockLimits } from "../domain/block/block.ts";
 import type { LateRecord } from "../domain/block/intake.ts";
 import { type DedupeLimits, DedupeMemory } from "../domain/dedupe/memory.ts";
+import type { HashKey } from "../domain/event/keyed-hash.ts";
 import type { Clock } from "../domain/ports/clock.ts";
 import type { UsageLog } from "../domain/ports/usage-log.ts";
 
@@ -41,14 +42,14 @@ export class Assignment {
   isMemoryNear = false;
   private spareBlock: Block;
 
-  /** @param seed secret of the dedupe tables' hash */
-  constructor(limits: BlockLimits & DedupeLimits, seed: number, start: AssignmentStart) {
+  /** @param key secret of all hash tables over what producers choose */
+  constructor(limits: BlockLimits & DedupeLimits, key: HashKey, start: AssignmentStart) {
     this.epochs = start.epochs;
     this.next = new Map(start.positions);
     this.serverOffsetMs = start.serverOffsetMs;
-    this.memory = new DedupeMemory(limits, seed);
-    this.openBlock = new Block(limits);
-    this.spareBlock = new Block(limits);
+    this.memory = new DedupeMemory(limits, key);
+    this.openBlock = new Block(limits, key);
+    this.spareBlock = new Block(limits, key);
   }
 
   /**

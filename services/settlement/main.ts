@@ -49,7 +49,7 @@ function settlementOf({ life, clock, log, metrics, clickhouse }: Service | OneSh
 async function serve(service: Service): Promise<void> {
   const { life, retry } = service;
   const passed = service.notReady("the first pass is not through yet");
-  const pass = createPasses(settlementOf(service));
+  const pass = createPasses(settlementOf(service), config);
   const run = async () => {
     await retry(pass);
     passed();

@@ -6,6 +6,7 @@ import type { Log } from "../domain/ports/log.ts";
 import type { LogTimes, SettlementStore } from "../domain/ports/settlement-store.ts";
 import type { HourRating } from "../domain/rating/charges.ts";
 import type { Hour } from "../domain/time/hour.ts";
+import type { RevisionLimits } from "./steps/due-revisions.ts";
 
 export interface Settlement {
   readonly store: SettlementStore;
@@ -31,6 +32,8 @@ export interface PassRequest {
   readonly reviseHour?: Hour;
   /** Written into every revision of this pass, in place of the reason that settlement sees. */
   readonly reason?: string;
+  /** Without them every hour that late events changed is revised. */
+  readonly revisionLimits?: RevisionLimits;
 }
 
 export interface PassSummary {
@@ -38,6 +41,8 @@ export interface PassSummary {
   readonly closed: readonly HourClose[];
   readonly revised: readonly HourClose[];
   readonly waiting: readonly Hour[];
+  /** Closed hours whose late events wait for a later pass. */
+  readonly unrevised: readonly Hour[];
   readonly rated: readonly HourRating[];
   readonly unpriced: readonly Hour[];
 }

@@ -2,25 +2,29 @@ import { StaleLeaderError } from "../adapters/clickhouse/leader.ts";
 import type { Hour } from "../domain/time/hour.ts";
 import type { PassRequest, PassSummary, Settlement } from "./pass.ts";
 import { runPass } from "./run-pass.ts";
+import type { RevisionLimits } from "./steps/due-revisions.ts";
 import { span } from "./steps/rate-hours.ts";
 
 /** Room for the clocks of two machines to differ when a lease runs out. */
 const LEASE_MARGIN_MS = 100;
 
 /** One pass at a time for as long as the process lives; whoever does not lead leaves the pass to who does. */
-export function createPasses(deps: Settlement): () => Promise<void> {
+export function createPasses(deps: Settlement, revisionLimits: RevisionLimits): () => Promise<void> {
   const { log, metrics } = deps;
   let isBusy = false;
   let lastLogged = "";
+  let unrevised = 0;
   return async () => {
     if (isBusy) return;
     isBusy = true;
     try {
-      const result = await runPass(deps);
+      const result = await runPass(deps, { revisionLimits });
       if (result.kind === "not_leader") {
         log.debug({ owner: result.owner, left_ms: result.left_ms }, "another settlement leads");
         return;
       }
+      logUnrevisedHours(deps, result.unrevised, unrevised);
+      unrevised = result.unrevised.length;
       lastLogged = logUnpricedHours(deps, result.unpriced, lastLogged);
     } catch (error) {
       if (!(error instanceof StaleLeaderError)) throw error;
@@ -53,4 +57,10 @@ function logUnpricedHours({ log }: Settlement, hours: readonly Hour[], lastLogge
   if (now === "") log.info({}, "all closed hours have charges");
   else log.warn(span(hours), "closed hours wait for a price book, or for a card in it");
   return now;
+}
+
+/** Tells of hours whose late events wait when they begin to, when they become more, and when none does any more. */
+function logUnrevisedHours({ log }: Settlement, hours: readonly Hour[], before: number): void {
+  if (hours.length > before) log.warn(span(hours), "closed hours wait for the revision of their late events");
+  else if (hours.length === 0 && before > 0) log.info({}, "all late events are in revisions");
 }

@@ -1,12 +1,16 @@
 import { ClickHouseFailure } from "../adapters/clickhouse/failure.ts";
 import { type Cut, cutText, reaches } from "../domain/closing/cut.ts";
 import type { PassRequest, PassResult, Settlement } from "./pass.ts";
-import { closeHours, reviseHours } from "./steps/close-hours.ts";
-import { findDueHours } from "./steps/find-hours.ts";
+import { closeHours, reviseByHand, reviseForEvents, reviseForVoids } from "./steps/close-hours.ts";
+import { findDirtyHours, findDueHours } from "./steps/find-hours.ts";
 import { rateHours } from "./steps/rate-hours.ts";
 import { watchGpus } from "./steps/watch-gpus.ts";
 
-/** One pass: whatever can be closed, revised and rated now, under one lease and one cut. Running it again changes nothing. */
+/**
+ * One pass: whatever can be closed, revised and rated now, under one lease and one cut. Running it again changes nothing. Closes
+ * come before the revisions that late events ask for, which anybody can ask for in any number. Voids come before closes: a void
+ * is looked for until the last hour of its event covers it, so none of the hours before it may be left for a later pass.
+ */
 export async function runPass(deps: Settlement, request: PassRequest = {}): Promise<PassResult> {
   const { store, metrics } = deps;
   const answer = await store.takeLease(deps.owner, deps.leaseMs);
@@ -17,12 +21,27 @@ export async function runPass(deps: Settlement, request: PassRequest = {}): Prom
   requireReach(cut, (await store.latestClose())?.cut ?? new Map());
   const due = await findDueHours(deps, cut, request.through ?? Number.MAX_SAFE_INTEGER);
   metrics.hours_waiting.set(due.waiting.length);
-  const revised = await reviseHours(deps, lease, cut, request);
+  const dirty = await findDirtyHours(deps, cut, request);
+  const voided = await reviseForVoids(deps, lease, cut, { ...request, hours: dirty.voided });
   const closed = await closeHours(deps, lease, cut, { ...request, hours: due.closable });
+  const { revised, waiting: unrevised } = await reviseForEvents(deps, lease, cut, {
+    ...request,
+    hours: dirty.late,
+  });
+  metrics.revisions_waiting.set(unrevised.length);
+  const byHand = await reviseByHand(deps, lease, cut, request);
   const { rated, unpriced } = await rateHours(deps, lease);
   await store.releaseLease(lease);
   await watchGpus(deps, closed);
-  return { kind: "settled", closed, revised, waiting: due.waiting, rated, unpriced };
+  return {
+    kind: "settled",
+    closed,
+    revised: [...voided, ...revised, ...byHand],
+    waiting: due.waiting,
+    unrevised,
+    rated,
+    unpriced,
+  };
 }
 
 /** A log that ends before what is closed has lost rows, as by a power failure. The processors read them again from Kafka. */

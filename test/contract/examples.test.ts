@@ -14,6 +14,7 @@ import { DedupeMemory } from "../../services/domain/dedupe/memory.ts";
 import { FIELD_NAMES } from "../../services/domain/event/fields.ts";
 import { idTimeMs } from "../../services/domain/event/id.ts";
 import { PROJECT_ROOT } from "../../services/local/paths.ts";
+import { HASH_KEY } from "../support/builders/hash-key.ts";
 import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
 import { guardOf } from "../support/stores/usage-logs.ts";
 
@@ -45,7 +46,7 @@ const examples: readonly Example[] = globSync("schemas/*/examples/*/*.json", { c
 const of = (record: RecordName) => examples.filter((example) => example.record === record);
 
 let database: TestDatabase;
-const block = new Block({ block_rows_max: 1_000, block_bytes_max: 1 << 24 });
+const block = new Block({ block_rows_max: 1_000, block_bytes_max: 1 << 24 }, HASH_KEY);
 
 /**
  * Takes all of them in, each as if the broker had got it a millisecond after the end of its event. Some share an id, so each gets a Kafka
@@ -54,7 +55,7 @@ const block = new Block({ block_rows_max: 1_000, block_bytes_max: 1 << 24 });
 function takeAll(): void {
   const schemas = loadSchemas();
   const intake = new Intake(createRecordReader({ schemas }), { age_max_ms: FOREVER_MS });
-  const memory = new DedupeMemory({ dedupe_hours: FOREVER_MS, dedupe_ids_max: 1_000_000 }, 1);
+  const memory = new DedupeMemory({ dedupe_hours: FOREVER_MS, dedupe_ids_max: 1_000_000 }, HASH_KEY);
   for (const [partition, { record, version, id, fields }] of examples.entries()) {
     const idName = record === "gpu_totals" ? "totals_id" : "event_id";
     const bytes = Buffer.from(id, "hex");

@@ -66,14 +66,17 @@ export class ClickHouseSettlementStore implements SettlementStore {
   }
 
   async dirtyHours(cut: Cut): Promise<DirtyHour[]> {
-    const rows = await this.#ask<{ hour: number; late_events: string; late_voids: string }>(
-      "settlement_dirty_hours",
-      { cut: new Map(cut) },
-    );
-    return rows.map(({ hour, late_events, late_voids }) => ({
+    const rows = await this.#ask<{
+      hour: number;
+      late_events: string;
+      late_voids: string;
+      closed_at: string;
+    }>("settlement_dirty_hours", { cut: new Map(cut) });
+    return rows.map(({ hour, late_events, late_voids, closed_at }) => ({
       hour,
       late_events: BigInt(late_events),
       late_voids: BigInt(late_voids),
+      closed_at: Number(closed_at),
     }));
   }
 

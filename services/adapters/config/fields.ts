@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { ConfigKey } from "./keys.ts";
 import { Secret } from "./secret.ts";
 
@@ -93,6 +94,18 @@ export function list(key: ConfigKey, options?: Settings<readonly string[]>): Fie
   });
 }
 
+/** IP addresses and networks such as 10.0.0.0/8, separated by commas. */
+export function networks(key: ConfigKey, options?: Settings<readonly string[]>): Field<readonly string[]> {
+  const names = list(key, options);
+  const expected = "addresses and networks such as 192.0.2.1 or 10.0.0.0/8, separated by commas";
+  const parse = (raw: string): Parsed<readonly string[]> => {
+    const parsed = names.parse(raw);
+    const wrong = parsed.ok ? parsed.value.find((name) => !isNetwork(name)) : undefined;
+    return wrong === undefined ? parsed : bad(`holds ${JSON.stringify(wrong)}, which is neither`);
+  };
+  return { ...names, expected, parse };
+}
+
 /** One of the given words. */
 export function choice<const W extends string>(
   key: ConfigKey,
@@ -155,6 +168,13 @@ function range(min: number | string | undefined, max: number | string | undefine
   if (min !== undefined && max !== undefined) return ` from ${min} to ${max}`;
   if (min !== undefined) return ` of at least ${min}`;
   return max === undefined ? "" : ` of at most ${max}`;
+}
+
+function isNetwork(text: string): boolean {
+  const [address = "", bits, ...more] = text.split("/");
+  const family = isIP(address);
+  if (family === 0 || more.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
 }
 
 function parseDuration(raw: string): number | undefined {

@@ -31,11 +31,19 @@ export const CONFIG_KEYS = {
   METERHOUSE_UNMETERED_PERCENT:
     "Part of the time of a GPU in an hour, in percent, from which work that nobody metered is warned about.",
   METERHOUSE_CLOSE_SCHEDULE: "Cron expression (UTC) of settlement's passes.",
+  METERHOUSE_REVISIONS_MAX:
+    "Closed hours that a scheduled pass revises for late events at most; one takes about a second, and closes come first.",
+  METERHOUSE_REVISION_PAUSE:
+    "How long after an hour's newest revision late events are gathered for the next one; 15m makes four an hour at most.",
   METERHOUSE_LEASE:
     "How long settlement or the jobs lead without renewing; a crashed leader is waited for that long.",
   METERHOUSE_API_HOST: "Address that the pricing API listens on.",
   METERHOUSE_API_PORT: "Port of the pricing API; 0 takes any free port.",
   METERHOUSE_API_RATE: "Requests per second that one API key may keep up; twice as many at once.",
+  METERHOUSE_API_EXPENSIVE_MAX:
+    "Expensive requests (verifications, drafts, quotes, what-ifs, exports) at work at once; half at most for one tenant.",
+  METERHOUSE_TRUSTED_PROXIES:
+    "Proxies whose X-Forwarded-For is believed, as addresses or networks; without them whoever connects is the client.",
   METERHOUSE_INVOICE_SELLER:
     "Who issues the invoices, as it is printed on them, such as a name and an address.",
   METERHOUSE_API_URL: "Address of the pricing API, for commands that ask it.",

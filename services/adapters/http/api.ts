@@ -1,13 +1,17 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import Type from "typebox";
+import type { Authentication } from "../../domain/access/authentication.ts";
 import type { Caller } from "../../domain/access/caller.ts";
 import { isRefusal, type RefusalFault } from "../../domain/access/refusal.ts";
 import type { Clock } from "../../domain/ports/clock.ts";
 import type { Log } from "../../domain/ports/log.ts";
+import { type Admission, admission } from "./admission.ts";
+import { matchesEtag } from "./etag.ts";
 import { negotiateFormat } from "./format.ts";
 import { IDEMPOTENCY_KEY } from "./openapi.ts";
+import { type Performance, performance } from "./performance.ts";
 import { type Problem, problem, problemBody } from "./problem.ts";
-import { createRateLimit, type Rate } from "./rate-limit.ts";
+import type { Rate } from "./rate-limit.ts";
 import { countRequests, fastifyPath, type RequestMetrics } from "./request-metrics.ts";
 import { type FileReply, MEDIA_TYPES, type Reply, type Route, type RouteRequest } from "./route.ts";
 import { startStream } from "./start-stream.ts";
@@ -16,11 +20,14 @@ export interface ApiOptions {
   readonly routes: readonly Route[];
   /** Served at GET /openapi.json, without a key. */
   readonly document: object;
-  /** The caller that owns an API key, or null. */
-  readonly authenticate: (key: string) => Promise<Caller | null>;
+  readonly authentication: Authentication;
   /** Whether an error is transient: the same request may succeed later. */
   readonly isRetriable: (error: unknown) => boolean;
   readonly rate: Rate;
+  /** Expensive requests at work at once; half of them at most for one tenant. */
+  readonly expensive_max: number;
+  /** Addresses and networks whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly string[];
   readonly bodyBytesMax: number;
   readonly clock: Clock;
   readonly log: Log;
@@ -35,7 +42,8 @@ const REQUEST_MS_MAX = 30_000;
 const PARAM_LENGTH_MAX = 512;
 /** Faults that a response names; a body may have one for each of its fields. */
 const FAULTS_MAX = 50;
-const BEARER = /^Bearer (\S{1,256})$/i;
+/** The line of the request and all headers together; beyond it Node answers 431. */
+const HEADER_BYTES_MAX = 16_384;
 
 /** Serves routes: checks key, rate, scope and schema, and responds with problem details to everything invalid. */
 export function createApi(options: ApiOptions): Api {
@@ -43,6 +51,8 @@ export function createApi(options: ApiOptions): Api {
     bodyLimit: options.bodyBytesMax,
     requestTimeout: REQUEST_MS_MAX,
     forceCloseConnections: true,
+    http: { maxHeaderSize: HEADER_BYTES_MAX },
+    trustProxy: options.trustedProxies.length > 0 && [...options.trustedProxies],
     exposeHeadRoutes: false,
     genReqId: () => options.newId(),
     requestIdHeader: false,
@@ -59,11 +69,12 @@ export function createApi(options: ApiOptions): Api {
   app.setNotFoundHandler((request, reply) => sendProblem(problem("API_ROUTE_UNKNOWN"), request, reply));
   app.get("/openapi.json", async () => options.document);
   const admit = admission(options);
-  for (const route of options.routes) register(app, route, admit);
+  const perform = performance(options);
+  for (const route of options.routes) register(app, route, admit, perform);
   return app;
 }
 
-function register(app: Api, route: Route, admit: Admission): void {
+function register(app: Api, route: Route, admit: Admission, perform: Performance): void {
   const callers = new WeakMap<FastifyRequest, Caller>();
   const headers = Type.Object({ "idempotency-key": IDEMPOTENCY_KEY });
   app.route({
@@ -89,35 +100,11 @@ function register(app: Api, route: Route, admit: Admission): void {
         idempotency_key: route.idempotent ? String(request.headers["idempotency-key"]) : "",
         format: negotiateFormat(route.formats, request.query, request.headers.accept ?? ""),
       };
-      const response = await route.handle(routeRequest);
+      const response = await perform(routeRequest, route, reply);
       if (isRefusal(response)) return sendProblem(response, request, reply);
       return sendReply(response, route, request, reply);
     },
   });
-}
-
-type Admission = (request: FastifyRequest, reply: FastifyReply, route: Route) => Promise<Caller | Problem>;
-
-/** Authenticates and authorises a request. Requests without a valid key are limited by address, so that keys cannot be guessed. */
-function admission({ authenticate, rate, clock }: ApiOptions): Admission {
-  const limit = createRateLimit(rate, clock);
-  const limited = (who: string, reply: FastifyReply): Problem | null => {
-    const seconds = limit(who);
-    if (seconds === 0) return null;
-    reply.header("retry-after", String(seconds));
-    return problem("API_RATE_LIMITED");
-  };
-  return async (request, reply, route) => {
-    const key = BEARER.exec(request.headers.authorization ?? "")?.[1];
-    const caller = key === undefined ? null : await authenticate(key);
-    if (caller === null) {
-      const found = problem(key === undefined ? "API_KEY_MISSING" : "API_KEY_UNKNOWN");
-      return limited(`address ${request.ip}`, reply) ?? found;
-    }
-    const tooMany = limited(`key ${caller.key_id}`, reply);
-    if (tooMany !== null) return tooMany;
-    return route.scopes.includes(caller.scope) ? caller : problem("API_SCOPE_MISSING");
-  };
 }
 
 function sendReply(
@@ -131,8 +118,7 @@ function sendReply(
     const etag = `"${response.etag}"`;
     const keep = response.isRevalidated === true ? "no-cache" : "max-age=31536000, immutable";
     reply.header("etag", etag).header("cache-control", `private, ${keep}`);
-    const known = String(request.headers["if-none-match"] ?? "").split(/\s*,\s*/);
-    if (known.includes(etag)) return reply.code(304).send();
+    if (matchesEtag(String(request.headers["if-none-match"] ?? ""), etag)) return reply.code(304).send();
   } else {
     reply.header("cache-control", "no-store");
   }

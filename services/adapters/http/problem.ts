@@ -31,6 +31,16 @@ export const API_CODES = {
     status: 429,
     title: "Too many requests; try again after the seconds given in Retry-After.",
   },
+  API_CALLER_BUSY: {
+    status: 429,
+    title:
+      "Too many expensive requests of this tenant are at work or wait; try again after the seconds given in Retry-After.",
+  },
+  API_BUSY: {
+    status: 503,
+    title:
+      "Too many expensive requests are at work or wait; try again after the seconds given in Retry-After.",
+  },
   API_INTERNAL: {
     status: 500,
     title: "An internal error; the log has the details under the request's id.",

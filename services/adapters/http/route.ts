@@ -63,6 +63,8 @@ interface Definition<P extends TSchema, Q extends TSchema, B extends TSchema, R 
   readonly isFile?: boolean;
   /** Idempotency-Key is mandatory, and a request repeated under the same key only repeats the response. */
   readonly idempotent?: boolean;
+  /** Requests that one of it counts as in the caller's rate. Above 1 it also waits for one of a few places: see fair-gate.ts. */
+  readonly cost?: number;
   readonly handle: (
     request: RouteRequest<Static<P>, Static<Q>, Static<B>>,
   ) => Promise<RouteResponse<Static<R>>>;
@@ -84,6 +86,7 @@ export interface Route {
   readonly status: number;
   readonly formats: readonly Format[];
   readonly idempotent: boolean;
+  readonly cost: number;
   readonly handle: (request: RouteRequest<unknown, unknown, unknown>) => Promise<RouteResponse<unknown>>;
 }
 
@@ -94,7 +97,7 @@ export function route<
   Q extends TSchema = Nothing,
   B extends TSchema = Nothing,
 >(definition: Definition<P, Q, B, R>): Route {
-  const { params = NOTHING, query = NOTHING, body, status = 200, idempotent = false } = definition;
+  const { params = NOTHING, query = NOTHING, body, status = 200, idempotent = false, cost = 1 } = definition;
   const { formats: others = [], isFile = false } = definition;
   const formats: readonly Format[] = isFile ? others : ["json", ...others];
   return {
@@ -105,6 +108,7 @@ export function route<
     status,
     formats,
     idempotent,
+    cost,
     handle: definition.handle as Route["handle"],
   };
 }

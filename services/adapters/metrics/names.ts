@@ -129,6 +129,13 @@ export const METRICS = {
     help: "Revisions written of hours that were closed before, by reason.",
     labels: ["reason"],
   },
+  /** Late events are held back so that closes come first. Rising for hours: somebody floods closed hours; see late_events. */
+  revisions_waiting: {
+    kind: "gauge",
+    name: "meterhouse_revisions_waiting",
+    help: "Closed hours whose late events wait for a later pass of settlement.",
+    labels: [],
+  },
   /** P5's alarm: events and windows of an hour disagree. Page someone. */
   unbalanced_closes: {
     kind: "counter",

@@ -25,6 +25,7 @@ export function focusRoutes({ focus }: Deps) {
       method: "GET",
       path: "/v1/focus",
       operation: "exportFocus",
+      cost: 10,
       summary: "Export current charges or invoice lines as a file in FOCUS 1.2 columns",
       scopes: SCOPES,
       query: query({

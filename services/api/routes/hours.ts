@@ -50,6 +50,7 @@ const verifyHour = ({ verifier }: Deps) =>
     method: "GET",
     path: "/v1/hours/{hour}/verify",
     operation: "verifyHour",
+    cost: 10,
     summary: "Recompute a closed hour from its events, compare the hashes and report what differs",
     scopes: SCOPES,
     params: HourParams,

@@ -71,6 +71,7 @@ const draftInvoice = (deps: Deps) =>
     method: "POST",
     path: "/v1/invoices/draft",
     operation: "draftInvoice",
+    cost: 5,
     summary: "Draft a tenant's invoice of a period; nothing is stored",
     scopes: SCOPES,
     body: DraftBody,
@@ -201,6 +202,7 @@ const verifyStoredInvoice = (deps: Deps) =>
     method: "GET",
     path: "/v1/invoices/{invoice_id}/verify",
     operation: "verifyInvoice",
+    cost: 10,
     summary:
       "Recompute an invoice from its events and report what differs: lines, charges, hours, keys, events",
     scopes: SCOPES,

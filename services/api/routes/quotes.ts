@@ -69,6 +69,7 @@ export function quoteRoutes(deps: Deps) {
       method: "POST",
       path: "/v1/quotes",
       operation: "quote",
+      cost: 2,
       summary: "Quote a workload from measured sessions of that model on that card; nothing is stored",
       scopes: SCOPES,
       body: QuoteBody,

@@ -45,6 +45,7 @@ const simulatePriceBook = (deps: Deps, turns: Turns) =>
     method: "POST",
     path: "/v1/price-books/{price_book}/simulate",
     operation: "simulatePriceBook",
+    cost: 10,
     summary: "Rate stored hours by a draft or published price book, by tenant and line; nothing is stored",
     scopes: OPERATORS,
     params: BookHash,
@@ -64,6 +65,7 @@ const whatIfRoute = (deps: Deps, turns: Turns) =>
     method: "POST",
     path: "/v1/what-if",
     operation: "whatIf",
+    cost: 10,
     summary:
       "Rate stored hours by another price book; tenants see only themselves and published books; nothing is stored",
     scopes: SCOPES,

@@ -1,3 +1,4 @@
+import type { Authentication } from "../../domain/access/authentication.ts";
 import type { Caller, Scope } from "../../domain/access/caller.ts";
 import type { Clock } from "../../domain/ports/clock.ts";
 import type { Documents, NewDocument } from "../../domain/ports/documents.ts";
@@ -23,7 +24,7 @@ const KEY_ID_BYTES = 6;
 /** Too many to be guessed, so that a plain hash is as good as a slow one. */
 const SECRET_BYTES = 32;
 const PATTERN = /^mh_([0-9a-f]{12})_[0-9a-f]{64}$/;
-/** How long a revoked key may still be let in. */
+/** How long a revoked key may still be let in, and a new one refused whose id was tried before it was made. */
 const CACHE_MS = 5_000;
 const CACHED_MAX = 10_000;
 
@@ -39,22 +40,47 @@ export function newKey(
   return { key, document: { kind: "api_key", id, version: 1, content, written_by, reason: "created" } };
 }
 
-/** Tells whose key it is. Hashes are compared, so that how long it takes tells nothing about a key. */
-export function createAuthenticate(
+/**
+ * Tells whose key it is. Hashes are compared, so that how long it takes tells nothing about a key. Ids that there are not are
+ * remembered apart: however many somebody tries, they push no true key out.
+ */
+export function createAuthentication(
   documents: Documents,
   { hash }: Pick<KeyTools, "hash">,
   clock: Clock,
-): (key: string) => Promise<Caller | null> {
+): Authentication {
   const lookUp = async (id: string) =>
     ((await documents.newest("api_key", id))?.content ?? null) as StoredKey | null;
   // Looked up again by half time, so that of many requests none waits. A failure meanwhile reaches whoever waits.
   const age = { freshMs: CACHE_MS / 2, staleMs: CACHE_MS };
-  const keys = new Cache<StoredKey | null>({ clock, weightMax: CACHED_MAX });
-  return async (key) => {
-    const id = PATTERN.exec(key)?.[1];
-    if (id === undefined) return null;
-    const { value: stored } = await keys.get(id, age, () => lookUp(id));
-    if (stored === null || stored.is_revoked || stored.secret_hash !== hash(key)) return null;
-    return { key_id: id, scope: stored.scope, tenant_id: stored.tenant_id };
+  const known = new Cache<StoredKey | null>({ clock, weightMax: CACHED_MAX });
+  const unknown = new Map<string, number>();
+  const isUnknown = (id: string): boolean => clock.monotonicMs() - (unknown.get(id) ?? -CACHE_MS) < CACHE_MS;
+  const forget = (id: string): void => {
+    unknown.delete(id);
+    unknown.set(id, clock.monotonicMs());
+    const [oldest] = unknown.keys();
+    if (unknown.size > CACHED_MAX && oldest !== undefined) unknown.delete(oldest);
+  };
+  const callerOf = (id: string, stored: StoredKey, key: string): Caller | null =>
+    stored.is_revoked || stored.secret_hash !== hash(key)
+      ? null
+      : { key_id: id, scope: stored.scope, tenant_id: stored.tenant_id };
+  return {
+    remembered(key) {
+      const id = PATTERN.exec(key)?.[1];
+      if (id === undefined || isUnknown(id)) return null;
+      const stored = known.peek(id);
+      return stored === undefined || stored === null ? undefined : callerOf(id, stored, key);
+    },
+    async lookUp(key) {
+      const id = PATTERN.exec(key)?.[1];
+      if (id === undefined || isUnknown(id)) return null;
+      const { value: stored } = await known.get(id, age, () => lookUp(id));
+      if (stored !== null) return callerOf(id, stored, key);
+      known.drop(id);
+      forget(id);
+      return null;
+    },
   };
 }

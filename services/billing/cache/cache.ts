@@ -76,6 +76,10 @@ export class Cache<Value> {
     this.#keep(key, { value, looked_up_at: clock.nowMs(), requestedAtMs: clock.monotonicMs() });
   }
 
+  drop(key: string): void {
+    this.#remove(key);
+  }
+
   #lookUp(key: string, lookUp: () => Promise<Value>): Promise<Entry<Value>> {
     const { clock } = this.#options;
     const requestedAtMs = clock.monotonicMs();

@@ -2,6 +2,7 @@
 // the account of each Kafka partition in it. Everything of a block becomes visible together or not at all.
 
 import type { Fault, RejectCode } from "../event/codes.ts";
+import type { HashKey } from "../event/keyed-hash.ts";
 import { type EventRecord, NUMBERS, TEXTS } from "../event/record.ts";
 import { TEXT_BYTES_MAX } from "../event/validate.ts";
 import type { HourIndex } from "../time/hour.ts";
@@ -48,7 +49,7 @@ const TEXT_OF = Int32Array.from(EVENT_DICTIONARIES, (name) => TEXTS[name]);
 export class Block {
   readonly events: EventColumns;
   readonly rows: Row[] = [];
-  readonly windows = new WindowSums();
+  readonly windows: WindowSums;
   readonly dictionaries = new Map<DictionaryColumn, Dictionary>();
   readonly partitions = new Map<number, PartitionBatch>();
   /** Rows of rejects by their code. */
@@ -61,12 +62,14 @@ export class Block {
   private reservedRows = 0;
   private dictionaryIsFull = false;
 
-  constructor(limits: BlockLimits) {
+  /** @param key secret of its hash tables, whose keys are other people's texts */
+  constructor(limits: BlockLimits, key: HashKey) {
     this.limits = limits;
+    this.windows = new WindowSums(key);
     this.events = new EventColumns(limits.block_rows_max + SLICES_MAX);
     for (const name of Object.keys(COLUMNS) as ColumnName[]) {
       if (COLUMNS[name].kind === "dictionary")
-        this.dictionaries.set(name as DictionaryColumn, new Dictionary());
+        this.dictionaries.set(name as DictionaryColumn, new Dictionary(key));
     }
     this.eventDictionaries = EVENT_DICTIONARIES.map((name) => this.dictionary(name));
   }

@@ -17,7 +17,7 @@ import { addEventSlices, eventHour } from "./event-rows.ts";
 import { totalsRow, voidRow } from "./other-rows.ts";
 import { type KafkaRecord, recordOf } from "./record-run.ts";
 import { addConflict, addEventConflict, keyFault, reject, rejectEvent } from "./rejects.ts";
-import { LateIds, type LogLookUp, MemoryIds, type SeenIds } from "./seen-ids.ts";
+import { type LateIds, MemoryIds, type SeenIds } from "./seen-ids.ts";
 import { SliceRef } from "./slice-ref.ts";
 import { validateTotals, validateVoid } from "./validate-other.ts";
 
@@ -65,9 +65,11 @@ export class Intake {
     return this.route(block, batch, record, this.memoryIds);
   }
 
-  /** Takes late records, once it is known which of their ids are in usage_log. Copies among them count as such. */
-  takeLate(block: Block, late: readonly LateRecord[], lookUp: LogLookUp): void {
-    const seen = new LateIds(lookUp);
+  /**
+   * Takes late records, once it is known which of their ids are in usage_log. Copies among them count as such: `seen` is the
+   * same object for all late records of a block.
+   */
+  takeLate(block: Block, late: readonly LateRecord[], seen: LateIds): void {
     for (const { record, partition } of late) {
       this.route(block, block.partitions.get(partition) as PartitionBatch, record, seen);
     }

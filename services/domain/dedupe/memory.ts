@@ -3,6 +3,7 @@
 // double count, and memory has a bound.
 
 import { idHour } from "../event/id.ts";
+import type { HashKey } from "../event/keyed-hash.ts";
 import type { PayloadHash } from "../event/payload-hash.ts";
 import type { HourIndex } from "../time/hour.ts";
 import { DedupeTable, type Novelty } from "./table.ts";
@@ -38,11 +39,12 @@ interface PartitionMemory {
 export class DedupeMemory {
   private readonly partitions = new Map<number, PartitionMemory>();
   private readonly limits: DedupeLimits;
-  private readonly seed: number;
+  private readonly key: HashKey;
 
-  constructor(limits: DedupeLimits, seed: number) {
+  /** @param key secret of the tables' hash */
+  constructor(limits: DedupeLimits, key: HashKey) {
     this.limits = limits;
-    this.seed = seed;
+    this.key = key;
   }
 
   /** Starts a partition anew. The caller then adds every id of hours >= completeFrom that usage_log holds. */
@@ -76,7 +78,7 @@ export class DedupeMemory {
     const key = hour * ID_SPACES.length + SPACE_NUMBER[space];
     let table = memory.tables.get(key);
     if (table === undefined) {
-      table = new DedupeTable(this.seed);
+      table = new DedupeTable(this.key);
       memory.tables.set(key, table);
     }
     return table.add(id, at, hash.low, hash.high);

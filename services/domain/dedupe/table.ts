@@ -5,6 +5,8 @@
 // Growing by half keeps the index between 0.53 and 0.8 full: 25 to 27.5 bytes per id, and at most one chunk of the log (40 KiB)
 // more, where entries stored in the table itself at the same speed would cost 24 / 0.6 = 40.
 
+import { type HashKey, KeyedHash } from "../event/keyed-hash.ts";
+
 const WORDS = 5;
 const CHUNK_BITS = 11;
 const CHUNK_ENTRIES = 1 << CHUNK_BITS;
@@ -27,11 +29,11 @@ export class DedupeTable {
   private chunks: Uint32Array[] = [new Uint32Array(FIRST_ENTRIES * WORDS)];
   private index = new Uint32Array(Math.ceil(FIRST_ENTRIES / LOAD_MAX));
   private count = 0;
-  private readonly seed: number;
+  private readonly hash: KeyedHash;
 
-  /** @param seed secret 32 bits, so that nobody can choose ids that fall into one slot */
-  constructor(seed: number) {
-    this.seed = seed | 0;
+  /** @param key secret, so that nobody can choose ids that fall into one slot */
+  constructor(key: HashKey) {
+    this.hash = new KeyedHash(key);
   }
 
   get size(): number {
@@ -49,7 +51,7 @@ export class DedupeTable {
       ((word(id, at + 2) & 0x3fffff) << 10) | ((((id[at + 6] ?? 0) & 0x0f) << 6) | ((id[at + 7] ?? 0) >>> 2));
     const b = (((id[at + 7] ?? 0) & 3) << 30) | (word(id, at + 8) & 0x3fffffff);
     const c = word(id, at + 12);
-    const mixed = this.mix(a, b, c);
+    const mixed = this.hash.ofWords(a, b, c);
     const tag = mixed << POSITION_BITS;
     const index = this.index;
     let slot = Math.floor((mixed >>> 0) * (index.length / 4294967296));
@@ -70,15 +72,6 @@ export class DedupeTable {
     index[slot] = (tag | this.count) >>> 0;
     if (this.count > index.length * LOAD_MAX) this.growIndex();
     return NEW;
-  }
-
-  private mix(a: number, b: number, c: number): number {
-    let h = Math.imul(c ^ this.seed, 0xcc9e2d51);
-    h = Math.imul(((h << 15) | (h >>> 17)) ^ b, 0x1b873593);
-    h = Math.imul(((h << 13) | (h >>> 19)) ^ a, 0x85ebca6b);
-    h ^= h >>> 13;
-    h = Math.imul(h, 0xc2b2ae35);
-    return h ^ (h >>> 16);
   }
 
   private append(a: number, b: number, c: number, hashLow: number, hashHigh: number): void {
@@ -116,7 +109,11 @@ export class DedupeTable {
     for (let position = 0; position < this.count; position++) {
       const chunk = this.chunks[position >>> CHUNK_BITS] as Uint32Array;
       const base = (position & CHUNK_MASK) * WORDS;
-      const mixed = this.mix(chunk[base] as number, chunk[base + 1] as number, chunk[base + 2] as number);
+      const mixed = this.hash.ofWords(
+        chunk[base] as number,
+        chunk[base + 1] as number,
+        chunk[base + 2] as number,
+      );
       let slot = Math.floor((mixed >>> 0) * scale);
       while (index[slot] !== 0) if (++slot === index.length) slot = 0;
       index[slot] = ((mixed << POSITION_BITS) | (position + 1)) >>> 0;

@@ -14,6 +14,8 @@ export interface DirtyHour {
   readonly hour: Hour;
   readonly late_events: bigint;
   readonly late_voids: bigint;
+  /** When its newest revision was closed, milliseconds since 1970. */
+  readonly closed_at: number;
 }
 
 /** A closed hour whose newest revision waits for charges. `rating` and `price_book` are its last rating's, 0 and "" if none. */

@@ -5,6 +5,7 @@
 // sums this is measured at a tenth of the time.
 
 import { EVENT_SUMS, type EventSum } from "../event/fields.ts";
+import { type HashKey, KeyedHash } from "../event/keyed-hash.ts";
 import { BUSY, type EventRecord, NUMBERS } from "../event/record.ts";
 import type { HourIndex } from "../time/hour.ts";
 
@@ -59,6 +60,12 @@ export class WindowSums {
   private sums = new Float64Array(256 * STRIDE);
   private spilled = new Map<number, bigint>();
   private count = 0;
+  private readonly hash: KeyedHash;
+
+  /** @param key secret: positions follow from the order of an attacker's texts, and hours are the event's own */
+  constructor(key: HashKey) {
+    this.hash = new KeyedHash(key);
+  }
 
   get size(): number {
     return this.count;
@@ -78,7 +85,7 @@ export class WindowSums {
     const c = (key.hour << 8) | (key.sharing << 5) | (key.phase << 3) | key.outcome;
     const keys = this.keys;
     const mask = this.index.length - 1;
-    let slot = mixKey(a, b, c) & mask;
+    let slot = this.hash.ofWords(a, b, c) & mask;
     for (;;) {
       const window = (this.index[slot] as number) - 1;
       if (window < 0) break;
@@ -206,17 +213,11 @@ export class WindowSums {
     for (let window = 0; window < this.count; window++) {
       const base = window * KEY_WORDS;
       const keys = this.keys;
-      let slot = mixKey(keys[base] as number, keys[base + 1] as number, keys[base + 2] as number) & mask;
+      let slot =
+        this.hash.ofWords(keys[base] as number, keys[base + 1] as number, keys[base + 2] as number) & mask;
       while (index[slot] !== 0) slot = (slot + 1) & mask;
       index[slot] = window + 1;
     }
     this.index = index;
   }
-}
-
-function mixKey(a: number, b: number, c: number): number {
-  let h = Math.imul(a, 0x9e3779b1) ^ Math.imul(b, 0x85ebca77) ^ Math.imul(c, 0xc2b2ae3d);
-  h ^= h >>> 15;
-  h = Math.imul(h, 0x2c1b3c6d);
-  return h ^ (h >>> 13);
 }

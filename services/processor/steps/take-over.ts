@@ -3,6 +3,7 @@
 
 import type { BlockLimits } from "../../domain/block/block.ts";
 import type { DedupeLimits, DedupeMemory } from "../../domain/dedupe/memory.ts";
+import type { HashKey } from "../../domain/event/keyed-hash.ts";
 import type { Log } from "../../domain/ports/log.ts";
 import type { UsageLog } from "../../domain/ports/usage-log.ts";
 import { HOUR_MS, type HourIndex } from "../../domain/time/hour.ts";
@@ -13,8 +14,8 @@ export interface TakeOverParts extends ServerTimeParts {
   readonly limits: BlockLimits & DedupeLimits;
   /** Names this process among all owners, before and after. */
   readonly owner: string;
-  /** Secret of the dedupe tables' hash. */
-  readonly seed: number;
+  /** Secret of all hash tables over what producers choose. */
+  readonly hashKey: HashKey;
   /** First offset that Kafka holds, by partition: where a partition begins that the log knows nothing of. */
   readonly lowOffsets: () => Promise<ReadonlyMap<number, number>>;
   readonly log: Log;
@@ -37,7 +38,7 @@ export async function takeOver(
   const positions = new Map(
     ownerships.map(({ partition, position }) => [partition, position ?? lows.get(partition) ?? 0]),
   );
-  const assignment = new Assignment(limits, parts.seed, { epochs, positions, serverOffsetMs: offsetMs });
+  const assignment = new Assignment(limits, parts.hashKey, { epochs, positions, serverOffsetMs: offsetMs });
   const serverHour = Math.floor((clock.monotonicMs() + offsetMs) / HOUR_MS);
   for (const partition of partitions) {
     if (!isNewest()) return undefined;

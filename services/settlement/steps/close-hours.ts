@@ -2,44 +2,78 @@ import type { Cut } from "../../domain/closing/cut.ts";
 import type { HourClose } from "../../domain/closing/revision.ts";
 import { type TilingFault, tilingFaults } from "../../domain/closing/tiling.ts";
 import type { Lease } from "../../domain/ports/leases.ts";
+import type { DirtyHour } from "../../domain/ports/settlement-store.ts";
 import type { Hour } from "../../domain/time/hour.ts";
 import type { PassRequest, Settlement } from "../pass.ts";
 
 import { closeHour } from "./close-hour.ts";
+import { dueRevisions } from "./due-revisions.ts";
 
-/**
- * Writes the next revision of closed hours that late events or voids changed. In the order of hours: a void is looked for
- * until the last hour of its event covers it, so the hours before must come first.
- */
-export async function reviseHours(
+interface Revisions extends PassRequest {
+  readonly hours: readonly DirtyHour[];
+}
+
+/** Writes the next revision of hours that voids changed, with their late events, in the order of hours. */
+export async function reviseForVoids(
   deps: Settlement,
   lease: Lease,
   cut: Cut,
-  { reviseHour, reason, through = Number.MAX_SAFE_INTEGER }: PassRequest,
+  { hours, reason }: Revisions,
 ): Promise<HourClose[]> {
-  const { store, metrics } = deps;
-  const dirty = (await store.dirtyHours(cut)).filter(({ hour }) => hour <= through || hour === reviseHour);
-  const byHand =
-    reviseHour === undefined || dirty.some(({ hour }) => hour === reviseHour) ? [] : [reviseHour];
-  const work = [
-    ...dirty.map(({ hour, late_events, late_voids }) => ({
-      hour,
-      reason: `late events: ${late_events}, voids: ${late_voids}`,
-      kind: late_events > 0n ? "late_events" : "voids",
-      late: Number(late_events),
-    })),
-    ...byHand.map((hour) => ({ hour, reason: "", kind: "by_hand", late: 0 })),
-  ];
   const revised: HourClose[] = [];
-  for (const item of work) {
-    const why = reason ?? item.reason;
-    const close = await closeUnderLease(deps, lease, cut, item.hour, why);
-    if (close === null) continue;
-    metrics.revisions.inc({ reason: item.kind });
-    metrics.late_events.inc(item.late);
-    revised.push(close);
+  for (const hour of hours) {
+    const close = await revise(deps, lease, cut, hour, reason);
+    if (close !== null) revised.push(close);
   }
   return revised;
+}
+
+/** Writes the next revision of hours that late events changed, as many as the limits allow. */
+export async function reviseForEvents(
+  deps: Settlement,
+  lease: Lease,
+  cut: Cut,
+  { hours, reason, revisionLimits }: Revisions,
+): Promise<{ readonly revised: readonly HourClose[]; readonly waiting: readonly Hour[] }> {
+  const { due, waiting } =
+    revisionLimits === undefined
+      ? { due: hours, waiting: [] }
+      : dueRevisions(hours, deps.clock.nowMs(), revisionLimits);
+  const revised: HourClose[] = [];
+  for (const hour of due) {
+    const close = await revise(deps, lease, cut, hour, reason);
+    if (close !== null) revised.push(close);
+  }
+  return { revised, waiting };
+}
+
+/** Closes the hour anew that somebody named, unless this pass has. */
+export async function reviseByHand(
+  deps: Settlement,
+  lease: Lease,
+  cut: Cut,
+  { reviseHour, reason = "" }: PassRequest,
+): Promise<HourClose[]> {
+  if (reviseHour === undefined) return [];
+  const close = await closeUnderLease(deps, lease, cut, reviseHour, reason);
+  if (close === null) return [];
+  deps.metrics.revisions.inc({ reason: "by_hand" });
+  return [close];
+}
+
+async function revise(
+  deps: Settlement,
+  lease: Lease,
+  cut: Cut,
+  { hour, late_events, late_voids }: DirtyHour,
+  reason = `late events: ${late_events}, voids: ${late_voids}`,
+): Promise<HourClose | null> {
+  const { metrics } = deps;
+  const close = await closeUnderLease(deps, lease, cut, hour, reason);
+  if (close === null) return null;
+  metrics.revisions.inc({ reason: late_events > 0n ? "late_events" : "voids" });
+  metrics.late_events.inc(Number(late_events));
+  return close;
 }
 
 /** Writes the first revision of hours whose records are all in, oldest first. */

@@ -1,6 +1,7 @@
 import { type Cut, reaches } from "../../domain/closing/cut.ts";
+import type { DirtyHour } from "../../domain/ports/settlement-store.ts";
 import { type Hour, hourEndMs } from "../../domain/time/hour.ts";
-import type { Settlement } from "../pass.ts";
+import type { PassRequest, Settlement } from "../pass.ts";
 
 export interface DueHours {
   /** Over, grace included, and with all their records in the cut; oldest first. */
@@ -24,6 +25,25 @@ export async function findDueHours(deps: Settlement, cut: Cut, through: Hour): P
   };
   const count = await countClosable(due, isIn);
   return { closable: due.slice(0, count), waiting: due.slice(count) };
+}
+
+/** Closed hours that later records change, in the order of hours. */
+export interface DirtyHours {
+  readonly voided: readonly DirtyHour[];
+  /** By late events alone. */
+  readonly late: readonly DirtyHour[];
+}
+
+export async function findDirtyHours(
+  { store }: Pick<Settlement, "store">,
+  cut: Cut,
+  { through = Number.MAX_SAFE_INTEGER, reviseHour }: PassRequest,
+): Promise<DirtyHours> {
+  const dirty = (await store.dirtyHours(cut)).filter(({ hour }) => hour <= through || hour === reviseHour);
+  return {
+    voided: dirty.filter(({ late_voids }) => late_voids > 0n),
+    late: dirty.filter(({ late_voids }) => late_voids === 0n),
+  };
 }
 
 /**

@@ -112,7 +112,8 @@ export class MemorySettlementStore implements SettlementStore {
     return ascending(late.map(({ hour }) => hour)).map((hour) => {
       const own = late.filter((it) => it.hour === hour);
       const sum = (name: "late_events" | "late_voids") => own.reduce((total, it) => total + it[name], 0n);
-      return { hour, late_events: sum("late_events"), late_voids: sum("late_voids") };
+      const closed_at = this.#newest(hour)?.closed_at ?? 0;
+      return { hour, late_events: sum("late_events"), late_voids: sum("late_voids"), closed_at };
     });
   }
 

@@ -6,9 +6,10 @@ import type { RowKind } from "../../../services/domain/block/columns.ts";
 import { Intake, type LateRecord } from "../../../services/domain/block/intake.ts";
 import { closingRows } from "../../../services/domain/block/other-rows.ts";
 import { recordOf } from "../../../services/domain/block/record-run.ts";
-import type { LogLookUp } from "../../../services/domain/block/seen-ids.ts";
+import { LateIds, type LogLookUp } from "../../../services/domain/block/seen-ids.ts";
 import { DedupeMemory } from "../../../services/domain/dedupe/memory.ts";
 import type { Fault } from "../../../services/domain/event/codes.ts";
+import { HASH_KEY } from "../builders/hash-key.ts";
 import { type PlainRow, plainRows } from "../doubles/plain-rows.ts";
 
 export const HOUR_MS = 3_600_000;
@@ -31,13 +32,13 @@ const schemas = loadSchemas();
 /** One block, one memory, and records that get offsets from 100 on in each partition. */
 export class TestIntake {
   readonly block: Block;
-  readonly memory = new DedupeMemory({ dedupe_hours: REMEMBERED_HOURS, dedupe_ids_max: 1_000_000 }, 7);
+  readonly memory = new DedupeMemory({ dedupe_hours: REMEMBERED_HOURS, dedupe_ids_max: 1_000_000 }, HASH_KEY);
   readonly late: LateRecord[] = [];
   private readonly intake: Intake;
   private readonly next = new Map<number, number>();
 
   constructor(limits: Partial<BlockLimits> = {}) {
-    this.block = new Block({ block_rows_max: 2_000, block_bytes_max: 2 ** 30, ...limits });
+    this.block = new Block({ block_rows_max: 2_000, block_bytes_max: 2 ** 30, ...limits }, HASH_KEY);
     const confluentIds = new Map([
       [1, "gpu_time_event/v1"],
       [2, "gpu_totals/v2"],
@@ -60,7 +61,7 @@ export class TestIntake {
   }
 
   takeLate(lookUp: LogLookUp = () => undefined): void {
-    this.intake.takeLate(this.block, this.late.splice(0), lookUp);
+    this.intake.takeLate(this.block, this.late.splice(0), new LateIds(lookUp));
   }
 
   account(partition = 0): PartitionBatch {

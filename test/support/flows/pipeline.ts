@@ -10,6 +10,7 @@ import { type KafkaRecord, type RecordRun, recordOf } from "../../../services/do
 import type { Log } from "../../../services/domain/ports/log.ts";
 import type { UsageLog } from "../../../services/domain/ports/usage-log.ts";
 import { Pipeline, type PipelineParts } from "../../../services/processor/pipeline.ts";
+import { HASH_KEY } from "../builders/hash-key.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
 import { MemoryUsageLog } from "../doubles/memory-usage-log.ts";
 
@@ -91,7 +92,7 @@ export class TestProcessor {
       intake: new Intake(reader, { age_max_ms: 90 * 86_400_000 }),
       limits: { ...LIMITS, ...limits },
       owner,
-      seed: 1,
+      hashKey: HASH_KEY,
       clock,
       log,
       metrics,

@@ -86,6 +86,8 @@ export async function testApi(changes: Partial<TestDeps> = {}): Promise<TestApi>
     newId: () => `id-${++ids}`,
     isRetriable: () => false,
     rate: { perSecond: 1_000, burst: 100_000 },
+    expensive_max: 4,
+    trustedProxies: [],
     ...changes,
   };
   const make = async (scope: "tenant" | "operator" | "admin", tenant_id: string) => {

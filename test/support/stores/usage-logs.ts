@@ -9,6 +9,7 @@ import { Intake } from "../../../services/domain/block/intake.ts";
 import { recordOf } from "../../../services/domain/block/record-run.ts";
 import { DedupeMemory } from "../../../services/domain/dedupe/memory.ts";
 import type { Guard, Ownership, UsageLog } from "../../../services/domain/ports/usage-log.ts";
+import { HASH_KEY } from "../builders/hash-key.ts";
 import { MemoryUsageLog } from "../doubles/memory-usage-log.ts";
 import { databaseOfTest } from "../stack/stack.ts";
 
@@ -51,8 +52,8 @@ export interface Stretch {
 
 /** Records of one or more partitions, each from its first offset on, as one block that knows of no others. */
 export function blockOf(...stretches: readonly Stretch[]): Block {
-  const block = new Block(LIMITS);
-  const memory = new DedupeMemory({ dedupe_hours: 1, dedupe_ids_max: 1_000_000 }, 1);
+  const block = new Block(LIMITS, HASH_KEY);
+  const memory = new DedupeMemory({ dedupe_hours: 1, dedupe_ids_max: 1_000_000 }, HASH_KEY);
   const nowMs = systemClock.nowMs();
   for (const { partition, first, records } of stretches) {
     memory.open(partition, 0);

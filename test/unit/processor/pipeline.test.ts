@@ -329,3 +329,42 @@ describe("closing", () => {
     expect(processor.restarts).toBe(0);
   });
 });
+
+describe("the event loop", () => {
+  /** Turns that somebody else gets while `work` goes on. */
+  async function turnsDuring(work: Promise<unknown>): Promise<number> {
+    let isOver = false;
+    void work.finally(() => {
+      isOver = true;
+    });
+    let turns = 0;
+    while (!isOver) {
+      await turn();
+      turns++;
+    }
+    return turns;
+  }
+
+  it("gets a turn at least every thousand records, whoever fills the block", async () => {
+    const shared = world();
+    const processor = new TestProcessor("a", shared, { block_rows_max: 100_000 });
+    shared.partitions[0]?.append(...events(10_000));
+    await processor.pipeline.assigned([0]);
+    const turns = await turnsDuring(processor.read(0, 0, 10_000));
+    expect(turns).toBeGreaterThanOrEqual(10);
+    await processor.pipeline.close();
+    expect(counted(shared.log.rows)).toBe(10_000);
+  });
+
+  it("gets as many while late records are resolved", async () => {
+    const shared = world();
+    const processor = new TestProcessor("a", shared, { block_rows_max: 100_000 });
+    const old = NOW_MS - 10 * HOUR_MS;
+    shared.partitions[0]?.append(...Array.from({ length: 5_000 }, (_, i) => event(`${i % 4_000}`, old)));
+    await processor.pipeline.assigned([0]);
+    await processor.read(0, 0, 5_000);
+    const turns = await turnsDuring(processor.pipeline.close());
+    expect(turns).toBeGreaterThanOrEqual(4);
+    expect(counted(shared.log.rows)).toBe(4_000);
+  });
+});

@@ -4,6 +4,7 @@ import { createMetrics } from "../../../services/adapters/metrics/metrics.ts";
 import { DedupeMemory } from "../../../services/domain/dedupe/memory.ts";
 import { report } from "../../../services/processor/steps/report.ts";
 import { encodeEvent, makeEvent } from "../../support/builders/events.ts";
+import { HASH_KEY } from "../../support/builders/hash-key.ts";
 import { NOW_MS, TestIntake } from "../../support/flows/intake.ts";
 
 it("tells what became of a block's records, rejects by their code", async () => {
@@ -41,7 +42,7 @@ it("says once that the ids of one hour nearly fill the memory, before it is forg
   const stream = new TestIntake();
   const assignment = {
     ends: new Map<number, number>(),
-    memory: new DedupeMemory(LIMITS, 1),
+    memory: new DedupeMemory(LIMITS, HASH_KEY),
     isMemoryNear: false,
   };
   const metrics = createMetrics("processor");

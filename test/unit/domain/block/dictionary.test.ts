@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Dictionary, EMPTY_TEXT, INVALID_TEXT } from "../../../../services/domain/block/dictionary.ts";
 import { TextBuffer } from "../../../../services/domain/block/text-buffer.ts";
+import { HASH_KEY } from "../../../support/builders/hash-key.ts";
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -34,7 +35,7 @@ describe("Dictionary", () => {
   it("gives each distinct text one position, in the order in which they come", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(clean, fc.nat(3)), { maxLength: 400, size: "max" }), (words) => {
-        const dictionary = new Dictionary();
+        const dictionary = new Dictionary(HASH_KEY);
         const model = new Map([["", EMPTY_TEXT]]);
         const expected = words.map(([word]) => {
           const name = Buffer.from(word).toString("latin1");
@@ -50,7 +51,7 @@ describe("Dictionary", () => {
   });
 
   it("finds every one of very many texts again, and none after it was cleared", () => {
-    const dictionary = new Dictionary();
+    const dictionary = new Dictionary(HASH_KEY);
     const numbers = Array.from({ length: 10_000 }, (_, i) => i + 1);
     for (let round = 0; round < 2; round++) {
       const position = (i: number): number => intern(dictionary, utf8(`round-${round}-${i}`), i % 4);
@@ -63,7 +64,7 @@ describe("Dictionary", () => {
   });
 
   it("tells texts apart that differ in one byte only, wherever it is", () => {
-    const dictionary = new Dictionary();
+    const dictionary = new Dictionary(HASH_KEY);
     for (const length of [1, 3, 4, 5, 8, 11, 128]) {
       const word = new Uint8Array(length).fill(0x61);
       const positions = new Set([intern(dictionary, word)]);
@@ -73,7 +74,7 @@ describe("Dictionary", () => {
   });
 
   it("refuses what is not clean, each time, and keeps nothing of it", () => {
-    const dictionary = new Dictionary();
+    const dictionary = new Dictionary(HASH_KEY);
     for (const bad of [utf8("a\nb"), Uint8Array.from([0xff, 0xfe, 0x61]), utf8("\u009b")]) {
       expect(intern(dictionary, bad)).toBe(INVALID_TEXT);
       expect(intern(dictionary, bad)).toBe(INVALID_TEXT);
@@ -83,7 +84,7 @@ describe("Dictionary", () => {
   });
 
   it("takes an absent text for the empty one", () => {
-    const dictionary = new Dictionary();
+    const dictionary = new Dictionary(HASH_KEY);
     expect(dictionary.intern(new Uint8Array(0), new DataView(new ArrayBuffer(0)), 0, -1)).toBe(EMPTY_TEXT);
     expect(dictionary.size).toBe(1);
   });

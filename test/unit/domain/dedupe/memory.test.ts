@@ -9,6 +9,7 @@ import {
 } from "../../../../services/domain/dedupe/memory.ts";
 import { CONFLICT, DUPLICATE, NEW } from "../../../../services/domain/dedupe/table.ts";
 import { uuidV7 } from "../../../support/builders/events.ts";
+import { HASH_KEY } from "../../../support/builders/hash-key.ts";
 
 const HOUR_MS = 3_600_000;
 const H = 495_000;
@@ -18,7 +19,7 @@ const LIMITS: DedupeLimits = { dedupe_hours: 2, dedupe_ids_max: 1_000 };
 const id = (hour: number, number = 0): Uint8Array => uuidV7(hour * HOUR_MS + number, `id-${number}`);
 
 function opened(limits: DedupeLimits = LIMITS, completeFrom = H - 2): DedupeMemory {
-  const memory = new DedupeMemory(limits, 7);
+  const memory = new DedupeMemory(limits, HASH_KEY);
   memory.open(0, completeFrom);
   return memory;
 }
@@ -143,7 +144,7 @@ describe("DedupeMemory", () => {
         fc.array(step, { maxLength: 200, size: "max" }),
         fc.integer({ min: 1, max: 20 }),
         (steps, max) => {
-          const memory = new DedupeMemory({ dedupe_hours: 2, dedupe_ids_max: max }, 7);
+          const memory = new DedupeMemory({ dedupe_hours: 2, dedupe_ids_max: max }, HASH_KEY);
           memory.open(0, H);
           const seen = new Set<string>();
           const answers: [number, number][] = [];

@@ -9,10 +9,10 @@ import {
   TABLE_IDS_MAX,
 } from "../../../../services/domain/dedupe/table.ts";
 import { uuidV7 } from "../../../support/builders/events.ts";
+import { HASH_KEY } from "../../../support/builders/hash-key.ts";
 
 const HOUR_MS = 3_600_000;
 const HOUR_START_MS = 495_000 * HOUR_MS;
-const SEED = 0x5eed_1234;
 /** What an id of a known hour still tells: 22 bits of milliseconds, 12 and 62 bits of hash. */
 const KEPT_BITS = [
   ...bits(26, 48), // the low 22 bits of the time
@@ -38,12 +38,12 @@ function mixed(table: DedupeTable, bytes: Uint8Array): number {
   const low = new DataView(bytes.buffer, bytes.byteOffset, 16);
   const a = ((low.getUint32(2) & 0x3fffff) << 10) | ((low.getUint16(6) & 0x0fff) >>> 2);
   const b = ((low.getUint16(6) & 3) << 30) | (low.getUint32(8) & 0x3fffffff);
-  return table["mix"](a, b, low.getUint32(12)) >>> 0;
+  return table["hash"].ofWords(a, b, low.getUint32(12)) >>> 0;
 }
 
 /** Ids that begin in the last slots of the index with one and the same tag: long runs of probes, around the end. */
 function collidingIds(count: number): Uint8Array[] {
-  const table = new DedupeTable(SEED);
+  const table = new DedupeTable(HASH_KEY);
   const found: Uint8Array[] = [];
   const candidate = Buffer.from(id(0));
   for (let i = 0; found.length < count; i++) {
@@ -85,7 +85,7 @@ describe("DedupeTable", () => {
     const step = fc.record({ id: fc.constantFrom(...pool), low: anyHash, high: anyHash });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 1_000, size: "max" }), (steps) => {
-        const table = new DedupeTable(SEED);
+        const table = new DedupeTable(HASH_KEY);
         const expected = model();
         expect(steps.map((one) => table.add(one.id, 0, one.low, one.high))).toEqual(steps.map(expected));
       }),
@@ -94,7 +94,7 @@ describe("DedupeTable", () => {
   });
 
   it("answers as a Map does through every growth, wherever the id lies in its buffer", () => {
-    const table = new DedupeTable(SEED);
+    const table = new DedupeTable(HASH_KEY);
     const buffer = new Uint8Array(64);
     const add = (number: number, low: number): Novelty => {
       const at = number % 48;
@@ -109,7 +109,7 @@ describe("DedupeTable", () => {
   });
 
   it("tells a conflict by either half of the payload's hash, and lets the first payload stand", () => {
-    const table = new DedupeTable(SEED);
+    const table = new DedupeTable(HASH_KEY);
     expect(table.add(id(1), 0, 0xffff_ffff, 0x8000_0000)).toBe(NEW);
     expect(table.add(id(1), 0, 0xffff_fffe, 0x8000_0000)).toBe(CONFLICT);
     expect(table.add(id(1), 0, 0xffff_ffff, 0)).toBe(CONFLICT);
@@ -118,7 +118,7 @@ describe("DedupeTable", () => {
 
   it("takes ids that differ in any one bit for two", () => {
     for (const bit of KEPT_BITS) {
-      const table = new DedupeTable(SEED);
+      const table = new DedupeTable(HASH_KEY);
       const original = id(77);
       const answers = [original, flipped(original, bit), original].map((one) => table.add(one, 0, 1, 1));
       expect([bit, ...answers]).toEqual([bit, NEW, NEW, DUPLICATE]);
@@ -129,7 +129,7 @@ describe("DedupeTable", () => {
     expect(KEPT_BITS).toHaveLength(96);
     // 2^22 ms are longer than an hour
     expect(HOUR_MS).toBeLessThan(2 ** 22);
-    const table = new DedupeTable(SEED);
+    const table = new DedupeTable(HASH_KEY);
     const hash = id(5).slice(6);
     for (const ms of [0, 1, HOUR_MS - 1]) {
       const one = uuidV7(HOUR_START_MS + ms, "x");
@@ -139,7 +139,7 @@ describe("DedupeTable", () => {
   });
 
   it("costs at most 28 bytes an id from 100,000 on, at any size", () => {
-    const table = new DedupeTable(SEED);
+    const table = new DedupeTable(HASH_KEY);
     const bytes = new Uint8Array(id(0));
     const view = new DataView(bytes.buffer);
     let worst = 0;
@@ -154,7 +154,7 @@ describe("DedupeTable", () => {
   });
 
   it("refuses more ids than its positions can name instead of losing some", () => {
-    const table = new DedupeTable(SEED);
+    const table = new DedupeTable(HASH_KEY);
     table["count"] = TABLE_IDS_MAX;
     expect(() => table.add(id(1), 0, 1, 1)).toThrow(RangeError);
   });

@@ -8,6 +8,7 @@ import {
   type WindowSum,
   WindowSums,
 } from "../../../../services/domain/window/sums.ts";
+import { HASH_KEY } from "../../../support/builders/hash-key.ts";
 
 const LARGEST = 2 ** 52;
 const FIELDS = [
@@ -96,7 +97,7 @@ describe("WindowSums", () => {
   it("adds up as bigints do, up to the largest quantities and products, nulls left out", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(numbers, fc.nat(1)), { minLength: 1, maxLength: 40 }), (events) => {
-        const windows = new WindowSums();
+        const windows = new WindowSums(HASH_KEY);
         const expected = noSums();
         for (const [values, count] of events) {
           windows.addEvent(windows.find(key()), filled(values), count);
@@ -108,7 +109,7 @@ describe("WindowSums", () => {
   });
 
   it("stays exact far beyond 2^53", () => {
-    const windows = new WindowSums();
+    const windows = new WindowSums(HASH_KEY);
     const expected = noSums();
     const largest = {
       ...Object.fromEntries(FIELDS.map((field) => [field, LARGEST - 1])),
@@ -123,7 +124,7 @@ describe("WindowSums", () => {
   });
 
   it("keeps windows apart by every part of their key, at its smallest and largest", () => {
-    const windows = new WindowSums();
+    const windows = new WindowSums(HASH_KEY);
     const changes: Partial<WindowKey>[] = [
       {},
       { hour: 0 },
@@ -151,7 +152,7 @@ describe("WindowSums", () => {
   });
 
   it("finds each of very many windows again, with its own sums, and none after it was cleared", () => {
-    const windows = new WindowSums();
+    const windows = new WindowSums(HASH_KEY);
     const one = {
       ...Object.fromEntries(FIELDS.map((field) => [field, 0])),
       gpu_busy_ns: null,
@@ -187,7 +188,7 @@ describe("WindowSums", () => {
   });
 
   it("counts what was not counted", () => {
-    const windows = new WindowSums();
+    const windows = new WindowSums(HASH_KEY);
     const counts: WindowCount[] = ["duplicates", "conflicts", "rejected", "voids"];
     for (const [i, count] of counts.entries()) {
       for (let n = 0; n <= i; n++) windows.addCount(windows.find(key()), count);
