@@ -1,5 +1,6 @@
 import { confluentIds, loadSchemas } from "../adapters/avro/schemas.ts";
-import { duration, type Field, integer, list, optional, text } from "../adapters/config/fields.ts";
+import { duration, type Field, flag, integer, list, optional, text } from "../adapters/config/fields.ts";
+import { correctionMacsField } from "../adapters/process/correction-key.ts";
 import { serviceFields } from "../adapters/process/fields.ts";
 
 const SCHEMA_IDS: Field<ReadonlyMap<number, string>> = {
@@ -42,6 +43,8 @@ export const FIELDS = {
     max: 268_435_456,
   }),
   confluent_ids: optional(SCHEMA_IDS),
+  correction_macs: correctionMacsField(),
+  unsigned_voids: optional(flag("METERHOUSE_UNSIGNED_VOIDS")),
 };
 
 function schemaNames(): string[] {

@@ -52,6 +52,12 @@ export const REJECT_CODES = {
   EVENT_BATCH_SIZE_RANGE:
     "batch_size_avg_milli is over a million sessions a step; send the mean of the steps, in thousandths.",
   EVENT_CONFLICT: "An event with the same id and other contents was counted before; the first one stands.",
+  CORRECTION_MAC_MISSING:
+    "The void has no MAC that can be checked; void the event through the pricing service, which has the key.",
+  CORRECTION_MAC_INVALID:
+    "The MAC of a void or of a successor is not of its contents; void or amend through the pricing service.",
+  CORRECTION_KEY_UNKNOWN:
+    "No METERHOUSE_CORRECTION_KEY of the processor has the MAC's key id; give processors a new key before the pricing service.",
   TOTALS_NOT_CONSERVED: "wall_time_ns is not attributed + operator + idle + unattributed.",
   TOTALS_BUSY_NOT_CONSERVED:
     "busy_ns is not busy_attributed + busy_operator + unmetered, or only some of the four are there.",
