@@ -21,7 +21,8 @@ export const REJECT_CODES = {
   EVENT_ID_NOT_UUIDV7: "The id is not a UUIDv7; build it as schemas/README.md says.",
   EVENT_ID_TIME_MISMATCH: "The id's milliseconds differ from ended_at; build the id from ended_at.",
   EVENT_TEXT_LENGTH: "A text field is empty or longer than its limit.",
-  EVENT_TEXT_INVALID: "A text field holds control characters or is not UTF-8.",
+  EVENT_TEXT_INVALID:
+    "A text field holds control, zero-width or bidirectional characters, is `.` or `..`, or is not UTF-8.",
   EVENT_NUMBER_NEGATIVE: "A quantity is negative.",
   EVENT_NUMBER_RANGE: "A number is larger than its field allows.",
   EVENT_TIME_REVERSED: "ended_at is before started_at.",
