@@ -1,9 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { recordWriter } from "../../../../services/adapters/avro/codec.ts";
-import { loadSchemas } from "../../../../services/adapters/avro/schemas.ts";
 import { REJECT_CODES, type RejectCode } from "../../../../services/domain/event/codes.ts";
-import type { EventVoid } from "../../../../services/domain/event/reader.ts";
-import { voidContent } from "../../../../services/domain/trust/corrections.ts";
 import {
   encodeEvent,
   encodeTotals,
@@ -13,11 +9,10 @@ import {
   makeVoid,
   signedVoid,
   uuidV7,
-  type VoidFields,
 } from "../../../support/builders/events.ts";
 import { long, rawBody, rawRecord, text } from "../../../support/builders/raw-avro.ts";
-import { CORRECTION_MACS, macsOf, OTHER_CORRECTION_KEY } from "../../../support/builders/trust.ts";
 import { AGE_MAX_MS, NOW_MS, type Sent, TestIntake } from "../../../support/flows/intake.ts";
+import { badCorrections } from "./bad-corrections.ts";
 
 const ENDED_MS = NOW_MS - 1_000;
 const DAY_MS = 24 * 3_600_000;
@@ -40,15 +35,6 @@ const order = (changes: Fields = {}, raw: Readonly<Record<string, Uint8Array>> =
   const fields = signedVoid(makeVoid(uuidV7(ENDED_MS, "bad"), changes));
   return { key: fields.event_id, value: rawRecord("event_void", fields, raw) };
 };
-
-const voidV1 = (fields: VoidFields): Uint8Array =>
-  recordWriter(
-    loadSchemas().filter(({ version }) => version === "v1"),
-    "event_void",
-  )(fields).value;
-const contentOfVoid = (): Uint8Array =>
-  voidContent({ ...makeVoid(uuidV7(ENDED_MS, "bad")), tenant_id: "tenant-01" } as unknown as EventVoid);
-const macOfVoid = (): string => CORRECTION_MACS.macOf(contentOfVoid());
 
 const changed = ({ key, value }: Sent, change: (value: Buffer) => Uint8Array): Sent => ({
   key,
@@ -295,32 +281,7 @@ const BAD: Readonly<Record<RejectCode, Readonly<Record<string, Sent | readonly S
     totals: [totals(), totals({ steps: 1 })],
     voids: [order(), order({ reason: "another reason" })],
   },
-  CORRECTION_MAC_MISSING: {
-    "a void of version 1": { ...order(), value: voidV1(makeVoid(uuidV7(ENDED_MS, "bad"))) },
-    "a void without one": order({ correction_mac: null }),
-  },
-  CORRECTION_MAC_INVALID: {
-    "a void for another tenant": order({ tenant_id: "another", correction_mac: macOfVoid() }),
-    "a void for another reason": order({ reason: "another", correction_mac: macOfVoid() }),
-    "a void for whoever's event": order({ tenant_id: null }),
-    "a void of another event": keyed(
-      order({ event_id: uuidV7(ENDED_MS, "other"), correction_mac: macOfVoid() }),
-      uuidV7(ENDED_MS, "other"),
-    ),
-    "a MAC that is cut": order({ correction_mac: macOfVoid().slice(0, -1) }),
-    "a MAC that goes on": order({ correction_mac: `${macOfVoid()}A` }),
-    "another key under the id of ours": order({
-      correction_mac: macsOf(OTHER_CORRECTION_KEY.replace("test-2", "test-1")).macOf(contentOfVoid()),
-    }),
-    "a successor whose MAC is of something else": event({ correction_mac: macOfVoid() }),
-  },
-  CORRECTION_KEY_UNKNOWN: {
-    "a key that is not in force": order({
-      correction_mac: macsOf(OTHER_CORRECTION_KEY).macOf(contentOfVoid()),
-    }),
-    "no key id": order({ correction_mac: "nothing" }),
-    "of a successor": event({ correction_mac: macsOf(OTHER_CORRECTION_KEY).macOf(contentOfVoid()) }),
-  },
+  ...badCorrections({ order, event }),
   TOTALS_NOT_CONSERVED: {
     "a nanosecond less": totals({ wall_time_ns: 29_999_999_999 }),
     "a nanosecond more": totals({ unattributed_ns: 1_000 }),
