@@ -58,7 +58,7 @@ function encoded(type: AvroType, value: unknown): Buffer {
 }
 
 /** Proofs are absent where nothing is said of them. */
-const valueOf = (name: string, fields: Readonly<Record<string, unknown>>): unknown =>
+const fieldValue = (name: string, fields: Readonly<Record<string, unknown>>): unknown =>
   name in PROOFS ? (fields[name] ?? null) : fields[name];
 
 /** The body field by field; `raw` gives bytes to write instead of a field's value. */
@@ -69,7 +69,7 @@ export function rawBody(
   version: string = newest(record),
 ): Buffer {
   return Buffer.concat(
-    fieldsOf(record, version).map(({ name, type }) => raw[name] ?? encoded(type, valueOf(name, fields))),
+    fieldsOf(record, version).map(({ name, type }) => raw[name] ?? encoded(type, fieldValue(name, fields))),
   );
 }
 
