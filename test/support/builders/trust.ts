@@ -26,12 +26,12 @@ export const TEST_TRUST: Trust = trustIn(CORRECTION_KEY);
 
 const pair = generateKeyPairSync("ed25519");
 export const GATEWAY_KEY_ID = "gateway-1";
-export const GATEWAY_KEY = pair.privateKey;
+const GATEWAY_KEY = pair.privateKey;
 /** What METERHOUSE_SESSION_KEYS_FILE holds. */
 export const SESSION_KEYS = JSON.stringify({ [GATEWAY_KEY_ID]: pair.publicKey.export({ format: "jwk" }).x });
 
 /** Of the events of `makeEvent`, at any time. */
-export const CLAIMS: SessionClaims = {
+const CLAIMS: SessionClaims = {
   tenant_id: "tenant-01",
   project_id: "project-1",
   model: null,
