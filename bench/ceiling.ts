@@ -11,7 +11,7 @@ import { closingRows } from "../services/domain/block/other-rows.ts";
 import { recordOf } from "../services/domain/block/record-run.ts";
 import { DedupeMemory } from "../services/domain/dedupe/memory.ts";
 import { HOUR_MS } from "../services/domain/time/hour.ts";
-
+import { TRUST_EVERYONE } from "../services/domain/trust/trust.ts";
 import { record } from "./events.ts";
 
 const BLOCK_ROWS = 100_000;
@@ -19,7 +19,11 @@ const HASH_KEY = { low: 1, high: 2 };
 
 /** Native blocks of a few hundred thousand records; sent again and again they stand for the whole load. */
 export function prepareBlocks(records: number, endMs: number, spanMs: number): Uint8Array[] {
-  const intake = new Intake(createRecordReader({ schemas: loadSchemas() }), { age_max_ms: 24 * HOUR_MS });
+  const intake = new Intake(
+    createRecordReader({ schemas: loadSchemas() }),
+    { age_max_ms: 24 * HOUR_MS },
+    TRUST_EVERYONE,
+  );
   const memory = new DedupeMemory({ dedupe_hours: 24, dedupe_ids_max: records * 2 }, HASH_KEY);
   memory.open(0, 0);
   const block = new Block({ block_rows_max: BLOCK_ROWS, block_bytes_max: 2 ** 28 }, HASH_KEY);

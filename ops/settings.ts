@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import type { Fields } from "../services/adapters/config/config.ts";
 import type { Field } from "../services/adapters/config/fields.ts";
 import { CONFIG_KEYS, type ConfigKey } from "../services/adapters/config/keys.ts";
-import { FIELDS as PRICING, KEY_FIELDS } from "../services/api/config.ts";
+import { KEY_FIELDS, FIELDS as PRICING } from "../services/api/config.ts";
 import { API_FIELDS, MIGRATE_FIELDS } from "../services/cli/config.ts";
 import { FIELDS as JOBS } from "../services/jobs/config.ts";
 import { FIELDS as PROCESSOR } from "../services/processor/config.ts";

@@ -14,7 +14,8 @@ WHERE
     AND cityHash64(l.session_id) <= {keep:Map(String, UInt64)}[toString(l.tenant_id)]
     AND model = {model:String} AND {{card_match}}
     AND phase = 'inference' AND ({all_projects:Bool} OR project_id = {project_id:String})
-    AND l.event_id NOT IN (SELECT event_id FROM usage_log WHERE kind = 'void')
+    AND (l.event_id, l.tenant_id) NOT IN (SELECT event_id, tenant_id FROM usage_log WHERE kind = 'void')
+    AND l.event_id NOT IN (SELECT event_id FROM usage_log WHERE kind = 'void' AND tenant_id = '')
 GROUP BY {{usage_keys}}, session_id, rank
 ORDER BY tenant_id, session_id, rank
 LIMIT {limit:UInt32}

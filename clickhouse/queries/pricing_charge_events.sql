@@ -15,8 +15,10 @@ WHERE
     AND ({all_sessions:Bool} OR session_id = {session_id:String})
     AND e.event_id > unhex({after:String})
     AND kafka_offset < closed_cut[kafka_partition]
+    AND (e.event_id, e.tenant_id) NOT IN
+    (SELECT event_id, tenant_id FROM usage_log WHERE kind = 'void' AND kafka_offset < closed_cut[kafka_partition])
     AND e.event_id NOT IN
-    (SELECT event_id FROM usage_log WHERE kind = 'void' AND kafka_offset < closed_cut[kafka_partition])
+    (SELECT event_id FROM usage_log WHERE kind = 'void' AND tenant_id = '' AND kafka_offset < closed_cut[kafka_partition])
 ORDER BY e.event_id, kafka_offset, kafka_partition
 LIMIT 1 BY e.event_id
 LIMIT {limit:UInt32}

@@ -23,8 +23,10 @@ FROM
         AND hour = toDateTime({hour:UInt32}, 'UTC')
         AND session_id > {after:String}
         AND kafka_offset < closed_cut[kafka_partition]
+        AND (event_id, tenant_id) NOT IN
+        (SELECT event_id, tenant_id FROM usage_log WHERE kind = 'void' AND kafka_offset < closed_cut[kafka_partition])
         AND event_id NOT IN
-        (SELECT event_id FROM usage_log WHERE kind = 'void' AND kafka_offset < closed_cut[kafka_partition])
+        (SELECT event_id FROM usage_log WHERE kind = 'void' AND tenant_id = '' AND kafka_offset < closed_cut[kafka_partition])
     ORDER BY kafka_offset, kafka_partition
     LIMIT 1 BY event_id
 ) AS e

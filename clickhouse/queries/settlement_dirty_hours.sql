@@ -8,15 +8,15 @@ WITH
     ),
     first_voids AS
     (
-        SELECT event_id, kafka_partition, min(kafka_offset) AS first_offset, any(hour) AS hour
+        SELECT event_id, tenant_id, kafka_partition, min(kafka_offset) AS first_offset, any(hour) AS hour
         FROM usage_log
         WHERE kind = 'void' AND kafka_offset < {cut:Map(UInt16, UInt64)}[kafka_partition]
-        GROUP BY event_id, kafka_partition
+        GROUP BY event_id, tenant_id, kafka_partition
     ),
     -- The void's own hour is the event's last one: it is revised last, so a void is new until that hour covers it.
     new_voids AS
     (
-        SELECT v.event_id AS event_id, v.kafka_partition AS kafka_partition, v.first_offset AS first_offset, v.hour AS hour
+        SELECT v.event_id AS event_id, v.tenant_id AS tenant_id, v.kafka_partition AS kafka_partition, v.first_offset AS first_offset, v.hour AS hour
         FROM first_voids AS v
         LEFT JOIN closed AS c ON c.hour = v.hour
         WHERE v.first_offset >= c.cut[v.kafka_partition]
@@ -41,6 +41,7 @@ FROM
         e.kind = 'event'
         AND e.hour <= (SELECT max(hour) FROM new_voids)
         AND e.event_id IN (SELECT event_id FROM new_voids)
+        AND v.tenant_id IN ('', e.tenant_id)
         AND v.first_offset >= c.cut[v.kafka_partition]
 )
 GROUP BY hour

@@ -45,11 +45,19 @@ WITH
         SELECT
             count() AS slices,
             uniqExact(event_id) AS unique_ids,
-            uniqExactIf(event_id, event_id IN
-            (
-                SELECT event_id FROM usage_log
-                WHERE kind = 'void' AND kafka_offset < {cut:Map(UInt16, UInt64)}[kafka_partition]
-            )) AS voided
+            uniqExactIf(
+                event_id,
+                (event_id, tenant_id) IN
+                (
+                    SELECT event_id, tenant_id FROM usage_log
+                    WHERE kind = 'void' AND kafka_offset < {cut:Map(UInt16, UInt64)}[kafka_partition]
+                )
+                OR event_id IN
+                (
+                    SELECT event_id FROM usage_log
+                    WHERE kind = 'void' AND tenant_id = '' AND kafka_offset < {cut:Map(UInt16, UInt64)}[kafka_partition]
+                )
+            ) AS voided
         FROM usage_log
         WHERE
             kind = 'event'

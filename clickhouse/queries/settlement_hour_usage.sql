@@ -9,9 +9,14 @@ WHERE
     AND hour = toDateTime({hour:UInt32}, 'UTC')
     AND ({all_tenants:Bool} OR tenant_id = {tenant_id:String})
     AND kafka_offset < {cut:Map(UInt16, UInt64)}[kafka_partition]
+    AND (event_id, tenant_id) NOT IN
+    (
+        SELECT event_id, tenant_id FROM usage_log
+        WHERE kind = 'void' AND kafka_offset < {cut:Map(UInt16, UInt64)}[kafka_partition]
+    )
     AND event_id NOT IN
     (
         SELECT event_id FROM usage_log
-        WHERE kind = 'void' AND kafka_offset < {cut:Map(UInt16, UInt64)}[kafka_partition]
+        WHERE kind = 'void' AND tenant_id = '' AND kafka_offset < {cut:Map(UInt16, UInt64)}[kafka_partition]
     )
 GROUP BY {{usage_keys}}

@@ -10,8 +10,14 @@ UNKNOWN = "unknown"
 # The most that the schema takes of a label.
 TEXT_BYTES = 128
 _HASH_DIGITS = 32
-# What services/domain/event/text.ts refuses, written as characters.
-_UNCLEAN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# What services/domain/event/text.ts refuses, in its order: controls, what nobody sees or what turns the
+# order of text, surrogates.
+_UNCLEAN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\ufffb\U000e0000-\U000e007f\ud800-\udfff]"
+)
+# No address can hold these as a part of its path.
+_POINTS = (".", "..")
 _REPLACED = re.compile(f"~[0-9a-f]{{{_HASH_DIGITS}}}\\Z")
 
 
@@ -23,19 +29,24 @@ def checked_label(name: str, value: str | None) -> str:
     """
     if not isinstance(value, str) or not 1 <= len(value.encode("utf-8", "surrogatepass")) <= TEXT_BYTES:
         raise ValueError(f"{name} must be text of 1 to {TEXT_BYTES} bytes")
-    return _replacement(value) if _UNCLEAN.search(value) else value
+    return value if is_clean(value) else _replacement(value)
+
+
+def is_clean(text: str) -> bool:
+    """Whether the text, of whatever length, is one that processor and API take."""
+    return text not in _POINTS and not _UNCLEAN.search(text)
 
 
 def clean_label(text: str | None) -> str | None:
-    """The text as the processor accepts it: 1 to 128 bytes of UTF-8 without control characters (below U+0020,
-    U+007F to U+009F) and without lone surrogates; None for none.
+    """The text as the processor accepts it: 1 to 128 bytes of UTF-8 without control, zero-width
+    and bidirectional characters and lone surrogates, and neither ``.`` nor ``..``; None for none.
 
     Other text keeps its readable beginning, and a hash of the whole behind ``~``: two texts never become one
     label. A text that looks like such a label is hashed as well.
     """
     if not text:
         return None
-    if _UNCLEAN.search(text) or _REPLACED.search(text) or len(text.encode("utf-8")) > TEXT_BYTES:
+    if not is_clean(text) or _REPLACED.search(text) or len(text.encode("utf-8")) > TEXT_BYTES:
         return _replacement(text)
     return text
 

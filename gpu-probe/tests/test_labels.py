@@ -1,18 +1,25 @@
 """Whose a request is: what comes in headers becomes a label that the processor accepts, and two values never
 become one."""
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_probe.integrations.labels import from_headers, header_text
-from gpu_probe.labels import UNKNOWN, checked_label, clean_label
+from gpu_probe.labels import UNKNOWN, checked_label, clean_label, is_clean
 
 
 def is_clean_text(data):
     """services/domain/event/text.ts, as a second count of the rule."""
+    unseen = {0xAD, 0x61C, 0x180E, 0xFEFF, *range(0x200B, 0x2010), *range(0x2028, 0x202F)}
+    unseen |= {*range(0x2060, 0x2070), *range(0xFFF9, 0xFFFC), *range(0xE0000, 0xE0080)}
     text = data.decode("utf-8")
-    return all(not (ord(c) < 0x20 or 0x7F <= ord(c) <= 0x9F) for c in text)
+    if text in (".", ".."):
+        return False
+    return all(not (ord(c) < 0x20 or 0x7F <= ord(c) <= 0x9F or ord(c) in unseen) for c in text)
 
 
 def test_bytes_that_differ_give_ids_that_differ():
@@ -74,3 +81,14 @@ def test_a_label_that_was_replaced_once_stays_what_it_is():
 def test_what_cannot_be_a_label_has_an_error_that_names_the_field(value):
     with pytest.raises(ValueError, match="project_id must be text of 1 to 128 bytes"):
         checked_label("project_id", value)
+
+
+CLEAN_TEXT = json.loads((Path(__file__).parents[2] / "schemas" / "clean-text.json").read_text())
+
+
+@pytest.mark.parametrize("case", CLEAN_TEXT, ids=lambda case: case["what"])
+def test_clean_text_is_what_processor_and_api_call_so(case):
+    assert is_clean(case["text"]) is case["is_clean"]
+    label = clean_label(case["text"])
+    assert (label == case["text"]) is case["is_clean"]
+    assert is_clean(label)

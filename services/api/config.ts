@@ -1,4 +1,5 @@
 import { duration, flag, integer, list, networks, port, text } from "../adapters/config/fields.ts";
+import { correctionMacsField } from "../adapters/process/correction-key.ts";
 import { serviceFields, storeFields } from "../adapters/process/fields.ts";
 
 /** What `key create` needs. */
@@ -15,5 +16,6 @@ export const FIELDS = {
   topic: text("METERHOUSE_TOPIC", { default: "gpu-time-events" }),
   invoice_seller: text("METERHOUSE_INVOICE_SELLER", { default: "" }),
   webhook_private: flag("METERHOUSE_WEBHOOK_PRIVATE", { default: false }),
+  correction_macs: correctionMacsField(),
   event_age_ms_max: duration("METERHOUSE_EVENT_AGE_MAX", { default: "90d", min: "1h", max: "90d" }),
 };

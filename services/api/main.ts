@@ -58,6 +58,7 @@ async function serve(
     closed_hours: store,
     verifier: createHourVerifier(store, sha256),
     codec: createRecordCodec(),
+    macOf: config.correction_macs?.macOf ?? null,
     history: new ClickHouseHistory(clickhouse),
     focus: new ClickHouseFocus(clickhouse, config.invoice_seller || DEFAULT_SELLER),
     charges: new ClickHouseTenantCharges(clickhouse),

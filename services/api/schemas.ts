@@ -13,6 +13,7 @@ import {
   fieldOf,
   fieldsWith,
 } from "../domain/event/fields.ts";
+import { UNCLEAN } from "../domain/event/text.ts";
 import { CHARGE_FACTORS } from "../domain/rating/charges.ts";
 
 export const closed = <P extends TProperties>(properties: P) =>
@@ -37,7 +38,14 @@ export const HourText = Type.String({
   pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:00(:00([.]0{1,9})?)?Z$",
   description: "The start of an hour in UTC, such as 2026-11-23T10:00:00Z",
 });
-export const TenantId = Type.String({ minLength: 1, maxLength: 128 });
+/** Escaped where four digits say it; written out beyond, as not every reader of a pattern knows longer escapes. */
+const character = (code: number): string =>
+  code > 0xffff ? String.fromCodePoint(code) : `\\u${code.toString(16).padStart(4, "0")}`;
+/** What the processor takes as text, so that whatever it counts can be named here and nothing else. */
+const NO_TEXT = UNCLEAN.map(([from, to]) => `${character(from)}-${character(to)}`).join("");
+const NO_POINTS = "(?!\\.{1,2}$)";
+const CLEAN = `^${NO_POINTS}[^${NO_TEXT}]*$`;
+export const TenantId = Type.String({ minLength: 1, maxLength: 128, pattern: CLEAN });
 export const EventId = Type.String({
   pattern: "^[0-9a-f]{32}$",
   description: "The UUID of the event as 32 hexadecimal digits",
@@ -55,12 +63,10 @@ const Limit = Type.String({
   pattern: "^([1-9][0-9]{0,2}|1000)$",
   description: "Items per page, 1 to 1000; 100 if absent",
 });
-/** Neither control characters nor halves of a surrogate pair, which have no UTF-8. */
-const NO_TEXT = "\\u007f-\\u009f\\ud800-\\udfff";
 export const Reason = Type.String({
   minLength: 1,
   maxLength: 256,
-  pattern: `^[^\\u0000-\\u001f${NO_TEXT}]*[^\\u0000-\\u0020${NO_TEXT}]$`,
+  pattern: `^${NO_POINTS}[^${NO_TEXT}]*[^\\u0020${NO_TEXT}]$`,
 });
 
 export const PAGE = { cursor: Type.Optional(Cursor), limit: Type.Optional(Limit) };
@@ -253,7 +259,7 @@ export const VoidBody = closed({ reason: Reason });
 export const Name = Type.String({
   minLength: 1,
   maxLength: 128,
-  pattern: `^[^\\u0000-\\u001f${NO_TEXT}]*$`,
+  pattern: CLEAN,
 });
 const Quantity = Type.String({ pattern: "^[0-9]{1,15}$", description: "A whole number below 10^15" });
 export const Tokens = Type.Integer({ minimum: 0, maximum: 4_294_967_295 });

@@ -23,9 +23,9 @@ await runProcess({ log: createLog({ level: "warn", name: "local" }) }, async (li
         }),
       (started) => started.stop(),
     );
-    const { kafkaBrokers, clickhouseUrl, directory: folder, secretsFile } = stack;
+    const { kafkaBrokers, clickhouseUrl, directory: folder, secretsFile, correctionKeyFile } = stack;
     process.stdout.write(
-      `${JSON.stringify({ kafkaBrokers, clickhouseUrl, directory: folder, secretsFile })}\n`,
+      `${JSON.stringify({ kafkaBrokers, clickhouseUrl, directory: folder, secretsFile, correctionKeyFile })}\n`,
     );
   } catch (error) {
     if (!(error instanceof LocalFailure)) throw error;

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rm, rmdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -12,6 +13,7 @@ const START_MS_MAX = 60_000;
 const START_TRIES = 5;
 const PRIVATE = 0o600;
 const SECRETS_FILE = "secrets.json";
+const CORRECTION_KEY_FILE = "correction-key";
 
 export interface StackOptions {
   /** Where data, configuration, logs and secrets go; a new temporary folder by default. */
@@ -33,6 +35,8 @@ export interface Stack {
   readonly users: Users;
   /** JSON with every role's user name and password; readable by its owner only. */
   readonly secretsFile: string;
+  /** For METERHOUSE_CORRECTION_KEY_FILE of the processor and the pricing service; readable by its owner only. */
+  readonly correctionKeyFile: string;
   stop(): Promise<void>;
   /** `kill -9`. */
   killKafka(): Promise<void>;
@@ -48,6 +52,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const directory = resolve(options.directory ?? (await mkdtemp(join(tmpdir(), "meterhouse-"))));
   await mkdir(directory, { recursive: true });
   const users = await readOrMakeUsers(join(directory, SECRETS_FILE));
+  await makeCorrectionKey(join(directory, CORRECTION_KEY_FILE));
   const databases = options.databases ?? ["meterhouse"];
   const common = { directory, users, startMsMax: START_MS_MAX };
   const results = await Promise.allSettled([
@@ -70,6 +75,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     clickhouseUrl: `http://127.0.0.1:${clickhouse.value.port}`,
     users,
     secretsFile: join(directory, SECRETS_FILE),
+    correctionKeyFile: join(directory, CORRECTION_KEY_FILE),
     async stop() {
       // Without a future there is nothing to flush.
       const broker = kafka.value.server;
@@ -118,10 +124,18 @@ async function readOrMakeUsers(file: string): Promise<Users> {
   return users;
 }
 
+/** Stays with the data: corrections that are still in Kafka have to be read again with it. */
+async function makeCorrectionKey(file: string): Promise<void> {
+  const key = `local:${randomBytes(32).toString("base64")}\n`;
+  await writeFile(file, key, { mode: PRIVATE, flag: "wx" }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
+}
+
 /** Removes what the stack wrote and nothing else: the folder may be somebody's own. */
 async function removeData(directory: string): Promise<void> {
   const names = await readdir(directory).catch(() => []);
-  const ours = names.filter((name) => /^(kafka|clickhouse)|^secrets\.json$/.test(name));
+  const ours = names.filter((name) => /^(kafka|clickhouse)|^secrets\.json$|^correction-key$/.test(name));
   for (const name of ours) await rm(join(directory, name), { recursive: true, force: true, maxRetries: 5 });
   await rmdir(directory).catch(() => undefined);
 }

@@ -1,6 +1,22 @@
+import { existsSync, readFileSync } from "node:fs";
 import { confluentIds, loadSchemas } from "../adapters/avro/schemas.ts";
-import { duration, type Field, integer, list, optional, text } from "../adapters/config/fields.ts";
+import { duration, type Field, flag, integer, list, optional, text } from "../adapters/config/fields.ts";
+import { parseSessionKeys } from "../adapters/crypto/session-keys.ts";
+import { correctionMacsField } from "../adapters/process/correction-key.ts";
 import { serviceFields } from "../adapters/process/fields.ts";
+import type { SignatureCheck } from "../domain/trust/sessions.ts";
+
+const SESSION_KEYS: Field<SignatureCheck> = {
+  key: "METERHOUSE_SESSION_KEYS_FILE",
+  expected:
+    'the path of a JSON object such as {"2026-11":"…"}: key ids, and public Ed25519 keys in base64url',
+  parse: (file) => {
+    const check = parseSessionKeys(readOrEmpty(file));
+    return check === undefined ? { ok: false, problem: "names no such file" } : { ok: true, value: check };
+  },
+};
+
+const readOrEmpty = (file: string): string => (existsSync(file) ? readFileSync(file, "utf8") : "");
 
 const SCHEMA_IDS: Field<ReadonlyMap<number, string>> = {
   key: "METERHOUSE_CONFLUENT_SCHEMA_IDS",
@@ -42,6 +58,10 @@ export const FIELDS = {
     max: 268_435_456,
   }),
   confluent_ids: optional(SCHEMA_IDS),
+  correction_macs: correctionMacsField(),
+  session_check: optional(SESSION_KEYS),
+  require_signed_sessions: flag("METERHOUSE_REQUIRE_SIGNED_SESSIONS", { default: false }),
+  unsigned_voids: optional(flag("METERHOUSE_UNSIGNED_VOIDS")),
 };
 
 function schemaNames(): string[] {

@@ -6,6 +6,7 @@ import { createRecordReader } from "../adapters/avro/reader.ts";
 import { loadSchemas } from "../adapters/avro/schemas.ts";
 import { clickHouseUsageLog } from "../adapters/clickhouse/usage-log.ts";
 import { commandOrExit } from "../adapters/command/command.ts";
+import { EXIT } from "../adapters/command/exit-codes.ts";
 import { configOrExit } from "../adapters/config/start.ts";
 import { logBounds } from "../adapters/kafka/admin.ts";
 import { openKafka } from "../adapters/kafka/client.ts";
@@ -17,6 +18,7 @@ import type { Log } from "../domain/ports/log.ts";
 import { COMMANDS } from "./command.ts";
 import { FIELDS } from "./config.ts";
 import { Pipeline } from "./pipeline.ts";
+import { trustConflict, trustOf, trustWarnings } from "./trust.ts";
 
 const LEASE_PARTS = 0.7;
 /** How long a stopping process waits for ClickHouse. */
@@ -28,14 +30,21 @@ const reader = createRecordReader({
   schemas: loadSchemas(),
   confluentIds: config.confluent_ids ?? new Map<number, string>(),
 });
+const conflict = trustConflict(config);
+if (conflict !== undefined) {
+  process.stderr.write(`processor: ${conflict}\n`);
+  process.exit(EXIT.usage);
+}
+const trust = trustOf(config);
 const PARTS = {
-  intake: new Intake(reader, { age_max_ms: config.event_age_max_ms }),
+  intake: new Intake(reader, { age_max_ms: config.event_age_max_ms }, trust),
   limits: { ...config, lease_ms: config.session_timeout_ms * LEASE_PARTS },
   owner: `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`,
   hashKey: { low: randomInt(2 ** 32), high: randomInt(2 ** 32) },
 };
 
 await runService("processor", config, async ({ life, log, clock, metrics, clickhouse, retry, notReady }) => {
+  for (const warning of trustWarnings(trust)) log.warn({}, warning);
   const taken = notReady("no Kafka partition has been taken over yet");
   const kafka = openKafka({ brokers: config.kafka_brokers, clientId: "meterhouse-processor", log });
   const source = openSource(kafka, { log, clock });

@@ -43,7 +43,7 @@ async function closedHour() {
   flow.start();
   const records = [A, B, OTHERS, VOIDED, CROSSING, B].map(encodeEvent);
   const totals = encodeTotals(makeTotals(hourMs + 60_000, "t"));
-  await flow.send([...records, totals, encodeVoid(makeVoid(VOIDED.event_id))]);
+  await flow.send([...records, totals, encodeVoid(makeVoid(VOIDED.event_id, { tenant_id: "acme" }))]);
   await flow.received(8);
   const store = new ClickHouseSettlementStore(writer, database);
   await pass(settlementOver(store, { clock: new ManualClock(hourMs + 2 * HOUR_MS) }));

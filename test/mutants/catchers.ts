@@ -31,6 +31,11 @@ export const REVISIONS: TestName = {
   title: "a late event makes revision 2 and a void revision 3, each once",
 };
 
+export const WHO_MAY_WRITE: TestName = {
+  file: "test/integration/who-may-write.test.ts",
+  suite: "",
+  title: "a forged void is rejected with its reason, a void in another tenant's name takes nothing out",
+};
 export const STALE_SETTLEMENT = settlementWrites(
   "who led before writes nothing while another leads, whatever it is",
 );

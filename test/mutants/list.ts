@@ -9,6 +9,7 @@ import {
   settlementWrites,
   staleLeader,
   usageLog,
+  WHO_MAY_WRITE,
 } from "./catchers.ts";
 import { guardOff, type Mutant, SAME_LINE } from "./mutant.ts";
 
@@ -281,6 +282,30 @@ export const MUTANTS: readonly Mutant[] = [
     },
     test: REVISIONS,
     failure: "expected [] to match",
+  },
+  {
+    name: "MAC of a void",
+    safeguard: "proof of a correction",
+    why: "whoever may write to the topic takes any event out",
+    patch: {
+      file: "services/domain/block/intake.ts",
+      text: " ??\n            voidTrustFault(order, this.trust.corrections)",
+      replacement: "",
+    },
+    test: WHO_MAY_WRITE,
+    failure: "to deeply equal",
+  },
+  {
+    name: "tenant of a void",
+    safeguard: "proof of a correction",
+    why: "a void takes out an event of another tenant than it names",
+    patch: {
+      file: "clickhouse/queries/settlement_hour_usage.sql",
+      text: "tenant_id = '' AND ",
+      replacement: "",
+    },
+    test: WHO_MAY_WRITE,
+    failure: "to deeply equal",
   },
   {
     name: "retention guard of hours",

@@ -27,6 +27,7 @@ export interface Mutant {
 }
 
 export const SAFEGUARDS = [
+  "proof of a correction",
   "stream fence",
   "position guard",
   "lease",

@@ -35,6 +35,12 @@ const compose: Compose = parse(text, { merge: true });
 const services = Object.entries(compose.services);
 const ours = services.filter(([, { build }]) => build !== undefined);
 
+const OTHER_SECRETS: Readonly<Record<string, readonly string[]>> = {
+  jobs: ["retention"],
+  processor: ["correction"],
+  pricing: ["correction"],
+};
+
 describe("compose.yml", () => {
   it("starts Kafka, ClickHouse, the migrations and the processes", () => {
     expect(Object.keys(compose.services)).toEqual([
@@ -85,7 +91,7 @@ describe("compose.yml", () => {
   });
 
   it("holds no secret: each comes from a file that git does not know", () => {
-    expect(Object.keys(compose.secrets).sort()).toEqual([...ROLES].sort());
+    expect(Object.keys(compose.secrets).sort()).toEqual([...ROLES, "correction"].sort());
     for (const [name, { file }] of Object.entries(compose.secrets)) expect(file).toBe(`./secrets/${name}`);
     expect(readFileSync(".gitignore", "utf8").split("\n")).toContain("/secrets/");
     expect(text).not.toMatch(/PASSWORD["']?\s*[:=]\s*["']?[A-Za-z0-9]/);
@@ -93,11 +99,11 @@ describe("compose.yml", () => {
     expect(users.match(/<password/g)).toEqual(users.match(/<password(?= from_env="\w+"\/>)/g));
   });
 
-  it("gives each process its own user and only the secret of that user; the jobs the one that drops, too", () => {
+  it("gives each process its own user and only the secrets that it needs", () => {
     for (const [name, { environment = {}, secrets }] of ours) {
       expect(environment["METERHOUSE_CLICKHOUSE_USER"]).toBe(name);
       expect(environment["METERHOUSE_CLICKHOUSE_PASSWORD_FILE"]).toBe(`/run/secrets/${name}`);
-      expect(secrets).toEqual(name === "jobs" ? [name, "retention"] : [name]);
+      expect(secrets).toEqual([name, ...(OTHER_SECRETS[name] ?? [])]);
     }
   });
 

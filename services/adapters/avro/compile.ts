@@ -10,6 +10,8 @@ import {
   NULLABLE_TEXTS,
   NUMBERS,
   type NumberField,
+  PROOFS,
+  type Proof,
   TEXTS,
   type TextField,
   unsaidBusyQuality,
@@ -43,6 +45,10 @@ export function compileEvent(writer: RecordSchema): DecodeEvent {
   const named = new Map<string, ComplexType>();
   const lines = writer.fields.map((field) => readField(field, named));
   const present = new Set(writer.fields.map((field) => field.name));
+  lines.splice(contentFields(writer), 0, "event.contentEnd = cursor.position;");
+  for (const [proof, index] of Object.entries(PROOFS)) {
+    if (!present.has(proof)) lines.push(`event.proofLengths[${index}] = -1;`);
+  }
   if (!present.has("event_id")) throw new Error("the writer's schema has no event_id");
   for (const field of Object.keys(NUMBERS) as NumberField[]) {
     if (!present.has(field)) lines.push(`numbers[${NUMBERS[field]}] = ${absentNumber(field, present)};`);
@@ -57,6 +63,11 @@ export function compileEvent(writer: RecordSchema): DecodeEvent {
 const numbers = event.numbers, starts = event.starts, lengths = event.lengths;
 ${lines.join("\n")}`;
   return new Function("cursor", "event", body) as DecodeEvent;
+}
+
+/** How many fields say something of the event. Proofs that are not last count among them, so that nothing stands uncovered behind. */
+function contentFields({ fields }: RecordSchema): number {
+  return fields.findLastIndex(({ name }) => !(name in PROOFS)) + 1;
 }
 
 function absentNumber(field: NumberField, present: ReadonlySet<string>): string {
@@ -95,6 +106,13 @@ function readField(field: Field, named: Map<string, ComplexType>): string {
         return `cursor.text(starts, lengths, ${index});`;
       },
     );
+  }
+  if (field.name in PROOFS) {
+    const index = PROOFS[field.name as Proof];
+    return optional(field.type, true, `event.proofLengths[${index}] = -1;`, (type) => {
+      if (type !== "string") throw new Error(`${field.name} must be a string`);
+      return `cursor.text(event.proofStarts, event.proofLengths, ${index});`;
+    });
   }
   return skip(field.type, named);
 }

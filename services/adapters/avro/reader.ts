@@ -93,8 +93,7 @@ class Reader implements RecordReader {
     event.bytes = bytes;
     event.view = view;
     event.bodyStart = start + header;
-    event.bodyEnd = start + length;
-    this.cursor.start(bytes, event.bodyStart, event.bodyEnd);
+    this.cursor.start(bytes, event.bodyStart, start + length);
     decode.decode(this.cursor, event);
     const fault = this.cursor.finish();
     return fault === undefined ? EVENT : unreadable(fault, `${length - header} bytes of body`);

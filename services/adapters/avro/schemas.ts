@@ -9,9 +9,9 @@ export type RecordName = (typeof RECORDS)[number];
 
 /** Versions whose fields this code knows: what comes in another one is read as one of these. */
 const READ_AS: Readonly<Record<RecordName, string>> = {
-  gpu_time_event: "v2",
+  gpu_time_event: "v3",
   gpu_totals: "v2",
-  event_void: "v1",
+  event_void: "v2",
 };
 
 export interface KnownSchema {

@@ -40,6 +40,19 @@ export function secret(key: ConfigKey): Field<Secret> {
   return { ...field(key, expected, {}, (raw) => good(new Secret(raw))), isSecret: true };
 }
 
+/** A text that never shows and has a form: `parse` gives what it means, or undefined. */
+export function secretValue<T>(
+  key: ConfigKey,
+  expected: string,
+  parse: (value: string) => T | undefined,
+): Field<T> {
+  const read = (raw: string) => {
+    const value = parse(raw);
+    return value === undefined ? bad("is not like that") : good(value);
+  };
+  return { ...field(key, `${expected}; or a file named by ${key}_FILE`, {}, read), isSecret: true };
+}
+
 /** The same setting, but it may be absent. */
 export function optional<T>(required: Field<T>): Field<T | undefined> {
   return { ...required, fallback: { value: undefined } };

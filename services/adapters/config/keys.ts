@@ -27,6 +27,13 @@ export const CONFIG_KEYS = {
   METERHOUSE_FETCH_BYTES_MAX: "Bytes fetched from Kafka at once.",
   METERHOUSE_BATCH_BYTES_MAX: "Bytes of a record batch when decompressed; a longer one is rejected.",
   METERHOUSE_CONFLUENT_SCHEMA_IDS: "Schemas that a registry's ids stand for, such as 1=gpu_time_event/v1.",
+  METERHOUSE_CORRECTION_KEY:
+    "What voids and successors are vouched for with: key id, a colon, base64; the first of two makes MACs (secret).",
+  METERHOUSE_REQUIRE_SIGNED_SESSIONS: "Whether an event without a session token of the gateway is rejected.",
+  METERHOUSE_SESSION_KEYS_FILE:
+    "Path of a JSON object of the gateway's public keys by key id, Ed25519 in base64url; tokens are checked with them.",
+  METERHOUSE_UNSIGNED_VOIDS:
+    "Whether a void without a MAC that can be checked takes its event out; true only where no key is set.",
   METERHOUSE_GRACE: "How long after an hour's end its records may still be appended before it closes.",
   METERHOUSE_UNMETERED_PERCENT:
     "Part of the time of a GPU in an hour, in percent, from which work that nobody metered is warned about.",

@@ -10,7 +10,8 @@ import type { NewDocument, WrittenDocument } from "../../domain/ports/documents.
 import type { StoredEvent } from "../../domain/ports/records.ts";
 
 import { HOUR_S, parseHour } from "../../domain/time/hour.ts";
-import { type Successor, voidOrder } from "./successor.ts";
+import type { MacOf } from "../../domain/trust/corrections.ts";
+import { eventIdBytes, type Successor } from "./successor.ts";
 
 export interface CorrectionDeps {
   readonly documents: Documents;
@@ -18,6 +19,8 @@ export interface CorrectionDeps {
   readonly closed_hours: Pick<ClosedHours, "logFloor">;
   readonly corrections: CorrectionLog;
   readonly codec: RecordCodec;
+  /** Null where no key is configured: voids and successors then go without a MAC. */
+  readonly macOf: MacOf | null;
   readonly clock: Clock;
 }
 
@@ -66,14 +69,23 @@ export async function countedEvent(
  * between, the same request is done again, and what it sends twice counts once.
  */
 export async function correct(
-  { documents, corrections, codec, clock }: CorrectionDeps,
+  { documents, corrections, codec, macOf, clock }: CorrectionDeps,
   event: StoredEvent,
   { reason, caller }: Order,
   successor: Extract<Successor, { ok: true }> | null,
 ): Promise<{ readonly documents: readonly NewDocument[]; readonly corrected: Corrected }> {
   const event_id = event.id;
   const written_by = caller.key_id;
-  const order = voidOrder(codec, { event_id, reason, issued_by: written_by, issuedAtMs: clock.nowMs() });
+  const order = codec.encodeVoid(
+    {
+      event_id: eventIdBytes(event_id),
+      reason,
+      issued_by: written_by,
+      issued_at: clock.nowMs() * 1000,
+      tenant_id: event.tenant_id,
+    },
+    macOf,
+  );
   await corrections.send(successor === null ? [order] : [order, successor.record]);
 
   const action = successor === null ? "void" : "amend";

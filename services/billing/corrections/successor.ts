@@ -4,10 +4,17 @@ import type { EventChanges } from "../../domain/event/changes.ts";
 import { fieldsWith } from "../../domain/event/fields.ts";
 import { NULLABLE_TEXTS } from "../../domain/event/record.ts";
 import type { EncodedRecord, RecordCodec, StoredEvent } from "../../domain/ports/records.ts";
+import type { MacOf } from "../../domain/trust/corrections.ts";
 
 export type Successor =
   | { readonly ok: true; readonly event_id: string; readonly record: EncodedRecord }
   | { readonly ok: false; readonly problem: string };
+
+interface SuccessorParts {
+  readonly codec: RecordCodec;
+  readonly macOf: MacOf | null;
+  readonly hash: (text: string) => string;
+}
 
 /** What the API carries as texts. */
 const QUANTITIES = [...fieldsWith({ kind: "time" }), ...fieldsWith({ kind: "uint64" })];
@@ -19,7 +26,7 @@ const QUANTITIES = [...fieldsWith({ kind: "time" }), ...fieldsWith({ kind: "uint
 export function successorOf(
   event: StoredEvent,
   changes: EventChanges,
-  { codec, hash }: { readonly codec: RecordCodec; readonly hash: (text: string) => string },
+  { codec, macOf, hash }: SuccessorParts,
   age: { readonly nowMs: number; readonly ageMsMax: number },
 ): Successor {
   const seed = hash(JSON.stringify(["meterhouse-successor/1", event.id, Object.entries(changes).sort()]));
@@ -28,14 +35,14 @@ export function successorOf(
     ...event,
     ...changes,
     ...busyOf(event, changes),
-    event_id: Buffer.from(event_id, "hex"),
+    event_id: eventIdBytes(event_id),
   };
   for (const name of QUANTITIES) {
     if (typeof merged[name] === "string") merged[name] = Number(merged[name]);
   }
   // The log keeps an absent text as an empty one.
   for (const name of NULLABLE_TEXTS) merged[name] ||= null;
-  const record = codec.encodeEvent(merged);
+  const record = codec.encodeSuccessor(merged, macOf);
   const problem = codec.rejection(record.value, age);
   return problem === null ? { ok: true, event_id, record } : { ok: false, problem };
 }
@@ -51,19 +58,7 @@ function busyOf(event: StoredEvent, changes: EventChanges): EventChanges {
     : {};
 }
 
-/** The order that takes an event out. */
-export function voidOrder(
-  codec: RecordCodec,
-  order: { event_id: string; reason: string; issued_by: string; issuedAtMs: number },
-): EncodedRecord {
-  const { event_id, reason, issued_by, issuedAtMs } = order;
-  return codec.encodeVoid({
-    event_id: Buffer.from(event_id, "hex"),
-    reason,
-    issued_by,
-    issued_at: issuedAtMs * 1000,
-  });
-}
+export const eventIdBytes = (event_id: string): Uint8Array => Buffer.from(event_id, "hex");
 
 /** The id's time with other bits: a UUIDv7 that belongs to the same hour. */
 function idLike(id: string, seed: string): string {

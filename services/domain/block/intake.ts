@@ -9,6 +9,8 @@ import { hashPayload, type PayloadHash } from "../event/payload-hash.ts";
 import type { RecordReader } from "../event/reader.ts";
 import { EventRecord, NUMBERS } from "../event/record.ts";
 import { type AcceptedAge, validateEvent } from "../event/validate.ts";
+import { voidTrustFault } from "../trust/corrections.ts";
+import { eventTrustFault, type Trust } from "../trust/trust.ts";
 import { firstHour } from "../window/split.ts";
 import type { Block, PartitionBatch } from "./block.ts";
 import type { Row } from "./columns.ts";
@@ -42,12 +44,14 @@ export class Intake {
   readonly event = new EventRecord();
   private readonly reader: RecordReader;
   private readonly age: AcceptedAge;
+  private readonly trust: Trust;
   private readonly memoryIds = new MemoryIds();
   private readonly slice = new SliceRef();
 
-  constructor(reader: RecordReader, age: AcceptedAge) {
+  constructor(reader: RecordReader, age: AcceptedAge, trust: Trust) {
     this.reader = reader;
     this.age = age;
+    this.trust = trust;
   }
 
   /** Takes a record into the block, or hands back the late record to set aside. */
@@ -105,7 +109,10 @@ export class Intake {
         return takeSingleRow(block, batch, record, seen, {
           space: "void",
           id: order.event_id,
-          fault: keyFault(record, order.event_id, 0) ?? validateVoid(order, record.ingestedAtMs),
+          fault:
+            keyFault(record, order.event_id, 0) ??
+            validateVoid(order, record.ingestedAtMs) ??
+            voidTrustFault(order, this.trust.corrections),
           row: (hash) => voidRow(block, batch.partition, record, order, hash),
         });
       }
@@ -123,13 +130,15 @@ export class Intake {
   ): LateRecord | undefined {
     const { event } = this;
     const fault =
-      keyFault(record, event.bytes, event.id) ?? validateEvent(event, record.ingestedAtMs, this.age);
+      keyFault(record, event.bytes, event.id) ??
+      validateEvent(event, record.ingestedAtMs, this.age) ??
+      eventTrustFault(event, this.trust);
     const keys = fault ?? block.intern(event);
     if (isFault(keys)) {
       rejectEvent(block, batch, record, event, keys);
       return undefined;
     }
-    const hash = hashPayload(event.view, event.bodyStart, event.bodyEnd);
+    const hash = hashPayload(event.view, event.bodyStart, event.contentEnd);
     switch (seen.add("event", event.bytes, event.id, hash)) {
       case NEW:
         batch.counted++;

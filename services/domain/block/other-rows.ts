@@ -111,6 +111,7 @@ export function voidRow(
     event_id: order.event_id.slice(),
     payload_hash_words: [hash.low, hash.high],
     home: 1,
+    tenant_id: block.position("tenant_id", utf8(order.tenant_id ?? "")),
     node: block.position("node", utf8(order.issued_by)),
     started_at: order.issued_at,
     reject_detail: utf8(order.reason),

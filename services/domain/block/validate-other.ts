@@ -151,7 +151,8 @@ export function validateVoid(order: EventVoid, ingestedAtMs: number): Fault | un
     return { code: "EVENT_NUMBER_RANGE", detail: `issued_at is ${order.issued_at}` };
   return (
     textFault("reason", order.reason, REASON_BYTES_MAX) ??
-    textFault("issued_by", order.issued_by, TEXT_BYTES_MAX)
+    textFault("issued_by", order.issued_by, TEXT_BYTES_MAX) ??
+    (order.tenant_id === null ? undefined : textFault("tenant_id", order.tenant_id, TEXT_BYTES_MAX))
   );
 }
 

@@ -21,7 +21,8 @@ export const REJECT_CODES = {
   EVENT_ID_NOT_UUIDV7: "The id is not a UUIDv7; build it as schemas/README.md says.",
   EVENT_ID_TIME_MISMATCH: "The id's milliseconds differ from ended_at; build the id from ended_at.",
   EVENT_TEXT_LENGTH: "A text field is empty or longer than its limit.",
-  EVENT_TEXT_INVALID: "A text field holds control characters or is not UTF-8.",
+  EVENT_TEXT_INVALID:
+    "A text field holds control, zero-width or bidirectional characters, is `.` or `..`, or is not UTF-8.",
   EVENT_NUMBER_NEGATIVE: "A quantity is negative.",
   EVENT_NUMBER_RANGE: "A number is larger than its field allows.",
   EVENT_TIME_REVERSED: "ended_at is before started_at.",
@@ -52,6 +53,18 @@ export const REJECT_CODES = {
   EVENT_BATCH_SIZE_RANGE:
     "batch_size_avg_milli is over a million sessions a step; send the mean of the steps, in thousandths.",
   EVENT_CONFLICT: "An event with the same id and other contents was counted before; the first one stands.",
+  EVENT_TOKEN_MISSING: "The event has no session_token; have the gateway sign one for the session.",
+  EVENT_TOKEN_INVALID: "The session_token is none, or is not signed by the key that it names.",
+  EVENT_TOKEN_KEY_UNKNOWN:
+    "METERHOUSE_SESSION_KEYS_FILE has no key of the token's key id; give processors a new key before the gateway.",
+  EVENT_TOKEN_EXPIRED: "The event began before its session_token was good, or ended after it expired.",
+  EVENT_TOKEN_MISMATCH: "The session_token is of another tenant, project, model or session than the event.",
+  CORRECTION_MAC_MISSING:
+    "The void has no MAC that can be checked; void the event through the pricing service, which has the key.",
+  CORRECTION_MAC_INVALID:
+    "The MAC of a void or of a successor is not of its contents; void or amend through the pricing service.",
+  CORRECTION_KEY_UNKNOWN:
+    "No METERHOUSE_CORRECTION_KEY of the processor has the MAC's key id; give processors a new key before the pricing service.",
   TOTALS_NOT_CONSERVED: "wall_time_ns is not attributed + operator + idle + unattributed.",
   TOTALS_BUSY_NOT_CONSERVED:
     "busy_ns is not busy_attributed + busy_operator + unmetered, or only some of the four are there.",

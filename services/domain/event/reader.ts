@@ -42,12 +42,16 @@ export interface GpuTotals {
   readonly probe_version: string;
 }
 
-/** event_void v1, decoded. */
+/** event_void, decoded; what version 1 lacks is null. */
 export interface EventVoid {
   readonly event_id: Uint8Array;
   readonly reason: string;
   readonly issued_by: string;
   readonly issued_at: number;
+  /** Whose event it takes out; null: whoever's. */
+  readonly tenant_id: string | null;
+  /** Key id, a point, base64url. */
+  readonly correction_mac: string | null;
 }
 
 export type Read =

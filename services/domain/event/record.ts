@@ -30,6 +30,14 @@ export const TEXTS = indexed<TextField>([
 ]);
 const TEXT_COUNT = Object.keys(TEXTS).length;
 
+/**
+ * Who vouches for the event. These stand last in the body and in no column: they are no part of what is counted, and an event
+ * that comes again with another token is a copy.
+ */
+export const PROOFS = indexed(["session_token", "correction_mac"]);
+export type Proof = keyof typeof PROOFS;
+const PROOF_COUNT = Object.keys(PROOFS).length;
+
 export type EnumField = FieldsWith<{ readonly kind: "enum" }>;
 /** Enum symbols in the order of the schema; SQL stores index + 1 and keeps 0 for "no value". */
 export const ENUMS = Object.fromEntries(
@@ -65,10 +73,13 @@ export class EventRecord {
   view: DataView = new DataView(new ArrayBuffer(0));
   /** Where the 16 bytes of event_id start in `bytes`. */
   id = 0;
-  /** Start and end of the Avro body in `bytes`; the payload hash covers it. */
+  /** Start of the Avro body in `bytes`, and the end of what it says of the event: the payload hash and the MAC cover this. */
   bodyStart = 0;
-  bodyEnd = 0;
+  contentEnd = 0;
   readonly numbers = new Float64Array(NUMBER_COUNT);
   readonly starts = new Int32Array(TEXT_COUNT);
   readonly lengths = new Int32Array(TEXT_COUNT);
+  /** As `starts` and `lengths`, of PROOFS. */
+  readonly proofStarts = new Int32Array(PROOF_COUNT);
+  readonly proofLengths = new Int32Array(PROOF_COUNT);
 }

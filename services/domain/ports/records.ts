@@ -7,8 +7,10 @@ import type {
   UINT64_FIELDS,
 } from "../block/columns.ts";
 import type { UsageKey } from "../closing/usage.ts";
+import type { EventVoid } from "../event/reader.ts";
 import type { EnumField, TextField } from "../event/record.ts";
 import type { HourRange } from "../time/hour.ts";
+import type { MacOf } from "../trust/corrections.ts";
 
 type Names<List extends readonly string[]> = List[number];
 type KeyField = keyof UsageKey;
@@ -94,9 +96,9 @@ export interface EncodedRecord {
 
 /** Writes records as the probes do, and reads them as the processor does. */
 export interface RecordCodec {
-  /** Fields by their Avro names; `event_id` as 16 bytes. */
-  encodeEvent(fields: Readonly<Record<string, unknown>>): EncodedRecord;
-  encodeVoid(fields: Readonly<Record<string, unknown>>): EncodedRecord;
+  /** The successor of an amended event. Fields by their Avro names; `event_id` as 16 bytes. Without `macOf` it has no MAC. */
+  encodeSuccessor(fields: Readonly<Record<string, unknown>>, macOf: MacOf | null): EncodedRecord;
+  encodeVoid(order: Omit<EventVoid, "correction_mac">, macOf: MacOf | null): EncodedRecord;
   /** Why the processor would reject an encoded event; null if it would not. */
   rejection(value: Uint8Array, age: { readonly nowMs: number; readonly ageMsMax: number }): string | null;
 }

@@ -228,6 +228,7 @@ const processorEnvironment = (stack: Stack): Environment => ({
   ...commonEnvironment(stack),
   METERHOUSE_CLICKHOUSE_USER: stack.users.processor.user,
   METERHOUSE_CLICKHOUSE_PASSWORD: stack.users.processor.password,
+  METERHOUSE_CORRECTION_KEY_FILE: stack.correctionKeyFile,
   // small batches and a short session, so that a demo of seconds shows what a day shows
   METERHOUSE_BLOCK_ROWS_MAX: "250",
   METERHOUSE_FLUSH: "200ms",
@@ -244,6 +245,7 @@ const pricingEnvironment = (stack: Stack): Environment => ({
   ...commonEnvironment(stack),
   METERHOUSE_CLICKHOUSE_USER: stack.users.pricing.user,
   METERHOUSE_CLICKHOUSE_PASSWORD: stack.users.pricing.password,
+  METERHOUSE_CORRECTION_KEY_FILE: stack.correctionKeyFile,
   METERHOUSE_INVOICE_SELLER: "GPU cloud of the demo",
 });
 

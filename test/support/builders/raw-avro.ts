@@ -1,11 +1,12 @@
 // Avro written by hand from the specification, byte by byte: what a careful encoder refuses to write can be written here.
 import { loadSchemas, type RecordName } from "../../../services/adapters/avro/schemas.ts";
+import { PROOFS } from "../../../services/domain/event/record.ts";
 
 /** CRC-64-AVRO of every version of the three contracts as fastavro prints them, big endian; the newest is last. */
 export const FINGERPRINTS: Readonly<Record<RecordName, Readonly<Record<string, string>>>> = {
-  gpu_time_event: { v1: "6d0f1c65880465ac", v2: "42c38859988f7d7c" },
+  gpu_time_event: { v1: "6d0f1c65880465ac", v2: "42c38859988f7d7c", v3: "875cc1e7f6a62398" },
   gpu_totals: { v1: "8beaa3e89814cdaf", v2: "d764f010f8b0e394" },
-  event_void: { v1: "80c74050d7b8debe" },
+  event_void: { v1: "80c74050d7b8debe", v2: "c4f4f39f1a233ab1" },
 };
 const newest = (record: RecordName): string => Object.keys(FINGERPRINTS[record]).at(-1) ?? "v1";
 
@@ -56,6 +57,10 @@ function encoded(type: AvroType, value: unknown): Buffer {
   throw new Error(`no encoding for ${JSON.stringify(type)}`);
 }
 
+/** Proofs are absent where nothing is said of them. */
+const fieldValue = (name: string, fields: Readonly<Record<string, unknown>>): unknown =>
+  name in PROOFS ? (fields[name] ?? null) : fields[name];
+
 /** The body field by field; `raw` gives bytes to write instead of a field's value. */
 export function rawBody(
   record: RecordName,
@@ -64,7 +69,7 @@ export function rawBody(
   version: string = newest(record),
 ): Buffer {
   return Buffer.concat(
-    fieldsOf(record, version).map(({ name, type }) => raw[name] ?? encoded(type, fields[name])),
+    fieldsOf(record, version).map(({ name, type }) => raw[name] ?? encoded(type, fieldValue(name, fields))),
   );
 }
 

@@ -14,6 +14,7 @@ import {
 import { createLog } from "../../../services/adapters/log/log.ts";
 import type { EncodedRecord } from "../../../services/domain/ports/records.ts";
 import type { Users } from "../../../services/local/roles.ts";
+import { CORRECTION_KEY } from "../builders/trust.ts";
 import { eventually } from "../checks/eventually.ts";
 import { type Environment, killProcessors, ProcessorProcess } from "../stack/processor-process.ts";
 import { type DatabaseOptions, databaseOfTest, sharedStack } from "../stack/stack.ts";
@@ -89,6 +90,7 @@ export class Flow {
       METERHOUSE_CLICKHOUSE_DATABASE: database,
       METERHOUSE_CLICKHOUSE_USER: users.processor.user,
       METERHOUSE_CLICKHOUSE_PASSWORD: users.processor.password,
+      METERHOUSE_CORRECTION_KEY: CORRECTION_KEY,
       METERHOUSE_FLUSH: "50ms",
       METERHOUSE_SESSION_TIMEOUT: "6s",
       ...changes,

@@ -9,7 +9,9 @@ import { recordOf } from "../../../services/domain/block/record-run.ts";
 import { LateIds, type LogLookUp } from "../../../services/domain/block/seen-ids.ts";
 import { DedupeMemory } from "../../../services/domain/dedupe/memory.ts";
 import type { Fault } from "../../../services/domain/event/codes.ts";
+import type { Trust } from "../../../services/domain/trust/trust.ts";
 import { HASH_KEY } from "../builders/hash-key.ts";
+import { TEST_TRUST } from "../builders/trust.ts";
 import { type PlainRow, plainRows } from "../doubles/plain-rows.ts";
 
 export const HOUR_MS = 3_600_000;
@@ -37,14 +39,18 @@ export class TestIntake {
   private readonly intake: Intake;
   private readonly next = new Map<number, number>();
 
-  constructor(limits: Partial<BlockLimits> = {}) {
+  constructor(limits: Partial<BlockLimits> = {}, trust: Trust = TEST_TRUST) {
     this.block = new Block({ block_rows_max: 2_000, block_bytes_max: 2 ** 30, ...limits }, HASH_KEY);
     const confluentIds = new Map([
       [1, "gpu_time_event/v1"],
       [2, "gpu_totals/v2"],
       [3, "gpu_time_event/v2"],
     ]);
-    this.intake = new Intake(createRecordReader({ schemas, confluentIds }), { age_max_ms: AGE_MAX_MS });
+    this.intake = new Intake(
+      createRecordReader({ schemas, confluentIds }),
+      { age_max_ms: AGE_MAX_MS },
+      trust,
+    );
   }
 
   /** True if the record was taken, false if it was set aside as late. */

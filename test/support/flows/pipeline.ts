@@ -9,6 +9,7 @@ import { Intake } from "../../../services/domain/block/intake.ts";
 import { type KafkaRecord, type RecordRun, recordOf } from "../../../services/domain/block/record-run.ts";
 import type { Log } from "../../../services/domain/ports/log.ts";
 import type { UsageLog } from "../../../services/domain/ports/usage-log.ts";
+import { TRUST_EVERYONE } from "../../../services/domain/trust/trust.ts";
 import { Pipeline, type PipelineParts } from "../../../services/processor/pipeline.ts";
 import { HASH_KEY } from "../builders/hash-key.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
@@ -89,7 +90,7 @@ export class TestProcessor {
     this.heartbeatMs = clock.monotonicMs();
     this.pipeline = new Pipeline({
       usageLog,
-      intake: new Intake(reader, { age_max_ms: 90 * 86_400_000 }),
+      intake: new Intake(reader, { age_max_ms: 90 * 86_400_000 }, TRUST_EVERYONE),
       limits: { ...LIMITS, ...limits },
       owner,
       hashKey: HASH_KEY,

@@ -13,6 +13,7 @@ import { newKey } from "../../../services/billing/access/keys.ts";
 import type { History } from "../../../services/domain/ports/history.ts";
 import type { NewPriceBook, PriceBooks } from "../../../services/domain/ports/price-books.ts";
 import { NOW, ROWS } from "../builders/ledger-rows.ts";
+import { CORRECTION_MACS } from "../builders/trust.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
 import { MemoryTenantCharges } from "../doubles/memory-charges.ts";
 import { MemoryDocuments } from "../doubles/memory-documents.ts";
@@ -66,6 +67,7 @@ export async function testApi(changes: Partial<TestDeps> = {}): Promise<TestApi>
     closed_hours: ledger,
     verifier: ledger,
     codec: createRecordCodec(),
+    macOf: CORRECTION_MACS.macOf,
     history: memoryHistory({ sessions: [], usage: [], sales: [] }),
     charges: new MemoryTenantCharges(),
     focus: {

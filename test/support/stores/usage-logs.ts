@@ -9,6 +9,7 @@ import { Intake } from "../../../services/domain/block/intake.ts";
 import { recordOf } from "../../../services/domain/block/record-run.ts";
 import { DedupeMemory } from "../../../services/domain/dedupe/memory.ts";
 import type { Guard, Ownership, UsageLog } from "../../../services/domain/ports/usage-log.ts";
+import { TRUST_EVERYONE } from "../../../services/domain/trust/trust.ts";
 import { HASH_KEY } from "../builders/hash-key.ts";
 import { MemoryUsageLog } from "../doubles/memory-usage-log.ts";
 import { databaseOfTest } from "../stack/stack.ts";
@@ -42,7 +43,11 @@ export const USAGE_LOGS = [
 ] as const;
 
 const LIMITS = { block_rows_max: 10_000, block_bytes_max: 1 << 24 };
-const intake = new Intake(createRecordReader({ schemas: loadSchemas() }), { age_max_ms: 90 * 86_400_000 });
+const intake = new Intake(
+  createRecordReader({ schemas: loadSchemas() }),
+  { age_max_ms: 90 * 86_400_000 },
+  TRUST_EVERYONE,
+);
 
 export interface Stretch {
   readonly partition: number;

@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { recordDecoder } from "../../../services/adapters/avro/codec.ts";
 import { loadSchemas } from "../../../services/adapters/avro/schemas.ts";
+import { TRUST_EVERYONE } from "../../../services/domain/trust/trust.ts";
 import { EVENT, ROWS } from "../../support/builders/ledger-rows.ts";
+import { CORRECTION_KEY, OTHER_CORRECTION_KEY, TEST_TRUST, trustIn } from "../../support/builders/trust.ts";
 import { memoryLedger } from "../../support/doubles/memory-ledger.ts";
+import { TestIntake } from "../../support/flows/intake.ts";
 import { type TestApi, testApi } from "../../support/flows/pricing-api.ts";
 
 const schemas = loadSchemas();
@@ -171,6 +174,58 @@ describe("an amendment", () => {
     for (const model of ["ü".repeat(100), "a\u0000b"]) {
       const { status } = await post(await testApi(), "amend", { reason: "x", changes: { model } });
       expect([400, 422], model).toContain(status);
+    }
+  });
+});
+
+describe("what is sent", () => {
+  it("has a MAC of what it says: a void of its tenant, a successor of its contents", async () => {
+    const api = await testApi();
+    await post(api, "amend", { reason: "wrong tenant", changes: { tokens_out: 1 } });
+    const [order, successor] = api.sent.map(({ key, value }) => ({ key, value }));
+    expect(readVoid(order?.value as Uint8Array)).toMatchObject({ tenant_id: "acme" });
+    for (const [trust, outcome] of [
+      [TEST_TRUST, { counted: 2, rejected: 0 }],
+      [trustIn(OTHER_CORRECTION_KEY), { counted: 0, rejected: 2 }],
+      [trustIn(`${OTHER_CORRECTION_KEY},${CORRECTION_KEY}`), { counted: 2, rejected: 0 }],
+    ] as const) {
+      const intake = new TestIntake({}, trust);
+      for (const record of [order, successor]) {
+        if (record !== undefined) intake.send(record, 0, api.clock.nowMs());
+      }
+      intake.takeLate();
+      expect(intake.account()).toMatchObject(outcome);
+    }
+  });
+
+  it("is of no use with another tenant's name, nor for another event", async () => {
+    const api = await testApi();
+    await post(api, "amend", { reason: "wrong tenant", changes: { tokens_out: 1 } });
+    const [order, successor] = api.sent;
+    const intake = new TestIntake();
+    for (const record of [order, successor]) {
+      const value = Buffer.from(record?.value ?? []);
+      value.write("acmf", value.indexOf("acme"));
+      intake.send({ key: record?.key ?? null, value }, 0, api.clock.nowMs());
+    }
+    intake.takeLate();
+    expect(intake.account()).toMatchObject({ counted: 0, rejected: 2 });
+    expect([...intake.block.rejects]).toEqual([["CORRECTION_MAC_INVALID", 2]]);
+  });
+
+  it("goes without a MAC where no key is configured, and is then counted only where that is allowed", async () => {
+    const api = await testApi({ macOf: null });
+    await post(api, "void", { reason: "measured twice" });
+    const [order] = api.sent;
+    for (const [trust, counted] of [
+      [TRUST_EVERYONE, 1],
+      [TEST_TRUST, 0],
+      [{ ...TEST_TRUST, corrections: { ...TEST_TRUST.corrections, unsigned_voids: true } }, 1],
+    ] as const) {
+      const intake = new TestIntake({}, trust);
+      if (order !== undefined) intake.send(order, 0, api.clock.nowMs());
+      intake.takeLate();
+      expect(intake.account().counted).toBe(counted);
     }
   });
 });

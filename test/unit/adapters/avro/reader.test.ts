@@ -12,6 +12,7 @@ import {
   isNull,
   NUMBERS,
   type NumberField,
+  PROOFS,
   TEXTS,
   type TextField,
 } from "../../../../services/domain/event/record.ts";
@@ -22,6 +23,7 @@ import {
   makeEvent,
   makeTotals,
   makeVoid,
+  signedVoid,
   uuidV7,
 } from "../../../support/builders/events.ts";
 import { fieldsOf, long, rawBody, rawRecord, singleObject } from "../../../support/builders/raw-avro.ts";
@@ -30,8 +32,8 @@ const schemas = loadSchemas();
 const reader = createRecordReader({
   schemas,
   confluentIds: new Map([
-    [7, "gpu_time_event/v2"],
-    [258, "event_void/v1"],
+    [7, "gpu_time_event/v3"],
+    [258, "event_void/v2"],
   ]),
 });
 const event = new EventRecord();
@@ -65,10 +67,22 @@ function decoded(): Record<string, unknown> {
     ];
   });
   const event_id = Buffer.from(event.bytes.subarray(event.id, event.id + 16)).toString("hex");
-  return { event_id, ...Object.fromEntries(numbers), ...Object.fromEntries(texts) };
+  const proofs = Object.entries(PROOFS).map(([name, at]) => {
+    const start = event.proofStarts[at] as number;
+    const length = event.proofLengths[at] as number;
+    return [name, length === -1 ? null : Buffer.from(event.bytes.subarray(start, start + length)).toString()];
+  });
+  return {
+    event_id,
+    ...Object.fromEntries(numbers),
+    ...Object.fromEntries(texts),
+    ...Object.fromEntries(proofs),
+  };
 }
 
 const plain = (fields: Record<string, unknown>): Record<string, unknown> => ({
+  session_token: null,
+  correction_mac: null,
   ...fields,
   event_id: Buffer.from(fields["event_id"] as Uint8Array).toString("hex"),
 });
@@ -98,6 +112,7 @@ function anyOf(type: unknown): fc.Arbitrary<unknown> {
   if (type === "int") return fc.integer();
   return type === "long" ? whole : anyText;
 }
+const NO_PROOFS = { session_token: Buffer.alloc(0), correction_mac: Buffer.alloc(0) };
 const anyEvent = fc.record(
   Object.fromEntries(fieldsOf("gpu_time_event").map(({ name, type }) => [name, anyOf(type)])),
 ) as fc.Arbitrary<Record<string, unknown>>;
@@ -112,7 +127,12 @@ describe("events are read as avsc writes them", () => {
         const value = encode(fields);
         expect(read(value, before)).toEqual({ type: "event" });
         expect(decoded()).toEqual(plain(fields));
-        expect([event.bodyStart, event.bodyEnd]).toEqual([before + HEADER, before + value.length]);
+        const proofs =
+          rawBody("gpu_time_event", fields).length - rawBody("gpu_time_event", fields, NO_PROOFS).length;
+        expect([event.bodyStart, event.contentEnd]).toEqual([
+          before + HEADER,
+          before + value.length - proofs,
+        ]);
         // the encoder of the tests agrees with avsc's, so that what it alone can write is to be trusted
         expect(Buffer.compare(rawRecord("gpu_time_event", fields), value)).toBe(0);
       }),
@@ -273,7 +293,7 @@ describe("totals and voids", () => {
     const { totals_id: _id, ...expected } = fields;
     expect({ ...others }).toEqual({ ...expected, sharing: 2, busy_quality: BUSY.counter });
 
-    const order = makeVoid(uuidV7(1_000_000, "v"));
+    const order = signedVoid(makeVoid(uuidV7(1_000_000, "v")));
     const again = read(encodeVoid(order).value) as { void: EventVoid };
     expect(Buffer.from(again.void.event_id)).toEqual(Buffer.from(order.event_id));
     expect({ ...again.void, event_id: 0 }).toEqual({ ...order, event_id: 0 });
@@ -291,7 +311,7 @@ describe("a registry's header", () => {
     const fields = makeEvent(1_000_000, "registry");
     expect(read(confluent(7, rawBody("gpu_time_event", fields)))).toEqual({ type: "event" });
     expect(decoded()).toEqual(plain(fields));
-    const order = makeVoid(fields.event_id);
+    const order = signedVoid(makeVoid(fields.event_id));
     expect(read(confluent(258, rawBody("event_void", order))).type).toBe("void");
     expect(read(confluent(8, rawBody("gpu_time_event", fields)))).toEqual({
       type: "unreadable",

@@ -7,10 +7,14 @@ import {
   makeEvent,
   makeTotals,
   makeVoid,
+  signedVoid,
   uuidV7,
 } from "../../../support/builders/events.ts";
 import { long, rawBody, rawRecord, text } from "../../../support/builders/raw-avro.ts";
+import { sessionTrust, tokenOf } from "../../../support/builders/trust.ts";
 import { AGE_MAX_MS, NOW_MS, type Sent, TestIntake } from "../../../support/flows/intake.ts";
+import { badCorrections } from "./bad-corrections.ts";
+import { badTokens } from "./bad-tokens.ts";
 
 const ENDED_MS = NOW_MS - 1_000;
 const DAY_MS = 24 * 3_600_000;
@@ -30,7 +34,7 @@ const totals = (changes: Fields = {}, raw: Readonly<Record<string, Uint8Array>> 
   return { key: fields.totals_id, value: rawRecord("gpu_totals", fields, raw) };
 };
 const order = (changes: Fields = {}, raw: Readonly<Record<string, Uint8Array>> = {}): Sent => {
-  const fields = makeVoid(uuidV7(ENDED_MS, "bad"), changes);
+  const fields = signedVoid(makeVoid(uuidV7(ENDED_MS, "bad"), changes));
   return { key: fields.event_id, value: rawRecord("event_void", fields, raw) };
 };
 
@@ -279,6 +283,8 @@ const BAD: Readonly<Record<RejectCode, Readonly<Record<string, Sent | readonly S
     totals: [totals(), totals({ steps: 1 })],
     voids: [order(), order({ reason: "another reason" })],
   },
+  ...badCorrections({ order, event }),
+  ...badTokens(event),
   TOTALS_NOT_CONSERVED: {
     "a nanosecond less": totals({ wall_time_ns: 29_999_999_999 }),
     "a nanosecond more": totals({ unattributed_ns: 1_000 }),
@@ -328,8 +334,10 @@ describe("a bad record is kept with its reason, and the flow goes on", () => {
   });
 
   it.each(cases)("$code: $what", ({ code, records }) => {
-    const stream = new TestIntake({ block_rows_max: 20 });
-    const good = [makeEvent(ENDED_MS, "good-1"), makeEvent(ENDED_MS, "good-2")].map(encodeEvent);
+    const stream = new TestIntake({ block_rows_max: 20 }, sessionTrust(code === "EVENT_TOKEN_MISSING"));
+    const good = ["good-1", "good-2"].map((seed) =>
+      encodeEvent(makeEvent(ENDED_MS, seed, { session_token: tokenOf() })),
+    );
     for (const record of [good[0], ...records, good[1]]) if (record !== undefined) stream.send(record);
     const isConflict = code === "EVENT_CONFLICT";
     expect(stream.account()).toMatchObject({
