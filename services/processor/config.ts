@@ -26,6 +26,7 @@ export const FIELDS = {
     min: 65_536,
     max: 268_435_456,
   }),
+  topic_refresh_ms: duration("METERHOUSE_TOPIC_REFRESH", { default: "30s", min: "1s", max: "5m" }),
   flush_ms: duration("METERHOUSE_FLUSH", { default: "1s", min: "10ms", max: "60s" }),
   session_timeout_ms: duration("METERHOUSE_SESSION_TIMEOUT", { default: "30s", min: "6s", max: "5m" }),
   dedupe_hours: integer("METERHOUSE_DEDUPE_HOURS", { default: 2, min: 1, max: 168 }),

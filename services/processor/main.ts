@@ -4,12 +4,14 @@ import { randomBytes, randomInt } from "node:crypto";
 import { hostname } from "node:os";
 import { createRecordReader } from "../adapters/avro/reader.ts";
 import { loadSchemas } from "../adapters/avro/schemas.ts";
+import { ClickHouseLogGenerations } from "../adapters/clickhouse/log-generations.ts";
 import { clickHouseUsageLog } from "../adapters/clickhouse/usage-log.ts";
 import { commandOrExit } from "../adapters/command/command.ts";
 import { configOrExit } from "../adapters/config/start.ts";
 import { logBounds } from "../adapters/kafka/admin.ts";
 import { openKafka } from "../adapters/kafka/client.ts";
 import { KafkaSource, type RecordHandlers } from "../adapters/kafka/source.ts";
+import { topicIdentity } from "../adapters/kafka/topic-identity.ts";
 import { runService } from "../adapters/process/service.ts";
 import { Intake } from "../domain/block/intake.ts";
 import type { Clock } from "../domain/ports/clock.ts";
@@ -17,6 +19,8 @@ import type { Log } from "../domain/ports/log.ts";
 import { COMMANDS } from "./command.ts";
 import { FIELDS } from "./config.ts";
 import { Pipeline } from "./pipeline.ts";
+import { identify } from "./steps/identify.ts";
+import { TopicWatch } from "./topic-watch.ts";
 
 const LEASE_PARTS = 0.7;
 /** How long a stopping process waits for ClickHouse. */
@@ -40,17 +44,32 @@ await runService("processor", config, async ({ life, log, clock, metrics, clickh
   const kafka = openKafka({ brokers: config.kafka_brokers, clientId: "meterhouse-processor", log });
   const source = openSource(kafka, { log, clock });
   const patience = new AbortController();
+  const usageLog = clickHouseUsageLog(clickhouse, clock);
+  const retrying = <T>(attempt: () => Promise<T>) => retry(attempt, patience.signal);
+  const found = () => topicIdentity(kafka, config.topic);
+  const watch = new TopicWatch({
+    found,
+    clock,
+    fail: (error) => life.fail(error),
+    everyMs: config.topic_refresh_ms,
+  });
   const pipeline = new Pipeline({
     ...PARTS,
     clock,
     log,
-    usageLog: clickHouseUsageLog(clickhouse, clock),
+    usageLog,
     metrics,
-    retry: (attempt) => retry(attempt, patience.signal),
+    retry: retrying,
     patience: patience.signal,
     source,
-    lowOffsets: async () =>
-      new Map([...(await logBounds(kafka, config.topic))].map(([partition, { low }]) => [partition, low])),
+    identify: async () => {
+      const generations = new ClickHouseLogGenerations(clickhouse);
+      const bounds = () => logBounds(kafka, config.topic);
+      const parts = { generations, usageLog, found, bounds, retry: retrying, log, owner: PARTS.owner };
+      const generation = await identify(parts);
+      watch.expect(generation);
+      return generation;
+    },
     fail: (error) => life.fail(error),
   });
   const handlers: RecordHandlers = {
@@ -61,6 +80,11 @@ await runService("processor", config, async ({ life, log, clock, metrics, clickh
       return positions;
     },
   };
+  await life.start(
+    "topic watch",
+    async () => watch.start(),
+    async () => watch.stop(),
+  );
   await life.start(
     "stream",
     () => life.watch("stream", source.run(handlers)),
@@ -86,5 +110,6 @@ function openSource(kafka: ReturnType<typeof openKafka>, parts: { log: Log; cloc
     fetchBytesMax: config.fetch_bytes_max,
     fetchBytesMaxPerPartition: Math.ceil(config.fetch_bytes_max / 4),
     batchBytesMax: config.batch_bytes_max,
+    metadataMsMax: config.topic_refresh_ms,
   });
 }

@@ -6,6 +6,7 @@ import type { RecordHandlers, RecordSource } from "../adapters/kafka/source.ts";
 import type { Metrics } from "../adapters/metrics/metrics.ts";
 import type { Intake } from "../domain/block/intake.ts";
 import type { RecordRun } from "../domain/block/record-run.ts";
+import { kafkaPartition, logPartition } from "../domain/log/generations.ts";
 import { SealTimer } from "./seal-timer.ts";
 import { type CommitParts, commit } from "./steps/commit.ts";
 import { fill } from "./steps/fill.ts";
@@ -51,14 +52,15 @@ export class Pipeline implements RecordHandlers {
     const assignment = await this.takeovers.run(() => takeOver(this.parts, partitions, isNewest));
     if (assignment === undefined || !isNewest()) return new Map();
     this.assignment = assignment;
-    return assignment.next;
+    return kafkaOffsets(assignment.next);
   }
 
-  async records(partition: number, run: RecordRun, through: number, end: number): Promise<void> {
+  async records(kafkaPartition: number, run: RecordRun, through: number, end: number): Promise<void> {
     // records of an assignment that ends while they wait must not get into the next one's block
     const { assignment, parts } = this;
     if (assignment === undefined) return;
     const isOver = (): boolean => this.isClosing || this.assignment !== assignment;
+    const partition = logPartition(assignment.generation, kafkaPartition);
     assignment.ends.set(partition, end);
     while (!isOver() && !fill(parts.intake, assignment, partition, run, through)) await this.seal();
     if (!isOver()) this.timer.start();
@@ -103,9 +105,8 @@ export class Pipeline implements RecordHandlers {
     if (result.result === "committed") {
       report(parts.metrics, assignment, block, parts.clock.monotonicMs() - startedMs);
       const batches = [...block.partitions.values()];
-      void parts.source.commit(
-        new Map(batches.map(({ partition, lastOffset }) => [partition, lastOffset + 1])),
-      );
+      const ends = batches.map(({ partition, lastOffset }) => [partition, lastOffset + 1] as const);
+      void parts.source.commit(kafkaOffsets(new Map(ends)));
       block.clear();
     } else if (isCurrent()) {
       this.startAgain(result.rule);
@@ -121,4 +122,9 @@ export class Pipeline implements RecordHandlers {
     log.warn({ rule }, "a block was refused; starting from usage_log's position");
     source.restart();
   }
+}
+
+/** By Kafka's partition what is by usage_log's. */
+function kafkaOffsets(offsets: ReadonlyMap<number, number>): Map<number, number> {
+  return new Map([...offsets].map(([partition, offset]) => [kafkaPartition(partition), offset]));
 }

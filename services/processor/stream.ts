@@ -16,8 +16,9 @@ export interface SealedBlock {
   readonly late: readonly LateRecord[];
 }
 
-/** Where an assignment begins; maps are by partition. */
+/** Where an assignment begins; maps are by partition of usage_log. */
 export interface AssignmentStart {
+  readonly generation: number;
   readonly epochs: ReadonlyMap<number, number>;
   readonly positions: ReadonlyMap<number, number>;
   /** Server time minus monotonic time, milliseconds. */
@@ -26,6 +27,8 @@ export interface AssignmentStart {
 
 /** What belongs to one assignment; a newer one replaces it whole, so nothing of an older one can leak into it. */
 export class Assignment {
+  /** Its partitions are of this generation of the topic. */
+  readonly generation: number;
   readonly epochs: ReadonlyMap<number, number>;
   serverOffsetMs: number;
   readonly memory: DedupeMemory;
@@ -41,6 +44,7 @@ export class Assignment {
 
   /** @param seed secret of the dedupe tables' hash */
   constructor(limits: BlockLimits & DedupeLimits, seed: number, start: AssignmentStart) {
+    this.generation = start.generation;
     this.epochs = start.epochs;
     this.next = new Map(start.positions);
     this.serverOffsetMs = start.serverOffsetMs;

@@ -12,7 +12,7 @@ import type { Log } from "../../domain/ports/log.ts";
 
 import { BatchRun, firstOffset, portions } from "./batch-run.ts";
 import { ALIVE } from "./client.ts";
-import { isOfKafka, isOutage, isUnknownTopic } from "./outage.ts";
+import { isOfKafka, isOutage, isUnknownTopic, noTopic } from "./outage.ts";
 import { requireHeld } from "./position-lost.ts";
 
 export interface RecordHandlers {
@@ -51,6 +51,8 @@ export interface KafkaSourceOptions {
   readonly fetchBytesMaxPerPartition: number;
   /** Bytes of a record batch at most, once it is decompressed. */
   readonly batchBytesMax: number;
+  /** How old may be what is known of the topic's partitions, milliseconds: those that are added are read after so long. */
+  readonly metadataMsMax: number;
 }
 
 const HEARTBEATS_PER_SESSION = 6;
@@ -85,6 +87,7 @@ export class KafkaSource implements RecordSource {
       maxBytes: options.fetchBytesMax,
       maxBytesPerPartition: options.fetchBytesMaxPerPartition,
       maxWaitTimeInMs: FETCH_WAIT_MS,
+      metadataMaxAge: options.metadataMsMax,
       allowAutoTopicCreation: false,
     });
     // a fault before anybody waits for it must not count as unhandled
@@ -157,7 +160,7 @@ export class KafkaSource implements RecordSource {
       await this.consumer.subscribe({ topics: [topic], fromBeginning: true });
     } catch (error) {
       if (!isUnknownTopic(error)) throw error;
-      throw new Error(`Kafka has no topic ${topic}: make it, or name another one in METERHOUSE_TOPIC.`);
+      throw new Error(noTopic(topic));
     }
   }
 

@@ -155,5 +155,6 @@ const batchRow = (batch: PartitionBatch, epoch: number): Row => ({
     batch.duplicates,
     batch.conflicts,
     batch.rejected,
+    batch.lost,
   ].map(BigInt),
 });
