@@ -1,5 +1,5 @@
 import { confluentIds, loadSchemas } from "../adapters/avro/schemas.ts";
-import { duration, type Field, integer, list, optional, text } from "../adapters/config/fields.ts";
+import { choice, duration, type Field, integer, list, optional, text } from "../adapters/config/fields.ts";
 import { serviceFields } from "../adapters/process/fields.ts";
 
 const SCHEMA_IDS: Field<ReadonlyMap<number, string>> = {
@@ -27,6 +27,7 @@ export const FIELDS = {
     max: 268_435_456,
   }),
   topic_refresh_ms: duration("METERHOUSE_TOPIC_REFRESH", { default: "30s", min: "1s", max: "5m" }),
+  misplaced_records: choice("METERHOUSE_MISPLACED_RECORDS", ["look_up", "reject"], { default: "look_up" }),
   flush_ms: duration("METERHOUSE_FLUSH", { default: "1s", min: "10ms", max: "60s" }),
   session_timeout_ms: duration("METERHOUSE_SESSION_TIMEOUT", { default: "30s", min: "6s", max: "5m" }),
   dedupe_hours: integer("METERHOUSE_DEDUPE_HOURS", { default: 2, min: 1, max: 168 }),

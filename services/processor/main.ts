@@ -33,7 +33,7 @@ const reader = createRecordReader({
   confluentIds: config.confluent_ids ?? new Map<number, string>(),
 });
 const PARTS = {
-  intake: new Intake(reader, { age_max_ms: config.event_age_max_ms }),
+  intake: new Intake(reader, { age_max_ms: config.event_age_max_ms }, config.misplaced_records),
   limits: { ...config, lease_ms: config.session_timeout_ms * LEASE_PARTS },
   owner: `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`,
   seed: randomInt(2 ** 32),
@@ -65,7 +65,16 @@ await runService("processor", config, async ({ life, log, clock, metrics, clickh
     identify: async () => {
       const generations = new ClickHouseLogGenerations(clickhouse);
       const bounds = () => logBounds(kafka, config.topic);
-      const parts = { generations, usageLog, found, bounds, retry: retrying, log, owner: PARTS.owner };
+      const parts = {
+        generations,
+        usageLog,
+        found,
+        bounds,
+        retry: retrying,
+        log,
+        owner: PARTS.owner,
+        misplaced: config.misplaced_records,
+      };
       const generation = await identify(parts);
       watch.expect(generation);
       return generation;

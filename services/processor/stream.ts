@@ -3,6 +3,7 @@
 
 import { Block, type BlockLimits } from "../domain/block/block.ts";
 import type { LateRecord } from "../domain/block/intake.ts";
+import type { Homes } from "../domain/dedupe/home.ts";
 import { type DedupeLimits, DedupeMemory } from "../domain/dedupe/memory.ts";
 import type { Clock } from "../domain/ports/clock.ts";
 import type { UsageLog } from "../domain/ports/usage-log.ts";
@@ -19,6 +20,7 @@ export interface SealedBlock {
 /** Where an assignment begins; maps are by partition of usage_log. */
 export interface AssignmentStart {
   readonly generation: number;
+  readonly homes: Homes;
   readonly epochs: ReadonlyMap<number, number>;
   readonly positions: ReadonlyMap<number, number>;
   /** Server time minus monotonic time, milliseconds. */
@@ -48,7 +50,7 @@ export class Assignment {
     this.epochs = start.epochs;
     this.next = new Map(start.positions);
     this.serverOffsetMs = start.serverOffsetMs;
-    this.memory = new DedupeMemory(limits, seed);
+    this.memory = new DedupeMemory(limits, seed, start.homes);
     this.openBlock = new Block(limits);
     this.spareBlock = new Block(limits);
   }

@@ -40,6 +40,13 @@ export const METRICS = {
     help: "Records between the position in usage_log and the end of the partition.",
     labels: ["partition"],
   },
+  /** Copies of an id meet in one partition only if every producer spreads keys by murmur2. */
+  records_misplaced: {
+    kind: "counter",
+    name: "meterhouse_records_misplaced_total",
+    help: "Records in another partition than their key's: some producer has another partitioner, or partitions were added.",
+    labels: [],
+  },
   /** Ids that duplicates are looked up in without asking ClickHouse. */
   dedupe_ids: {
     kind: "gauge",

@@ -5,6 +5,7 @@
 import { idHour } from "../event/id.ts";
 import type { PayloadHash } from "../event/payload-hash.ts";
 import type { HourIndex } from "../time/hour.ts";
+import type { Homes } from "./home.ts";
 import { DedupeTable, type Novelty } from "./table.ts";
 
 /** The id's hour lies before what is remembered. */
@@ -34,11 +35,14 @@ interface PartitionMemory {
 
 export class DedupeMemory {
   private readonly partitions = new Map<number, PartitionMemory>();
+  /** Where records belong; absent where each belongs where it lies. */
+  readonly homes: Homes | undefined;
   private readonly limits: DedupeLimits;
   private readonly seed: number;
 
-  constructor(limits: DedupeLimits, seed: number) {
+  constructor(limits: DedupeLimits, seed: number, homes?: Homes) {
     this.limits = limits;
+    this.homes = homes;
     this.seed = seed;
   }
 

@@ -1,8 +1,10 @@
 // Which generation of the topic the processor reads: the newest that usage_log knows, if Kafka's topic still is that.
+import type { MisplacedRecords } from "../../domain/block/intake.ts";
 import {
   currentGeneration,
   type Generation,
   type GenerationRow,
+  LogIdentityError,
   logPartition,
   PARTITIONS_MAX,
   requireSameLog,
@@ -22,6 +24,7 @@ export interface IdentifyParts {
   readonly retry: Retry;
   readonly log: Log;
   readonly owner: string;
+  readonly misplaced: MisplacedRecords;
 }
 
 /** @throws LogIdentityError if usage_log goes on from another topic or cluster */
@@ -35,6 +38,12 @@ export async function identify(parts: IdentifyParts): Promise<Generation> {
   requireSameLog(known, found);
   const { number, identity } = known;
   if (found.partitions === identity.partitions) return known;
+  if (parts.misplaced === "reject") {
+    throw new LogIdentityError(
+      `${found.topic} has ${found.partitions} partitions instead of ${identity.partitions}, so that records of before are in other ` +
+        "partitions than their keys', which METERHOUSE_MISPLACED_RECORDS=reject would reject: set it to look_up.",
+    );
+  }
   // nothing was ever read of a partition that is new: what expired there before is a loss, which begins at 0
   const added = range(identity.partitions, found.partitions);
   return begin(parts, {

@@ -2,6 +2,7 @@
 // the memory.
 
 import type { BlockLimits } from "../../domain/block/block.ts";
+import type { Homes } from "../../domain/dedupe/home.ts";
 import type { DedupeLimits, DedupeMemory } from "../../domain/dedupe/memory.ts";
 import { type Generation, kafkaPartition, logPartition } from "../../domain/log/generations.ts";
 import type { Log } from "../../domain/ports/log.ts";
@@ -42,12 +43,17 @@ export async function takeOver(
   const positions = new Map(
     ownerships.map(({ partition, position }) => [partition, position ?? begin(partition)]),
   );
-  const start = { generation: generation.number, epochs, positions, serverOffsetMs: offsetMs };
+  const homes = { first: logPartition(generation.number, 0), partitions: generation.identity.partitions };
+  const start = { generation: generation.number, homes, epochs, positions, serverOffsetMs: offsetMs };
   const assignment = new Assignment(limits, parts.seed, start);
   const serverHour = Math.floor((clock.monotonicMs() + offsetMs) / HOUR_MS);
   for (const partition of partitions) {
     if (!isNewest()) return undefined;
-    await remember(parts, assignment.memory, partition, serverHour - limits.dedupe_hours);
+    await remember(parts, assignment.memory, {
+      partition,
+      homes,
+      fromHour: serverHour - limits.dedupe_hours,
+    });
     assignment.memory.trim(serverHour);
   }
   const { ids } = assignment.memory.usage();
@@ -68,12 +74,11 @@ export async function takeOver(
 async function remember(
   { usageLog, retry }: Pick<TakeOverParts, "usageLog" | "retry">,
   memory: DedupeMemory,
-  partition: number,
-  fromHour: HourIndex,
+  { partition, homes, fromHour }: { partition: number; homes: Homes; fromHour: HourIndex },
 ): Promise<void> {
   await retry(async () => {
     memory.open(partition, fromHour);
-    for await (const { space, ids } of usageLog.recentIds(partition, fromHour)) {
+    for await (const { space, ids } of usageLog.recentIds(partition, homes, fromHour)) {
       for (const knownId of ids) memory.add(partition, space, knownId.id, 0, knownId);
     }
   });
