@@ -48,7 +48,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   "what-if": { help: "Show what stored hours would cost by another price book.", entry: API },
   index: { help: "Show the price of a GPU-hour of unit quality over time.", entry: API },
   topic: {
-    help: "topic ensure, show, generation, gap: make the topic, see it, and go on from another one or past a loss.",
+    help: "topic ensure, show, generation, gap: the topic in Kafka and in usage_log.",
     entry: "services/cli/topic.ts",
   },
   export: {

@@ -83,6 +83,7 @@ await runService("processor", config, async ({ life, log, clock, metrics, clickh
   });
   const handlers: RecordHandlers = {
     records: (...records) => pipeline.records(...records),
+    heard: (...bounds) => pipeline.heard(...bounds),
     async assigned(partitions) {
       const positions = await pipeline.assigned(partitions);
       taken();

@@ -7,6 +7,7 @@ import type { Metrics } from "../adapters/metrics/metrics.ts";
 import type { Intake } from "../domain/block/intake.ts";
 import type { RecordRun } from "../domain/block/record-run.ts";
 import { kafkaPartition, logPartition } from "../domain/log/generations.ts";
+import { OpenTransactions } from "./open-transactions.ts";
 import { SealTimer } from "./seal-timer.ts";
 import { type CommitParts, commit } from "./steps/commit.ts";
 import { fill } from "./steps/fill.ts";
@@ -35,6 +36,7 @@ export class Pipeline implements RecordHandlers {
   private readonly parts: PipelineParts;
   private readonly takeovers = new TakeoverQueue();
   private readonly timer: SealTimer;
+  private readonly openTransactions: OpenTransactions;
   private assignment: Assignment | undefined;
   /** The block on its way to usage_log. */
   private inFlight: Promise<void> = Promise.resolve();
@@ -43,6 +45,7 @@ export class Pipeline implements RecordHandlers {
 
   constructor(parts: PipelineParts) {
     this.parts = parts;
+    this.openTransactions = new OpenTransactions(parts);
     this.timer = new SealTimer(parts.clock, parts.limits.flush_ms, () => void this.seal());
   }
 
@@ -64,6 +67,18 @@ export class Pipeline implements RecordHandlers {
     assignment.ends.set(partition, end);
     while (!isOver() && !fill(parts.intake, assignment, partition, run, through)) await this.seal();
     if (!isOver()) this.timer.start();
+  }
+
+  heard(kafkaPartition: number, bounds: { readonly end: number; readonly stable: number }): void {
+    const { assignment, parts } = this;
+    if (assignment === undefined) return;
+    const partition = logPartition(assignment.generation, kafkaPartition);
+    assignment.ends.set(partition, bounds.end);
+    this.openTransactions.heard(partition, bounds);
+    // a partition that brings no records has no block to report it
+    const next = assignment.next.get(partition);
+    if (next === undefined || bounds.stable > next) return;
+    parts.metrics.consumer_lag.set({ partition: String(partition) }, Math.max(0, bounds.end - next));
   }
 
   /** Takes no more records, writes what is waiting, and resolves once it is in the log or given up. */

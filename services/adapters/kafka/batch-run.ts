@@ -4,7 +4,7 @@ import { KafkaRecord, type RecordRun } from "../../domain/block/record-run.ts";
 import type { Fault } from "../../domain/event/codes.ts";
 import { decompress } from "./codecs/decompress.ts";
 import { rejectedBatch } from "./rejected-batch.ts";
-import { WholeBatch, type WholeBatchFields } from "./whole-batches.ts";
+import { WholeBatch, type WholeBatchFields } from "./whole-batch.ts";
 
 /** First offset of a fetch, where its first record batch begins. */
 export const firstOffset = (messages: readonly KafkaMessage[]): number =>
