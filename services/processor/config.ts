@@ -27,6 +27,7 @@ export const FIELDS = {
     max: 268_435_456,
   }),
   topic_refresh_ms: duration("METERHOUSE_TOPIC_REFRESH", { default: "30s", min: "1s", max: "5m" }),
+  topic_check: choice("METERHOUSE_TOPIC_CHECK", ["refuse", "warn", "off"], { default: "warn" }),
   misplaced_records: choice("METERHOUSE_MISPLACED_RECORDS", ["look_up", "reject"], { default: "look_up" }),
   flush_ms: duration("METERHOUSE_FLUSH", { default: "1s", min: "10ms", max: "60s" }),
   session_timeout_ms: duration("METERHOUSE_SESSION_TIMEOUT", { default: "30s", min: "6s", max: "5m" }),

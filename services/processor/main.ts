@@ -10,8 +10,10 @@ import { commandOrExit } from "../adapters/command/command.ts";
 import { configOrExit } from "../adapters/config/start.ts";
 import { logBounds } from "../adapters/kafka/admin.ts";
 import { openKafka } from "../adapters/kafka/client.ts";
+import { isUnknownTopic, noTopic } from "../adapters/kafka/outage.ts";
 import { KafkaSource, type RecordHandlers } from "../adapters/kafka/source.ts";
 import { topicIdentity } from "../adapters/kafka/topic-identity.ts";
+import { topicFaults, topicSettings } from "../adapters/kafka/topic-settings.ts";
 import { runService } from "../adapters/process/service.ts";
 import { Intake } from "../domain/block/intake.ts";
 import type { Clock } from "../domain/ports/clock.ts";
@@ -32,6 +34,7 @@ const reader = createRecordReader({
   schemas: loadSchemas(),
   confluentIds: config.confluent_ids ?? new Map<number, string>(),
 });
+const fetchBytesMaxPerPartition = Math.ceil(config.fetch_bytes_max / 4);
 const PARTS = {
   intake: new Intake(reader, { age_max_ms: config.event_age_max_ms }, config.misplaced_records),
   limits: { ...config, lease_ms: config.session_timeout_ms * LEASE_PARTS },
@@ -90,6 +93,7 @@ await runService("processor", config, async ({ life, log, clock, metrics, clickh
       return positions;
     },
   };
+  await checkTopic(kafka, log);
   await life.start(
     "topic watch",
     async () => watch.start(),
@@ -110,6 +114,23 @@ await runService("processor", config, async ({ life, log, clock, metrics, clickh
   );
 });
 
+/** @throws if the topic has wrong settings and METERHOUSE_TOPIC_CHECK says to refuse it */
+async function checkTopic(kafka: ReturnType<typeof openKafka>, log: Log): Promise<void> {
+  if (config.topic_check === "off") return;
+  const settings = await topicSettings(kafka, config.topic).catch((error: unknown) => {
+    throw isUnknownTopic(error) ? new Error(noTopic(config.topic)) : error;
+  });
+  const faults = topicFaults(settings, fetchBytesMaxPerPartition);
+  for (const { setting, sentence } of faults)
+    log.warn({ setting }, `the topic ${config.topic} has a wrong setting: ${sentence}`);
+  if (faults.length > 0 && config.topic_check === "refuse") {
+    throw new Error(
+      `The topic ${config.topic} has wrong settings: ${faults.map((it) => `${it.setting}: ${it.sentence}`).join("; ")}. ` +
+        "Alter them, or set METERHOUSE_TOPIC_CHECK=warn.",
+    );
+  }
+}
+
 function openSource(kafka: ReturnType<typeof openKafka>, parts: { log: Log; clock: Clock }): KafkaSource {
   return new KafkaSource({
     kafka,
@@ -118,7 +139,7 @@ function openSource(kafka: ReturnType<typeof openKafka>, parts: { log: Log; cloc
     ...parts,
     sessionTimeoutMs: config.session_timeout_ms,
     fetchBytesMax: config.fetch_bytes_max,
-    fetchBytesMaxPerPartition: Math.ceil(config.fetch_bytes_max / 4),
+    fetchBytesMaxPerPartition,
     batchBytesMax: config.batch_bytes_max,
     metadataMsMax: config.topic_refresh_ms,
   });

@@ -12,6 +12,8 @@ export const CONFIG_KEYS = {
   METERHOUSE_TOPIC: "Kafka topic of the probes' records.",
   METERHOUSE_TOPIC_REFRESH:
     "How often the processor asks whether the topic is still the same and has more partitions.",
+  METERHOUSE_TOPIC_CHECK:
+    "Whether a processor refuses to start on a topic with wrong settings, warns of it, or does not look: refuse, warn or off.",
   METERHOUSE_MISPLACED_RECORDS:
     "What becomes of a record in another partition than its key's: look_up (its id is looked up) or reject.",
   METERHOUSE_CONSUMER_GROUP: "Kafka consumer group that the processors share.",
