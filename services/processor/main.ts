@@ -78,9 +78,7 @@ await runService("processor", config, async ({ life, log, clock, metrics, clickh
         owner: PARTS.owner,
         misplaced: config.misplaced_records,
       };
-      const generation = await identify(parts);
-      watch.expect(generation);
-      return generation;
+      return watch.expect(await identify(parts));
     },
     fail: (error) => life.fail(error),
   });

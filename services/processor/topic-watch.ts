@@ -19,8 +19,9 @@ export class TopicWatch {
   }
 
   /** What the assignment of now reads. */
-  expect(generation: Generation): void {
+  expect(generation: Generation): Generation {
     this.generation = generation;
+    return generation;
   }
 
   start(): void {
