@@ -12,7 +12,6 @@ import {
   portions,
 } from "../../../../services/adapters/kafka/batch-run.ts";
 import "../../../../services/adapters/kafka/client.ts";
-import { WholeBatch } from "../../../../services/adapters/kafka/whole-batch.ts";
 import { long } from "../../../support/builders/raw-avro.ts";
 import {
   LOG_APPEND_TIME,
