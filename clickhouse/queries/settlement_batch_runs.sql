@@ -1,4 +1,5 @@
--- Stretches of offsets that batches cover without gap or overlap, between two cuts: usually one per partition.
+-- Stretches of offsets that batches cover without gap or overlap, between two cuts: usually one per partition. What a batch
+-- passes over as lost is covered only where somebody accepted exactly that.
 WITH starts AS
 (
     SELECT
@@ -9,6 +10,7 @@ WITH starts AS
     WHERE
         last_offset >= {from:Map(UInt16, UInt64)}[kafka_partition]
         AND last_offset < {to:Map(UInt16, UInt64)}[kafka_partition]
+        AND (lost = 0 OR (kafka_partition, first_offset, last_offset + 1) IN (SELECT kafka_partition, from_offset, to_offset FROM log_gaps))
     WINDOW partition_order AS (PARTITION BY kafka_partition ORDER BY first_offset, last_offset ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)
 ),
 runs AS

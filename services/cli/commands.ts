@@ -47,6 +47,10 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   quote: { help: "Quote a workload from measured sessions.", entry: API },
   "what-if": { help: "Show what stored hours would cost by another price book.", entry: API },
   index: { help: "Show the price of a GPU-hour of unit quality over time.", entry: API },
+  topic: {
+    help: "topic ensure, show, generation, gap: the topic in Kafka and in usage_log.",
+    entry: "services/cli/topic.ts",
+  },
   export: {
     help: "export focus: export charges or invoices to a file in FOCUS 1.2 columns.",
     entry: API,

@@ -1,4 +1,4 @@
-import { secret, url } from "../adapters/config/fields.ts";
+import { list, secret, text, url } from "../adapters/config/fields.ts";
 import { storeFields } from "../adapters/process/fields.ts";
 
 /** Settings of `migrate`. */
@@ -12,3 +12,11 @@ export const API_FIELDS = {
   api_url: url("METERHOUSE_API_URL", { default: "http://127.0.0.1:8080" }),
   api_key: secret("METERHOUSE_API_KEY"),
 };
+
+const KAFKA_FIELDS = {
+  kafka_brokers: list("METERHOUSE_KAFKA_BROKERS"),
+  topic: text("METERHOUSE_TOPIC", { default: "gpu-time-events" }),
+};
+
+/** Settings of the `topic` commands: as the processor, whose log they change. */
+export const TOPIC_FIELDS = { ...storeFields("processor"), ...KAFKA_FIELDS };

@@ -7,6 +7,7 @@ import { ClickHouseHistory } from "../adapters/clickhouse/history.ts";
 import { Leader, whileRenewing } from "../adapters/clickhouse/leader.ts";
 import { ClickHouseLedger } from "../adapters/clickhouse/ledger.ts";
 import { ClickHouseLogDays } from "../adapters/clickhouse/log-days.ts";
+import { ClickHouseLogGenerations } from "../adapters/clickhouse/log-generations.ts";
 import { ClickHousePriceBooks } from "../adapters/clickhouse/price-books.ts";
 import { ClickHouseTenantCharges } from "../adapters/clickhouse/tenant-charges.ts";
 import { commandOrExit } from "../adapters/command/command.ts";
@@ -15,8 +16,8 @@ import type { Config } from "../adapters/config/config.ts";
 import { configOrExit } from "../adapters/config/start.ts";
 import { newId, sha256 } from "../adapters/crypto/crypto.ts";
 import { createWebhookSender, secretFault } from "../adapters/http/webhook.ts";
-import { offsetsAt } from "../adapters/kafka/admin.ts";
 import { openKafka } from "../adapters/kafka/client.ts";
+import { logOffsetsAt } from "../adapters/kafka/log-offsets.ts";
 import { runService, type Service } from "../adapters/process/service.ts";
 import { schedule } from "../adapters/schedule/schedule.ts";
 import type { AlertDeps } from "../billing/budgets/alert.ts";
@@ -81,9 +82,10 @@ async function openJobs(
     (it) => it.close(),
   );
   const kafka = openKafka({ brokers: config.kafka_brokers, clientId: "meterhouse-jobs", log });
+  const read = { kafka, topic: config.topic, generations: new ClickHouseLogGenerations(clickhouse) };
   const retention = {
     days: new ClickHouseLogDays(clickhouse, dropper, leader, database),
-    offsetsAt: (timeMs: number) => offsetsAt(kafka, config.topic, timeMs),
+    offsetsAt: (timeMs: number) => logOffsetsAt(read, timeMs),
     ageMs: config.retention_ms,
     folder: config.export_folder,
     ...{ clock, log, metrics },

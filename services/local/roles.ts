@@ -14,7 +14,7 @@ export type Role = (typeof ROLES)[number];
 export type Users = Readonly<Record<Role, { readonly user: string; readonly password: string }>>;
 
 /** Who appends to which table. A test compares this and the views with the migrations. */
-export const PROCESSOR_TABLES = ["usage_log", "partition_owner"] as const;
+export const PROCESSOR_TABLES = ["usage_log", "partition_owner", "log_generations", "log_gaps"] as const;
 export const SETTLEMENT_TABLES = [
   "leader_lease",
   "hour_close",
@@ -74,6 +74,8 @@ export const READER_VIEWS = [
   "batches",
   "rejected_events",
   "event_voids",
+  "topic_generations",
+  "topic_gaps",
   "hour_close_current",
   "usage_hourly_revisions",
   "usage_hourly_current",

@@ -1,6 +1,15 @@
 import { existsSync, readFileSync } from "node:fs";
 import { confluentIds, loadSchemas } from "../adapters/avro/schemas.ts";
-import { duration, type Field, flag, integer, list, optional, text } from "../adapters/config/fields.ts";
+import {
+  choice,
+  duration,
+  type Field,
+  flag,
+  integer,
+  list,
+  optional,
+  text,
+} from "../adapters/config/fields.ts";
 import { parseSessionKeys } from "../adapters/crypto/session-keys.ts";
 import { correctionMacsField } from "../adapters/process/correction-key.ts";
 import { serviceFields } from "../adapters/process/fields.ts";
@@ -42,6 +51,9 @@ export const FIELDS = {
     min: 65_536,
     max: 268_435_456,
   }),
+  topic_refresh_ms: duration("METERHOUSE_TOPIC_REFRESH", { default: "30s", min: "1s", max: "5m" }),
+  topic_check: choice("METERHOUSE_TOPIC_CHECK", ["refuse", "warn", "off"], { default: "warn" }),
+  misplaced_records: choice("METERHOUSE_MISPLACED_RECORDS", ["look_up", "reject"], { default: "look_up" }),
   flush_ms: duration("METERHOUSE_FLUSH", { default: "1s", min: "10ms", max: "60s" }),
   session_timeout_ms: duration("METERHOUSE_SESSION_TIMEOUT", { default: "30s", min: "6s", max: "5m" }),
   dedupe_hours: integer("METERHOUSE_DEDUPE_HOURS", { default: 2, min: 1, max: 168 }),

@@ -4,13 +4,17 @@ import { randomBytes, randomInt } from "node:crypto";
 import { hostname } from "node:os";
 import { createRecordReader } from "../adapters/avro/reader.ts";
 import { loadSchemas } from "../adapters/avro/schemas.ts";
+import { ClickHouseLogGenerations } from "../adapters/clickhouse/log-generations.ts";
 import { clickHouseUsageLog } from "../adapters/clickhouse/usage-log.ts";
 import { commandOrExit } from "../adapters/command/command.ts";
 import { EXIT } from "../adapters/command/exit-codes.ts";
 import { configOrExit } from "../adapters/config/start.ts";
 import { logBounds } from "../adapters/kafka/admin.ts";
 import { openKafka } from "../adapters/kafka/client.ts";
+import { isUnknownTopic, noTopic } from "../adapters/kafka/outage.ts";
 import { KafkaSource, type RecordHandlers } from "../adapters/kafka/source.ts";
+import { topicIdentity } from "../adapters/kafka/topic-identity.ts";
+import { topicFaults, topicSettings } from "../adapters/kafka/topic-settings.ts";
 import { runService } from "../adapters/process/service.ts";
 import { Intake } from "../domain/block/intake.ts";
 import type { Clock } from "../domain/ports/clock.ts";
@@ -18,6 +22,8 @@ import type { Log } from "../domain/ports/log.ts";
 import { COMMANDS } from "./command.ts";
 import { FIELDS } from "./config.ts";
 import { Pipeline } from "./pipeline.ts";
+import { identify } from "./steps/identify.ts";
+import { TopicWatch } from "./topic-watch.ts";
 import { trustConflict, trustOf, trustWarnings } from "./trust.ts";
 
 const LEASE_PARTS = 0.7;
@@ -36,8 +42,9 @@ if (conflict !== undefined) {
   process.exit(EXIT.usage);
 }
 const trust = trustOf(config);
+const fetchBytesMaxPerPartition = Math.ceil(config.fetch_bytes_max / 4);
 const PARTS = {
-  intake: new Intake(reader, { age_max_ms: config.event_age_max_ms }, trust),
+  intake: new Intake(reader, { age_max_ms: config.event_age_max_ms }, trust, config.misplaced_records),
   limits: { ...config, lease_ms: config.session_timeout_ms * LEASE_PARTS },
   owner: `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`,
   hashKey: { low: randomInt(2 ** 32), high: randomInt(2 ** 32) },
@@ -49,27 +56,56 @@ await runService("processor", config, async ({ life, log, clock, metrics, clickh
   const kafka = openKafka({ brokers: config.kafka_brokers, clientId: "meterhouse-processor", log });
   const source = openSource(kafka, { log, clock });
   const patience = new AbortController();
+  const usageLog = clickHouseUsageLog(clickhouse, clock);
+  const retrying = <T>(attempt: () => Promise<T>) => retry(attempt, patience.signal);
+  const found = () => topicIdentity(kafka, config.topic);
+  const watch = new TopicWatch({
+    found,
+    clock,
+    fail: (error) => life.fail(error),
+    everyMs: config.topic_refresh_ms,
+  });
   const pipeline = new Pipeline({
     ...PARTS,
     clock,
     log,
-    usageLog: clickHouseUsageLog(clickhouse, clock),
+    usageLog,
     metrics,
-    retry: (attempt) => retry(attempt, patience.signal),
+    retry: retrying,
     patience: patience.signal,
     source,
-    lowOffsets: async () =>
-      new Map([...(await logBounds(kafka, config.topic))].map(([partition, { low }]) => [partition, low])),
+    identify: async () => {
+      const generations = new ClickHouseLogGenerations(clickhouse);
+      const bounds = () => logBounds(kafka, config.topic);
+      const parts = {
+        generations,
+        usageLog,
+        found,
+        bounds,
+        retry: retrying,
+        log,
+        owner: PARTS.owner,
+        misplaced: config.misplaced_records,
+      };
+      return watch.expect(await identify(parts));
+    },
     fail: (error) => life.fail(error),
   });
   const handlers: RecordHandlers = {
     records: (...records) => pipeline.records(...records),
+    heard: (...bounds) => pipeline.heard(...bounds),
     async assigned(partitions) {
       const positions = await pipeline.assigned(partitions);
       taken();
       return positions;
     },
   };
+  await checkTopic(kafka, log);
+  await life.start(
+    "topic watch",
+    async () => watch.start(),
+    async () => watch.stop(),
+  );
   await life.start(
     "stream",
     () => life.watch("stream", source.run(handlers)),
@@ -85,6 +121,23 @@ await runService("processor", config, async ({ life, log, clock, metrics, clickh
   );
 });
 
+/** @throws if the topic has wrong settings and METERHOUSE_TOPIC_CHECK says to refuse it */
+async function checkTopic(kafka: ReturnType<typeof openKafka>, log: Log): Promise<void> {
+  if (config.topic_check === "off") return;
+  const settings = await topicSettings(kafka, config.topic).catch((error: unknown) => {
+    throw isUnknownTopic(error) ? new Error(noTopic(config.topic)) : error;
+  });
+  const faults = topicFaults(settings, fetchBytesMaxPerPartition);
+  for (const { setting, sentence } of faults)
+    log.warn({ setting }, `the topic ${config.topic} has a wrong setting: ${sentence}`);
+  if (faults.length > 0 && config.topic_check === "refuse") {
+    throw new Error(
+      `The topic ${config.topic} has wrong settings: ${faults.map((it) => `${it.setting}: ${it.sentence}`).join("; ")}. ` +
+        "Alter them, or set METERHOUSE_TOPIC_CHECK=warn.",
+    );
+  }
+}
+
 function openSource(kafka: ReturnType<typeof openKafka>, parts: { log: Log; clock: Clock }): KafkaSource {
   return new KafkaSource({
     kafka,
@@ -93,7 +146,8 @@ function openSource(kafka: ReturnType<typeof openKafka>, parts: { log: Log; cloc
     ...parts,
     sessionTimeoutMs: config.session_timeout_ms,
     fetchBytesMax: config.fetch_bytes_max,
-    fetchBytesMaxPerPartition: Math.ceil(config.fetch_bytes_max / 4),
+    fetchBytesMaxPerPartition,
     batchBytesMax: config.batch_bytes_max,
+    metadataMsMax: config.topic_refresh_ms,
   });
 }

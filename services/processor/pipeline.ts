@@ -8,6 +8,8 @@ import type { Metrics } from "../adapters/metrics/metrics.ts";
 import type { BlockRule } from "../adapters/metrics/owners.ts";
 import type { Intake } from "../domain/block/intake.ts";
 import type { RecordRun } from "../domain/block/record-run.ts";
+import { kafkaPartition, logPartition } from "../domain/log/generations.ts";
+import { OpenTransactions } from "./open-transactions.ts";
 import { SealTimer } from "./seal-timer.ts";
 import { type CommitParts, commit } from "./steps/commit.ts";
 import { fill } from "./steps/fill.ts";
@@ -34,6 +36,7 @@ export class Pipeline implements RecordHandlers {
   private readonly parts: PipelineParts;
   private readonly takeovers = new TakeoverQueue();
   private readonly timer: SealTimer;
+  private readonly openTransactions: OpenTransactions;
   private assignment: Assignment | undefined;
   /** The block on its way to usage_log. */
   private inFlight: Promise<void> = Promise.resolve();
@@ -42,6 +45,7 @@ export class Pipeline implements RecordHandlers {
 
   constructor(parts: PipelineParts) {
     this.parts = parts;
+    this.openTransactions = new OpenTransactions(parts);
     this.timer = new SealTimer(parts.clock, parts.limits.flush_ms, () => void this.seal());
   }
 
@@ -51,14 +55,15 @@ export class Pipeline implements RecordHandlers {
     const assignment = await this.takeovers.run(() => takeOver(this.parts, partitions, isNewest));
     if (assignment === undefined || !isNewest()) return new Map();
     this.assignment = assignment;
-    return assignment.next;
+    return kafkaOffsets(assignment.next);
   }
 
-  async records(partition: number, run: RecordRun, through: number, end: number): Promise<void> {
+  async records(kafkaPartition: number, run: RecordRun, through: number, end: number): Promise<void> {
     // records of an assignment that ends while they wait must not get into the next one's block
     const { assignment, parts } = this;
     if (assignment === undefined) return;
     const isOver = (): boolean => this.isClosing || this.assignment !== assignment;
+    const partition = logPartition(assignment.generation, kafkaPartition);
     assignment.ends.set(partition, end);
     while (!isOver()) {
       const state = fill(parts.intake, assignment, partition, run, through);
@@ -66,6 +71,18 @@ export class Pipeline implements RecordHandlers {
       await (state === "full" ? this.seal() : nextTurn());
     }
     if (!isOver()) this.timer.start();
+  }
+
+  heard(kafkaPartition: number, bounds: { readonly end: number; readonly stable: number }): void {
+    const { assignment, parts } = this;
+    if (assignment === undefined) return;
+    const partition = logPartition(assignment.generation, kafkaPartition);
+    assignment.ends.set(partition, bounds.end);
+    this.openTransactions.heard(partition, bounds);
+    // a partition that brings no records has no block to report it
+    const next = assignment.next.get(partition);
+    if (next === undefined || bounds.stable > next) return;
+    parts.metrics.consumer_lag.set({ partition: String(partition) }, Math.max(0, bounds.end - next));
   }
 
   /** Takes no more records, writes what is waiting, and resolves once it is in the log or given up. */
@@ -107,9 +124,8 @@ export class Pipeline implements RecordHandlers {
     if (result.result === "committed") {
       report(parts, assignment, block, parts.clock.monotonicMs() - startedMs);
       const batches = [...block.partitions.values()];
-      void parts.source.commit(
-        new Map(batches.map(({ partition, lastOffset }) => [partition, lastOffset + 1])),
-      );
+      const ends = batches.map(({ partition, lastOffset }) => [partition, lastOffset + 1] as const);
+      void parts.source.commit(kafkaOffsets(new Map(ends)));
       block.clear();
     } else if (isCurrent()) {
       this.startAgain(result.rule);
@@ -125,4 +141,9 @@ export class Pipeline implements RecordHandlers {
     log.warn({ rule }, "a block was refused; starting from usage_log's position");
     source.restart();
   }
+}
+
+/** By Kafka's partition what is by usage_log's. */
+function kafkaOffsets(offsets: ReadonlyMap<number, number>): Map<number, number> {
+  return new Map([...offsets].map(([partition, offset]) => [kafkaPartition(partition), offset]));
 }

@@ -3,6 +3,7 @@
 
 import { Block, type BlockLimits } from "../domain/block/block.ts";
 import type { LateRecord } from "../domain/block/intake.ts";
+import type { Homes } from "../domain/dedupe/home.ts";
 import { type DedupeLimits, DedupeMemory } from "../domain/dedupe/memory.ts";
 import type { HashKey } from "../domain/event/keyed-hash.ts";
 import type { Clock } from "../domain/ports/clock.ts";
@@ -17,8 +18,10 @@ export interface SealedBlock {
   readonly late: readonly LateRecord[];
 }
 
-/** Where an assignment begins; maps are by partition. */
+/** Where an assignment begins; maps are by partition of usage_log. */
 export interface AssignmentStart {
+  readonly generation: number;
+  readonly homes: Homes;
   readonly epochs: ReadonlyMap<number, number>;
   readonly positions: ReadonlyMap<number, number>;
   /** Server time minus monotonic time, milliseconds. */
@@ -27,6 +30,8 @@ export interface AssignmentStart {
 
 /** What belongs to one assignment; a newer one replaces it whole, so nothing of an older one can leak into it. */
 export class Assignment {
+  /** Its partitions are of this generation of the topic. */
+  readonly generation: number;
   readonly epochs: ReadonlyMap<number, number>;
   serverOffsetMs: number;
   readonly memory: DedupeMemory;
@@ -44,10 +49,11 @@ export class Assignment {
 
   /** @param key secret of all hash tables over what producers choose */
   constructor(limits: BlockLimits & DedupeLimits, key: HashKey, start: AssignmentStart) {
+    this.generation = start.generation;
     this.epochs = start.epochs;
     this.next = new Map(start.positions);
     this.serverOffsetMs = start.serverOffsetMs;
-    this.memory = new DedupeMemory(limits, key);
+    this.memory = new DedupeMemory(limits, key, start.homes);
     this.openBlock = new Block(limits, key);
     this.spareBlock = new Block(limits, key);
   }

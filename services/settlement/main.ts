@@ -1,13 +1,14 @@
 // Closes hours and rates them, by the clock or once. Starts its parts in order; what they do together is in run-pass.ts.
 
 import { StaleLeaderError } from "../adapters/clickhouse/leader.ts";
+import { ClickHouseLogGenerations } from "../adapters/clickhouse/log-generations.ts";
 import { ClickHouseSettlementStore } from "../adapters/clickhouse/settlement-store.ts";
 import { commandOrExit } from "../adapters/command/command.ts";
 import { EXIT } from "../adapters/command/exit-codes.ts";
 import { configOrExit } from "../adapters/config/start.ts";
 import { newId, sha256 } from "../adapters/crypto/crypto.ts";
-import { offsetsAt } from "../adapters/kafka/admin.ts";
 import { openKafka } from "../adapters/kafka/client.ts";
+import { logOffsetsAt } from "../adapters/kafka/log-offsets.ts";
 import { type OneShot, runOneShot } from "../adapters/process/one-shot.ts";
 import { runService, type Service } from "../adapters/process/service.ts";
 import { schedule } from "../adapters/schedule/schedule.ts";
@@ -30,9 +31,11 @@ else await runOneShot("settlement", config, (parts) => once(parts, requested));
 
 function settlementOf({ life, clock, log, metrics, clickhouse }: Service | OneShot): Settlement {
   const kafka = openKafka({ brokers: config.kafka_brokers, clientId: "meterhouse-settlement", log });
+  const generations = new ClickHouseLogGenerations(clickhouse);
+  const read = { kafka, topic: config.topic, generations };
   return {
     store: new ClickHouseSettlementStore(clickhouse, config.clickhouse_database),
-    logTimes: { offsetsAt: (timeMs) => offsetsAt(kafka, config.topic, timeMs) },
+    logTimes: { offsetsAt: (timeMs) => logOffsetsAt(read, timeMs) },
     clock,
     log,
     metrics,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { homeOf } from "../../services/domain/dedupe/home.ts";
 import type { KnownId } from "../../services/domain/dedupe/known-ids.ts";
 import type { UsageLog } from "../../services/domain/ports/usage-log.ts";
 import { encodeEvent, encodeVoid, makeEvent, uuidV7 } from "../support/builders/events.ts";
@@ -19,9 +20,11 @@ const events = (partition: number, first: number, count: number) => ({
 const hex = (id: Uint8Array) => Buffer.from(id).toString("hex");
 const hexes = (known: readonly KnownId[]) => known.map(({ id }) => hex(id)).sort();
 
+const HOMES = { first: 0, partitions: 2 };
+
 async function recent(log: UsageLog, partition: number, fromHour: number): Promise<string[]> {
   const found: string[] = [];
-  for await (const { space, ids } of log.recentIds(partition, fromHour)) {
+  for await (const { space, ids } of log.recentIds(partition, HOMES, fromHour)) {
     found.push(...ids.map(({ id }) => `${space} ${hex(id)}`));
   }
   return found.sort();
@@ -121,7 +124,7 @@ describe.each(USAGE_LOGS)("usage_log %s", (_name, open) => {
     expect(await log.positions([0])).toEqual(new Map([[0, 1]]));
   });
 
-  it("remembers what was counted in a partition from an hour on", async () => {
+  it("remembers what belongs in a partition by its key, wherever it was counted, from an hour on", async () => {
     const { log } = await open();
     const owned = await log.takeOver([0, 1], "a");
     const at = (hours: number) => START + hours * HOUR_MS;
@@ -137,15 +140,22 @@ describe.each(USAGE_LOGS)("usage_log %s", (_name, open) => {
     ];
     const block = blockOf({ partition: 0, first: 0, records }, events(1, 0, 2));
     expect(await log.append(block, guardOf("a", owned))).toEqual({ outcome: "applied" });
-    expect(await recent(log, 0, HOUR)).toEqual(
-      [
-        `event ${hex(uuidV7(at(0), "edge"))}`,
-        `event ${hex(uuidV7(at(0) + 1, "new"))}`,
-        `event ${hex(uuidV7(at(1) + 100, "crossing"))}`,
-        `void ${hex(uuidV7(at(0) + 1, "new"))}`,
-      ].sort(),
-    );
-    expect(await recent(log, 2, HOUR)).toEqual([]);
+    const counted = [
+      ["event", uuidV7(at(0), "edge")],
+      ["event", uuidV7(at(0) + 1, "new")],
+      ["event", uuidV7(at(1) + 100, "crossing")],
+      ["event", uuidV7(START + 1_000, "1-0")],
+      ["event", uuidV7(START + 1_000, "1-1")],
+      ["void", uuidV7(at(0) + 1, "new")],
+    ] as const;
+    const belonging = (partition: number) =>
+      counted
+        .filter(([, id]) => homeOf(id, 0, HOMES) === partition)
+        .map(([space, id]) => `${space} ${hex(id)}`)
+        .sort();
+    const found = [await recent(log, 0, HOUR), await recent(log, 1, HOUR)];
+    expect(found).toEqual([belonging(0), belonging(1)]);
+    expect(found.map(({ length }) => length)).not.toContain(0);
   });
 
   it("finds late ids wherever they are, also exactly on the hour and under another tenant", async () => {
@@ -189,6 +199,6 @@ describe.each(USAGE_LOGS)("usage_log %s", (_name, open) => {
 });
 
 async function recentOnce(log: UsageLog): Promise<readonly KnownId[]> {
-  for await (const { ids } of log.recentIds(0, HOUR)) return ids;
+  for await (const { ids } of log.recentIds(0, { first: 0, partitions: 1 }, HOUR)) return ids;
   return [];
 }

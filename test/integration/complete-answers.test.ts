@@ -90,7 +90,8 @@ class Answers {
 
 /** Readable is an iterable that ends with the error of what it reads. */
 const piecesOf = <Piece>(pieces: AsyncIterable<Piece>): Promise<Piece[]> => Readable.from(pieces).toArray();
-const ids = () => piecesOf(clickHouseUsageLog(cut, systemClock).recentIds(7, 0));
+const HOMES = { first: 7, partitions: 1 };
+const ids = () => piecesOf(clickHouseUsageLog(cut, systemClock).recentIds(7, HOMES, 0));
 const readers: readonly (readonly [string, () => Promise<readonly unknown[]>])[] = [
   ["rows", () => cut.query(ROWS)],
   ["no rows", () => cut.query(`${ROWS} WHERE number > 3`)],

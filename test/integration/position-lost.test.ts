@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { ensureTopic } from "../../services/adapters/kafka/admin.ts";
 import { encodeEvent, makeEvent } from "../support/builders/events.ts";
 import { expectAccount } from "../support/checks/account.ts";
 import type { Flow } from "../support/flows/flow.ts";
@@ -50,7 +49,7 @@ describe("a position that Kafka does not hold ends the process, and nothing is s
     await expectEnd(
       flow,
       flow.start(),
-      `Partition 0 of ${flow.topic} holds offsets 15 to 20, but usage_log goes on at 10. Records expired before they were read: restore them, or accept the loss by a new topic.`,
+      `Partition 0 of ${flow.topic} holds offsets 15 to 20, but usage_log goes on at 10. Records expired before they were read: restore them, or accept exactly this loss: meterhouse topic gap --partition 0 --from 10 --to 15 --reason TEXT.`,
     );
   });
 
@@ -83,25 +82,7 @@ describe("a position that Kafka does not hold ends the process, and nothing is s
     await expectEnd(
       flow,
       flow.start(),
-      `Partition 0 of ${flow.topic} holds offsets 20 to 20, but usage_log goes on at 10. Records expired before they were read: restore them, or accept the loss by a new topic.`,
-    );
-  });
-
-  it("when the topic was made anew", async () => {
-    const flow = await tenCounted();
-    await withAdmin(flow, (admin) => admin.deleteTopics({ topics: [flow.topic] }));
-    await ensureTopic(flow.kafka, {
-      topic: flow.topic,
-      partitions: 1,
-      replicas: 1,
-      retentionMs: 86_400_000,
-      recordBytesMax: 1 << 20,
-    });
-    await flow.send(events(20, 4));
-    await expectEnd(
-      flow,
-      flow.start(),
-      `Partition 0 of ${flow.topic} holds offsets 0 to 4, but usage_log goes on at 10. The topic was made anew: use a new topic name and a new usage_log.`,
+      `Partition 0 of ${flow.topic} holds offsets 20 to 20, but usage_log goes on at 10. Records expired before they were read: restore them, or accept exactly this loss: meterhouse topic gap --partition 0 --from 10 --to 20 --reason TEXT.`,
     );
   });
 

@@ -5,6 +5,7 @@
 
 import type { Block } from "../../domain/block/block.ts";
 import { closingRows } from "../../domain/block/other-rows.ts";
+import type { Homes } from "../../domain/dedupe/home.ts";
 import type { KnownId } from "../../domain/dedupe/known-ids.ts";
 import { ID_SPACES, type IdSpace } from "../../domain/dedupe/memory.ts";
 import { ID_BYTES, idTimeMs } from "../../domain/event/id.ts";
@@ -127,10 +128,11 @@ class ClickHouseUsageLog implements UsageLog {
 
   async *recentIds(
     partition: number,
+    { first, partitions }: Homes,
     fromHour: HourIndex,
   ): AsyncIterable<{ space: IdSpace; ids: readonly KnownId[] }> {
     // an event that ends on the hour has its home in the hour before the one its id names
-    const params = { partition, from_hour_s: (fromHour - 1) * HOUR_S };
+    const params = { place: partition - first, partitions, from_hour_s: (fromHour - 1) * HOUR_S };
     let rest: Uint8Array = new Uint8Array(0);
     const count: IdCount = { found: 0, expected: undefined };
     for await (const chunk of this.client.unproven(this.queries.recentIds, { params })) {

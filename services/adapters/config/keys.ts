@@ -11,6 +11,12 @@ export const CONFIG_KEYS = {
   METERHOUSE_METRICS_PORT: "Port of /metrics, /healthz and /readyz; 0 takes any free port.",
   METERHOUSE_KAFKA_BROKERS: "Kafka brokers, host:port separated by commas.",
   METERHOUSE_TOPIC: "Kafka topic of the probes' records.",
+  METERHOUSE_TOPIC_REFRESH:
+    "How often the processor asks whether the topic is still the same and has more partitions.",
+  METERHOUSE_TOPIC_CHECK:
+    "Whether a processor refuses to start on a topic with wrong settings, warns of it, or does not look: refuse, warn or off.",
+  METERHOUSE_MISPLACED_RECORDS:
+    "What becomes of a record in another partition than its key's: look_up (its id is looked up) or reject.",
   METERHOUSE_CONSUMER_GROUP: "Kafka consumer group that the processors share.",
   METERHOUSE_CLICKHOUSE_URL: "HTTP address of ClickHouse, without user or password.",
   METERHOUSE_CLICKHOUSE_DATABASE: "ClickHouse database.",

@@ -24,7 +24,10 @@ export interface LogBounds {
 export async function ensureTopic(kafka: Kafka, options: TopicOptions): Promise<void> {
   const configEntries = {
     "message.timestamp.type": "LogAppendTime",
+    "cleanup.policy": "delete",
+    "min.insync.replicas": String(Math.min(2, options.replicas)),
     "retention.ms": String(options.retentionMs),
+    "retention.bytes": "-1",
     "max.message.bytes": String(options.recordBytesMax),
   };
   await withAdmin(kafka, async (admin) => {
@@ -69,7 +72,7 @@ export async function logBounds(kafka: Kafka, topic: string): Promise<Map<number
 }
 
 /** Asks again while Kafka is away; client.ts tells of that. */
-async function withAdmin<T>(kafka: Kafka, ask: (admin: Admin) => Promise<T>): Promise<T> {
+export async function withAdmin<T>(kafka: Kafka, ask: (admin: Admin) => Promise<T>): Promise<T> {
   for (;;) {
     const admin = kafka.admin();
     try {

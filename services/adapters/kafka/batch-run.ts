@@ -4,7 +4,9 @@ import { KafkaRecord, type RecordRun } from "../../domain/block/record-run.ts";
 import type { Fault } from "../../domain/event/codes.ts";
 import { decompress } from "./codecs/decompress.ts";
 import { rejectedBatch } from "./rejected-batch.ts";
-import { WholeBatch, type WholeBatchFields } from "./whole-batches.ts";
+import { WholeBatch, type WholeBatchFields } from "./whole-batch.ts";
+// its batches are what that makes kafkajs hand on
+import "./whole-batches.ts";
 
 /** First offset of a fetch, where its first record batch begins. */
 export const firstOffset = (messages: readonly KafkaMessage[]): number =>

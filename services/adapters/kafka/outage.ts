@@ -19,3 +19,6 @@ export function isUnknownTopic(error: unknown): boolean {
 export function isOfKafka(error: unknown): error is KafkaJSError {
   return error instanceof kafkajs.KafkaJSError;
 }
+
+export const noTopic = (topic: string): string =>
+  `Kafka has no topic ${topic}: make it, or name another one in METERHOUSE_TOPIC. meterhouse topic ensure makes it.`;

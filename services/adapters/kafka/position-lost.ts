@@ -1,14 +1,16 @@
 import type { Kafka } from "kafkajs";
 import { type LogBounds, logBounds } from "./admin.ts";
 
-/** The log of Kafka no longer, or not yet, holds the position: records are lost or the topic is another one. */
+/** The log of Kafka no longer, or not yet, holds the position: records are lost. */
 class PositionLostError extends Error {
   constructor(topic: string, partition: number, position: number, { low, high }: LogBounds) {
     super(
       `Partition ${partition} of ${topic} holds offsets ${low} to ${high}, but usage_log goes on at ${position}. ` +
         (position < low
-          ? "Records expired before they were read: restore them, or accept the loss by a new topic."
-          : "The topic was made anew: use a new topic name and a new usage_log."),
+          ? "Records expired before they were read: restore them, or accept exactly this loss: " +
+            `meterhouse topic gap --partition ${partition} --from ${position} --to ${low} --reason TEXT.`
+          : "Kafka's log was cut back, as by a replica that lagged and became the leader: restore it, or " +
+            "begin a new generation: meterhouse topic generation --reason TEXT."),
     );
     this.name = "PositionLostError";
   }

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { KafkaRecord } from "../../domain/block/record-run.ts";
 import type { Fault } from "../../domain/event/codes.ts";
-import type { WholeBatchFields } from "./whole-batches.ts";
+import type { WholeBatchFields } from "./whole-batch.ts";
 
 /** The beginning is enough to see who sent it and by which codec; Kafka has the rest. */
 const KEPT_BYTES_MAX = 65_536;

@@ -12,8 +12,9 @@ import type { Log } from "../../domain/ports/log.ts";
 
 import { BatchRun, firstOffset, portions } from "./batch-run.ts";
 import { ALIVE } from "./client.ts";
-import { isOfKafka, isOutage, isUnknownTopic } from "./outage.ts";
+import { isOfKafka, isOutage, isUnknownTopic, noTopic } from "./outage.ts";
 import { requireHeld } from "./position-lost.ts";
+import { lastStableOffset } from "./whole-batches.ts";
 
 export interface RecordHandlers {
   /** A new assignment: whatever was held of an older one is void. Answers the offset to read next, by partition. */
@@ -23,6 +24,8 @@ export interface RecordHandlers {
    * cover the log up to the offset `through`; `end` is the offset after the partition's last record.
    */
   records(partition: number, run: RecordRun, through: number, end: number): Promise<void>;
+  /** Where a partition ends, and how far it may be read: before `stable` no transaction is open. */
+  heard?(partition: number, bounds: { readonly end: number; readonly stable: number }): void;
 }
 
 export interface RecordSource {
@@ -51,6 +54,8 @@ export interface KafkaSourceOptions {
   readonly fetchBytesMaxPerPartition: number;
   /** Bytes of a record batch at most, once it is decompressed. */
   readonly batchBytesMax: number;
+  /** How old may be what is known of the topic's partitions, milliseconds: those that are added are read after so long. */
+  readonly metadataMsMax: number;
 }
 
 const HEARTBEATS_PER_SESSION = 6;
@@ -85,6 +90,7 @@ export class KafkaSource implements RecordSource {
       maxBytes: options.fetchBytesMax,
       maxBytesPerPartition: options.fetchBytesMaxPerPartition,
       maxWaitTimeInMs: FETCH_WAIT_MS,
+      metadataMaxAge: options.metadataMsMax,
       allowAutoTopicCreation: false,
     });
     // a fault before anybody waits for it must not count as unhandled
@@ -157,7 +163,7 @@ export class KafkaSource implements RecordSource {
       await this.consumer.subscribe({ topics: [topic], fromBeginning: true });
     } catch (error) {
       if (!isUnknownTopic(error)) throw error;
-      throw new Error(`Kafka has no topic ${topic}: make it, or name another one in METERHOUSE_TOPIC.`);
+      throw new Error(noTopic(topic));
     }
   }
 
@@ -225,6 +231,10 @@ export class KafkaSource implements RecordSource {
     // a seek is waiting: this fetch began at an offset that nobody wants any more
     if (next === undefined || payload.isStale()) return;
     const end = Number(batch.highWatermark);
+    // kafkajs keeps it, but does not declare it
+    const { rawMessages } = batch as unknown as { rawMessages: readonly unknown[] };
+    this.handlers?.heard?.(partition, { end, stable: lastStableOffset(rawMessages) ?? end });
+    if (rawMessages.length === 0) return;
     // a damaged header may say more than the log holds
     const through = Math.min(Number(batch.lastOffset()), end - 1);
     if (firstOffset(batch.messages) > next || through < next) {

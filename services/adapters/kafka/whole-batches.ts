@@ -2,8 +2,8 @@
 //
 // kafkajs 2.2.4 (its last release, pinned) makes some eight objects and four bigints of every record before it hands it on,
 // which cost as much as everything this house does with an event (bench/README.md). There is no option to leave that out, so its decoder of
-// record batches is replaced, in processes that import this file, before the first fetch loads it. Fetching, groups, heartbeats
-// and aborted transactions stay kafkajs's. The test of the source would fail on a kafkajs that ignored it.
+// record batches is replaced, in processes that import this file, before the first fetch loads it. Fetching, groups and heartbeats
+// stay kafkajs's; transactions are transactions.ts. The test of the source would fail on a kafkajs that ignored it.
 //
 // Nothing in a batch throws here: kafkajs takes an error for the end of its consumer, and every other member of the group would
 // end at the same batch. What is wrong with a batch is for BatchRun to tell, which also decompresses, one batch at a time: all
@@ -11,6 +11,8 @@
 import { createRequire } from "node:module";
 import type { Fault } from "../../domain/event/codes.ts";
 import { crc32c } from "./codecs/crc32c.ts";
+import { type AbortedTransaction, type BatchMessage, emptied, withoutAborted } from "./transactions.ts";
+import { WholeBatch, type WholeBatchFields } from "./whole-batch.ts";
 
 /** Layout of a record batch, magic 2, behind its 12 bytes of first offset and length. */
 const HEADER_BYTES = 49;
@@ -42,7 +44,7 @@ interface KafkajsDecoder {
   offset: number;
   buffer: Buffer;
 }
-type DecodeBatch = (decoder: KafkajsDecoder) => Promise<{ records: unknown[] }>;
+type DecodeBatch = (decoder: KafkajsDecoder) => Promise<{ records: { key?: Buffer | null }[] }>;
 
 const require = createRequire(import.meta.url);
 const DECODER = require.resolve("kafkajs/src/protocol/recordBatch/v0/decoder");
@@ -59,30 +61,6 @@ function replace(path: string, decode: unknown): void {
   const cached = require.cache[path];
   if (cached === undefined) throw new Error("kafkajs has moved its decoder of record batches");
   cached.exports = decode;
-}
-
-/** What the source finds as a message's `attributes`, to tell that kafkajs took this decoder. */
-export interface WholeBatchFields {
-  readonly firstOffset: number;
-  readonly lastOffset: number;
-  readonly count: number;
-  /** Number of its codec, 0 for none. */
-  readonly codec: number;
-  readonly firstTimestampMs: number;
-  readonly maxTimestampMs: number;
-  readonly isAppendTime: boolean;
-  /** All its bytes, as they came. */
-  readonly bytes: Uint8Array;
-  /** What is wrong with it, if its records cannot be believed. */
-  readonly fault: Fault | undefined;
-}
-
-export class WholeBatch {
-  readonly fields: WholeBatchFields;
-
-  constructor(fields: WholeBatchFields) {
-    this.fields = fields;
-  }
 }
 
 async function decodeOthers(decoder: KafkajsDecoder): Promise<unknown[]> {
@@ -109,10 +87,6 @@ async function decodeWhole(decoder: KafkajsDecoder): Promise<{ records: unknown[
   const attributes = batch.readInt16BE(AT.attributes);
   const isWhole =
     batch[AT.magic] === MAGIC && crc32c(batch.subarray(AT.attributes)) === batch.readInt32BE(AT.checksum);
-  if (isWhole && (attributes & CONTROL) !== 0) {
-    decoder.offset = start;
-    return original(decoder);
-  }
   const count = batch.readInt32BE(AT.count);
   const lastOffset = firstOffset + Math.max(0, batch.readInt32BE(AT.lastOffsetDelta));
   const fields: WholeBatchFields = {
@@ -140,8 +114,55 @@ async function decodeWhole(decoder: KafkajsDecoder): Promise<{ records: unknown[
       inTransaction: isWhole && (attributes & TRANSACTIONAL) !== 0,
     },
   };
-  return { records: [message] };
+  if (!isWhole || (attributes & CONTROL) === 0) return { records: [message] };
+  const end = decoder.offset;
+  decoder.offset = start;
+  const { records } = await original(decoder);
+  decoder.offset = end;
+  const isAbortMarker = records[0]?.key?.equals(ABORT_KEY) ?? false;
+  return { records: [{ ...emptied(message), isAbortMarker }] };
 }
+
+/** Version 0, type 0. */
+const ABORT_KEY = Buffer.alloc(4);
+
+/** Of what a fetch brought of a partition: the first offset that an open transaction keeps back, or the partition's end. */
+export function lastStableOffset(messages: readonly unknown[]): number | undefined {
+  return stableOffsets.get(messages);
+}
+
+const stableOffsets = new WeakMap<readonly unknown[], number>();
+
+interface FetchedPartition {
+  readonly lastStableOffset: string;
+  readonly abortedTransactions: readonly AbortedTransaction[] | null;
+  readonly messages: readonly BatchMessage[];
+}
+interface FetchResponse {
+  decode(raw: unknown): Promise<{ responses: { partitions: FetchedPartition[] }[] }>;
+}
+
+/** The version that kafkajs speaks with every broker since Kafka 2.3. */
+const FETCH = require.resolve("kafkajs/src/protocol/requests/fetch/v11/response");
+const fetchResponse = require(FETCH) as FetchResponse;
+replace(FETCH, { ...fetchResponse, decode: decodeFetch });
+
+async function decodeFetch(raw: unknown) {
+  const decoded = await fetchResponse.decode(raw);
+  const responses = decoded.responses.map((response) => ({
+    ...response,
+    partitions: response.partitions.map((partition) => {
+      const messages = withoutAborted(partition.messages, partition.abortedTransactions);
+      stableOffsets.set(messages, Number(partition.lastStableOffset));
+      return { ...partition, messages, abortedTransactions: [] };
+    }),
+  }));
+  return { ...decoded, responses };
+}
+
+/** kafkajs hands on no empty fetch, which alone tells that a transaction is open. */
+const Batch = require("kafkajs/src/consumer/batch") as { prototype: { isEmpty(): boolean } };
+Batch.prototype.isEmpty = () => false;
 
 const CHECKSUM: Fault = { code: "BATCH_DAMAGED", detail: "its checksum is not that of its bytes" };
 

@@ -54,6 +54,20 @@ export const METRICS = {
     help: "Records between the position in usage_log and the end of the partition.",
     labels: ["partition"],
   },
+  /** Records behind the first record of an open transaction: they are in the lag, and nobody may read them yet. */
+  records_held_back: {
+    kind: "gauge",
+    name: "meterhouse_records_held_back",
+    help: "Records at the end of the partition that an open transaction holds back.",
+    labels: ["partition"],
+  },
+  /** Copies of an id meet in one partition only if every producer spreads keys by murmur2. */
+  records_misplaced: {
+    kind: "counter",
+    name: "meterhouse_records_misplaced_total",
+    help: "Records in another partition than their key's: some producer has another partitioner, or partitions were added.",
+    labels: [],
+  },
   /** Ids that duplicates are looked up in without asking ClickHouse. */
   dedupe_ids: {
     kind: "gauge",

@@ -10,7 +10,7 @@ import type { METRICS } from "./names.ts";
 export const PROCESSES = ["processor", "settlement", "pricing", "jobs"] as const;
 export type ProcessName = (typeof PROCESSES)[number];
 /** Whatever counts, exported or not. */
-export type ProgramName = ProcessName | "migrate";
+export type ProgramName = ProcessName | "migrate" | "meterhouse";
 
 /** Why a block of the processor was not written. */
 const BLOCK_RULES = ["fence", "position", "lease", "assignment"] as const;
@@ -50,6 +50,8 @@ export const OWNERS: Readonly<Record<keyof typeof METRICS, Owners>> = {
   insert_seconds: { processor: {} },
   insert_retries: { processor: {} },
   consumer_lag: { processor: {} },
+  records_held_back: { processor: {} },
+  records_misplaced: { processor: {} },
   dedupe_ids: { processor: {} },
   dedupe_bytes: { processor: {} },
   dedupe_newest_hour: { processor: {} },

@@ -26,6 +26,10 @@ export interface PartitionBatch {
   duplicates: number;
   conflicts: number;
   rejected: number;
+  /** Offsets that Kafka no longer had, of an accepted gap. Nothing was received of them. */
+  lost: number;
+  /** Of those received, in another partition than their key's. */
+  misplaced: number;
 }
 
 export interface BlockLimits {
@@ -107,7 +111,15 @@ export class Block {
   partition(partition: number, expected: number): PartitionBatch {
     let batch = this.partitions.get(partition);
     if (batch === undefined) {
-      const counts = { received: 0, counted: 0, duplicates: 0, conflicts: 0, rejected: 0 };
+      const counts = {
+        received: 0,
+        counted: 0,
+        duplicates: 0,
+        conflicts: 0,
+        rejected: 0,
+        lost: 0,
+        misplaced: 0,
+      };
       batch = { partition, firstOffset: expected, lastOffset: expected - 1, ingestedAtMs: 0, ...counts };
       this.partitions.set(partition, batch);
     }

@@ -1,6 +1,7 @@
 // One record's way into a block: read, validate, deduplicate, split over hours, count. Pure: the Avro reader comes as an
 // argument, the clock is the broker's append time, and what memory cannot answer is set aside for a look-up.
 
+import { homeOf } from "../dedupe/home.ts";
 import type { DedupeMemory, IdSpace } from "../dedupe/memory.ts";
 import { CONFLICT, DUPLICATE, NEW } from "../dedupe/table.ts";
 import type { Fault } from "../event/codes.ts";
@@ -32,6 +33,14 @@ export interface LateRecord {
   readonly hash: PayloadHash;
 }
 
+/** What becomes of a record in another partition than its key's: its id is looked up, or it is rejected. */
+export type MisplacedRecords = "look_up" | "reject";
+
+const misplacedFault = (home: number): Fault => ({
+  code: "RECORD_MISPLACED",
+  detail: `its key belongs in partition ${home}`,
+});
+
 /** A record that becomes one row whatever its hours: a totals record or a void. */
 interface SingleRow {
   readonly space: "totals" | "void";
@@ -45,11 +54,13 @@ export class Intake {
   private readonly reader: RecordReader;
   private readonly age: AcceptedAge;
   private readonly trust: Trust;
+  private readonly misplaced: MisplacedRecords;
   private readonly memoryIds = new MemoryIds();
   private readonly slice = new SliceRef();
 
-  constructor(reader: RecordReader, age: AcceptedAge, trust: Trust) {
+  constructor(reader: RecordReader, age: AcceptedAge, trust: Trust, misplaced: MisplacedRecords = "look_up") {
     this.reader = reader;
+    this.misplaced = misplaced;
     this.age = age;
     this.trust = trust;
   }
@@ -62,10 +73,22 @@ export class Intake {
     memory: DedupeMemory,
   ): LateRecord | undefined {
     this.memoryIds.memory = memory;
-    this.memoryIds.partition = batch.partition;
+    this.memoryIds.home = batch.partition;
     batch.lastOffset = record.offset;
     batch.ingestedAtMs = record.ingestedAtMs;
     batch.received++;
+    if (memory.homes !== undefined && record.keyLength === ID_BYTES) {
+      // the key is the id, or the record is rejected for that
+      const home = homeOf(record.bytes, record.keyStart, memory.homes);
+      this.memoryIds.home = home;
+      if (home !== batch.partition) {
+        batch.misplaced++;
+        if (this.misplaced === "reject") {
+          reject(block, batch, record, misplacedFault(home - memory.homes.first));
+          return undefined;
+        }
+      }
+    }
     return this.route(block, batch, record, this.memoryIds);
   }
 

@@ -156,5 +156,7 @@ const batchRow = (batch: PartitionBatch, epoch: number): Row => ({
     batch.duplicates,
     batch.conflicts,
     batch.rejected,
+    // beyond the end of the array is 0
+    ...(batch.lost > 0 ? [batch.lost] : []),
   ].map(BigInt),
 });

@@ -1,5 +1,5 @@
 // Was an id counted before? The memory answers, or usage_log for what is older than the memory.
-import type { DedupeMemory, IdSpace, LOOK_UP } from "../dedupe/memory.ts";
+import { type DedupeMemory, type IdSpace, LOOK_UP } from "../dedupe/memory.ts";
 import { CONFLICT, DUPLICATE, NEW, type Novelty } from "../dedupe/table.ts";
 import { ID_BYTES } from "../event/id.ts";
 import type { PayloadHash } from "../event/payload-hash.ts";
@@ -12,10 +12,13 @@ export interface SeenIds {
 /** The ids in memory. One object for all records of an intake, not a closure for each. */
 export class MemoryIds implements SeenIds {
   memory: DedupeMemory | undefined;
-  partition = 0;
+  /** The partition where the record belongs, which is not always where it lies. */
+  home = 0;
 
   add(space: IdSpace, id: Uint8Array, at: number, hash: PayloadHash): Novelty | typeof LOOK_UP {
-    return (this.memory as DedupeMemory).add(this.partition, space, id, at, hash);
+    const memory = this.memory as DedupeMemory;
+    // what belongs in a partition of another process is known to usage_log only
+    return memory.has(this.home) ? memory.add(this.home, space, id, at, hash) : LOOK_UP;
   }
 }
 

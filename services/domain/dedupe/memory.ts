@@ -6,6 +6,7 @@ import { idHour } from "../event/id.ts";
 import type { HashKey } from "../event/keyed-hash.ts";
 import type { PayloadHash } from "../event/payload-hash.ts";
 import type { HourIndex } from "../time/hour.ts";
+import type { Homes } from "./home.ts";
 import { DedupeTable, type Novelty } from "./table.ts";
 
 /** The id's hour lies before what is remembered. */
@@ -38,12 +39,15 @@ interface PartitionMemory {
 
 export class DedupeMemory {
   private readonly partitions = new Map<number, PartitionMemory>();
+  /** Where records belong; absent where each belongs where it lies. */
+  readonly homes: Homes | undefined;
   private readonly limits: DedupeLimits;
   private readonly key: HashKey;
 
   /** @param key secret of the tables' hash */
-  constructor(limits: DedupeLimits, key: HashKey) {
+  constructor(limits: DedupeLimits, key: HashKey, homes?: Homes) {
     this.limits = limits;
+    this.homes = homes;
     this.key = key;
   }
 

@@ -12,6 +12,8 @@ export const REJECT_CODES = {
   RECORD_KEY_MISSING:
     "The record has no key; use the 16 bytes of its id, so that copies meet in one partition.",
   RECORD_KEY_MISMATCH: "The key differs from the id inside the record; use the id's 16 bytes as the key.",
+  RECORD_MISPLACED:
+    "The record is in another partition than its key's; spread keys by murmur2 (librdkafka: partitioner=murmur2_random).",
   RECORD_UNKNOWN_FORMAT: "The first byte is neither C3 (Avro single object) nor 00 (Confluent header).",
   RECORD_UNKNOWN_SCHEMA:
     "No known schema has this fingerprint or id; add the schema to schemas/ and restart.",

@@ -2,6 +2,7 @@
 // memory by the tests' double of it; both pass test/contract/usage-log.test.ts.
 
 import type { Block } from "../block/block.ts";
+import type { Homes } from "../dedupe/home.ts";
 import type { KnownId } from "../dedupe/known-ids.ts";
 import type { IdSpace } from "../dedupe/memory.ts";
 import type { HourIndex } from "../time/hour.ts";
@@ -40,9 +41,13 @@ export interface UsageLog {
   /** Kills whatever is left of the named insert, so that its outcome is what `positions` says. */
   killInsert(name: string): Promise<void>;
   positions(partitions: readonly number[]): Promise<Map<number, number>>;
-  /** Ids of a partition from hour `fromHour` (since the epoch) on, in any order, in pieces. */
+  /**
+   * Ids that belong in a partition, from hour `fromHour` (since the epoch) on, in any order, in pieces: wherever they were
+   * counted, in another partition or in an earlier generation.
+   */
   recentIds(
     partition: number,
+    homes: Homes,
     fromHour: HourIndex,
   ): AsyncIterable<{ space: IdSpace; ids: readonly KnownId[] }>;
   /** Which of the ids (of one space) the log holds, anywhere. */

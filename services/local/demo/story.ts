@@ -214,6 +214,7 @@ async function disturb({ kafka, log, say }: Stage): Promise<void> {
     fetchBytesMax: RECORD_BYTES_MAX * 2,
     fetchBytesMaxPerPartition: RECORD_BYTES_MAX,
     batchBytesMax: 2 * RECORD_BYTES_MAX,
+    metadataMsMax: 300_000,
   });
   const { copies, conflicts, broken } = disturbanceOf(records, schemas);
   const producer = await openProducer(kafka, TOPIC);

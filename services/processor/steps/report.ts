@@ -16,6 +16,7 @@ export function report(
     metrics.events.inc({ outcome: "duplicate" }, batch.duplicates);
     metrics.events.inc({ outcome: "conflict" }, batch.conflicts);
     metrics.events.inc({ outcome: "rejected" }, batch.rejected);
+    metrics.records_misplaced.inc(batch.misplaced);
     const end = assignment.ends.get(batch.partition) ?? batch.lastOffset + 1;
     metrics.consumer_lag.set({ partition: String(batch.partition) }, Math.max(0, end - batch.lastOffset - 1));
   }

@@ -2,8 +2,10 @@
 // the memory.
 
 import type { BlockLimits } from "../../domain/block/block.ts";
+import type { Homes } from "../../domain/dedupe/home.ts";
 import type { DedupeLimits, DedupeMemory } from "../../domain/dedupe/memory.ts";
 import type { HashKey } from "../../domain/event/keyed-hash.ts";
+import { type Generation, kafkaPartition, logPartition } from "../../domain/log/generations.ts";
 import type { Log } from "../../domain/ports/log.ts";
 import type { UsageLog } from "../../domain/ports/usage-log.ts";
 import { HOUR_MS, type HourIndex } from "../../domain/time/hour.ts";
@@ -16,38 +18,54 @@ export interface TakeOverParts extends ServerTimeParts {
   readonly owner: string;
   /** Secret of all hash tables over what producers choose. */
   readonly hashKey: HashKey;
-  /** First offset that Kafka holds, by partition: where a partition begins that the log knows nothing of. */
-  readonly lowOffsets: () => Promise<ReadonlyMap<number, number>>;
+  /** The generation that Kafka's topic is. @throws LogIdentityError if usage_log goes on from another one */
+  readonly identify: () => Promise<Generation>;
   readonly log: Log;
 }
 
-/** Undefined if a newer assignment came in the meantime: then the rest is not done. */
+/**
+ * Undefined if a newer assignment came in the meantime: then the rest is not done.
+ * @param kafkaPartitions as Kafka numbers them; everything of the assignment has usage_log's numbers
+ */
 export async function takeOver(
   parts: TakeOverParts,
-  partitions: readonly number[],
+  kafkaPartitions: readonly number[],
   isNewest: () => boolean,
 ): Promise<Assignment | undefined> {
   const { usageLog, clock, limits } = parts;
   if (!isNewest()) return undefined;
+  const generation = await parts.identify();
+  if (!isNewest()) return undefined;
+  const partitions = kafkaPartitions.map((partition) => logPartition(generation.number, partition));
   const ownerships = await parts.retry(() => usageLog.takeOver(partitions, parts.owner));
   const offsetMs = await serverOffsetMs(parts);
   const epochs = new Map(ownerships.map(({ partition, epoch }) => [partition, epoch]));
-  const lows = ownerships.some(({ position }) => position === undefined)
-    ? await parts.lowOffsets()
-    : new Map<number, number>();
+  const begin = (partition: number) => generation.begins.get(kafkaPartition(partition)) ?? 0;
   const positions = new Map(
-    ownerships.map(({ partition, position }) => [partition, position ?? lows.get(partition) ?? 0]),
+    ownerships.map(({ partition, position }) => [partition, position ?? begin(partition)]),
   );
-  const assignment = new Assignment(limits, parts.hashKey, { epochs, positions, serverOffsetMs: offsetMs });
+  const homes = { first: logPartition(generation.number, 0), partitions: generation.identity.partitions };
+  const start = { generation: generation.number, homes, epochs, positions, serverOffsetMs: offsetMs };
+  const assignment = new Assignment(limits, parts.hashKey, start);
   const serverHour = Math.floor((clock.monotonicMs() + offsetMs) / HOUR_MS);
   for (const partition of partitions) {
     if (!isNewest()) return undefined;
-    await remember(parts, assignment.memory, partition, serverHour - limits.dedupe_hours);
+    await remember(parts, assignment.memory, {
+      partition,
+      homes,
+      fromHour: serverHour - limits.dedupe_hours,
+    });
     assignment.memory.trim(serverHour);
   }
   const { ids } = assignment.memory.usage();
   parts.log.info(
-    { partitions, epochs: Object.fromEntries(epochs), positions: Object.fromEntries(positions), ids },
+    {
+      partitions,
+      generation: generation.number,
+      epochs: Object.fromEntries(epochs),
+      positions: Object.fromEntries(positions),
+      ids,
+    },
     "took over",
   );
   return assignment;
@@ -57,12 +75,11 @@ export async function takeOver(
 async function remember(
   { usageLog, retry }: Pick<TakeOverParts, "usageLog" | "retry">,
   memory: DedupeMemory,
-  partition: number,
-  fromHour: HourIndex,
+  { partition, homes, fromHour }: { partition: number; homes: Homes; fromHour: HourIndex },
 ): Promise<void> {
   await retry(async () => {
     memory.open(partition, fromHour);
-    for await (const { space, ids } of usageLog.recentIds(partition, fromHour)) {
+    for await (const { space, ids } of usageLog.recentIds(partition, homes, fromHour)) {
       for (const knownId of ids) memory.add(partition, space, knownId.id, 0, knownId);
     }
   });

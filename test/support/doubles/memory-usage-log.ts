@@ -3,6 +3,7 @@
 
 import type { Block } from "../../../services/domain/block/block.ts";
 import { closingRows } from "../../../services/domain/block/other-rows.ts";
+import { type Homes, homeOf } from "../../../services/domain/dedupe/home.ts";
 import type { KnownId } from "../../../services/domain/dedupe/known-ids.ts";
 import type { IdSpace } from "../../../services/domain/dedupe/memory.ts";
 import { idTimeMs } from "../../../services/domain/event/id.ts";
@@ -102,11 +103,16 @@ export class MemoryUsageLog implements UsageLog {
 
   async *recentIds(
     partition: number,
+    homes: Homes,
     fromHour: number,
   ): AsyncIterable<{ space: IdSpace; ids: readonly KnownId[] }> {
     for (const space of ["event", "totals", "void"] as const) {
       const ids = this.homes(space)
-        .filter((row) => row.kafka_partition === partition && Number(row.hour) >= (fromHour - 1) * HOUR_S)
+        .filter(
+          (row) =>
+            homeOf(Buffer.from(row.event_id as string, "hex"), 0, homes) === partition &&
+            Number(row.hour) >= (fromHour - 1) * HOUR_S,
+        )
         .map(knownId);
       if (ids.length > 0) yield { space, ids };
     }

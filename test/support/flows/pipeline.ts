@@ -99,7 +99,11 @@ export class TestProcessor {
       metrics,
       retry: (attempt) => attempt(),
       patience: this.patience.signal,
-      lowOffsets: async () => new Map(),
+      identify: async () => ({
+        number: 0,
+        identity: { cluster_id: "c", topic_id: "t", topic: "events", partitions: shared.partitions.length },
+        begins: new Map(),
+      }),
       fail: (error) => this.failures.push(error),
       source: {
         restart: () => {

@@ -12,7 +12,6 @@ import {
   portions,
 } from "../../../../services/adapters/kafka/batch-run.ts";
 import "../../../../services/adapters/kafka/client.ts";
-import { WholeBatch } from "../../../../services/adapters/kafka/whole-batches.ts";
 import { long } from "../../../support/builders/raw-avro.ts";
 import {
   LOG_APPEND_TIME,
@@ -192,11 +191,11 @@ describe("records of whole record batches", () => {
     },
   );
 
-  it("leave Kafka's own control batches to kafkajs", async () => {
+  it("pass Kafka's own control batches by, over their offsets", async () => {
     const marker: RawRecord = { key: Buffer.from([0, 0, 0, 1]), value: Buffer.alloc(6), offsetDelta: 0 };
-    const [message] = await decoded(batchOf(3, [marker], { attributes: 0x30 }));
-    expect(message?.attributes).not.toBeInstanceOf(WholeBatch);
-    expect(message).toMatchObject({ isControlRecord: true });
+    const messages = await decoded(batchOf(3, [marker], { attributes: 0x30 }));
+    expect(messages).toMatchObject([{ offset: "3", isControlRecord: false, isAbortMarker: false }]);
+    expect(recordsOf(messages)).toEqual([]);
   });
 
   it("refuse messages that kafkajs has decoded itself", () => {

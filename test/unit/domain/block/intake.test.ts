@@ -304,6 +304,8 @@ function expectAccounts(stream: TestIntake, rowsOf: Rows, judged: readonly Judge
       duplicates: count("duplicates"),
       conflicts: count("conflicts"),
       rejected: count("rejected"),
+      lost: 0,
+      misplaced: 0,
     });
     const { received, counted, duplicates, conflicts, rejected } = account;
     expect(counted + duplicates + conflicts + rejected).toBe(received);
