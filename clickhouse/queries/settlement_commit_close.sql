@@ -1,5 +1,5 @@
--- The commit of a close. Refused unless the writer still leads and the row is the next link of the chain, and if it revises
--- an hour of which rows may have been dropped.
+-- The commit of a close. Refused unless the writer still leads and the row is the next link of the chain and the
+-- next revision of its hour, and if it revises an hour of which rows may have been dropped.
 INSERT INTO hour_close
 SELECT
     {sequence:UInt64} AS sequence,
@@ -33,6 +33,9 @@ WHERE
         (SELECT argMax(expires_at, (epoch, owner, taken_at)) FROM leader_lease WHERE role = 'settlement') < now64(3),
         'METERHOUSE_LEASE_OVER') = 0
     AND throwIf((SELECT max(sequence) FROM hour_close) + 1 != {sequence:UInt64}, 'METERHOUSE_SEQUENCE_TAKEN') = 0
+    AND throwIf(
+        (SELECT max(revision) FROM hour_close WHERE hour = toDateTime({hour:UInt32}, 'UTC')) + 1 != {revision:UInt32},
+        'METERHOUSE_REVISION_TAKEN') = 0
     AND throwIf(
         {revision:UInt32} > 1 AND {hour:UInt32} <= (SELECT toUnixTimestamp(max(through_hour)) FROM log_drops),
         'METERHOUSE_HOUR_DROPPED') = 0

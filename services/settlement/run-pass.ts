@@ -1,6 +1,7 @@
 import type { PassRequest, PassResult, Settlement } from "./pass.ts";
 import { closeHours, reviseHours } from "./steps/close-hours.ts";
 import { findDueHours } from "./steps/find-hours.ts";
+import { keepLease } from "./steps/keep-lease.ts";
 import { rateHours } from "./steps/rate-hours.ts";
 import { watchGpus } from "./steps/watch-gpus.ts";
 
@@ -11,13 +12,15 @@ export async function runPass(deps: Settlement, request: PassRequest = {}): Prom
   if (answer.kind === "taken") return { ...answer, kind: "not_leader" };
   const { lease } = answer;
 
-  const cut = await store.positions();
-  const due = await findDueHours(deps, cut, request.through ?? Number.MAX_SAFE_INTEGER);
-  metrics.hours_waiting.set(due.waiting.length);
-  const revised = await reviseHours(deps, lease, cut, request);
-  const closed = await closeHours(deps, lease, cut, { ...request, hours: due.closable });
-  const { rated, unpriced } = await rateHours(deps, lease);
+  const { due, ...settled } = await keepLease(deps, lease, async () => {
+    const cut = await store.positions();
+    const due = await findDueHours(deps, cut, request.through ?? Number.MAX_SAFE_INTEGER);
+    metrics.hours_waiting.set(due.waiting.length);
+    const revised = await reviseHours(deps, lease, cut, request);
+    const closed = await closeHours(deps, lease, cut, { ...request, hours: due.closable });
+    return { due, revised, closed, ...(await rateHours(deps, lease)) };
+  });
   await store.releaseLease(lease);
-  await watchGpus(deps, closed);
-  return { kind: "settled", closed, revised, waiting: due.waiting, rated, unpriced };
+  await watchGpus(deps, settled.closed);
+  return { kind: "settled", waiting: due.waiting, ...settled };
 }

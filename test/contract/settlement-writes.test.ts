@@ -71,6 +71,20 @@ describe.each(STORES)("leading, chaining and pricing %s", (_name, open) => {
     await store.commitRating(nextRating, lease);
   });
 
+  it("a revision of an hour is the next one", async () => {
+    const { store, append } = await open();
+    await append(batch(0, 0, [{ id: "a", hour: TEN }]));
+    const { closed } = await pass(settlementOver(store));
+    const [close] = closed;
+    if (close === undefined) throw new Error("not closed");
+    const lease = held(await store.takeLease("second", 60_000));
+    for (const revision of [1, 3]) {
+      const taken = { ...close, sequence: 2n, revision, attempt_id: randomUUID() };
+      await expect(store.commitClose(taken, lease)).rejects.toThrow("METERHOUSE_REVISION_TAKEN");
+    }
+    await store.commitClose({ ...close, sequence: 2n, revision: 2, attempt_id: randomUUID() }, lease);
+  });
+
   it("each rating of a revision is the next one, and is made once", async () => {
     const { store, append, total } = await open();
     await append(batch(0, 0, [{ id: "a", hour: TEN }]));

@@ -207,6 +207,14 @@ export const MUTANTS: readonly Mutant[] = [
     failure: RESOLVED,
   },
   {
+    name: "revision guard of closes",
+    safeguard: "chain guard",
+    why: "an hour has two revisions of one number",
+    patch: guardOff("settlement_commit_close", "REVISION_TAKEN"),
+    test: settlementWrites("a revision of an hour is the next one"),
+    failure: RESOLVED,
+  },
+  {
     name: "chain guard of ratings",
     safeguard: "chain guard",
     why: "an hour is charged twice",

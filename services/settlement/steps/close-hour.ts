@@ -58,6 +58,8 @@ export async function closeHour(deps: Settlement, lease: Lease, request: CloseRe
   };
   const close: HourClose = { ...body, chain_hash: hash(chainText(body)) };
   await store.writeUsage(close, rows);
+  // a rival who took over meanwhile is met here rather than as a lease that is over
+  await store.renewLease(lease, deps.leaseMs);
   await store.commitClose(close, lease);
   report(deps, close, request, clock.monotonicMs() - startedMs);
   return { kind: "closed", close };

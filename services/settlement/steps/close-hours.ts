@@ -65,7 +65,6 @@ async function closeUnderLease(
   reason: string,
 ): Promise<HourClose | null> {
   deps.signal?.throwIfAborted();
-  await deps.store.renewLease(lease, deps.leaseMs);
   const faults = await newTilingFaults(deps, cut);
   const result = await closeHour(deps, lease, { hour, cut, reason, tilingFaults: faults });
   return result.kind === "closed" ? result.close : null;

@@ -28,7 +28,6 @@ export async function rateHours(deps: Settlement, lease: Lease): Promise<RatedHo
       unpriced.push(hour.hour);
       continue;
     }
-    await store.renewLease(lease, deps.leaseMs);
     const rating = await rateOne(deps, lease, hour, book);
     rated.push(rating);
     if (rating.unrated > 0n) unpriced.push(hour.hour);
@@ -38,7 +37,7 @@ export async function rateHours(deps: Settlement, lease: Lease): Promise<RatedHo
 }
 
 async function rateOne(
-  { store, clock, hash, newId, metrics }: Settlement,
+  { store, clock, hash, newId, metrics, leaseMs }: Settlement,
   lease: Lease,
   hour: HourToRate,
   book: PublishedBook,
@@ -57,6 +56,7 @@ async function rateOne(
     epoch: lease.epoch,
   };
   await store.writeCharges(rating, charges);
+  await store.renewLease(lease, leaseMs);
   await store.commitRating(rating, lease);
   metrics.rated_charges.inc(charges.length);
   return rating;

@@ -171,6 +171,9 @@ export class MemorySettlementStore implements SettlementStore {
     if (close.sequence !== BigInt(this.#closes.length) + 1n) {
       throw new StaleLeaderError("METERHOUSE_SEQUENCE_TAKEN");
     }
+    if (close.revision !== (this.#newest(close.hour)?.revision ?? 0) + 1) {
+      throw new StaleLeaderError("METERHOUSE_REVISION_TAKEN");
+    }
     this.#closes.push(close);
   }
 
