@@ -1,6 +1,21 @@
-import { duration, integer, list, text } from "../adapters/config/fields.ts";
+import { duration, type Field, integer, list, optional, secret, text } from "../adapters/config/fields.ts";
+import { type CloseSigner, closeSigner } from "../adapters/crypto/close-key.ts";
 import { serviceFields } from "../adapters/process/fields.ts";
 import { cronFault } from "../adapters/schedule/schedule.ts";
+
+const { key, isSecret } = secret("METERHOUSE_CLOSE_KEY");
+const closeKey: Field<CloseSigner> = {
+  key,
+  isSecret: isSecret ?? true,
+  expected: "an Ed25519 private key as PKCS8 in PEM, or a file named by METERHOUSE_CLOSE_KEY_FILE",
+  parse(raw) {
+    try {
+      return { ok: true, value: closeSigner(raw) };
+    } catch {
+      return { ok: false, problem: "is no Ed25519 private key in PEM" };
+    }
+  },
+};
 
 export const FIELDS = {
   ...serviceFields("settlement", 9465),
@@ -10,4 +25,5 @@ export const FIELDS = {
   unmetered_percent: integer("METERHOUSE_UNMETERED_PERCENT", { default: 5, min: 0, max: 100 }),
   schedule: text("METERHOUSE_CLOSE_SCHEDULE", { default: "*/5 * * * *", check: cronFault }),
   lease_ms: duration("METERHOUSE_LEASE", { default: "30s", min: "5s", max: "10m" }),
+  close_key: optional(closeKey),
 };

@@ -42,6 +42,7 @@ function settlementOf({ life, clock, log, metrics, clickhouse }: Service | OneSh
     graceMs: config.grace_ms,
     leaseMs: config.lease_ms,
     unmeteredPercent: config.unmetered_percent,
+    ...(config.close_key === undefined ? {} : { signer: config.close_key }),
     signal: life.signal,
   };
 }

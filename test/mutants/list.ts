@@ -284,8 +284,8 @@ export const MUTANTS: readonly Mutant[] = [
     why: "usage that was taken back after the close of its hour stays on the bill",
     patch: {
       file: "clickhouse/queries/settlement_dirty_hours.sql",
-      text: "        e.kind = 'event'\n",
-      replacement: "        e.kind = 'event' AND false\n",
+      text: "        AND e.hour <= (SELECT max(hour) FROM new_voids)\n",
+      replacement: "        AND false\n",
     },
     test: REVISIONS,
     failure: "expected [] to match",

@@ -32,6 +32,7 @@ export const CONFIG_KEYS = {
   METERHOUSE_CLOSE_SCHEDULE: "Cron expression (UTC) of settlement's passes.",
   METERHOUSE_LEASE:
     "How long settlement or the jobs lead without renewing; a crashed leader is waited for that long.",
+  METERHOUSE_CLOSE_KEY: "Ed25519 private key, PKCS8 in PEM, that closes are signed with (secret).",
   METERHOUSE_API_HOST: "Address that the pricing API listens on.",
   METERHOUSE_API_PORT: "Port of the pricing API; 0 takes any free port.",
   METERHOUSE_API_RATE: "Requests per second that one API key may keep up; twice as many at once.",

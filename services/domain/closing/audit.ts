@@ -1,4 +1,4 @@
-import { USAGE_SUMS, type UsageSums } from "./usage.ts";
+import { USAGE_SUMS, type UsageSums, usageSums } from "./usage.ts";
 
 /** The two sides of an hour's double entry under a cut, both before voids, and what was counted beside the events. */
 export interface HourAudit {
@@ -15,6 +15,19 @@ export interface HourAudit {
   readonly conflicts: bigint;
   readonly rejected: bigint;
 }
+
+/** What an hour that has no row comes to. */
+export const EMPTY_AUDIT: HourAudit = {
+  slices: 0n,
+  unique_ids: 0n,
+  voided: 0n,
+  event_sums: usageSums(() => 0n),
+  window_sums: usageSums(() => 0n),
+  differing_keys: 0n,
+  duplicates: 0n,
+  conflicts: 0n,
+  rejected: 0n,
+};
 
 export type AuditCheck = "unique_ids" | "windows" | "tiling";
 

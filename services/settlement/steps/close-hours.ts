@@ -1,11 +1,10 @@
 import type { Cut } from "../../domain/closing/cut.ts";
 import type { HourClose } from "../../domain/closing/revision.ts";
-import { type TilingFault, tilingFaults } from "../../domain/closing/tiling.ts";
 import type { Lease } from "../../domain/ports/leases.ts";
-import type { Hour } from "../../domain/time/hour.ts";
+import type { OpenHour } from "../../domain/ports/settlement-store.ts";
 import type { PassRequest, Settlement } from "../pass.ts";
-
-import { closeHour } from "./close-hour.ts";
+import { closeTogether } from "./close-hour.ts";
+import { together } from "./read-hours.ts";
 
 /**
  * Writes the next revision of closed hours that late events or voids changed. In the order of hours: a void is looked for
@@ -32,12 +31,17 @@ export async function reviseHours(
   ];
   const revised: HourClose[] = [];
   for (const item of work) {
-    const why = reason ?? item.reason;
-    const close = await closeUnderLease(deps, lease, cut, item.hour, why);
-    if (close === null) continue;
+    deps.signal?.throwIfAborted();
+    const hour = {
+      hour: item.hour,
+      reason: reason ?? item.reason,
+      before: await store.hourClose(item.hour),
+    };
+    const written = await closeTogether(deps, lease, cut, [hour]);
+    if (written.length === 0) continue;
     metrics.revisions.inc({ reason: item.kind });
     metrics.late_events.inc(item.late);
-    revised.push(close);
+    revised.push(...written);
   }
   return revised;
 }
@@ -47,31 +51,13 @@ export async function closeHours(
   deps: Settlement,
   lease: Lease,
   cut: Cut,
-  { hours, reason = "complete" }: { readonly hours: readonly Hour[]; readonly reason?: string },
+  { hours, reason = "complete" }: { readonly hours: readonly OpenHour[]; readonly reason?: string },
 ): Promise<HourClose[]> {
   const closed: HourClose[] = [];
-  for (const hour of hours) {
-    const close = await closeUnderLease(deps, lease, cut, hour, reason);
-    if (close !== null) closed.push(close);
+  for (const group of together(hours)) {
+    deps.signal?.throwIfAborted();
+    const due = group.map(({ hour }) => ({ hour, reason, before: null }));
+    closed.push(...(await closeTogether(deps, lease, cut, due)));
   }
   return closed;
-}
-
-async function closeUnderLease(
-  deps: Settlement,
-  lease: Lease,
-  cut: Cut,
-  hour: Hour,
-  reason: string,
-): Promise<HourClose | null> {
-  deps.signal?.throwIfAborted();
-  const faults = await newTilingFaults(deps, cut);
-  const result = await closeHour(deps, lease, { hour, cut, reason, tilingFaults: faults });
-  return result.kind === "closed" ? result.close : null;
-}
-
-/** Faults between the cut of the newest close, where the audit before ended, and this one. */
-async function newTilingFaults({ store }: Settlement, cut: Cut): Promise<TilingFault[]> {
-  const from = (await store.latestClose())?.cut ?? new Map();
-  return tilingFaults(await store.batchRuns(from, cut), from, cut);
 }
