@@ -13,6 +13,7 @@ import { runService, type Service } from "../adapters/process/service.ts";
 import { schedule } from "../adapters/schedule/schedule.ts";
 import { verifyHour } from "../billing/verification/verify-hour.ts";
 import { verificationJson } from "../domain/closing/verification.ts";
+import { audit } from "./audit.ts";
 import { COMMANDS, type SettlementCommand } from "./command.ts";
 import { FIELDS } from "./config.ts";
 import type { Settlement } from "./pass.ts";
@@ -69,6 +70,9 @@ async function once(parts: OneShot, command: Exclude<SettlementCommand, { kind: 
   const { retry, inTime } = parts;
   const plain = settlementOf(parts);
   const { store, logTimes } = plain;
+  if (command.kind === "audit") {
+    return audit(parts, command, { database: config.clickhouse_database, signer: config.close_key });
+  }
   if (command.kind === "verify") {
     const { hour, revision, json } = command;
     if (hour <= (await retry(() => store.logFloor()))) return dropped();

@@ -111,6 +111,10 @@ export function linkText(close: HourClose): string {
     close.content_hash,
     close.log_hash,
     close.chain_hash,
+    // not in chain_hash
+    close.attempt_id,
+    String(close.epoch),
+    close.text_version,
   ]);
 }
 

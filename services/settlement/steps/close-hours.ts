@@ -1,10 +1,10 @@
 import type { Cut } from "../../domain/closing/cut.ts";
 import type { HourClose } from "../../domain/closing/revision.ts";
+import { together } from "../../domain/closing/together.ts";
 import type { Lease } from "../../domain/ports/leases.ts";
 import type { OpenHour } from "../../domain/ports/settlement-store.ts";
 import type { PassRequest, Settlement } from "../pass.ts";
 import { closeTogether } from "./close-hour.ts";
-import { together } from "./read-hours.ts";
 
 /**
  * Writes the next revision of closed hours that late events or voids changed. In the order of hours: a void is looked for
@@ -54,7 +54,7 @@ export async function closeHours(
   { hours, reason = "complete" }: { readonly hours: readonly OpenHour[]; readonly reason?: string },
 ): Promise<HourClose[]> {
   const closed: HourClose[] = [];
-  for (const group of together(hours)) {
+  for (const group of together(hours, ({ events }) => events)) {
     deps.signal?.throwIfAborted();
     const due = group.map(({ hour }) => ({ hour, reason, before: null }));
     closed.push(...(await closeTogether(deps, lease, cut, due)));

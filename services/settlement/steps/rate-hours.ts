@@ -1,11 +1,11 @@
 import { bookInForce, type PriceBook, readPriceBook } from "../../domain/books/price-book.ts";
+import { together } from "../../domain/closing/together.ts";
 import type { Lease } from "../../domain/ports/leases.ts";
 import type { StoredPriceBook } from "../../domain/ports/price-books.ts";
 import type { HourToRate } from "../../domain/ports/settlement-store.ts";
 import { chargesText, type HourRating, rateHour } from "../../domain/rating/charges.ts";
 import { formatHour, type Hour } from "../../domain/time/hour.ts";
 import type { Settlement } from "../pass.ts";
-import { together } from "./read-hours.ts";
 
 type PublishedBook = PriceBook & { readonly hash: string };
 
@@ -28,7 +28,7 @@ export async function rateHours(deps: Settlement, lease: Lease): Promise<RatedHo
     if (book === null || book.hash === hour.price_book) unpriced.add(hour.hour);
     else due.push({ ...hour, book });
   }
-  for (const group of together(due)) {
+  for (const group of together(due, ({ events }) => events)) {
     deps.signal?.throwIfAborted();
     for (const rating of await rateTogether(deps, lease, group)) {
       rated.push(rating);

@@ -12,31 +12,6 @@ export interface ReadHour {
   readonly log: RowSum;
 }
 
-const HOURS_TOGETHER_MAX = 24;
-/** What is read at once stays small in memory, here and in ClickHouse; an hour with more is read alone. */
-const EVENTS_TOGETHER_MAX = 200_000n;
-
-/** Hours in their order, in groups that are read in one query each. */
-export function together<H extends { readonly events: bigint }>(hours: readonly H[]): H[][] {
-  const groups: H[][] = [];
-  let events = 0n;
-  for (const hour of hours) {
-    const last = groups.at(-1);
-    if (
-      last === undefined ||
-      last.length === HOURS_TOGETHER_MAX ||
-      events + hour.events > EVENTS_TOGETHER_MAX
-    ) {
-      groups.push([hour]);
-      events = hour.events;
-    } else {
-      last.push(hour);
-      events += hour.events;
-    }
-  }
-  return groups;
-}
-
 /** Audits hours and adds them up under one cut; of every hour something is answered. */
 export async function auditedUsage(
   store: SettlementStore,
