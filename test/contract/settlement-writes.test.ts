@@ -161,6 +161,39 @@ describe.each(STORES)("leading, chaining and pricing %s", (_name, open) => {
     expect(await total()).toBe("0.096875000000");
   });
 
+  it("a card that no book had is priced by a supplement, though later hours are rated", async () => {
+    const { store, append, total, publish } = await open();
+    await append(
+      batch(0, 0, [
+        { id: "a", hour: TEN },
+        { id: "b", hour: TEN, gpu_model: "NVIDIA B300" },
+        { id: "c", hour: ELEVEN },
+      ]),
+    );
+    expect((await pass(settlementOver(store))).unpriced).toEqual([TEN]);
+    const [stored] = await store.priceBooks();
+    const [h100] = demoBook().gpus;
+    if (h100 === undefined || stored === undefined) throw new Error(`no price for ${H100}`);
+    const b300 = { ...h100, gpu_model: "NVIDIA B300", rate_per_gpu_hour: 5_000_000_000_000n };
+    const book = { ...demoBook(), name: "with B300", supplements: stored.hash, gpus: [b300, h100] };
+    const dearer = { ...h100, rate_per_gpu_hour: 9_000_000_000_000n };
+    const wrong = [
+      { ...book, gpus: [b300, dearer] },
+      { ...book, gpus: [h100] },
+      { ...book, effective_from: TEN },
+      { ...book, supplements: "0".repeat(64) },
+    ];
+    for (const other of wrong) expect(await publish(other)).toBe("no_supplement");
+    expect(await publish(book)).toBe("published");
+    const { rated, unpriced } = await pass(settlementOver(store));
+    expect([unpriced, rated.map(({ hour, rating, unrated }) => [hour, rating, unrated])]).toEqual([
+      [],
+      [[TEN, 2, 0n]],
+    ]);
+    expect(await total()).toBe("0.129166666667");
+    expect((await pass(settlementOver(store))).rated).toEqual([]);
+  });
+
   it("a published book never changes, and none takes effect in hours that are charged", async () => {
     const { store, append, publish } = await open();
     await append(batch(0, 0, [{ id: "a", hour: TEN }]));

@@ -40,7 +40,12 @@ async function closedHours() {
   const records = [event(1, "a"), event(2, "b"), voided, event(61, "x"), event(121, "y")].map(encodeEvent);
   flow.start();
   const totals = encodeTotals(makeTotals(hourMs + 60_000, "t"));
-  await flow.send([...records, totals, encodeVoid(makeVoid(voided.event_id)), { value: Buffer.from("?") }]);
+  await flow.send([
+    ...records,
+    totals,
+    encodeVoid(makeVoid(voided.event_id)),
+    { key: Buffer.from("k"), value: Buffer.from("?") },
+  ]);
   await flow.received(8);
   const store = new ClickHouseProofStore(client, database);
   const signer = closeSigner(pem());

@@ -4,6 +4,7 @@ import { StaleLeaderError } from "../../../services/adapters/clickhouse/leader.t
 import { sha256 } from "../../../services/adapters/crypto/crypto.ts";
 import { bookOf } from "../../../services/billing/books/books.ts";
 import type { PriceBook } from "../../../services/domain/books/price-book.ts";
+import { isSupplement } from "../../../services/domain/books/supplement.ts";
 import type { GpuHourAccount } from "../../../services/domain/closing/account.ts";
 import type { HourAudit } from "../../../services/domain/closing/audit.ts";
 import { type Cut, covers } from "../../../services/domain/closing/cut.ts";
@@ -222,8 +223,10 @@ export class MemorySettlementStore implements SettlementStore {
 
   /** As the pricing service does. */
   async publish(book: NewPriceBook): ReturnType<PriceBooks["publish"]> {
-    const { effective_from } = book;
-    if (this.#books.some((other) => other.effective_from === effective_from)) return "overlaps";
+    const { effective_from, supplements } = book;
+    if (supplements !== "") {
+      if (!isSupplement(book, this.#books)) return "no_supplement";
+    } else if (this.#books.some((other) => other.effective_from === effective_from)) return "overlaps";
     const isTooLate = this.#ratings.some(({ hour, unrated, price_book }) => {
       const by = this.#books.find(({ hash }) => hash === price_book);
       return unrated === 0n && hour >= effective_from && by && by.effective_from < effective_from;
