@@ -10,7 +10,7 @@ import type { Cut } from "../../domain/closing/cut.ts";
 import { logHash, NO_ROWS } from "../../domain/closing/revision.ts";
 import { tilingFaults } from "../../domain/closing/tiling.ts";
 import { together } from "../../domain/closing/together.ts";
-import { USAGE_SUMS, type UsageRow } from "../../domain/closing/usage.ts";
+import { isKnownVersion, USAGE_SUMS, type UsageRow } from "../../domain/closing/usage.ts";
 import { verifyClose, verifyRevision } from "../../domain/closing/verification.ts";
 import type { ProofStore } from "../../domain/ports/proof-store.ts";
 import { formatHour, type Hour } from "../../domain/time/hour.ts";
@@ -61,7 +61,9 @@ export async function auditHours(auditor: Auditor, request: AuditRequest): Promi
     faults.push(faultOf({ hour, revision }, "sequence", "has charges, but its close is gone"));
   }
   const newest = new Map(closes.map((close) => [close.hour, close]));
-  const range = [...newest.values()].filter(({ hour }) => hour >= from && hour <= to);
+  const range = [...newest.values()].filter(
+    ({ hour, text_version }) => hour >= from && hour <= to && isKnownVersion(text_version),
+  );
   const hours = depth === "chain" ? [] : range.toSorted((left, right) => left.hour - right.hour);
   const floor = await store.logFloor();
   if (depth === "events" || depth === "records") faults.push(...(await tiling(store, closes)));

@@ -1,8 +1,9 @@
-import { readPriceBook } from "../../domain/books/price-book.ts";
+import { type PriceBook, readPriceBook } from "../../domain/books/price-book.ts";
 import { faultOf, type ProofFault, type StoredClose } from "../../domain/closing/chain.ts";
 import type { UsageRow } from "../../domain/closing/usage.ts";
 import type { ProofStore, StoredRatedCharge } from "../../domain/ports/proof-store.ts";
-import { chargesText, type HourRating, rateHour } from "../../domain/rating/charges.ts";
+import { chargeDifferences } from "../../domain/rating/charge-differences.ts";
+import { chargesText, type HourRating, type RatedHour, rateHour } from "../../domain/rating/charges.ts";
 
 interface Rater {
   readonly store: ProofStore;
@@ -41,7 +42,7 @@ export async function auditRatings(
 }
 
 function ratingFaults(
-  book: Parameters<typeof rateHour>[1] & { readonly hash: string },
+  book: PriceBook & { readonly hash: string },
   rating: HourRating,
   usage: readonly UsageRow[],
   {
@@ -49,7 +50,9 @@ function ratingFaults(
     hash,
   }: { readonly charges: readonly StoredRatedCharge[]; readonly hash: (text: string) => string },
 ): ProofFault[] {
-  const { charges: recomputed, ...totals } = rateHour(usage, book);
+  const again = ratedAgain(book, usage);
+  if (again === null) return [faultOf(rating, "rating", "its usage has words that no price book knows")];
+  const { charges: recomputed, ...totals } = again;
   const figures: Readonly<Record<string, unknown>> = {
     ...totals,
     currency: book.currency,
@@ -67,5 +70,20 @@ function ratingFaults(
   if (!areOwn || hash(chargesText(book, charges)) !== rating.content_hash) {
     faults.push(faultOf(rating, "charges", "its charges do not have its content_hash"));
   }
+  // the hash leaves out what is no part of the book's formula
+  const fields = new Set(chargeDifferences(charges, [], recomputed).map(({ field }) => field));
+  if (fields.size > 0) {
+    faults.push(faultOf(rating, "charges", `its charges differ from its usage in ${[...fields].join(", ")}`));
+  }
   return faults;
+}
+
+/** Null where the usage cannot be rated at all, which no usage that was rated is. */
+function ratedAgain(book: PriceBook, usage: readonly UsageRow[]): RatedHour | null {
+  try {
+    return rateHour(usage, book);
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
 }

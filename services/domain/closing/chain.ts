@@ -1,4 +1,5 @@
 import { CHAIN_START, chainText, type HourClose, linkText } from "./revision.ts";
+import { isKnownVersion } from "./usage.ts";
 
 /** A close as the table has it, with what follows from it. */
 export type StoredClose = HourClose & { readonly balanced: boolean };
@@ -59,7 +60,9 @@ export function chainFaults(closes: readonly StoredClose[], rules: ChainRules): 
     if (close.previous_hash !== (before?.chain_hash ?? CHAIN_START)) {
       fault("link", "is not linked to the close before it");
     }
-    if (rules.hash(chainText(close)) !== close.chain_hash) {
+    if (!isKnownVersion(close.text_version)) {
+      fault("close", `text_version ${close.text_version} is not known`);
+    } else if (rules.hash(chainText(close)) !== close.chain_hash) {
       fault("close", "its own figures do not have its chain_hash");
     }
     if (close.balanced !== (close.failed_checks.length === 0)) {
