@@ -37,6 +37,11 @@ export function publicKeyOf(pem: string): PublicKey {
 /** Whether the key signed the text and has this id; false too where the key cannot be read. */
 export function isSignedBy({ key_id, public_key }: PublicKey, text: string, signature: string): boolean {
   try {
+    // base64 reads over what follows its end
+    const isExact = [public_key, signature].every(
+      (it) => Buffer.from(it, "base64").toString("base64") === it,
+    );
+    if (!isExact) return false;
     const key = createPublicKey({ key: Buffer.from(public_key, "base64"), format: "der", type: "spki" });
     const isOwn = described(ed25519(key)).key_id === key_id;
     return isOwn && verify(null, Buffer.from(text, "utf8"), key, Buffer.from(signature, "base64"));
