@@ -37,12 +37,12 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   close: { help: "Close all hours up to one now, or revise a closed hour.", entry: SETTLEMENT },
   invoice: { help: "invoice draft, finalise, list, show, void.", entry: API },
   verify: {
-    help: "Recompute an invoice, with --hour a closed hour, or with --chain the chain of closes, and report what differs.",
+    help: "Recompute an invoice, a closed hour (--hour) or the chain of closes (--chain).",
     entry: API,
     entryWith: { options: ["--hour", "--chain"], entry: SETTLEMENT },
   },
   audit: {
-    help: "Check closed hours against everything they were made of, and name the first bad one.",
+    help: "Check closed hours against all they were made of; name the first bad one.",
     entry: SETTLEMENT,
   },
   explain: { help: "Show how a charge was computed, factor by factor.", entry: API },

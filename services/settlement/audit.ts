@@ -59,7 +59,7 @@ function trustedKeys(file: string | undefined, signer: CloseSigner | undefined):
   }
 }
 
-export function auditText(report: AuditReport, isKeyNamed: boolean): string {
+function auditText(report: AuditReport, isKeyNamed: boolean): string {
   const { hours, links, unsigned, dropped, without_log_hash, key_ids, faults } = report;
   const [first] = faults;
   const notes = [

@@ -73,13 +73,13 @@ export function chainFaults(closes: readonly StoredClose[], rules: ChainRules): 
       fault("sequence", `is revision ${close.revision} instead of ${revision}`);
     revisions.set(close.hour, close.revision);
     if (close.signature !== "" || (close === last && rules.trustedKeys.length > 0)) mustSign = true;
-    const problem = signatureProblem(close, rules, mustSign);
+    const problem = signatureFault(close, rules, mustSign);
     if (problem !== null) fault("signature", problem);
     return faults;
   });
 }
 
-function signatureProblem(
+function signatureFault(
   close: StoredClose,
   { isSigned, trustedKeys }: ChainRules,
   mustSign: boolean,
