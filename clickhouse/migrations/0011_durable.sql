@@ -10,5 +10,7 @@ ALTER TABLE price_books MODIFY SETTING fsync_after_insert = 1, fsync_part_direct
 ALTER TABLE hour_rating MODIFY SETTING fsync_after_insert = 1, fsync_part_directory = 1;
 ALTER TABLE charges MODIFY SETTING fsync_after_insert = 1, fsync_part_directory = 1;
 ALTER TABLE pricing_documents MODIFY SETTING fsync_after_insert = 1, fsync_part_directory = 1;
+ALTER TABLE log_generations MODIFY SETTING fsync_after_insert = 1, fsync_part_directory = 1;
+ALTER TABLE log_gaps MODIFY SETTING fsync_after_insert = 1, fsync_part_directory = 1;
 ALTER TABLE log_drops MODIFY SETTING fsync_after_insert = 1, fsync_part_directory = 1;
 ALTER TABLE schema_migrations MODIFY SETTING fsync_after_insert = 1, fsync_part_directory = 1;

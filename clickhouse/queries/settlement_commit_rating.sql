@@ -1,20 +1,15 @@
--- The commit of a rating. Refused unless the writer still leads and it is the revision's next one.
+-- The commit of ratings, all or none. Refused unless the writer still leads and each is its revision's next one.
 INSERT INTO hour_rating
+(
+    hour, revision, rating, attempt_id, price_book, currency, rated, unrated, unrated_gpus, charges_total, operator_total,
+    content_hash, rated_at, epoch
+)
 SELECT
-    toDateTime({hour:UInt32}, 'UTC') AS hour,
-    {revision:UInt32} AS revision,
-    {rating:UInt32} AS rating,
-    {attempt_id:UUID} AS attempt_id,
-    {price_book:String} AS price_book,
-    {currency:String} AS currency,
-    {rated:UInt64} AS rated,
-    {unrated:UInt64} AS unrated,
-    {unrated_gpus:Array(String)} AS unrated_gpus,
-    {charges_total:Decimal(38, 12)} AS charges_total,
-    {operator_total:Decimal(38, 12)} AS operator_total,
-    {content_hash:String} AS content_hash,
-    fromUnixTimestamp64Milli({rated_at:Int64}, 'UTC') AS rated_at,
-    {epoch:UInt64} AS epoch
+    toDateTime(hour, 'UTC'), revision, rating, attempt_id, price_book, currency, rated, unrated, unrated_gpus, charges_total,
+    operator_total, content_hash, fromUnixTimestamp64Milli(rated_at, 'UTC'), {epoch:UInt64}
+FROM input('hour UInt32, revision UInt32, rating UInt32, attempt_id UUID, price_book String, currency String, rated UInt64,
+    unrated UInt64, unrated_gpus Array(String), charges_total Decimal(38, 12), operator_total Decimal(38, 12),
+    content_hash String, rated_at Int64')
 WHERE
     throwIf(
         (SELECT max((epoch, owner)) FROM leader_lease WHERE role = 'settlement') != ({epoch:UInt64}, {owner:String}),
@@ -24,7 +19,18 @@ WHERE
         'METERHOUSE_LEASE_OVER') = 0
     AND throwIf(
         (
-            SELECT max(rating) FROM hour_rating
-            WHERE hour = toDateTime({hour:UInt32}, 'UTC') AND revision = {revision:UInt32}
-        ) + 1 != {rating:UInt32},
+            SELECT countIf(newest.2 + 1 != wanted.3) > 0
+            FROM
+            (
+                SELECT arrayJoin(arrayZip({hours:Array(UInt32)}, {revisions:Array(UInt32)}, {ratings:Array(UInt32)})) AS wanted
+            ) AS w
+            LEFT JOIN
+            (
+                SELECT (toUnixTimestamp(hour), max(rating)) AS newest, toUnixTimestamp(hour) AS rated_hour, revision AS rated_revision
+                FROM hour_rating
+                WHERE toUnixTimestamp(hour) IN {hours:Array(UInt32)}
+                GROUP BY hour, revision
+            ) AS c ON c.rated_hour = w.wanted.1 AND c.rated_revision = w.wanted.2
+        ),
         'METERHOUSE_SEQUENCE_TAKEN') = 0
+FORMAT JSONEachRow

@@ -6,6 +6,16 @@ WITH
     (
         SELECT hour, cut, closed_at FROM hour_close_current WHERE hour > (SELECT max(through_hour) FROM log_drops)
     ),
+    late AS
+    (
+        SELECT DISTINCT w.hour AS hour, c.closed_at AS revised_at
+        FROM usage_windows AS w
+        INNER JOIN closed AS c ON c.hour = w.hour
+        WHERE
+        w.kafka_offset < {cut:Map(UInt16, UInt64)}[w.kafka_partition]
+        AND w.kafka_offset >= c.cut[w.kafka_partition]
+        AND w.has_usage
+    ),
     first_voids AS
     (
         SELECT event_id, tenant_id, kafka_partition, min(kafka_offset) AS first_offset, any(hour) AS hour
@@ -25,13 +35,17 @@ SELECT toUnixTimestamp(hour) AS hour, sum(events) AS late_events, sum(voids) AS 
     toUnixTimestamp64Milli(max(revised_at)) AS closed_at
 FROM
 (
-    SELECT w.hour AS hour, toUInt64(w.events) AS events, toUInt64(0) AS voids, c.closed_at AS revised_at
-    FROM usage_windows AS w
-    INNER JOIN closed AS c ON c.hour = w.hour
+    SELECT hour, toUInt64(0) AS events, toUInt64(0) AS voids, revised_at FROM late
+    UNION ALL
+    -- an event over several hours is whole in its last one alone: what is late in an hour are its rows of events
+    SELECT e.hour AS hour, toUInt64(1) AS events, toUInt64(0) AS voids, c.closed_at AS revised_at
+    FROM usage_log AS e
+    INNER JOIN closed AS c ON c.hour = e.hour
     WHERE
-        w.kafka_offset < {cut:Map(UInt16, UInt64)}[w.kafka_partition]
-        AND w.kafka_offset >= c.cut[w.kafka_partition]
-        AND w.has_usage
+        e.kind = 'event'
+        AND e.hour IN (SELECT hour FROM late)
+        AND e.kafka_offset < {cut:Map(UInt16, UInt64)}[e.kafka_partition]
+        AND e.kafka_offset >= c.cut[e.kafka_partition]
     UNION ALL
     SELECT e.hour AS hour, toUInt64(0) AS events, toUInt64(1) AS voids, c.closed_at AS revised_at
     FROM usage_log AS e

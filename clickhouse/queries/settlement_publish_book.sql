@@ -1,4 +1,4 @@
--- Publishes a price book. Refused where another takes effect from the same hour, or where hours that are rated already
+-- Publishes a price book. Refused where another takes effect from the same hour, unless it supplements that one, or where hours that are rated already
 -- would have been its own: a late event would then be rated by other prices than the rest of its hour.
 INSERT INTO price_books (hash, name, effective_from, currency, content, epoch)
 SELECT
@@ -16,7 +16,9 @@ WHERE
         (SELECT argMax(expires_at, (epoch, owner, taken_at)) FROM leader_lease WHERE role = 'settlement') < now64(3),
         'METERHOUSE_LEASE_OVER') = 0
     AND throwIf(
-        (SELECT count() FROM price_books WHERE effective_from = toDateTime({effective_from:UInt32}, 'UTC')) > 0,
+        (
+            SELECT count() FROM price_books WHERE effective_from = toDateTime({effective_from:UInt32}, 'UTC')
+        ) > 0 AND {supplements:String} = '',
         'METERHOUSE_BOOK_OVERLAPS') = 0
     AND throwIf(
         (

@@ -1,4 +1,4 @@
--- The usage rows of one attempt.
-SELECT * EXCEPT (hour, revision, attempt_id)
+-- The usage rows of attempts. Hours narrow the search.
+SELECT * EXCEPT (hour, revision)
 FROM usage_hourly
-WHERE hour = toDateTime({hour:UInt32}, 'UTC') AND attempt_id = {attempt_id:UUID}
+WHERE toUnixTimestamp(hour) IN {hours:Array(UInt32)} AND attempt_id IN {attempts:Array(UUID)}

@@ -5,8 +5,8 @@ import { EXIT } from "../adapters/command/exit-codes.ts";
 export interface Command {
   readonly help: string;
   readonly entry: string;
-  /** The entry if this option is given. */
-  readonly entryWith?: { readonly option: string; readonly entry: string };
+  /** The entry if one of these options is given. */
+  readonly entryWith?: { readonly options: readonly string[]; readonly entry: string };
 }
 
 const API = "services/cli/api.ts";
@@ -37,9 +37,13 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   close: { help: "Close all hours up to one now, or revise a closed hour.", entry: SETTLEMENT },
   invoice: { help: "invoice draft, finalise, list, show, void.", entry: API },
   verify: {
-    help: "Recompute an invoice, or with --hour a closed hour, and report what differs.",
+    help: "Recompute an invoice, a closed hour (--hour) or the chain of closes (--chain).",
     entry: API,
-    entryWith: { option: "--hour", entry: SETTLEMENT },
+    entryWith: { options: ["--hour", "--chain"], entry: SETTLEMENT },
+  },
+  audit: {
+    help: "Check closed hours against all they were made of; name the first bad one.",
+    entry: SETTLEMENT,
   },
   explain: { help: "Show how a charge was computed, factor by factor.", entry: API },
   history: { help: "Show an event, its corrections and the revisions of its hours.", entry: API },
@@ -80,6 +84,7 @@ export function understand(argv: readonly string[], version: string): Request {
     return { kind: "say", text: `${about}${line.text}`, exitCode: line.exitCode };
   }
   const { entry, entryWith } = COMMANDS[line.command] as Command;
-  const isWith = entryWith !== undefined && rest.some((word) => word.split("=")[0] === entryWith.option);
+  const isWith =
+    entryWith !== undefined && rest.some((word) => entryWith.options.includes(word.split("=")[0] ?? ""));
   return { kind: "run", entry: isWith ? entryWith.entry : entry, arguments: argv };
 }

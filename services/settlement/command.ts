@@ -1,5 +1,15 @@
 import { command, Faults } from "../adapters/command/command.ts";
-import { JSON_OPTION, otherwise, read, required, text, whole } from "../adapters/command/options.ts";
+import {
+  choice,
+  flag,
+  JSON_OPTION,
+  otherwise,
+  read,
+  required,
+  text,
+  whole,
+} from "../adapters/command/options.ts";
+import { AUDIT_DEPTHS, type AuditRequest } from "../billing/verification/audit-hours.ts";
 import { formatHour, type Hour, parseHour } from "../domain/time/hour.ts";
 import { FIELDS } from "./config.ts";
 import type { PassRequest } from "./pass.ts";
@@ -8,7 +18,16 @@ import type { PassRequest } from "./pass.ts";
 export type SettlementCommand =
   | { readonly kind: "serve" }
   | { readonly kind: "close"; readonly request: PassRequest; readonly json: boolean }
-  | { readonly kind: "verify"; readonly hour: Hour; readonly revision: number; readonly json: boolean };
+  | { readonly kind: "verify"; readonly hour: Hour; readonly revision: number; readonly json: boolean }
+  | AuditCommand;
+
+export interface AuditCommand {
+  readonly kind: "audit";
+  readonly request: AuditRequest;
+  /** Path of a public key in PEM that closes have to be signed with. */
+  readonly key?: string;
+  readonly json: boolean;
+}
 
 const REVISION_MAX = 1_000_000_000;
 
@@ -19,6 +38,8 @@ const hour = (flags: string, help: string) =>
     parseHour,
     `is no hour; write it as ${formatHour(1_769_853_600)}`,
   );
+
+const KEY_OPTION = text("--key <file>", "the public key, in PEM, that closes have to be signed with");
 
 export const COMMANDS = [
   command({
@@ -57,21 +78,59 @@ export const COMMANDS = [
   }),
   command({
     name: "verify",
-    help: "Add a closed hour up again from its events, compare, and name what differs. Ends with 1 if anything does.",
+    help:
+      "Add a closed hour up again from its events, compare, and name what differs; or walk the chain of closes. " +
+      "Ends with 1 if anything does.",
     settings: FIELDS,
     options: {
-      hour: required(hour("--hour <hour>", "the closed hour")),
+      hour: hour("--hour <hour>", "the closed hour"),
       revision: otherwise(
         whole("--revision <n>", "its revision, 0 for the newest", { min: 0, max: REVISION_MAX }),
         0,
       ),
+      deep: flag("--deep", "compare every column of every record and every stored figure of the hour"),
+      chain: flag("--chain", "walk all links of the chain, and their signatures"),
+      key: KEY_OPTION,
       json: JSON_OPTION,
     },
-    read: ({ hour: verified, revision, json }): SettlementCommand => ({
-      kind: "verify",
-      hour: verified,
-      revision,
-      json,
-    }),
+    read({ hour: verified, revision, deep, chain, key, json }): SettlementCommand | Faults {
+      if (chain) return audit({ from: 0, to: 0, depth: "chain" }, key, json);
+      if (verified === undefined) return new Faults("verify needs --hour or --chain");
+      if (deep && revision !== 0)
+        return new Faults("--deep looks at the newest revision: leave --revision out");
+      if (deep) return audit({ from: verified, to: verified, depth: "records" }, key, json);
+      return { kind: "verify", hour: verified, revision, json };
+    },
+  }),
+  command({
+    name: "audit",
+    help:
+      "Check closed hours against all that they were made of: chain, signatures, tiling, double entry, conservation, charges and " +
+      "every stored hash. Names the first bad hour and what is wrong, and ends with 1 if anything is.",
+    settings: FIELDS,
+    options: {
+      hours: required(
+        read(
+          "--hours <first..last>",
+          "the hours, both included, such as 2026-01-01T00:00Z..2026-01-31T23:00Z",
+          parseRange,
+          "is no range of hours; write it as 2026-01-01T00:00Z..2026-01-31T23:00Z",
+        ),
+      ),
+      depth: otherwise(choice("--depth <depth>", "how far down", AUDIT_DEPTHS), "records"),
+      key: KEY_OPTION,
+      json: JSON_OPTION,
+    },
+    read: ({ hours, depth, key, json }): SettlementCommand => audit({ ...hours, depth }, key, json),
   }),
 ];
+
+function audit(request: AuditRequest, key: string | undefined, json: boolean): AuditCommand {
+  return { kind: "audit", request, ...(key === undefined ? {} : { key }), json };
+}
+
+function parseRange(written: string): Pick<AuditRequest, "from" | "to"> | null {
+  const [from, to, ...more] = written.split("..").map(parseHour);
+  if (from === undefined || from === null || to === undefined || to === null) return null;
+  return more.length === 0 && from <= to ? { from, to } : null;
+}

@@ -14,6 +14,7 @@ import { runService, type Service } from "../adapters/process/service.ts";
 import { schedule } from "../adapters/schedule/schedule.ts";
 import { verifyHour } from "../billing/verification/verify-hour.ts";
 import { verificationJson } from "../domain/closing/verification.ts";
+import { audit } from "./audit.ts";
 import { COMMANDS, type SettlementCommand } from "./command.ts";
 import { FIELDS } from "./config.ts";
 import type { Settlement } from "./pass.ts";
@@ -45,6 +46,7 @@ function settlementOf({ life, clock, log, metrics, clickhouse }: Service | OneSh
     graceMs: config.grace_ms,
     leaseMs: config.lease_ms,
     unmeteredPercent: config.unmetered_percent,
+    ...(config.close_key === undefined ? {} : { signer: config.close_key }),
     signal: life.signal,
   };
 }
@@ -71,6 +73,9 @@ async function once(parts: OneShot, command: Exclude<SettlementCommand, { kind: 
   const { retry, inTime } = parts;
   const plain = settlementOf(parts);
   const { store, logTimes } = plain;
+  if (command.kind === "audit") {
+    return audit(parts, command, { database: config.clickhouse_database, signer: config.close_key });
+  }
   if (command.kind === "verify") {
     const { hour, revision, json } = command;
     if (hour <= (await retry(() => store.logFloor()))) return dropped();

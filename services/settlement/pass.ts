@@ -1,4 +1,5 @@
 // A pass of settlement: its dependencies, its request and its result.
+import type { CloseSigner } from "../adapters/crypto/close-key.ts";
 import type { Metrics } from "../adapters/metrics/metrics.ts";
 import type { HourClose } from "../domain/closing/revision.ts";
 import type { Clock } from "../domain/ports/clock.ts";
@@ -22,6 +23,8 @@ export interface Settlement {
   readonly leaseMs: number;
   /** Unmetered time of a GPU in an hour is warned about above this part of it, in percent. */
   readonly unmeteredPercent: number;
+  /** Signs closes; without it they are unsigned. */
+  readonly signer?: CloseSigner;
   readonly signal?: AbortSignal;
 }
 

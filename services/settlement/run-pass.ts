@@ -3,6 +3,7 @@ import { type Cut, cutText, reaches } from "../domain/closing/cut.ts";
 import type { PassRequest, PassResult, Settlement } from "./pass.ts";
 import { closeHours, reviseByHand, reviseForEvents, reviseForVoids } from "./steps/close-hours.ts";
 import { findDirtyHours, findDueHours } from "./steps/find-hours.ts";
+import { keepLease } from "./steps/keep-lease.ts";
 import { rateHours } from "./steps/rate-hours.ts";
 import { watchGpus } from "./steps/watch-gpus.ts";
 
@@ -17,31 +18,28 @@ export async function runPass(deps: Settlement, request: PassRequest = {}): Prom
   if (answer.kind === "taken") return { ...answer, kind: "not_leader" };
   const { lease } = answer;
 
-  const cut = await store.positions();
-  requireReach(cut, (await store.latestClose())?.cut ?? new Map());
-  const due = await findDueHours(deps, cut, request.through ?? Number.MAX_SAFE_INTEGER);
-  metrics.hours_waiting.set(due.waiting.length);
-  const dirty = await findDirtyHours(deps, cut, request);
-  const voided = await reviseForVoids(deps, lease, cut, { ...request, hours: dirty.voided });
-  const closed = await closeHours(deps, lease, cut, { ...request, hours: due.closable });
-  const { revised, waiting: unrevised } = await reviseForEvents(deps, lease, cut, {
-    ...request,
-    hours: dirty.late,
+  const settled = await keepLease(deps, lease, async () => {
+    const cut = await store.positions();
+    requireReach(cut, (await store.latestClose())?.cut ?? new Map());
+    const due = await findDueHours(deps, cut, request.through ?? Number.MAX_SAFE_INTEGER);
+    metrics.hours_waiting.set(due.waiting.length);
+    const dirty = await findDirtyHours(deps, cut, request);
+    const voided = await reviseForVoids(deps, lease, cut, { ...request, hours: dirty.voided });
+    const closed = await closeHours(deps, lease, cut, { ...request, hours: due.closable });
+    const late = await reviseForEvents(deps, lease, cut, { ...request, hours: dirty.late });
+    metrics.revisions_waiting.set(late.waiting.length);
+    const byHand = await reviseByHand(deps, lease, cut, request);
+    return {
+      closed,
+      revised: [...voided, ...late.revised, ...byHand],
+      waiting: due.waiting,
+      unrevised: late.waiting,
+      ...(await rateHours(deps, lease)),
+    };
   });
-  metrics.revisions_waiting.set(unrevised.length);
-  const byHand = await reviseByHand(deps, lease, cut, request);
-  const { rated, unpriced } = await rateHours(deps, lease);
   await store.releaseLease(lease);
-  await watchGpus(deps, closed);
-  return {
-    kind: "settled",
-    closed,
-    revised: [...voided, ...revised, ...byHand],
-    waiting: due.waiting,
-    unrevised,
-    rated,
-    unpriced,
-  };
+  await watchGpus(deps, settled.closed);
+  return { kind: "settled", ...settled };
 }
 
 /** A log that ends before what is closed has lost rows, as by a power failure. The processors read them again from Kafka. */

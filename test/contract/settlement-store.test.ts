@@ -131,6 +131,28 @@ describe.each(STORES)("settlement %s", (_name, open) => {
     }
   });
 
+  it("a late event over two hours counts in the reason of both", async () => {
+    const { store, append } = await open();
+    await append(
+      batch(0, 0, [
+        { id: "a", hour: TEN },
+        { id: "b", hour: ELEVEN },
+      ]),
+    );
+    await pass(settlementOver(store));
+    await append(
+      batch(0, 2, [
+        { id: "x", hour: TEN, home: 0 },
+        { id: "x", hour: ELEVEN, home: 1, offset: 2 },
+      ]),
+    );
+    const { revised } = await pass(settlementOver(store));
+    expect(revised.map(({ hour, reason }) => [hour, reason])).toEqual([
+      [TEN, "late events: 1, voids: 0"],
+      [ELEVEN, "late events: 1, voids: 0"],
+    ]);
+  });
+
   it("a void of an event that crosses an hour revises both of its hours", async () => {
     const { store, append } = await open();
     await append(

@@ -29,7 +29,7 @@ describe.each(STORES)("leading, chaining and pricing %s", (_name, open) => {
     const [close] = closed;
     if (close === undefined) throw new Error("not closed");
     const stale = { ...close, sequence: 2n, revision: 2 };
-    await expect(store.commitClose(stale, first)).rejects.toThrow(StaleLeaderError);
+    await expect(store.commitCloses([stale], first)).rejects.toThrow(StaleLeaderError);
     await expect(store.renewLease(first, 1_000)).rejects.toThrow(StaleLeaderError);
   });
 
@@ -40,12 +40,12 @@ describe.each(STORES)("leading, chaining and pricing %s", (_name, open) => {
     const [close, rating] = [closed[0], rated[0]];
     if (close === undefined || rating === undefined) throw new Error("not closed");
     const lease = held(await store.takeLease("first", 60_000));
-    await expect(store.commitClose(close, lease)).rejects.toThrow("METERHOUSE_SEQUENCE_TAKEN");
+    await expect(store.commitCloses([close], lease)).rejects.toThrow("METERHOUSE_SEQUENCE_TAKEN");
     await store.releaseLease(lease);
     await systemClock.sleep(2);
     const writes = [
-      () => store.commitClose({ ...close, sequence: 2n, revision: 2 }, lease),
-      () => store.commitRating({ ...rating, rating: 2 }, lease),
+      () => store.commitCloses([{ ...close, sequence: 2n, revision: 2 }], lease),
+      () => store.commitRatings([{ ...rating, rating: 2 }], lease),
     ];
     for (const write of writes) await expect(write()).rejects.toThrow("METERHOUSE_LEASE_OVER");
   });
@@ -63,12 +63,29 @@ describe.each(STORES)("leading, chaining and pricing %s", (_name, open) => {
     const nextClose = { ...close, sequence: 2n, revision: 2 };
     const nextRating = { ...rating, rating: 2 };
     for (const stale of [before, { ...lease, owner: "e" }, { ...lease, owner: "g" }]) {
-      const writes = [() => store.commitClose(nextClose, stale), () => store.commitRating(nextRating, stale)];
+      const writes = [
+        () => store.commitCloses([nextClose], stale),
+        () => store.commitRatings([nextRating], stale),
+      ];
       for (const write of writes) await expect(write()).rejects.toThrow("METERHOUSE_STALE_LEADER");
     }
     expect((await store.latestClose())?.sequence).toBe(1n);
-    await store.commitClose(nextClose, lease);
-    await store.commitRating(nextRating, lease);
+    await store.commitCloses([nextClose], lease);
+    await store.commitRatings([nextRating], lease);
+  });
+
+  it("a revision of an hour is the next one", async () => {
+    const { store, append } = await open();
+    await append(batch(0, 0, [{ id: "a", hour: TEN }]));
+    const { closed } = await pass(settlementOver(store));
+    const [close] = closed;
+    if (close === undefined) throw new Error("not closed");
+    const lease = held(await store.takeLease("second", 60_000));
+    for (const revision of [1, 3]) {
+      const taken = { ...close, sequence: 2n, revision, attempt_id: randomUUID() };
+      await expect(store.commitCloses([taken], lease)).rejects.toThrow("METERHOUSE_REVISION_TAKEN");
+    }
+    await store.commitCloses([{ ...close, sequence: 2n, revision: 2, attempt_id: randomUUID() }], lease);
   });
 
   it("each rating of a revision is the next one, and is made once", async () => {
@@ -80,10 +97,10 @@ describe.each(STORES)("leading, chaining and pricing %s", (_name, open) => {
     const lease = held(await store.takeLease("second", 60_000));
     for (const number of [1, 3]) {
       const taken = { ...rating, rating: number, attempt_id: randomUUID() };
-      await expect(store.commitRating(taken, lease)).rejects.toThrow("METERHOUSE_SEQUENCE_TAKEN");
+      await expect(store.commitRatings([taken], lease)).rejects.toThrow("METERHOUSE_SEQUENCE_TAKEN");
     }
     expect(await total()).toBe("0.032291666667");
-    await store.commitRating({ ...rating, rating: 2, attempt_id: randomUUID() }, lease);
+    await store.commitRatings([{ ...rating, rating: 2, attempt_id: randomUUID() }], lease);
     expect(await total()).toBe("0.000000000000");
   });
 
@@ -142,6 +159,39 @@ describe.each(STORES)("leading, chaining and pricing %s", (_name, open) => {
     const second = await pass(settlementOver(store));
     expect(second.rated).toMatchObject([{ rating: 2, rated: 2n, unrated: 0n }]);
     expect(await total()).toBe("0.096875000000");
+  });
+
+  it("a card that no book had is priced by a supplement, though later hours are rated", async () => {
+    const { store, append, total, publish } = await open();
+    await append(
+      batch(0, 0, [
+        { id: "a", hour: TEN },
+        { id: "b", hour: TEN, gpu_model: "NVIDIA B300" },
+        { id: "c", hour: ELEVEN },
+      ]),
+    );
+    expect((await pass(settlementOver(store))).unpriced).toEqual([TEN]);
+    const [stored] = await store.priceBooks();
+    const [h100] = demoBook().gpus;
+    if (h100 === undefined || stored === undefined) throw new Error(`no price for ${H100}`);
+    const b300 = { ...h100, gpu_model: "NVIDIA B300", rate_per_gpu_hour: 5_000_000_000_000n };
+    const book = { ...demoBook(), name: "with B300", supplements: stored.hash, gpus: [b300, h100] };
+    const dearer = { ...h100, rate_per_gpu_hour: 9_000_000_000_000n };
+    const wrong = [
+      { ...book, gpus: [b300, dearer] },
+      { ...book, gpus: [h100] },
+      { ...book, effective_from: TEN },
+      { ...book, supplements: "0".repeat(64) },
+    ];
+    for (const other of wrong) expect(await publish(other)).toBe("no_supplement");
+    expect(await publish(book)).toBe("published");
+    const { rated, unpriced } = await pass(settlementOver(store));
+    expect([unpriced, rated.map(({ hour, rating, unrated }) => [hour, rating, unrated])]).toEqual([
+      [],
+      [[TEN, 2, 0n]],
+    ]);
+    expect(await total()).toBe("0.129166666667");
+    expect((await pass(settlementOver(store))).rated).toEqual([]);
   });
 
   it("a published book never changes, and none takes effect in hours that are charged", async () => {

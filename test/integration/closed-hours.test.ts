@@ -41,25 +41,27 @@ async function count(table: string, client = reader): Promise<number> {
 /** A store that ends like a killed process, just before it would commit. */
 class Crash extends Error {}
 class CrashingStore extends ClickHouseSettlementStore {
-  readonly #before: "commitClose" | "commitRating";
-  constructor(before: "commitClose" | "commitRating") {
+  readonly #before: "commitCloses" | "commitRatings";
+  constructor(before: "commitCloses" | "commitRatings") {
     super(database.open("settlement"), database.name);
     this.#before = before;
   }
-  override async commitClose(...args: Parameters<ClickHouseSettlementStore["commitClose"]>): Promise<void> {
-    if (this.#before === "commitClose") throw new Crash();
-    await super.commitClose(...args);
+  override async commitCloses(...args: Parameters<ClickHouseSettlementStore["commitCloses"]>): Promise<void> {
+    if (this.#before === "commitCloses") throw new Crash();
+    await super.commitCloses(...args);
   }
-  override async commitRating(...args: Parameters<ClickHouseSettlementStore["commitRating"]>): Promise<void> {
-    if (this.#before === "commitRating") throw new Crash();
-    await super.commitRating(...args);
+  override async commitRatings(
+    ...args: Parameters<ClickHouseSettlementStore["commitRatings"]>
+  ): Promise<void> {
+    if (this.#before === "commitRatings") throw new Crash();
+    await super.commitRatings(...args);
   }
 }
 
 describe("a crash", () => {
   it("between the rows and the close leaves nothing to see, and the next owner closes the hour once", async () => {
     await appendBatch(processor, batch(0, 0, [{ id: "a", hour: TEN }]));
-    const dying = settlementOver(new CrashingStore("commitClose"), { owner: "dying", leaseMs: LEASE_MS });
+    const dying = settlementOver(new CrashingStore("commitCloses"), { owner: "dying", leaseMs: LEASE_MS });
     await expect(runPass(dying)).rejects.toThrow(Crash);
     expect(await count("usage_hourly", migrate)).toBe(1);
     expect(await count("usage_hourly_current")).toBe(0);
@@ -75,7 +77,7 @@ describe("a crash", () => {
 
   it("between the charges and their rating leaves the hour closed and uncharged, until the next pass", async () => {
     await appendBatch(processor, batch(0, 0, [{ id: "a", hour: TEN }]));
-    const dying = settlementOver(new CrashingStore("commitRating"), { owner: "dying", leaseMs: LEASE_MS });
+    const dying = settlementOver(new CrashingStore("commitRatings"), { owner: "dying", leaseMs: LEASE_MS });
     await expect(runPass(dying)).rejects.toThrow(Crash);
     expect([await count("hour_close_current"), await count("charges_current")]).toEqual([1, 0]);
 

@@ -208,6 +208,14 @@ export const MUTANTS: readonly Mutant[] = [
     failure: RESOLVED,
   },
   {
+    name: "revision guard of closes",
+    safeguard: "chain guard",
+    why: "an hour has two revisions of one number",
+    patch: guardOff("settlement_commit_close", "REVISION_TAKEN"),
+    test: settlementWrites("a revision of an hour is the next one"),
+    failure: RESOLVED,
+  },
+  {
     name: "chain guard of ratings",
     safeguard: "chain guard",
     why: "an hour is charged twice",
@@ -277,8 +285,8 @@ export const MUTANTS: readonly Mutant[] = [
     why: "usage that was taken back after the close of its hour stays on the bill",
     patch: {
       file: "clickhouse/queries/settlement_dirty_hours.sql",
-      text: "        e.kind = 'event'\n",
-      replacement: "        e.kind = 'event' AND false\n",
+      text: "        AND e.hour <= (SELECT max(hour) FROM new_voids)\n",
+      replacement: "        AND false\n",
     },
     test: REVISIONS,
     failure: "expected [] to match",

@@ -55,6 +55,24 @@ const WITHOUT_ID = FIELD_NAMES.filter((name) => name !== "event_id");
 const KEYS: ReadonlySet<string> = new Set(USAGE_KEYS);
 const structure = COLUMN_NAMES.map((name) => `${name} ${sqlType(COLUMNS[name])}`).join(", ");
 
+/** The first offset that the hour's own cut does not cover; hours and partitions make the keys of `CutParams`. */
+const cutOf = (hour: string): string =>
+  `transform(toUInt64(${hour}) * 65536 + kafka_partition, {cut_keys:Array(UInt64)}, {cut_offsets:Array(UInt64)}, toUInt64(0))`;
+
+/** As the log was when closes began to vouch for it: a hash that was made of these stays theirs, so the list never changes. */
+const LOG_COLUMNS_1 = `kind, ingest_day, kafka_partition, kafka_offset, ingested_at, hour, event_id, payload_hash, home, session_id,
+    sequence, tenant_id, project_id, user_id, model, model_version, node, container_id, gpu_uuid, gpu_model, mig_profile, sharing,
+    rank, world_size, phase, outcome, started_at, ended_at, gpu_time_ns, gpu_busy_ns, communication_ns, time_quality,
+    memory_peak_bytes, memory_scope, memory_total_bytes, energy_uj, power_avg_mw, power_peak_mw, power_limit_mw, energy_quality,
+    nvlink_tx_bytes, nvlink_rx_bytes, tokens_in, tokens_cached, tokens_out, batch_steps, batch_size_avg_milli, apportionment,
+    probe_version, busy_quality, numbers, reject_code, reject_detail, record_key, raw`;
+
+const VOIDS = `(
+        SELECT event_id, tenant_id, kafka_partition, kafka_offset, arrayJoin({hours:Array(UInt32)}) AS voided_hour
+        FROM usage_log
+        WHERE kind = 'void'
+    ) WHERE kafka_offset < ${cutOf("voided_hour")}`;
+
 const INCLUDES: Readonly<Record<string, string>> = {
   usage_keys: inLine(USAGE_KEYS),
   usage_keys_match: isAs(fieldsWith({ usage_key: true })),
@@ -81,6 +99,14 @@ const INCLUDES: Readonly<Record<string, string>> = {
     ...EVENT_TEXT_FIELDS,
     ...QUANTITY_FIELDS.map((name) => (fieldOf(name).kind === "time" ? micros(`l.${name}`) : name)),
   ]),
+  hours: "(SELECT toDateTime(arrayJoin({hours:Array(UInt32)}), 'UTC'))",
+  under_cut: `kafka_offset < ${cutOf("toUnixTimestamp(hour)")}`,
+  // a void of version 1 names no tenant
+  is_voided: `(
+        (toUnixTimestamp(hour), event_id, tenant_id) IN (SELECT voided_hour, event_id, tenant_id FROM ${VOIDS})
+        OR (toUnixTimestamp(hour), event_id) IN (SELECT voided_hour, event_id FROM ${VOIDS} AND tenant_id = '')
+    )`,
+  row_hash_1: `reinterpretAsUInt256(SHA256(toString(tuple(${LOG_COLUMNS_1}))))`,
   block_columns: inLine(COLUMN_NAMES),
   block_structure: structure.replaceAll("\\", "\\\\").replaceAll("'", "\\'"),
 };

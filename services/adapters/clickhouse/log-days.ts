@@ -37,7 +37,7 @@ export class ClickHouseLogDays implements LogDays {
       this.#store.openHours(positions),
       this.#store.dirtyHours(positions),
     ]);
-    return { positions, unsettled_hours: [...open, ...dirty.map(({ hour }) => hour)] };
+    return { positions, unsettled_hours: [...open, ...dirty].map(({ hour }) => hour) };
   }
 
   async day(ingest_day: string): Promise<IngestDay> {

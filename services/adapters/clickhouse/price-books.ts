@@ -1,3 +1,4 @@
+import { isSupplement } from "../../domain/books/supplement.ts";
 import type { Clock } from "../../domain/ports/clock.ts";
 import type { Lease } from "../../domain/ports/leases.ts";
 import type {
@@ -6,7 +7,6 @@ import type {
   PublishAnswer,
   StoredPriceBook,
 } from "../../domain/ports/price-books.ts";
-
 import type { ClickHouse } from "./client.ts";
 import { isRefusedBy, Leader, whileLeading } from "./leader.ts";
 import { ClickHouseSettlementStore } from "./settlement-store.ts";
@@ -39,6 +39,8 @@ export class ClickHousePriceBooks implements PriceBooks {
   }
 
   async #publish(book: NewPriceBook, lease: Lease): Promise<PublishAnswer> {
+    // nobody else publishes or rates under this lease, so what is read here still holds at the insert
+    if (book.supplements !== "" && !isSupplement(book, await this.published())) return "no_supplement";
     const token = `${book.hash}:${lease.epoch}`;
     try {
       await this.#leader.guarded("settlement_publish_book", { ...book, ...lease }, token);

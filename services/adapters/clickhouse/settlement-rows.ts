@@ -14,6 +14,7 @@ import { formatDecimal } from "../../domain/money/decimal.ts";
 import { CHARGE_FACTORS, type HourRating } from "../../domain/rating/charges.ts";
 import type { Charge } from "../../domain/rating/rate.ts";
 import { formatHour, type Hour } from "../../domain/time/hour.ts";
+import type { Params } from "./client.ts";
 
 // Shapes of settlement's rows as JSON brings them: integers of 64 bits and more and decimals are texts.
 
@@ -61,6 +62,21 @@ export function toUsage(record: UsageRecord): UsageRow {
   };
 }
 
+/** The key of a cut's partition under an hour, or of whatever else a cut is kept by; at most 2^16 partitions. */
+const CUT_PARTITIONS = 65_536n;
+
+/** Cuts by hour, or by link, as the queries' includes look them up. Never empty: the server cannot type that. */
+export function cutParams(cuts: Iterable<readonly [number, Cut]>, side: "cut" | "from" = "cut"): Params {
+  const places = [...cuts].flatMap(([of, cut]) =>
+    [...cut].map(([partition, offset]) => [BigInt(of) * CUT_PARTITIONS + BigInt(partition), offset] as const),
+  );
+  if (places.length === 0) places.push([0n, 0n]);
+  return {
+    [`${side}_keys`]: places.map(([key]) => key),
+    [`${side}_offsets`]: places.map(([, offset]) => offset),
+  };
+}
+
 export function toAudit(record: AuditRecord): HourAudit {
   return {
     slices: BigInt(record.slices),
@@ -100,13 +116,17 @@ export function toClose(record: CloseRecord): HourClose {
     closed_at: Number(record.closed_at),
     epoch: BigInt(record.epoch),
     text_version: record.text_version,
+    log_hash: record.log_hash,
+    key_id: record.key_id,
+    public_key: record.public_key,
+    signature: record.signature,
   };
 }
 
 type GpuTime = "physical_ns" | "busy_ns" | "unmetered_ns";
-export type GpuHourRecord = Omit<GpuHourAccount, GpuTime> & Texts<GpuTime>;
+export type GpuHourRecord = Omit<GpuHourAccount, GpuTime> & Texts<GpuTime> & { readonly hour: Hour };
 
-export function toGpuHour(record: GpuHourRecord): GpuHourAccount {
+export function toGpuHour({ hour: _hour, ...record }: GpuHourRecord): GpuHourAccount {
   return {
     ...record,
     physical_ns: BigInt(record.physical_ns),
@@ -115,19 +135,13 @@ export function toGpuHour(record: GpuHourRecord): GpuHourAccount {
   };
 }
 
-/** Parameters of settlement_commit_close.sql. */
-export function closeParams(close: HourClose): Record<string, unknown> {
-  const sums = (side: UsageSums) => new Map(USAGE_SUMS.map((name) => [name, side[name]]));
-  return {
-    ...close,
-    cut: new Map(close.cut),
-    event_sums: sums(close.event_sums),
-    window_sums: sums(close.window_sums),
-  };
+/** A row of settlement_commit_close.sql. */
+export function closeRecord(close: HourClose): object {
+  return { ...close, cut: Object.fromEntries(close.cut) };
 }
 
-/** Parameters of settlement_commit_rating.sql. */
-export function ratingParams(rating: HourRating): Record<string, unknown> {
+/** A row of settlement_commit_rating.sql. */
+export function ratingRecord(rating: HourRating): object {
   return {
     ...rating,
     charges_total: formatDecimal(rating.charges_total),

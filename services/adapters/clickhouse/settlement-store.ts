@@ -1,34 +1,37 @@
-import { ALL, type Audience } from "../../domain/access/audience.ts";
+import type { Audience } from "../../domain/access/audience.ts";
 import type { GpuHourAccount } from "../../domain/closing/account.ts";
-import type { HourAudit } from "../../domain/closing/audit.ts";
+import { EMPTY_AUDIT, type HourAudit } from "../../domain/closing/audit.ts";
 import type { Cut } from "../../domain/closing/cut.ts";
-import type { HourClose } from "../../domain/closing/revision.ts";
+import type { HourClose, RowSum } from "../../domain/closing/revision.ts";
 import type { Run } from "../../domain/closing/tiling.ts";
 import type { UsageRow } from "../../domain/closing/usage.ts";
 import type { EventFindings } from "../../domain/closing/verification.ts";
+import type { BetweenCuts, Cuts, Link } from "../../domain/ports/closed-hours.ts";
 import type { Lease, LeaseAnswer } from "../../domain/ports/leases.ts";
 import type { StoredPriceBook } from "../../domain/ports/price-books.ts";
-import type { DirtyHour, HourToRate, SettlementStore } from "../../domain/ports/settlement-store.ts";
+import type {
+  ClosedUsage,
+  DirtyHour,
+  HourToRate,
+  OpenHour,
+  RatedUsage,
+  SettlementStore,
+} from "../../domain/ports/settlement-store.ts";
 import type { HourRating } from "../../domain/rating/charges.ts";
-import type { Charge } from "../../domain/rating/rate.ts";
 import type { Hour } from "../../domain/time/hour.ts";
-import { audienceParams } from "./audience.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";
 import { findEvents } from "./event-findings.ts";
-import { Leader } from "./leader.ts";
+import { Leader, staleOr } from "./leader.ts";
+import { ClickHouseManyHours } from "./many-hours.ts";
 import {
-  type AuditRecord,
   type CloseRecord,
   chargeRecord,
-  closeParams,
+  closeRecord,
   type GpuHourRecord,
-  ratingParams,
-  toAudit,
+  ratingRecord,
   toClose,
   toCut,
   toGpuHour,
-  toUsage,
-  type UsageRecord,
   usageRecord,
 } from "./settlement-rows.ts";
 
@@ -38,10 +41,12 @@ const ROWS_PER_INSERT = 50_000;
 export class ClickHouseSettlementStore implements SettlementStore {
   readonly #clickhouse: ClickHouse;
   readonly #leader: Leader;
+  readonly #many: ClickHouseManyHours;
 
   constructor(clickhouse: ClickHouse, database: string) {
     this.#clickhouse = clickhouse;
     this.#leader = new Leader(clickhouse, "settlement", database);
+    this.#many = new ClickHouseManyHours(clickhouse);
   }
 
   takeLease(owner: string, ttlMs: number): Promise<LeaseAnswer> {
@@ -60,9 +65,11 @@ export class ClickHouseSettlementStore implements SettlementStore {
     return toCut(await this.#ask("settlement_positions"));
   }
 
-  async openHours(cut: Cut): Promise<Hour[]> {
-    const rows = await this.#ask<{ hour: number }>("settlement_open_hours", { cut: new Map(cut) });
-    return rows.map(({ hour }) => hour);
+  async openHours(cut: Cut): Promise<OpenHour[]> {
+    const rows = await this.#ask<{ hour: Hour; events: string }>("settlement_open_hours", {
+      cut: new Map(cut),
+    });
+    return rows.map(({ hour, events }) => ({ hour, events: BigInt(events) }));
   }
 
   async dirtyHours(cut: Cut): Promise<DirtyHour[]> {
@@ -93,20 +100,33 @@ export class ClickHouseSettlementStore implements SettlementStore {
   }
 
   async hourAudit(hour: Hour, cut: Cut): Promise<HourAudit> {
-    const [row] = await this.#ask<AuditRecord>("settlement_hour_audit", { hour, cut: new Map(cut) });
-    if (row === undefined) throw new Error("the audit of an hour has no answer");
-    return toAudit(row);
+    return (await this.#many.hourAudits(new Map([[hour, cut]]))).get(hour) ?? EMPTY_AUDIT;
   }
 
-  async hourUsage(
-    hour: Hour,
-    cut: Cut,
-    areIdsUnique: boolean,
-    audience: Audience = ALL,
-  ): Promise<UsageRow[]> {
-    const name = areIdsUnique ? "settlement_hour_usage" : "settlement_hour_usage_unique";
-    const params = { hour, cut: new Map(cut), ...audienceParams(audience) };
-    return (await this.#ask<UsageRecord>(name, params)).map(toUsage);
+  async hourUsage(hour: Hour, cut: Cut, areIdsUnique: boolean, audience?: Audience): Promise<UsageRow[]> {
+    return (await this.#many.hourUsages(new Map([[hour, cut]]), areIdsUnique, audience)).get(hour) ?? [];
+  }
+
+  hourAudits(cuts: Cuts): Promise<ReadonlyMap<Hour, HourAudit>> {
+    return this.#many.hourAudits(cuts);
+  }
+
+  hourUsages(cuts: Cuts, areIdsUnique: boolean): Promise<ReadonlyMap<Hour, UsageRow[]>> {
+    return this.#many.hourUsages(cuts, areIdsUnique);
+  }
+
+  logHashes(cuts: Cuts): Promise<ReadonlyMap<Hour, RowSum>> {
+    return this.#many.logHashes(cuts);
+  }
+
+  logHashesBetween(links: readonly Link[]): Promise<BetweenCuts[]> {
+    return this.#many.logHashesBetween(links);
+  }
+
+  usagesOf(
+    closes: readonly { readonly hour: Hour; readonly attempt_id: string }[],
+  ): Promise<ReadonlyMap<string, UsageRow[]>> {
+    return this.#many.usagesOf(closes);
   }
 
   /** Of hours up to this one, rows may have been exported and dropped; 0 if nothing was. */
@@ -125,31 +145,36 @@ export class ClickHouseSettlementStore implements SettlementStore {
     return row === undefined ? null : toClose(row);
   }
 
-  async usageOf({ hour, attempt_id }: { hour: Hour; attempt_id: string }): Promise<UsageRow[]> {
-    return (await this.#ask<UsageRecord>("settlement_usage_of_revision", { hour, attempt_id })).map(toUsage);
+  async usageOf(close: { hour: Hour; attempt_id: string }): Promise<UsageRow[]> {
+    return (await this.#many.usagesOf([close])).get(close.attempt_id) ?? [];
   }
 
   eventFindings(close: HourClose, tenants: readonly string[] | "all"): Promise<EventFindings> {
     return findEvents(this.#clickhouse, close, tenants);
   }
 
-  async writeUsage(close: HourClose, rows: readonly UsageRow[]): Promise<void> {
+  async writeUsage(closes: readonly ClosedUsage[]): Promise<void> {
     await this.#append(
       "usage_hourly",
-      rows.map((row) => usageRecord(close, row)),
+      closes.flatMap(({ close, rows }) => rows.map((row) => usageRecord(close, row))),
     );
   }
 
-  async commitClose(close: HourClose, lease: Lease): Promise<void> {
-    await this.#leader.guarded(
-      "settlement_commit_close",
-      { ...closeParams(close), ...lease },
-      close.attempt_id,
-    );
+  async commitCloses(closes: readonly HourClose[], lease: Lease): Promise<void> {
+    const [first] = closes;
+    if (first === undefined) return;
+    await this.#commit("settlement_commit_close", closes.map(closeRecord), first.attempt_id, {
+      ...lease,
+      first_sequence: first.sequence,
+      hours: closes.map(({ hour }) => hour),
+      revisions: closes.map(({ revision }) => revision),
+    });
   }
 
-  async gpuHours(hour: Hour): Promise<GpuHourAccount[]> {
-    return (await this.#ask<GpuHourRecord>("settlement_gpu_hours", { hour })).map(toGpuHour);
+  async gpuHours(hours: readonly Hour[]): Promise<ReadonlyMap<Hour, readonly GpuHourAccount[]>> {
+    const rows = await this.#ask<GpuHourRecord>("settlement_gpu_hours", { hours });
+    const groups = Map.groupBy(rows, ({ hour }) => hour);
+    return new Map([...groups].map(([hour, own]) => [hour, own.map(toGpuHour)]));
   }
 
   async priceBooks(): Promise<StoredPriceBook[]> {
@@ -157,22 +182,32 @@ export class ClickHouseSettlementStore implements SettlementStore {
   }
 
   async hoursToRate(): Promise<HourToRate[]> {
-    return this.#ask("settlement_hours_to_rate");
+    const rows = await this.#ask<Omit<HourToRate, "events"> & { events: string }>("settlement_hours_to_rate");
+    return rows.map((row) => ({ ...row, events: BigInt(row.events) }));
   }
 
-  async writeCharges(rating: HourRating, charges: readonly Charge[]): Promise<void> {
+  async writeCharges(ratings: readonly RatedUsage[]): Promise<void> {
     await this.#append(
       "charges",
-      charges.map((charge) => chargeRecord(rating, charge)),
+      ratings.flatMap(({ rating, charges }) => charges.map((charge) => chargeRecord(rating, charge))),
     );
   }
 
-  async commitRating(rating: HourRating, lease: Lease): Promise<void> {
-    await this.#leader.guarded(
-      "settlement_commit_rating",
-      { ...ratingParams(rating), ...lease },
-      rating.attempt_id,
-    );
+  async commitRatings(ratings: readonly HourRating[], lease: Lease): Promise<void> {
+    const [first] = ratings;
+    if (first === undefined) return;
+    await this.#commit("settlement_commit_rating", ratings.map(ratingRecord), first.attempt_id, {
+      ...lease,
+      hours: ratings.map(({ hour }) => hour),
+      revisions: ratings.map(({ revision }) => revision),
+      ratings: ratings.map(({ rating }) => rating),
+    });
+  }
+
+  #commit(name: string, rows: readonly object[], id: string, params: Params): Promise<void> {
+    const body = new TextEncoder().encode(rows.map(jsonRow).join("\n"));
+    const marked = { params, ...this.#leader.queryId(id) };
+    return staleOr(() => this.#clickhouse.execInsert(loadQuery(name), body, marked));
   }
 
   #ask<Row>(name: string, params: Params = {}): Promise<Row[]> {
@@ -184,4 +219,9 @@ export class ClickHouseSettlementStore implements SettlementStore {
       await this.#clickhouse.insertRows(table, rows.slice(start, start + ROWS_PER_INSERT));
     }
   }
+}
+
+/** Integers as texts, which the server reads as what they are. */
+function jsonRow(row: object): string {
+  return JSON.stringify(row, (_key, value: unknown) => (typeof value === "bigint" ? String(value) : value));
 }

@@ -8,9 +8,9 @@ import type { Hour, HourRange } from "../../domain/time/hour.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";
 
 type Numbers = keyof ChargeFactors | "events" | "gpu_time_ns" | "busy_ns";
-type ChargeRecord = Omit<Charge, Numbers> & {
-  readonly [name in Numbers]: string;
-} & {
+/** A charge as JSON brings it. */
+export type StoredChargeRecord = Omit<Charge, Numbers> & { readonly [name in Numbers]: string };
+type ChargeRecord = StoredChargeRecord & {
   readonly hour: Hour;
   readonly revision: number;
   readonly price_book: string;
@@ -72,7 +72,7 @@ function byHour(records: readonly ChargeRecord[]): ChargedHour[] {
   });
 }
 
-function toCharge(record: ChargeRecord): Charge {
+export function toCharge(record: StoredChargeRecord): Charge {
   const terms = Object.fromEntries(
     CHARGE_FACTORS.map((name) => [name, parseStoredDecimal(record[name])]),
   ) as {

@@ -50,6 +50,7 @@ export const CONFIG_KEYS = {
     "How long after an hour's newest revision late events are gathered for the next one; 15m makes four an hour at most.",
   METERHOUSE_LEASE:
     "How long settlement or the jobs lead without renewing; a crashed leader is waited for that long.",
+  METERHOUSE_CLOSE_KEY: "Ed25519 private key, PKCS8 in PEM, that closes are signed with (secret).",
   METERHOUSE_API_HOST: "Address that the pricing API listens on.",
   METERHOUSE_API_PORT: "Port of the pricing API; 0 takes any free port.",
   METERHOUSE_API_RATE: "Requests per second that one API key may keep up; twice as many at once.",

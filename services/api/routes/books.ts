@@ -153,6 +153,7 @@ const publishPriceBook = (deps: Deps) =>
         const outcome = book.status === "published" ? "published" : await deps.books.publish(book);
         if (outcome === "overlaps") return problem("BOOK_OVERLAPS");
         if (outcome === "too_late") return problem("BOOK_TOO_LATE");
+        if (outcome === "no_supplement") return problem("BOOK_NO_SUPPLEMENT");
         return { documents: [], reply: { body: toResponse({ ...book, status: "published" }) } };
       }),
   });

@@ -25,9 +25,9 @@ export function bookOf(
   status: KnownBook["status"],
   { hash }: Pick<BookShelf, "hash">,
 ): KnownBook {
-  const { name, effective_from, currency } = book;
+  const { name, effective_from, currency, supplements } = book;
   const content = canonicalPriceBook(book);
-  return { hash: hash(content), name, effective_from, currency, content, status };
+  return { hash: hash(content), name, effective_from, currency, supplements, content, status };
 }
 
 /** The books that a caller may see, in the order in which they take effect. Drafts are the operators' business. */

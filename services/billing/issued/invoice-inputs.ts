@@ -86,8 +86,10 @@ export function contractIn(
 /** The same for everything that a period's statement depends on, whatever happens after its end. */
 export function termsHash(contract: Contract, period: Period, hash: (text: string) => string): string {
   const within = (hour: Hour | null) => (hour === null || hour >= period.to ? null : hour);
-  const first = bookInForce(contract.books, period.from);
-  const books = contract.books
+  // a supplement adds cards and changes no terms
+  const own = contract.books.filter(({ supplements }) => supplements === "");
+  const first = bookInForce(own, period.from);
+  const books = own
     .filter((book) => book === first || within(book.effective_from) !== null)
     .filter((book) => book === first || book.effective_from > period.from);
   const subscriptions = contract.subscriptions

@@ -24,7 +24,14 @@ export const REFUSAL_CODES = {
   },
   BOOK_TOO_LATE: {
     kind: "conflict",
-    title: "Hours after effective_from are rated already; make a new book with a later effective_from.",
+    title:
+      "Hours after effective_from are rated already; make a new book with a later effective_from, or one that supplements the book in force.",
+  },
+
+  BOOK_NO_SUPPLEMENT: {
+    kind: "conflict",
+    title:
+      "A supplement names the newest book of its hour, takes effect from that hour, and only adds cards to it.",
   },
   HOUR_DROPPED: {
     kind: "gone",

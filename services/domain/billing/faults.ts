@@ -51,7 +51,13 @@ export function settlementFaults(
     }
   });
   for (const { hour, price_book } of hours) {
-    if (bookInForce(contract.books, hour)?.hash !== price_book) fault("SETTLEMENT_BOOK", formatHour(hour));
+    const [book, by] = [
+      bookInForce(contract.books, hour),
+      contract.books.find(({ hash }) => hash === price_book),
+    ];
+    // one that was supplemented since has the same prices for what it rated
+    const isInForce = book !== null && by?.effective_from === book.effective_from;
+    if (!isInForce) fault("SETTLEMENT_BOOK", formatHour(hour));
   }
   const inCurrency = [
     ...contract.prepaid.map(({ prepaid_id, currency }) => ({ id: prepaid_id, currency })),

@@ -49,6 +49,11 @@ export interface PriceBook {
   readonly formula: Formula;
   readonly currency: string;
   readonly effective_from: Hour;
+  /**
+   * Hash of the book that this one only adds cards to, in its place and from the same hour on; "" for a book of its own. So hours
+   * that wait for a card can be rated, and no hour that is rated changes.
+   */
+  readonly supplements: string;
   /** The account that load and warm-up go to. */
   readonly operator_tenant_id: string;
   readonly phases: { readonly [phase in (typeof PHASES)[number]]: Payer };
@@ -71,6 +76,7 @@ export function readPriceBook(document: unknown): ReadPriceBook {
     formula: "required",
     currency: "required",
     effective_from: "required",
+    supplements: "optional",
     operator_tenant_id: "required",
     phases: "required",
     gpus: "required",
@@ -85,6 +91,7 @@ export function readPriceBook(document: unknown): ReadPriceBook {
     formula,
     currency: readCurrency(read, fields["currency"]),
     effective_from: readEffectiveFrom(read, fields["effective_from"]),
+    supplements: fields["supplements"] === undefined ? "" : read.text(fields["supplements"], "supplements"),
     operator_tenant_id: read.text(fields["operator_tenant_id"], "operator_tenant_id"),
     phases: readPhases(read, fields["phases"]),
     gpus: gpus.toSorted((a, b) => compareText(gpuKey(a), gpuKey(b))),
@@ -103,18 +110,37 @@ export function readPriceBook(document: unknown): ReadPriceBook {
 /** Faults of several books together: no two may take effect from the same hour. Paths begin with the book's name. */
 export function overlaps(books: readonly PriceBook[]): PriceBookFault[] {
   return books.flatMap((book, index) => {
-    const isTaken = books.slice(0, index).some((other) => other.effective_from === book.effective_from);
+    const isTaken =
+      book.supplements === "" &&
+      books.slice(0, index).some((other) => other.effective_from === book.effective_from);
     return isTaken ? [priceBookFault(`${book.name}: effective_from`, "PRICE_BOOK_OVERLAP")] : [];
   });
 }
 
-/** The book in force: the latest that takes effect at the hour or before. Null where there is none. */
+/**
+ * The book in force: the latest that takes effect at the hour or before, with all its supplements. Null where there is none.
+ */
 export function bookInForce<B extends PriceBook>(books: readonly B[], hour: Hour): B | null {
   const begun = books.filter((book) => book.effective_from <= hour);
   return begun.reduce<B | null>(
-    (latest, book) => (latest === null || book.effective_from > latest.effective_from ? book : latest),
+    (latest, book) => (latest === null || isAfter(book, latest) ? book : latest),
     null,
   );
+}
+
+/** A supplement has all cards of what it supplements, and more. */
+function isAfter(book: PriceBook, other: PriceBook): boolean {
+  if (book.effective_from !== other.effective_from) return book.effective_from > other.effective_from;
+  return book.gpus.length > other.gpus.length;
+}
+
+/** Whether the book is `base` with more cards, and nothing else. */
+export function isSupplementOf(book: PriceBook, base: PriceBook): boolean {
+  const cards = new Set(base.gpus.map(gpuKey));
+  const own = book.gpus.filter((gpu) => cards.has(gpuKey(gpu)));
+  const { name, supplements } = base;
+  const rest = canonicalPriceBook({ ...book, name, supplements, gpus: own });
+  return rest === canonicalPriceBook(base) && book.gpus.length > base.gpus.length;
 }
 
 /** The price of a card, or null where the book does not have it. */
@@ -132,6 +158,7 @@ export function canonicalPriceBook(book: PriceBook): string {
     formula: book.formula,
     currency: book.currency,
     effective_from: formatHour(book.effective_from),
+    ...(book.supplements === "" ? {} : { supplements: book.supplements }),
     operator_tenant_id: book.operator_tenant_id,
     phases: pick(PHASES, (phase) => book.phases[phase]),
     gpus: book.gpus.map((gpu) => ({

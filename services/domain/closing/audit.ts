@@ -16,6 +16,19 @@ export interface HourAudit {
   readonly rejected: bigint;
 }
 
+/** What an hour that has no row comes to. */
+export const EMPTY_AUDIT: HourAudit = {
+  slices: 0n,
+  unique_ids: 0n,
+  voided: 0n,
+  event_sums: usageSums(() => 0n),
+  window_sums: usageSums(() => 0n),
+  differing_keys: 0n,
+  duplicates: 0n,
+  conflicts: 0n,
+  rejected: 0n,
+};
+
 export const AUDIT_CHECKS = ["unique_ids", "windows", "tiling"] as const;
 export type AuditCheck = (typeof AUDIT_CHECKS)[number];
 
@@ -36,6 +49,7 @@ export function failedChecks(audit: HourAudit, tilingFaultCount: number): AuditC
  */
 export function readFault(audit: HourAudit, rows: readonly UsageRow[], slicesBefore: bigint): string | null {
   const { slices, unique_ids, voided, event_sums } = audit;
+  if (audit === EMPTY_AUDIT) return "nothing was audited";
   if (slices < slicesBefore) return `${slices} event rows are left of ${slicesBefore}`;
   if (rows.length > 0 !== unique_ids > voided) {
     return `${rows.length} rows of usage were read for ${unique_ids - voided} events`;

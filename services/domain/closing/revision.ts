@@ -40,7 +40,17 @@ export interface HourClose extends HourAudit {
   readonly epoch: bigint;
   /** Of the texts behind its hashes. */
   readonly text_version: TextVersion;
+  /** Of the log's rows that it read, as `logHash` writes it; "" where none was made. */
+  readonly log_hash: string;
+  /** Whose signature it is: 16 hexadecimal digits, and the key as SPKI in base64. "" for all three without a key. */
+  readonly key_id: string;
+  readonly public_key: string;
+  /** Ed25519 over `linkText`, in base64. */
+  readonly signature: string;
 }
+
+/** What a close is before it has its place in the chain and its signature. */
+export type UnlinkedClose = Omit<HourClose, "chain_hash" | "key_id" | "public_key" | "signature">;
 
 /** What the first close of all has for a row before it. */
 export const CHAIN_START = "0".repeat(64);
@@ -62,7 +72,7 @@ export function contentText({ hour, unique_ids, voided, rows }: HourContent, ver
 }
 
 /** The close as the text whose hash is the chain's next link. It holds the link before, so none can be changed alone. */
-export function chainText(close: Omit<HourClose, "chain_hash">): string {
+export function chainText(close: UnlinkedClose): string {
   return JSON.stringify([
     `meterhouse-close/${close.text_version}`,
     close.previous_hash,
@@ -85,7 +95,39 @@ export function chainText(close: Omit<HourClose, "chain_hash">): string {
     hashedSums(close.event_sums, close.text_version),
     hashedSums(close.window_sums, close.text_version),
     close.closed_at,
+    // closes of before have none, and keep their hash
+    ...(close.log_hash === "" ? [] : [close.log_hash]),
   ]);
+}
+
+/** The link as the text that is signed. */
+export function linkText(close: HourClose): string {
+  return JSON.stringify([
+    "meterhouse-link/1",
+    String(close.sequence),
+    formatHour(close.hour),
+    close.revision,
+    close.previous_hash,
+    close.content_hash,
+    close.log_hash,
+    close.chain_hash,
+    // not in chain_hash
+    close.attempt_id,
+    String(close.epoch),
+    close.text_version,
+  ]);
+}
+
+/** A sum over rows of the log, in hexadecimal, and how many they are. */
+export interface RowSum {
+  readonly sum: string;
+  readonly rows: bigint;
+}
+export const NO_ROWS: RowSum = { sum: "", rows: 0n };
+
+/** Version 1: the rows of the hour, and the batches, voids and rejects since the close before. */
+export function logHash(hour: RowSum, between: RowSum): string {
+  return ["1", ...[hour, between].map(({ sum, rows }) => `${rows}-${sum}`)].join(":");
 }
 
 /** Usage that a revision added (positive) or took away (negative), by key. */

@@ -21,6 +21,10 @@ const SUMS_OF: { readonly [version in TextVersion]: readonly SumName[] } = {
   2: USAGE_SUMS,
 };
 
+export function isKnownVersion(version: number): version is TextVersion {
+  return version in SUMS_OF;
+}
+
 /** The sums as a version hashes them. Later ones are left out while they are 0: were they not, the text must differ. */
 export function hashedSums(sums: UsageSums, version: TextVersion): string[] {
   const names = SUMS_OF[version];

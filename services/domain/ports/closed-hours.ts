@@ -1,7 +1,7 @@
 import type { Audience } from "../access/audience.ts";
 import type { HourAudit } from "../closing/audit.ts";
 import type { Cut } from "../closing/cut.ts";
-import type { HourClose } from "../closing/revision.ts";
+import type { HourClose, RowSum } from "../closing/revision.ts";
 import type { UsageRow } from "../closing/usage.ts";
 import type { EventFindings } from "../closing/verification.ts";
 import type { Hour, HourRange } from "../time/hour.ts";
@@ -19,6 +19,33 @@ export interface ClosedHours {
   eventFindings(close: HourClose, tenants: readonly string[] | "all"): Promise<EventFindings>;
   /** Of hours up to this one, rows may have been exported and dropped; 0 if nothing was. */
   logFloor(): Promise<Hour>;
+}
+
+/** Hours, each with the cut that it is read under. */
+export type Cuts = ReadonlyMap<Hour, Cut>;
+
+/** A close that the log is looked at for, and where the one before it in the chain ended. */
+export interface Link {
+  readonly from: Cut;
+  readonly cut: Cut;
+}
+
+/** Rows of the log that belong to no hour, and batches whose records are not each one of four (P1). */
+export interface BetweenCuts extends RowSum {
+  readonly unbalanced: number;
+}
+
+/** Many closed hours at once: of what is left out there is nothing. */
+export interface ManyHours {
+  hourAudits(cuts: Cuts): Promise<ReadonlyMap<Hour, HourAudit>>;
+  hourUsages(cuts: Cuts, areIdsUnique: boolean): Promise<ReadonlyMap<Hour, readonly UsageRow[]>>;
+  logHashes(cuts: Cuts): Promise<ReadonlyMap<Hour, RowSum>>;
+  /** In the order of the links. */
+  logHashesBetween(links: readonly Link[]): Promise<readonly BetweenCuts[]>;
+  /** The rows that closes wrote, by attempt. */
+  usagesOf(
+    closes: readonly { readonly hour: Hour; readonly attempt_id: string }[],
+  ): Promise<ReadonlyMap<string, readonly UsageRow[]>>;
 }
 
 export interface HourRevisionRow {

@@ -10,9 +10,11 @@ export interface NewPriceBook extends StoredPriceBook {
   readonly name: string;
   readonly effective_from: Hour;
   readonly currency: string;
+  /** Hash of the book that it supplements, or "". */
+  readonly supplements: string;
 }
 
-export type PublishAnswer = "published" | "overlaps" | "too_late";
+export type PublishAnswer = "published" | "overlaps" | "too_late" | "no_supplement";
 
 /** Published price books, which hours are rated by. */
 export interface PriceBooks {

@@ -6,7 +6,7 @@ import type { UsageRow } from "../closing/usage.ts";
 import type { HourRating } from "../rating/charges.ts";
 import type { Charge } from "../rating/rate.ts";
 import type { Hour } from "../time/hour.ts";
-import type { ClosedHours } from "./closed-hours.ts";
+import type { ClosedHours, ManyHours } from "./closed-hours.ts";
 import type { Lease, LeaseAnswer } from "./leases.ts";
 import type { StoredPriceBook } from "./price-books.ts";
 
@@ -25,6 +25,26 @@ export interface HourToRate {
   readonly attempt_id: string;
   readonly rating: number;
   readonly price_book: string;
+  /** Unique ids in it. */
+  readonly events: bigint;
+}
+
+/** What a rating writes. */
+export interface RatedUsage {
+  readonly rating: HourRating;
+  readonly charges: readonly Charge[];
+}
+
+export interface OpenHour {
+  readonly hour: Hour;
+  /** As windows count them. */
+  readonly events: bigint;
+}
+
+/** What a close writes. */
+export interface ClosedUsage {
+  readonly close: HourClose;
+  readonly rows: readonly UsageRow[];
 }
 
 /** The lead over closing and rating. */
@@ -40,7 +60,7 @@ export interface DueHours {
   /** The positions of all partitions, at one moment. */
   positions(): Promise<Cut>;
   /** Hours with usage under the cut and without a revision, sorted. */
-  openHours(cut: Cut): Promise<readonly Hour[]>;
+  openHours(cut: Cut): Promise<readonly OpenHour[]>;
   /** Closed hours that records between their newest cut and this one change, sorted. */
   dirtyHours(cut: Cut): Promise<readonly DirtyHour[]>;
   batchRuns(from: Cut, to: Cut): Promise<readonly Run[]>;
@@ -50,14 +70,15 @@ export interface DueHours {
 export interface Closes {
   latestClose(): Promise<HourClose | null>;
   /** Rows are in no view before their close is committed. */
-  writeUsage(close: HourClose, rows: readonly UsageRow[]): Promise<void>;
-  commitClose(close: HourClose, lease: Lease): Promise<void>;
+  writeUsage(closes: readonly ClosedUsage[]): Promise<void>;
+  /** All or none: they follow one another in the chain, and are of different hours. */
+  commitCloses(closes: readonly HourClose[], lease: Lease): Promise<void>;
 }
 
 /** Where the time of GPUs went. */
 export interface GpuHours {
   /** Of every GPU that was watched in the hour, as far as its totals are in the log. */
-  gpuHours(hour: Hour): Promise<readonly GpuHourAccount[]>;
+  gpuHours(hours: readonly Hour[]): Promise<ReadonlyMap<Hour, readonly GpuHourAccount[]>>;
 }
 
 /** Where charges of revisions are written, and what they are rated by. */
@@ -65,15 +86,23 @@ export interface Ratings {
   priceBooks(): Promise<readonly StoredPriceBook[]>;
   hoursToRate(): Promise<readonly HourToRate[]>;
   /** Charges are in no view before their rating is committed. */
-  writeCharges(rating: HourRating, charges: readonly Charge[]): Promise<void>;
-  commitRating(rating: HourRating, lease: Lease): Promise<void>;
+  writeCharges(ratings: readonly RatedUsage[]): Promise<void>;
+  /** All or none: of different hours. */
+  commitRatings(ratings: readonly HourRating[], lease: Lease): Promise<void>;
 }
 
 /**
  * All that a pass of settlement works with. What is written with a lease is refused with StaleLeaderError as soon as the lease
  * is not the newest, has run out, or somebody else wrote the same place.
  */
-export interface SettlementStore extends SettlementLead, DueHours, ClosedHours, Closes, GpuHours, Ratings {}
+export interface SettlementStore
+  extends SettlementLead,
+    DueHours,
+    ClosedHours,
+    ManyHours,
+    Closes,
+    GpuHours,
+    Ratings {}
 
 /** Where the log's records stand in time. */
 export interface LogTimes {

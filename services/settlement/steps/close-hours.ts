@@ -1,12 +1,11 @@
 import type { Cut } from "../../domain/closing/cut.ts";
 import type { HourClose } from "../../domain/closing/revision.ts";
-import { type TilingFault, tilingFaults } from "../../domain/closing/tiling.ts";
+import { together } from "../../domain/closing/together.ts";
 import type { Lease } from "../../domain/ports/leases.ts";
-import type { DirtyHour } from "../../domain/ports/settlement-store.ts";
+import type { DirtyHour, OpenHour } from "../../domain/ports/settlement-store.ts";
 import type { Hour } from "../../domain/time/hour.ts";
 import type { PassRequest, Settlement } from "../pass.ts";
-
-import { closeHour } from "./close-hour.ts";
+import { closeTogether } from "./close-hour.ts";
 import { dueRevisions } from "./due-revisions.ts";
 
 interface Revisions extends PassRequest {
@@ -52,10 +51,10 @@ export async function reviseByHand(
   deps: Settlement,
   lease: Lease,
   cut: Cut,
-  { reviseHour, reason = "" }: PassRequest,
+  { reviseHour: hour, reason = "" }: PassRequest,
 ): Promise<HourClose[]> {
-  if (reviseHour === undefined) return [];
-  const close = await closeUnderLease(deps, lease, cut, reviseHour, reason);
+  if (hour === undefined) return [];
+  const close = await reviseHour(deps, lease, cut, hour, reason);
   if (close === null) return [];
   deps.metrics.revisions.inc({ reason: "by_hand" });
   return [close];
@@ -69,7 +68,7 @@ async function revise(
   reason = `late events: ${late_events}, voids: ${late_voids}`,
 ): Promise<HourClose | null> {
   const { metrics } = deps;
-  const close = await closeUnderLease(deps, lease, cut, hour, reason);
+  const close = await reviseHour(deps, lease, cut, hour, reason);
   if (close === null) return null;
   metrics.revisions.inc({ reason: late_events > 0n ? "late_events" : "voids" });
   metrics.late_events.inc(Number(late_events));
@@ -81,17 +80,18 @@ export async function closeHours(
   deps: Settlement,
   lease: Lease,
   cut: Cut,
-  { hours, reason = "complete" }: { readonly hours: readonly Hour[]; readonly reason?: string },
+  { hours, reason = "complete" }: { readonly hours: readonly OpenHour[]; readonly reason?: string },
 ): Promise<HourClose[]> {
   const closed: HourClose[] = [];
-  for (const hour of hours) {
-    const close = await closeUnderLease(deps, lease, cut, hour, reason);
-    if (close !== null) closed.push(close);
+  for (const group of together(hours, ({ events }) => events)) {
+    deps.signal?.throwIfAborted();
+    const due = group.map(({ hour }) => ({ hour, reason, before: null }));
+    closed.push(...(await closeTogether(deps, lease, cut, due)));
   }
   return closed;
 }
 
-async function closeUnderLease(
+async function reviseHour(
   deps: Settlement,
   lease: Lease,
   cut: Cut,
@@ -99,14 +99,7 @@ async function closeUnderLease(
   reason: string,
 ): Promise<HourClose | null> {
   deps.signal?.throwIfAborted();
-  await deps.store.renewLease(lease, deps.leaseMs);
-  const faults = await newTilingFaults(deps, cut);
-  const result = await closeHour(deps, lease, { hour, cut, reason, tilingFaults: faults });
-  return result.kind === "closed" ? result.close : null;
-}
-
-/** Faults between the cut of the newest close, where the audit before ended, and this one. */
-async function newTilingFaults({ store }: Settlement, cut: Cut): Promise<TilingFault[]> {
-  const from = (await store.latestClose())?.cut ?? new Map();
-  return tilingFaults(await store.batchRuns(from, cut), from, cut);
+  const before = await deps.store.hourClose(hour);
+  const [close] = await closeTogether(deps, lease, cut, [{ hour, reason, before }]);
+  return close ?? null;
 }

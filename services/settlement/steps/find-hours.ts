@@ -1,11 +1,11 @@
 import { type Cut, reaches } from "../../domain/closing/cut.ts";
-import type { DirtyHour } from "../../domain/ports/settlement-store.ts";
+import type { DirtyHour, OpenHour } from "../../domain/ports/settlement-store.ts";
 import { type Hour, hourEndMs } from "../../domain/time/hour.ts";
 import type { PassRequest, Settlement } from "../pass.ts";
 
 export interface DueHours {
   /** Over, grace included, and with all their records in the cut; oldest first. */
-  readonly closable: readonly Hour[];
+  readonly closable: readonly OpenHour[];
   /** Over by the clock, but not all of their records are counted yet. */
   readonly waiting: readonly Hour[];
 }
@@ -18,13 +18,16 @@ export async function findDueHours(deps: Settlement, cut: Cut, through: Hour): P
   const { store, logTimes, clock, graceMs } = deps;
   const now = clock.nowMs();
   const open = await store.openHours(cut);
-  const due = open.filter((hour) => hour <= through && hourEndMs(hour) + graceMs <= now);
+  const due = open.filter(({ hour }) => hour <= through && hourEndMs(hour) + graceMs <= now);
   const isIn = async (hour: Hour) => {
     const offsets = await logTimes.offsetsAt(hourEndMs(hour) + graceMs);
     return reaches(cut, new Map([...offsets].map(([partition, offset]) => [partition, BigInt(offset)])));
   };
-  const count = await countClosable(due, isIn);
-  return { closable: due.slice(0, count), waiting: due.slice(count) };
+  const count = await countClosable(
+    due.map(({ hour }) => hour),
+    isIn,
+  );
+  return { closable: due.slice(0, count), waiting: due.slice(count).map(({ hour }) => hour) };
 }
 
 /** Closed hours that later records change, in the order of hours. */

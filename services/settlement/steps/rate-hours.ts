@@ -1,4 +1,5 @@
 import { bookInForce, type PriceBook, readPriceBook } from "../../domain/books/price-book.ts";
+import { together } from "../../domain/closing/together.ts";
 import type { Lease } from "../../domain/ports/leases.ts";
 import type { StoredPriceBook } from "../../domain/ports/price-books.ts";
 import type { HourToRate } from "../../domain/ports/settlement-store.ts";
@@ -20,46 +21,54 @@ export async function rateHours(deps: Settlement, lease: Lease): Promise<RatedHo
   const hours = await store.hoursToRate();
   const books = hours.length === 0 ? [] : (await store.priceBooks()).map((book) => parseStored(deps, book));
   const rated: HourRating[] = [];
-  const unpriced: Hour[] = [];
+  const due: HourByBook[] = [];
+  const unpriced = new Set<Hour>();
   for (const hour of hours) {
-    deps.signal?.throwIfAborted();
     const book = bookInForce(books, hour.hour);
-    if (book === null || book.hash === hour.price_book) {
-      unpriced.push(hour.hour);
-      continue;
-    }
-    await store.renewLease(lease, deps.leaseMs);
-    const rating = await rateOne(deps, lease, hour, book);
-    rated.push(rating);
-    if (rating.unrated > 0n) unpriced.push(hour.hour);
+    if (book === null || book.hash === hour.price_book) unpriced.add(hour.hour);
+    else due.push({ ...hour, book });
   }
-  metrics.unpriced_hours.set(unpriced.length);
-  return { rated, unpriced };
+  for (const group of together(due, ({ events }) => events)) {
+    deps.signal?.throwIfAborted();
+    for (const rating of await rateTogether(deps, lease, group)) {
+      rated.push(rating);
+      if (rating.unrated > 0n) unpriced.add(rating.hour);
+    }
+  }
+  metrics.unpriced_hours.set(unpriced.size);
+  return { rated, unpriced: [...unpriced].toSorted((left, right) => left - right) };
 }
 
-async function rateOne(
-  { store, clock, hash, newId, metrics }: Settlement,
+type HourByBook = HourToRate & { readonly book: PublishedBook };
+
+async function rateTogether(
+  { store, clock, hash, newId, metrics, leaseMs }: Settlement,
   lease: Lease,
-  hour: HourToRate,
-  book: PublishedBook,
-): Promise<HourRating> {
-  const { charges, ...totals } = rateHour(await store.usageOf(hour), book);
-  const rating: HourRating = {
-    ...totals,
-    hour: hour.hour,
-    revision: hour.revision,
-    rating: hour.rating + 1,
-    attempt_id: newId(),
-    price_book: book.hash,
-    currency: book.currency,
-    content_hash: hash(chargesText(book, charges)),
-    rated_at: clock.nowMs(),
-    epoch: lease.epoch,
-  };
-  await store.writeCharges(rating, charges);
-  await store.commitRating(rating, lease);
-  metrics.rated_charges.inc(charges.length);
-  return rating;
+  hours: readonly HourByBook[],
+): Promise<HourRating[]> {
+  const usages = await store.usagesOf(hours);
+  const written = hours.map(({ book, ...hour }) => {
+    const { charges, ...totals } = rateHour(usages.get(hour.attempt_id) ?? [], book);
+    const rating: HourRating = {
+      ...totals,
+      hour: hour.hour,
+      revision: hour.revision,
+      rating: hour.rating + 1,
+      attempt_id: newId(),
+      price_book: book.hash,
+      currency: book.currency,
+      content_hash: hash(chargesText(book, charges)),
+      rated_at: clock.nowMs(),
+      epoch: lease.epoch,
+    };
+    return { rating, charges };
+  });
+  await store.writeCharges(written);
+  const ratings = written.map(({ rating }) => rating);
+  await store.renewLease(lease, leaseMs);
+  await store.commitRatings(ratings, lease);
+  metrics.rated_charges.inc(written.reduce((sum, { charges }) => sum + charges.length, 0));
+  return ratings;
 }
 
 /** A published book was valid when it was published; if it is not what its hash says, somebody changed it. */

@@ -6,9 +6,9 @@ import type { Settlement } from "../pass.ts";
 /** Warns of GPUs that worked for nobody in an hour that was closed for the first time. What is billed does not depend on it. */
 export async function watchGpus(deps: Settlement, closed: readonly HourClose[]): Promise<void> {
   const { store, log, metrics, unmeteredPercent } = deps;
-  for (const { hour } of closed) {
-    deps.signal?.throwIfAborted();
-    const gpus = await store.gpuHours(hour);
+  if (closed.length === 0) return;
+  const watched = await store.gpuHours(closed.map(({ hour }) => hour));
+  for (const [hour, gpus] of watched) {
     for (const { unmetered_ns } of gpus) metrics.unmetered_seconds.inc(Number(unmetered_ns) / 1e9);
     for (const gpu of unmeteredGpus(gpus, unmeteredPercent)) {
       metrics.unmetered_gpu_hours.inc();

@@ -4,19 +4,24 @@ import { StaleLeaderError } from "../../../services/adapters/clickhouse/leader.t
 import { sha256 } from "../../../services/adapters/crypto/crypto.ts";
 import { bookOf } from "../../../services/billing/books/books.ts";
 import type { PriceBook } from "../../../services/domain/books/price-book.ts";
+import { isSupplement } from "../../../services/domain/books/supplement.ts";
 import type { GpuHourAccount } from "../../../services/domain/closing/account.ts";
 import type { HourAudit } from "../../../services/domain/closing/audit.ts";
 import { type Cut, covers } from "../../../services/domain/closing/cut.ts";
-import type { HourClose } from "../../../services/domain/closing/revision.ts";
+import { type HourClose, NO_ROWS, type RowSum } from "../../../services/domain/closing/revision.ts";
 import type { Run } from "../../../services/domain/closing/tiling.ts";
 import { USAGE_SUMS, type UsageRow } from "../../../services/domain/closing/usage.ts";
 import { type EventFindings, NO_FINDINGS } from "../../../services/domain/closing/verification.ts";
 import type { Clock } from "../../../services/domain/ports/clock.ts";
+import type { BetweenCuts, Cuts, Link } from "../../../services/domain/ports/closed-hours.ts";
 import type { Lease, LeaseAnswer } from "../../../services/domain/ports/leases.ts";
 import type { NewPriceBook, PriceBooks } from "../../../services/domain/ports/price-books.ts";
 import type {
+  ClosedUsage,
   DirtyHour,
   HourToRate,
+  OpenHour,
+  RatedUsage,
   SettlementStore,
 } from "../../../services/domain/ports/settlement-store.ts";
 import type { HourRating } from "../../../services/domain/rating/charges.ts";
@@ -88,19 +93,23 @@ export class MemorySettlementStore implements SettlementStore {
     return new Map(ends.map(({ partition, end_offset }) => [partition, end_offset]));
   }
 
-  async openHours(cut: Cut): Promise<Hour[]> {
-    const hours = under(cut, this.#usedWindows()).map(({ hour }) => hour);
-    return ascending(hours).filter((hour) => this.#newest(hour) === null);
+  async openHours(cut: Cut): Promise<OpenHour[]> {
+    const windows = under(cut, this.#usedWindows());
+    return ascending(windows.map(({ hour }) => hour))
+      .filter((hour) => this.#newest(hour) === null)
+      .map((hour) => {
+        const own = windows.filter((window) => window.hour === hour);
+        return { hour, events: own.reduce((sum, { sums }) => sum + sums.events, 0n) };
+      });
   }
 
   async dirtyHours(cut: Cut): Promise<DirtyHour[]> {
     const voids = this.#firstVoids(cut);
     const late = [
-      ...under(cut, this.#usedWindows()).map((it) => ({
-        ...it,
-        late_events: it.sums.events,
-        late_voids: 0n,
-      })),
+      ...under(cut, this.#usedWindows()).map((it) => ({ ...it, late_events: 0n, late_voids: 0n })),
+      ...under(cut, this.#events).map(({ event: { hour }, partition, offset }) => {
+        return { hour, partition, offset, late_events: 1n, late_voids: 0n };
+      }),
       ...this.#events.flatMap(({ event: { id, hour } }) => {
         const first = voids.get(id);
         return first === undefined ? [] : [{ ...first, hour, late_events: 0n, late_voids: 1n }];
@@ -127,6 +136,27 @@ export class MemorySettlementStore implements SettlementStore {
     return auditOf(this.#covered(hour, cut), windows, this.#firstVoids(cut));
   }
 
+  async hourAudits(cuts: Cuts): Promise<Map<Hour, HourAudit>> {
+    const audits = [...cuts].map(async ([hour, cut]) => [hour, await this.hourAudit(hour, cut)] as const);
+    return new Map(await Promise.all(audits));
+  }
+
+  async hourUsages(cuts: Cuts, areIdsUnique: boolean): Promise<Map<Hour, UsageRow[]>> {
+    const usages = [...cuts].map(
+      async ([hour, cut]) => [hour, await this.hourUsage(hour, cut, areIdsUnique)] as const,
+    );
+    return new Map(await Promise.all(usages));
+  }
+
+  /** Its log has no columns that could be changed. */
+  async logHashes(): Promise<Map<Hour, RowSum>> {
+    return new Map();
+  }
+
+  async logHashesBetween(links: readonly Link[]): Promise<BetweenCuts[]> {
+    return links.map(() => ({ ...NO_ROWS, unbalanced: 0 }));
+  }
+
   async hourUsage(hour: Hour, cut: Cut, areIdsUnique: boolean): Promise<UsageRow[]> {
     const voided = this.#firstVoids(cut);
     const events = this.#covered(hour, cut).filter(({ id }) => !voided.has(id));
@@ -142,8 +172,8 @@ export class MemorySettlementStore implements SettlementStore {
     this.#gpus.set(hour, gpus);
   }
 
-  async gpuHours(hour: Hour): Promise<readonly GpuHourAccount[]> {
-    return this.#gpus.get(hour) ?? [];
+  async gpuHours(hours: readonly Hour[]): Promise<ReadonlyMap<Hour, readonly GpuHourAccount[]>> {
+    return new Map([...this.#gpus].filter(([hour]) => hours.includes(hour)));
   }
 
   async logFloor(): Promise<Hour> {
@@ -159,18 +189,31 @@ export class MemorySettlementStore implements SettlementStore {
     return this.#usage.get(attempt_id) ?? [];
   }
 
+  async usagesOf(
+    closes: readonly { readonly attempt_id: string }[],
+  ): Promise<Map<string, readonly UsageRow[]>> {
+    return new Map(closes.map(({ attempt_id }) => [attempt_id, this.#usage.get(attempt_id) ?? []]));
+  }
+
   async eventFindings(): Promise<EventFindings> {
     return NO_FINDINGS;
   }
 
-  async writeUsage(close: HourClose, rows: readonly UsageRow[]): Promise<void> {
-    this.#usage.set(close.attempt_id, rows);
+  async writeUsage(closes: readonly ClosedUsage[]): Promise<void> {
+    for (const { close, rows } of closes) this.#usage.set(close.attempt_id, rows);
   }
 
-  async commitClose(close: HourClose, lease: Lease): Promise<void> {
+  async commitCloses(closes: readonly HourClose[], lease: Lease): Promise<void> {
     this.#guard(lease);
+    for (const close of closes) this.#commitClose(close);
+  }
+
+  #commitClose(close: HourClose): void {
     if (close.sequence !== BigInt(this.#closes.length) + 1n) {
       throw new StaleLeaderError("METERHOUSE_SEQUENCE_TAKEN");
+    }
+    if (close.revision !== (this.#newest(close.hour)?.revision ?? 0) + 1) {
+      throw new StaleLeaderError("METERHOUSE_REVISION_TAKEN");
     }
     this.#closes.push(close);
   }
@@ -181,8 +224,10 @@ export class MemorySettlementStore implements SettlementStore {
 
   /** As the pricing service does. */
   async publish(book: NewPriceBook): ReturnType<PriceBooks["publish"]> {
-    const { effective_from } = book;
-    if (this.#books.some((other) => other.effective_from === effective_from)) return "overlaps";
+    const { effective_from, supplements } = book;
+    if (supplements !== "") {
+      if (!isSupplement(book, this.#books)) return "no_supplement";
+    } else if (this.#books.some((other) => other.effective_from === effective_from)) return "overlaps";
     const isTooLate = this.#ratings.some(({ hour, unrated, price_book }) => {
       const by = this.#books.find(({ hash }) => hash === price_book);
       return unrated === 0n && hour >= effective_from && by && by.effective_from < effective_from;
@@ -194,21 +239,25 @@ export class MemorySettlementStore implements SettlementStore {
 
   async hoursToRate(): Promise<HourToRate[]> {
     return ascending(this.#closes.map(({ hour }) => hour)).flatMap((hour) => {
-      const { revision, attempt_id } = this.#newest(hour) as HourClose;
+      const { revision, attempt_id, unique_ids: events } = this.#newest(hour) as HourClose;
       const last = this.#newestRating(hour);
       const isCurrent = last?.revision === revision;
       if (isCurrent && last.unrated === 0n) return [];
       const { rating, price_book } = isCurrent ? last : { rating: 0, price_book: "" };
-      return [{ hour, revision, attempt_id, rating, price_book }];
+      return [{ hour, revision, attempt_id, rating, price_book, events }];
     });
   }
 
-  async writeCharges(rating: HourRating, charges: readonly Charge[]): Promise<void> {
-    this.#charges.set(rating.attempt_id, charges);
+  async writeCharges(ratings: readonly RatedUsage[]): Promise<void> {
+    for (const { rating, charges } of ratings) this.#charges.set(rating.attempt_id, charges);
   }
 
-  async commitRating(rating: HourRating, lease: Lease): Promise<void> {
+  async commitRatings(ratings: readonly HourRating[], lease: Lease): Promise<void> {
     this.#guard(lease);
+    for (const rating of ratings) this.#commitRating(rating);
+  }
+
+  #commitRating(rating: HourRating): void {
     const { hour, revision } = rating;
     const before = this.#ratings.filter((other) => other.hour === hour && other.revision === revision);
     if (rating.rating !== before.length + 1) throw new StaleLeaderError("METERHOUSE_SEQUENCE_TAKEN");

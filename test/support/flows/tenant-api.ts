@@ -35,8 +35,8 @@ export function publishBook(api: TestApi, parts: Readonly<Record<string, unknown
 }
 
 async function publishWhole(api: TestApi, book: PriceBook): Promise<string> {
-  const { hash, name, effective_from, currency, content } = bookOf(book, "draft", api.pricing);
-  await api.pricing.books.publish({ hash, name, effective_from, currency, content });
+  const { hash, name, effective_from, currency, supplements, content } = bookOf(book, "draft", api.pricing);
+  await api.pricing.books.publish({ hash, name, effective_from, currency, supplements, content });
   return hash;
 }
 

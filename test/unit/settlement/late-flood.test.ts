@@ -19,9 +19,9 @@ async function flooded() {
   const clock = new ManualClock(hourEndMs(OPEN) - 2_900_000);
   const committed: { readonly hour: number; readonly revision: number }[] = [];
   class Store extends MemorySettlementStore {
-    override async commitClose(close: HourClose, lease: Lease): Promise<void> {
-      await super.commitClose(close, lease);
-      committed.push({ hour: close.hour, revision: close.revision });
+    override async commitCloses(closes: readonly HourClose[], lease: Lease): Promise<void> {
+      await super.commitCloses(closes, lease);
+      committed.push(...closes.map(({ hour, revision }) => ({ hour, revision })));
     }
   }
   const store = new Store(clock);
