@@ -30,6 +30,8 @@ export const JOBS_TABLES = ["leader_lease", "pricing_documents", "log_drops"] as
 const SETTLEMENT_READS = [
   "usage_log",
   "log_drops",
+  "log_generations",
+  "log_gaps",
   "price_books",
   "usage_windows",
   "batches",
@@ -52,6 +54,8 @@ const PRICING_READS = [
 ] as const;
 const JOBS_READS = [
   "usage_log",
+  "log_generations",
+  "log_gaps",
   "price_books",
   "hour_close",
   "hour_rating",

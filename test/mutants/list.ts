@@ -308,9 +308,9 @@ export const MUTANTS: readonly Mutant[] = [
     safeguard: "proof of a correction",
     why: "a void takes out an event of another tenant than it names",
     patch: {
-      file: "clickhouse/queries/settlement_hour_usage.sql",
-      text: "tenant_id = '' AND ",
-      replacement: "",
+      file: "services/adapters/clickhouse/includes.ts",
+      text: " AND tenant_id = '')",
+      replacement: ")",
     },
     test: WHO_MAY_WRITE,
     failure: "to deeply equal",

@@ -45,6 +45,7 @@ export class TestIntake {
       [1, "gpu_time_event/v1"],
       [2, "gpu_totals/v2"],
       [3, "gpu_time_event/v2"],
+      [4, "gpu_time_event/v3"],
     ]);
     this.intake = new Intake(
       createRecordReader({ schemas, confluentIds }),
