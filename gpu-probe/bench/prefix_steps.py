@@ -15,12 +15,12 @@ class Steps:
     """A forward step for any rows. Keys and values of all rows and layers are one buffer: the bytes read are
     the same, the memory is not."""
 
-    def __init__(self, device):
+    def __init__(self, device, layers=LAYERS):
         self.device = device
         if device == "cuda":
             import workload
 
-            self.width, self.heads, self.layers = workload.WIDTH, workload.HEADS, LAYERS
+            self.width, self.heads, self.layers = workload.WIDTH, workload.HEADS, layers
             self.dtype = torch.bfloat16
             tokens = 32 * CONTEXT_MAX
         else:

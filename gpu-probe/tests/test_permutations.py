@@ -209,8 +209,8 @@ def test_what_is_wrong_with_a_file_is_named(change, sentence, tmp_path):
 
 
 def test_batches_that_were_sampled_on_a_card_are_judged_with_what_they_leave_open():
-    path = ROOT / "gpu-probe" / "traces" / "h100-large-batch-coalitions.json"
-    judged = judge_sampled(read_permutations(path), make_policy("fitted-hinge", None))
+    path = ROOT / "gpu-probe" / "traces" / "h100-large-batch-coalitions.json.gz"
+    judged = judge_sampled(read_permutations(path), make_policy("fitted-hinge", None), draws=40)
     assert len(judged) == 6
     assert all(each.low <= each.wrong <= each.high for each in judged.values())
-    assert all(0.05 < each.sampling_error < 0.1 for each in judged.values())
+    assert all(0.01 < each.sampling_error < 0.04 for each in judged.values())

@@ -3,11 +3,12 @@ share."""
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Sequence
 from math import factorial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..sharing import Policy, Work
 from .fit import Sample
@@ -32,10 +33,17 @@ class Case(NamedTuple):
         ]
 
 
+def read_document(path: str | Path) -> dict[str, Any]:
+    """The JSON of a coalitions file, packed by gzip where its name ends with ``.gz``."""
+    content = Path(path).read_bytes()
+    document: dict[str, Any] = json.loads(gzip.decompress(content) if str(path).endswith(".gz") else content)
+    return document
+
+
 def read_coalitions(path: str | Path) -> list[Case]:
     """The batches of a coalitions file (traces/README.md) whose subsets were all timed; those that were
     sampled are ``read_permutations``'s. Raises ValueError where a subset is missing or not positive."""
-    document = json.loads(Path(path).read_text(encoding="utf-8"))
+    document = read_document(path)
     cases = []
     for number, case in enumerate(document["cases"]):
         if "permutations" in case:

@@ -7,7 +7,6 @@ measured and predicted times is sampled. That is unbiased whatever the coefficie
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Sequence
 from itertools import accumulate
@@ -16,6 +15,7 @@ from typing import NamedTuple
 
 from ..sharing import Coefficients, Work
 from ..sharing.policy import staircase
+from .coalitions import read_document
 from .fit import Sample, predict
 
 _NS_PER_MS = 1_000_000
@@ -50,7 +50,7 @@ class Sampled(NamedTuple):
 def read_permutations(path: str | Path) -> list[Sampled]:
     """The sampled batches of a coalitions file (traces/README.md). Raises ValueError where an order is none
     of all rows, a time is missing or not positive, or the whole batch has two times."""
-    document = json.loads(Path(path).read_text(encoding="utf-8"))
+    document = read_document(path)
     found = []
     for number, case in enumerate(document["cases"]):
         if "permutations" not in case:
