@@ -1,34 +1,21 @@
-import type { Admin, Kafka } from "kafkajs";
+import type { Admin, Kafka, PartitionMetadata } from "kafkajs";
 import { systemClock } from "../clock/clock.ts";
 import { ALIVE } from "./client.ts";
 import { isOutage, isUnknownTopic } from "./outage.ts";
+import { type TopicOptions, wantedTopicConfig } from "./topic-config.ts";
 
 const PAUSE_MS = 100;
-
-export interface TopicOptions {
-  readonly topic: string;
-  /** Never changed later: copies of an event must meet in one partition. */
-  readonly partitions: number;
-  readonly replicas: number;
-  /** How long the broker keeps records, milliseconds. */
-  readonly retentionMs: number;
-  readonly recordBytesMax: number;
-}
 
 export interface LogBounds {
   readonly low: number;
   readonly high: number;
 }
 
-/** Makes the topic if it is not there. The append time of the broker is the record's time, whatever a producer says. */
-export async function ensureTopic(kafka: Kafka, options: TopicOptions): Promise<void> {
-  const configEntries = {
-    "message.timestamp.type": "LogAppendTime",
-    "retention.ms": String(options.retentionMs),
-    "max.message.bytes": String(options.recordBytesMax),
-  };
-  await withAdmin(kafka, async (admin) => {
-    await admin.createTopics({
+/** Makes the topic if it is not there. Answers whether it was missing. */
+export async function ensureTopic(kafka: Kafka, options: TopicOptions): Promise<boolean> {
+  const configEntries = wantedTopicConfig(options);
+  return withAdmin(kafka, async (admin) => {
+    const isMade = await admin.createTopics({
       // what kafkajs waits with gives up while the brokers have not heard of the topic
       waitForLeaders: false,
       topics: [
@@ -41,6 +28,7 @@ export async function ensureTopic(kafka: Kafka, options: TopicOptions): Promise<
       ],
     });
     while (!(await hasLeaders(admin, options.topic))) await systemClock.sleep(PAUSE_MS);
+    return isMade;
   });
 }
 
@@ -52,6 +40,12 @@ async function hasLeaders(admin: Admin, topic: string): Promise<boolean> {
     if (isOutage(error) || isUnknownTopic(error)) return false;
     throw error;
   }
+}
+
+/** What Kafka says about each partition of the topic. */
+export async function partitionsOf(kafka: Kafka, topic: string): Promise<PartitionMetadata[]> {
+  const { topics } = await withAdmin(kafka, (admin) => admin.fetchTopicMetadata({ topics: [topic] }));
+  return topics.flatMap(({ partitions }) => partitions);
 }
 
 /** For each partition, the first offset whose append time is `timeMs` or later; the end of the log if there is none. */
@@ -69,7 +63,7 @@ export async function logBounds(kafka: Kafka, topic: string): Promise<Map<number
 }
 
 /** Asks again while Kafka is away; client.ts tells of that. */
-async function withAdmin<T>(kafka: Kafka, ask: (admin: Admin) => Promise<T>): Promise<T> {
+export async function withAdmin<T>(kafka: Kafka, ask: (admin: Admin) => Promise<T>): Promise<T> {
   for (;;) {
     const admin = kafka.admin();
     try {
