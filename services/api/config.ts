@@ -1,5 +1,6 @@
-import { duration, flag, integer, list, port, text } from "../adapters/config/fields.ts";
+import { duration, flag, integer, port, text } from "../adapters/config/fields.ts";
 import { serviceFields, storeFields } from "../adapters/process/fields.ts";
+import { kafkaFields } from "../adapters/process/kafka-fields.ts";
 
 /** What `key create` needs. */
 export const KEY_FIELDS = storeFields("pricing");
@@ -9,8 +10,7 @@ export const FIELDS = {
   api_host: text("METERHOUSE_API_HOST", { default: "127.0.0.1" }),
   api_port: port("METERHOUSE_API_PORT", { default: 8080 }),
   api_rate: integer("METERHOUSE_API_RATE", { default: 50, min: 1, max: 100_000 }),
-  kafka_brokers: list("METERHOUSE_KAFKA_BROKERS"),
-  topic: text("METERHOUSE_TOPIC", { default: "gpu-time-events" }),
+  ...kafkaFields(),
   invoice_seller: text("METERHOUSE_INVOICE_SELLER", { default: "" }),
   webhook_private: flag("METERHOUSE_WEBHOOK_PRIVATE", { default: false }),
   event_age_ms_max: duration("METERHOUSE_EVENT_AGE_MAX", { default: "90d", min: "1h", max: "90d" }),

@@ -1,10 +1,10 @@
 import { secret, url } from "../adapters/config/fields.ts";
-import { storeFields } from "../adapters/process/fields.ts";
+import { clickhouseUrl, storeFields } from "../adapters/process/fields.ts";
 
 /** Settings of `migrate`. */
 export const MIGRATE_FIELDS = {
   ...storeFields("migrate"),
-  clickhouse_url: url("METERHOUSE_CLICKHOUSE_URL", { default: "http://127.0.0.1:8123" }),
+  clickhouse_url: clickhouseUrl({ default: "http://127.0.0.1:8123" }),
 };
 
 /** Settings of every command that asks the API. */

@@ -16,8 +16,10 @@ import { configOrExit } from "../adapters/config/start.ts";
 import { newId, sha256 } from "../adapters/crypto/crypto.ts";
 import { createWebhookSender, secretFault } from "../adapters/http/webhook.ts";
 import { offsetsAt } from "../adapters/kafka/admin.ts";
-import { openKafka } from "../adapters/kafka/client.ts";
+import { connectedKafka } from "../adapters/kafka/client.ts";
+import { kafkaConnection } from "../adapters/process/kafka-fields.ts";
 import { runService, type Service } from "../adapters/process/service.ts";
+import { optionsOf } from "../adapters/process/store.ts";
 import { schedule } from "../adapters/schedule/schedule.ts";
 import type { AlertDeps } from "../billing/budgets/alert.ts";
 
@@ -72,18 +74,21 @@ async function openJobs(
   { life, clickhouse, clock, log, metrics }: Service,
   { documents, leader, owner }: Parts,
 ): Promise<JobsDeps> {
-  const { clickhouse_url: url, clickhouse_database: database } = config;
+  const { clickhouse_database: database } = config;
   const { retention_user: user, retention_password } = config;
   // It may drop days and nothing else, not even ping.
   const dropper = await life.start(
     `ClickHouse as ${user}`,
-    () => openClickHouse({ url, database, user, password: retention_password?.reveal() ?? "" }),
+    () => openClickHouse({ ...optionsOf(config), user, password: retention_password?.reveal() ?? "" }),
     (it) => it.close(),
   );
-  const kafka = openKafka({ brokers: config.kafka_brokers, clientId: "meterhouse-jobs", log });
+  const connection = { ...kafkaConnection(config), clientId: "meterhouse-jobs", log };
+  // only retention needs it: the rest goes on while Kafka is away
+  const kafka = connectedKafka(connection, { clock, signal: life.signal });
+  life.watch("Kafka", kafka);
   const retention = {
     days: new ClickHouseLogDays(clickhouse, dropper, leader, database),
-    offsetsAt: (timeMs: number) => offsetsAt(kafka, config.topic, timeMs),
+    offsetsAt: async (timeMs: number) => offsetsAt(await kafka, config.topic, timeMs),
     ageMs: config.retention_ms,
     folder: config.export_folder,
     ...{ clock, log, metrics },

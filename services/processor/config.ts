@@ -1,6 +1,7 @@
 import { confluentIds, loadSchemas } from "../adapters/avro/schemas.ts";
-import { duration, type Field, integer, list, optional, text } from "../adapters/config/fields.ts";
+import { duration, type Field, integer, optional, text } from "../adapters/config/fields.ts";
 import { serviceFields } from "../adapters/process/fields.ts";
+import { kafkaFields } from "../adapters/process/kafka-fields.ts";
 
 const SCHEMA_IDS: Field<ReadonlyMap<number, string>> = {
   key: "METERHOUSE_CONFLUENT_SCHEMA_IDS",
@@ -17,8 +18,7 @@ const SCHEMA_IDS: Field<ReadonlyMap<number, string>> = {
 
 export const FIELDS = {
   ...serviceFields("processor", 9464),
-  kafka_brokers: list("METERHOUSE_KAFKA_BROKERS"),
-  topic: text("METERHOUSE_TOPIC", { default: "gpu-time-events" }),
+  ...kafkaFields(),
   consumer_group: text("METERHOUSE_CONSUMER_GROUP", { default: "meterhouse-processor" }),
   block_rows_max: integer("METERHOUSE_BLOCK_ROWS_MAX", { default: 100_000, min: 1, max: 1_000_000 }),
   block_bytes_max: integer("METERHOUSE_BLOCK_BYTES_MAX", {

@@ -8,8 +8,9 @@ import { clickHouseUsageLog } from "../adapters/clickhouse/usage-log.ts";
 import { commandOrExit } from "../adapters/command/command.ts";
 import { configOrExit } from "../adapters/config/start.ts";
 import { logBounds } from "../adapters/kafka/admin.ts";
-import { openKafka } from "../adapters/kafka/client.ts";
+import { connectedKafka } from "../adapters/kafka/client.ts";
 import { KafkaSource, type RecordHandlers } from "../adapters/kafka/source.ts";
+import { kafkaConnection } from "../adapters/process/kafka-fields.ts";
 import { runService } from "../adapters/process/service.ts";
 import { Intake } from "../domain/block/intake.ts";
 import type { Clock } from "../domain/ports/clock.ts";
@@ -37,7 +38,8 @@ const PARTS = {
 
 await runService("processor", config, async ({ life, log, clock, metrics, clickhouse, retry, notReady }) => {
   const taken = notReady("no Kafka partition has been taken over yet");
-  const kafka = openKafka({ brokers: config.kafka_brokers, clientId: "meterhouse-processor", log });
+  const connection = { ...kafkaConnection(config), clientId: "meterhouse-processor", log };
+  const kafka = await connectedKafka(connection, { clock, signal: life.signal });
   const source = openSource(kafka, { log, clock });
   const patience = new AbortController();
   const pipeline = new Pipeline({
@@ -76,7 +78,10 @@ await runService("processor", config, async ({ life, log, clock, metrics, clickh
   );
 });
 
-function openSource(kafka: ReturnType<typeof openKafka>, parts: { log: Log; clock: Clock }): KafkaSource {
+function openSource(
+  kafka: Awaited<ReturnType<typeof connectedKafka>>,
+  parts: { log: Log; clock: Clock },
+): KafkaSource {
   return new KafkaSource({
     kafka,
     topic: config.topic,

@@ -7,7 +7,8 @@ import { EXIT } from "../adapters/command/exit-codes.ts";
 import { configOrExit } from "../adapters/config/start.ts";
 import { newId, sha256 } from "../adapters/crypto/crypto.ts";
 import { offsetsAt } from "../adapters/kafka/admin.ts";
-import { openKafka } from "../adapters/kafka/client.ts";
+import { connectedKafka } from "../adapters/kafka/client.ts";
+import { kafkaConnection } from "../adapters/process/kafka-fields.ts";
 import { type OneShot, runOneShot } from "../adapters/process/one-shot.ts";
 import { runService, type Service } from "../adapters/process/service.ts";
 import { schedule } from "../adapters/schedule/schedule.ts";
@@ -28,11 +29,25 @@ const config = configOrExit("settlement", FIELDS);
 if (requested.kind === "serve") await runService("settlement", config, serve);
 else await runOneShot("settlement", config, (parts) => once(parts, requested));
 
-function settlementOf({ life, clock, log, metrics, clickhouse }: Service | OneShot): Settlement {
-  const kafka = openKafka({ brokers: config.kafka_brokers, clientId: "meterhouse-settlement", log });
+type KafkaLater = () => ReturnType<typeof connectedKafka>;
+
+/** Connects where somebody asks: verifying an hour needs no Kafka. */
+function kafkaLater({ life: { signal }, clock, log }: Service | OneShot): KafkaLater {
+  let kafka: ReturnType<KafkaLater> | undefined;
+  const connection = { ...kafkaConnection(config), clientId: "meterhouse-settlement", log };
+  return () => {
+    kafka ??= connectedKafka(connection, { clock, signal });
+    return kafka;
+  };
+}
+
+function settlementOf(
+  { life, clock, log, metrics, clickhouse }: Service | OneShot,
+  kafka: KafkaLater,
+): Settlement {
   return {
     store: new ClickHouseSettlementStore(clickhouse, config.clickhouse_database),
-    logTimes: { offsetsAt: (timeMs) => offsetsAt(kafka, config.topic, timeMs) },
+    logTimes: { offsetsAt: async (timeMs) => offsetsAt(await kafka(), config.topic, timeMs) },
     clock,
     log,
     metrics,
@@ -49,7 +64,9 @@ function settlementOf({ life, clock, log, metrics, clickhouse }: Service | OneSh
 async function serve(service: Service): Promise<void> {
   const { life, retry } = service;
   const passed = service.notReady("the first pass is not through yet");
-  const pass = createPasses(settlementOf(service));
+  const kafka = kafkaLater(service);
+  life.watch("Kafka", kafka());
+  const pass = createPasses(settlementOf(service, kafka));
   const run = async () => {
     await retry(pass);
     passed();
@@ -66,7 +83,7 @@ async function serve(service: Service): Promise<void> {
 /** Answers the exit code. */
 async function once(parts: OneShot, command: Exclude<SettlementCommand, { kind: "serve" }>): Promise<number> {
   const { retry, inTime } = parts;
-  const plain = settlementOf(parts);
+  const plain = settlementOf(parts, kafkaLater(parts));
   const { store, logTimes } = plain;
   if (command.kind === "verify") {
     const { hour, revision, json } = command;

@@ -2,6 +2,7 @@ import type { Admin, Kafka, PartitionMetadata } from "kafkajs";
 import { systemClock } from "../clock/clock.ts";
 import { ALIVE } from "./client.ts";
 import { isOutage, isUnknownTopic } from "./outage.ts";
+import { refusalOf } from "./refusal.ts";
 import { type TopicOptions, wantedTopicConfig } from "./topic-config.ts";
 
 const PAUSE_MS = 100;
@@ -72,7 +73,7 @@ export async function withAdmin<T>(kafka: Kafka, ask: (admin: Admin) => Promise<
       kafka.logger().info(ALIVE);
       return answer;
     } catch (error) {
-      if (!isOutage(error)) throw error;
+      if (!isOutage(error)) throw refusalOf(error) ?? error;
       await systemClock.sleep(PAUSE_MS);
     } finally {
       await admin.disconnect();

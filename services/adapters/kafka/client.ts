@@ -1,22 +1,83 @@
 // One kafkajs client for a process, its log lines among ours: an outage is logged once, and so is its end.
 
-import { Kafka, logLevel } from "kafkajs";
+import { Kafka, logLevel, type SASLOptions } from "kafkajs";
+import type { Clock } from "../../domain/ports/clock.ts";
 import type { Log } from "../../domain/ports/log.ts";
+import { retryUntilBack } from "../retry/retry.ts";
+import { isOutage } from "./outage.ts";
+import { refusalOf } from "./refusal.ts";
+import { createTokens, type TokenSource } from "./token.ts";
 
-export interface KafkaOptions {
+export interface KafkaConnection {
   readonly brokers: readonly string[];
+  /** TLS, with PEM texts: authorities instead of the system's own, and a certificate with its key. */
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+  readonly sasl?: Sasl;
+}
+
+export type Sasl =
+  | {
+      readonly mechanism: "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512";
+      readonly user: string;
+      readonly password: string;
+    }
+  | { readonly mechanism: "OAUTHBEARER"; readonly token: TokenSource };
+
+export interface KafkaOptions extends KafkaConnection {
   readonly clientId: string;
   readonly log: Log;
 }
 
+const RETRY = { initialRetryTime: 200, maxRetryTime: 5_000, retries: Number.MAX_SAFE_INTEGER };
+
 export function openKafka(options: KafkaOptions): Kafka {
+  return clientOf(options, RETRY, options.log);
+}
+
+/**
+ * A client that Kafka has answered. An outage is waited for; a refusal is not, because kafkajs would try a certificate that
+ * does not fit for ever.
+ * @throws KafkaRefusal where a certificate, a user or a password is refused
+ */
+export async function connectedKafka(
+  options: KafkaOptions,
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<Kafka> {
+  const eachBrokerOnce = { ...RETRY, retries: options.brokers.length - 1 };
+  const ask = async () => {
+    const admin = clientOf(options, eachBrokerOnce, undefined).admin();
+    try {
+      await admin.connect();
+    } catch (error) {
+      throw refusalOf(error, options) ?? error;
+    } finally {
+      await admin.disconnect();
+    }
+  };
+  await retryUntilBack("Kafka", ask, { isRetriable: isOutage, log: options.log, clock, signal });
+  return openKafka(options);
+}
+
+function clientOf(options: KafkaOptions, retry: typeof RETRY, log: Log | undefined): Kafka {
+  const { brokers, clientId, tls, sasl } = options;
   return new Kafka({
-    clientId: options.clientId,
-    brokers: [...options.brokers],
-    retry: { initialRetryTime: 200, maxRetryTime: 5_000, retries: Number.MAX_SAFE_INTEGER },
+    clientId,
+    brokers: [...brokers],
+    ...(tls === undefined ? {} : { ssl: { ...tls } }),
+    ...(sasl === undefined ? {} : { sasl: saslOptions(sasl) }),
+    retry,
     logLevel: logLevel.INFO,
-    logCreator: () => outageLog(options.log),
+    logCreator: () => (log === undefined ? () => undefined : outageLog(log)),
   });
+}
+
+function saslOptions(sasl: Sasl): SASLOptions {
+  if (sasl.mechanism === "OAUTHBEARER") {
+    return { mechanism: "oauthbearer", oauthBearerProvider: createTokens(sasl.token) };
+  }
+  const { mechanism, user: username, password } = sasl;
+  if (mechanism === "PLAIN") return { mechanism: "plain", username, password };
+  return { mechanism: mechanism === "SCRAM-SHA-256" ? "scram-sha-256" : "scram-sha-512", username, password };
 }
 
 type Entry = { level: logLevel; namespace: string; log: { message: string; [extra: string]: unknown } };

@@ -1,5 +1,6 @@
 import { CompressionTypes, type Kafka, Partitioners, type PartitionMetadata } from "kafkajs";
 import { partitionsOf } from "./admin.ts";
+import { refusalOf } from "./refusal.ts";
 
 export interface OutgoingRecord {
   readonly key: Uint8Array | null;
@@ -41,7 +42,11 @@ export async function openProducer(kafka: Kafka, topic: string): Promise<RecordP
       value: bufferOf(value),
       partition,
     }));
-    await producer.send({ topic, acks: -1, compression: CompressionTypes.None, messages });
+    await producer
+      .send({ topic, acks: -1, compression: CompressionTypes.None, messages })
+      .catch((error: unknown) => {
+        throw refusalOf(error) ?? error;
+      });
   };
   // what is retried keeps its sequence numbers only if nothing of its partition went in between
   const inTurn = (partition: number, records: readonly OutgoingRecord[]) => {

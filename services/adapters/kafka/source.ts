@@ -14,6 +14,7 @@ import { BatchRun, firstOffset, portions } from "./batch-run.ts";
 import { ALIVE } from "./client.ts";
 import { isOfKafka, isOutage, isUnknownTopic } from "./outage.ts";
 import { requireHeld } from "./position-lost.ts";
+import { refusalOf } from "./refusal.ts";
 
 export interface RecordHandlers {
   /** A new assignment: whatever was held of an older one is void. Answers the offset to read next, by partition. */
@@ -156,7 +157,7 @@ export class KafkaSource implements RecordSource {
     try {
       await this.consumer.subscribe({ topics: [topic], fromBeginning: true });
     } catch (error) {
-      if (!isUnknownTopic(error)) throw error;
+      if (!isUnknownTopic(error)) throw refusalOf(error) ?? error;
       throw new Error(`Kafka has no topic ${topic}: make it, or name another one in METERHOUSE_TOPIC.`);
     }
   }
@@ -174,7 +175,7 @@ export class KafkaSource implements RecordSource {
   }
 
   private async rejoin(error: Error): Promise<void> {
-    if (!isOutage(error)) return this.failed.reject(error);
+    if (!isOutage(error)) return this.failed.reject(refusalOf(error) ?? error);
     await this.options.clock.sleep(REJOIN_PAUSE_MS);
     if (!this.isStopping) await this.consume().catch(this.failed.reject);
   }
