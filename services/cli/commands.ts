@@ -22,6 +22,10 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     entry: "services/local/demo/main.ts",
   },
   migrate: { help: "Bring ClickHouse's tables up to date.", entry: "services/cli/migrate.ts" },
+  topic: {
+    help: "topic ensure: make the topic of events, and give each process its rights on it.",
+    entry: "services/cli/topic.ts",
+  },
   processor: { help: "Read events from Kafka into usage_log.", entry: "services/processor/main.ts" },
   settlement: { help: "Close hours as they become due, audit them and rate them.", entry: SETTLEMENT },
   pricing: {

@@ -1,4 +1,4 @@
-import type { Admin, Kafka, PartitionMetadata } from "kafkajs";
+import { type Admin, ConfigResourceTypes, type Kafka, type PartitionMetadata } from "kafkajs";
 import { systemClock } from "../clock/clock.ts";
 import { ALIVE } from "./client.ts";
 import { isOutage, isUnknownTopic } from "./outage.ts";
@@ -31,6 +31,30 @@ export async function ensureTopic(kafka: Kafka, options: TopicOptions): Promise<
     while (!(await hasLeaders(admin, options.topic))) await systemClock.sleep(PAUSE_MS);
     return isMade;
   });
+}
+
+/** What of the topic is not as wanted, in sentences. Nothing is changed: records may rest on what there is. */
+export async function topicDifferences(kafka: Kafka, options: TopicOptions): Promise<string[]> {
+  const { topic, partitions, replicas } = options;
+  const found = await partitionsOf(kafka, topic);
+  const { resources } = await withAdmin(kafka, (admin) =>
+    admin.describeConfigs({
+      resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }],
+      includeSynonyms: false,
+    }),
+  );
+  const entries = resources.flatMap(({ configEntries }) => configEntries);
+  const config = new Map(entries.map(({ configName, configValue }) => [configName, configValue]));
+  const counts = [
+    ["partitions", found.length, partitions],
+    ["replicas", Math.min(...found.map((one) => one.replicas.length)), replicas],
+  ] as const;
+  return [
+    ...counts.filter(([, is, wanted]) => is !== wanted),
+    ...Object.entries(wantedTopicConfig(options))
+      .map(([name, wanted]) => [name, config.get(name), wanted] as const)
+      .filter(([, is, wanted]) => is !== wanted),
+  ].map(([name, is, wanted]) => `${name} is ${is}, wanted is ${wanted}`);
 }
 
 async function hasLeaders(admin: Admin, topic: string): Promise<boolean> {
