@@ -1,13 +1,8 @@
 // Who may do what with the topic of events. Kafka denies what no ACL allows.
-import {
-  type AclEntry,
-  AclOperationTypes,
-  AclPermissionTypes,
-  AclResourceTypes,
-  type Kafka,
-  ResourcePatternTypes,
-} from "kafkajs";
+import kafkajs, { type AclEntry, type Kafka } from "kafkajs";
 import { withAdmin } from "./admin.ts";
+
+const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs;
 
 /** Kafka's principals, such as `User:probe`, by what they are for. */
 export interface Principals {

@@ -1,4 +1,4 @@
-import { type Admin, ConfigResourceTypes, type Kafka, type PartitionMetadata } from "kafkajs";
+import kafkajs, { type Admin, type Kafka, type PartitionMetadata } from "kafkajs";
 import { systemClock } from "../clock/clock.ts";
 import { ALIVE } from "./client.ts";
 import { isOutage, isUnknownTopic } from "./outage.ts";
@@ -39,7 +39,7 @@ export async function topicDifferences(kafka: Kafka, options: TopicOptions): Pro
   const found = await partitionsOf(kafka, topic);
   const { resources } = await withAdmin(kafka, (admin) =>
     admin.describeConfigs({
-      resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }],
+      resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }],
       includeSynonyms: false,
     }),
   );

@@ -74,7 +74,9 @@ export async function correct(
   const event_id = event.id;
   const written_by = caller.key_id;
   const order = voidOrder(codec, { event_id, reason, issued_by: written_by, issuedAtMs: clock.nowMs() });
-  await corrections.send(successor === null ? [order] : [order, successor.record]);
+  // in turn: they go to different partitions, and a successor whose event still counts would be charged beside it
+  await corrections.send([order]);
+  if (successor !== null) await corrections.send([successor.record]);
 
   const action = successor === null ? "void" : "amend";
   const successor_id = successor?.event_id ?? null;
