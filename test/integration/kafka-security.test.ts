@@ -158,11 +158,6 @@ describe("is refused with a sentence", () => {
       () => ({ METERHOUSE_KAFKA_TLS_CERTIFICATE_FILE: "", METERHOUSE_KAFKA_TLS_KEY_FILE: "" }),
       /refuses this process's certificate/,
     ],
-    [
-      "TLS at a door without it",
-      () => ({ METERHOUSE_KAFKA_BROKERS: broker.open }),
-      /does not speak TLS|refuses/,
-    ],
   ])("%s", async (_what, changes, sentence) => {
     await expect(connect(settings("settlement", changes()))).rejects.toThrow(sentence);
   });

@@ -81,6 +81,11 @@ export async function strangersOf(
   const found = resources
     .flatMap(({ acls }) => acls)
     .filter(({ principal, operation }) => !known.has(`${principal} ${operation}`))
-    .map(({ principal, operation }) => `${principal} (${AclOperationTypes[operation]})`);
+    .map(({ principal, operation }) => `${principal} (${operationName(operation)})`);
   return [...new Set(found)].toSorted();
+}
+
+/** What kafkajs declares as an enum is, at run time, a plain object. */
+function operationName(operation: number): string {
+  return Object.entries(AclOperationTypes).find(([, value]) => value === operation)?.[0] ?? String(operation);
 }

@@ -31,7 +31,9 @@ export async function openProducer(kafka: Kafka, topic: string): Promise<RecordP
     idempotent: true,
     maxInFlightRequests: 1,
   });
-  await producer.connect();
+  await producer.connect().catch((error: unknown) => {
+    throw refusalOf(error) ?? error;
+  });
   const partitionOf = Partitioners.DefaultPartitioner();
   const queues = new Map<number, Promise<void>>();
   let partitions: Promise<PartitionMetadata[]> | undefined;

@@ -2,7 +2,7 @@
 import type { KafkaConnection } from "./client.ts";
 import { isOfKafka } from "./outage.ts";
 
-/** A sentence with what was refused and which setting it comes from. */
+/** A sentence with what was refused and which setting it comes from. It has no cause: one may look like an outage. */
 export class KafkaRefusal extends Error {
   override readonly name = "KafkaRefusal";
 }
@@ -37,26 +37,24 @@ export function refusalOf(
     const reason = cause.message.replace(/^Connection error: /, "");
     if (/^ERR_(SSL|TLS)_.*ALERT.*(CERTIFICATE|UNKNOWN_CA)/.test(code)) {
       const settings = "METERHOUSE_KAFKA_TLS_CERTIFICATE and METERHOUSE_KAFKA_TLS_KEY";
-      return refusal(`${place} refuses this process's certificate (${code}). Correct ${settings}.`, error);
+      return new KafkaRefusal(`${place} refuses this process's certificate (${code}). Correct ${settings}.`);
     }
     if (code === "ERR_TLS_CERT_ALTNAME_INVALID" || code === "HOSTNAME_MISMATCH") {
       const advice = "Name the brokers in METERHOUSE_KAFKA_BROKERS as their certificates do.";
-      return refusal(`${place} shows a certificate of another host (${reason}). ${advice}`, error);
+      return new KafkaRefusal(`${place} shows a certificate of another host (${reason}). ${advice}`);
     }
     if (code === "CERT_HAS_EXPIRED" || code === "CERT_NOT_YET_VALID") {
-      return refusal(
+      return new KafkaRefusal(
         `${place} shows a certificate that is not valid now (${reason}). Renew it at the broker.`,
-        error,
       );
     }
     if (CERTIFICATE_CODES.has(code)) {
       const advice = "Correct METERHOUSE_KAFKA_TLS_CA.";
-      return refusal(`${place} shows a certificate of no known authority (${reason}). ${advice}`, error);
+      return new KafkaRefusal(`${place} shows a certificate of no known authority (${reason}). ${advice}`);
     }
     if (/^ERR_(SSL|TLS)_/.test(code)) {
-      return refusal(
+      return new KafkaRefusal(
         `${place} does not speak TLS as this process does (${code}). See METERHOUSE_KAFKA_SECURITY.`,
-        error,
       );
     }
     if (isOfKafka(cause) && isLogin(cause)) {
@@ -65,11 +63,11 @@ export function refusalOf(
         sasl?.mechanism === "OAUTHBEARER"
           ? "METERHOUSE_KAFKA_OAUTH_…"
           : "METERHOUSE_KAFKA_SASL_USER and …_PASSWORD";
-      return refusal(`${place} refuses ${who} (${reason}). Correct ${settings}.`, error);
+      return new KafkaRefusal(`${place} refuses ${who} (${reason}). Correct ${settings}.`);
     }
     if (isOfKafka(cause) && /_AUTHORIZATION_FAILED$/.test(typeOf(cause))) {
       const advice = "Give it the ACL; `meterhouse topic ensure --acl` gives the ones that Meterhouse needs.";
-      return refusal(`${place} does not let this process do that (${reason}). ${advice}`, error);
+      return new KafkaRefusal(`${place} does not let this process do that (${reason}). ${advice}`);
     }
   }
   return undefined;
@@ -84,8 +82,4 @@ function isLogin(error: Error): boolean {
 
 function typeOf(error: Error): string {
   return "type" in error ? String(error.type) : "";
-}
-
-function refusal(sentence: string, cause: unknown): KafkaRefusal {
-  return new KafkaRefusal(sentence, { cause });
 }

@@ -175,7 +175,8 @@ export class KafkaSource implements RecordSource {
   }
 
   private async rejoin(error: Error): Promise<void> {
-    if (!isOutage(error)) return this.failed.reject(refusalOf(error) ?? error);
+    const refused = refusalOf(error);
+    if (refused !== undefined || !isOutage(error)) return this.failed.reject(refused ?? error);
     await this.options.clock.sleep(REJOIN_PAUSE_MS);
     if (!this.isStopping) await this.consume().catch(this.failed.reject);
   }
