@@ -78,7 +78,11 @@ function signed({
   );
   const signature = sign("sha256", body, signer);
   const whole = sequence(body, algorithm, der(0x03, Buffer.concat([Buffer.of(0), signature])));
-  const lines = whole.toString("base64").replace(/.{64}/g, "$&\n");
+  // OpenSSL reads nothing after an empty line
+  const lines = whole
+    .toString("base64")
+    .match(/.{1,64}/g)
+    ?.join("\n");
   return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`;
 }
 
