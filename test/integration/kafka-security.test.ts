@@ -163,6 +163,23 @@ describe("is refused with a sentence", () => {
   });
 });
 
+it.each([
+  ["without TLS at a listener of TLS", "PLAINTEXT", () => broker.secure],
+  ["with TLS at a listener without", "SSL", () => broker.open],
+])("a client %s is told which setting may be wrong", async (_what, security, address) => {
+  const env = { METERHOUSE_KAFKA_BROKERS: address(), METERHOUSE_KAFKA_SECURITY: security };
+  const connection = kafkaConnection(readConfig(kafkaFields(), { env }));
+  const ended = new AbortController();
+  const said: string[] = [];
+  const warn = (_fields: unknown, message: string) => {
+    said.push(message);
+    if (message.includes("METERHOUSE_KAFKA_SECURITY")) ended.abort();
+  };
+  const options = { ...connection, clientId: "test", log: { ...log, warn } };
+  await expect(connectedKafka(options, { clock: systemClock, signal: ended.signal })).rejects.toBeDefined();
+  expect(said.at(-1)).toMatch(/Kafka ends each connection.*METERHOUSE_KAFKA_SECURITY/);
+});
+
 describe("a processor", () => {
   async function start(env: Environment): Promise<ProcessorProcess> {
     const database = await databaseOfTest();
@@ -227,6 +244,9 @@ describe("a right", () => {
 
   it("lets the probe write and not read", async () => {
     const kafka = await connect(settings("probe"));
+    const producer = await openProducer(kafka, TOPIC);
+    await producer.send([record("unread")]);
+    await producer.close();
     const limits = { fetchBytesMax: 1 << 20, fetchBytesMaxPerPartition: 1 << 20, batchBytesMax: 1 << 20 };
     const options = { kafka, topic: TOPIC, groupId: GROUP, clock: systemClock, log, sessionTimeoutMs: 6_000 };
     await expect(readTopic({ ...options, ...limits })).rejects.toThrow(/does not let this process do that/);

@@ -5,7 +5,7 @@ import type { Clock } from "../../domain/ports/clock.ts";
 import type { Log } from "../../domain/ports/log.ts";
 import { retryUntilBack } from "../retry/retry.ts";
 import { isOutage } from "./outage.ts";
-import { refusalOf } from "./refusal.ts";
+import { type KafkaRefusal, refusalOf } from "./refusal.ts";
 import { createTokens, type TokenSource } from "./token.ts";
 
 export interface KafkaConnection {
@@ -30,8 +30,20 @@ export interface KafkaOptions extends KafkaConnection {
 
 const RETRY = { initialRetryTime: 200, maxRetryTime: 5_000, retries: Number.MAX_SAFE_INTEGER };
 
+/** After so many attempts an outage may be none. */
+const ATTEMPTS_BEFORE_DOUBT = 3;
+/** Nobody listens there, so nobody speaks another protocol. */
+const NOBODY_THERE = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH/;
+
 export function openKafka(options: KafkaOptions): Kafka {
   return clientOf(options, RETRY, options.log);
+}
+
+const coordinatorRefusals = new WeakMap<Kafka, KafkaRefusal>();
+
+/** Why the group's coordinator was refused to this client. kafkajs tells its log alone, and then calls it an outage. */
+export function coordinatorRefusal(kafka: Kafka): KafkaRefusal | undefined {
+  return coordinatorRefusals.get(kafka);
 }
 
 /**
@@ -44,11 +56,19 @@ export async function connectedKafka(
   { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
 ): Promise<Kafka> {
   const eachBrokerOnce = { ...RETRY, retries: options.brokers.length - 1 };
+  let attempts = 0;
   const ask = async () => {
+    attempts += 1;
     const admin = clientOf(options, eachBrokerOnce, undefined).admin();
     try {
       await admin.connect();
     } catch (error) {
+      if (attempts === ATTEMPTS_BEFORE_DOUBT && !NOBODY_THERE.test(String(error))) {
+        options.log.warn(
+          { brokers: options.brokers.join() },
+          "Kafka ends each connection. If it is up, its listener may not speak what METERHOUSE_KAFKA_SECURITY says.",
+        );
+      }
       throw refusalOf(error, options) ?? error;
     } finally {
       await admin.disconnect();
@@ -60,15 +80,21 @@ export async function connectedKafka(
 
 function clientOf(options: KafkaOptions, retry: typeof RETRY, log: Log | undefined): Kafka {
   const { brokers, clientId, tls, sasl } = options;
-  return new Kafka({
+  const told = log === undefined ? () => undefined : outageLog(log);
+  const kafka: Kafka = new Kafka({
     clientId,
     brokers: [...brokers],
     ...(tls === undefined ? {} : { ssl: { ...tls } }),
     ...(sasl === undefined ? {} : { sasl: saslOptions(sasl) }),
     retry,
-    logLevel: logLevel.INFO,
-    logCreator: () => (log === undefined ? () => undefined : outageLog(log)),
+    logLevel: logLevel.DEBUG,
+    logCreator: () => (entry) => {
+      if (entry.level !== logLevel.DEBUG) return told(entry);
+      const refused = entry.log.message === COORDINATOR_SOUGHT ? refusalOf(entry.log["error"]) : undefined;
+      if (refused !== undefined) coordinatorRefusals.set(kafka, refused);
+    },
   });
+  return kafka;
 }
 
 function saslOptions(sasl: Sasl): SASLOptions {
@@ -81,6 +107,9 @@ function saslOptions(sasl: Sasl): SASLOptions {
 }
 
 type Entry = { level: logLevel; namespace: string; log: { message: string; [extra: string]: unknown } };
+
+/** What kafkajs 2.2.4 says, at the level of debugging, beside the error of an answer about the coordinator. */
+const COORDINATOR_SOUGHT = "Tried to find group coordinator";
 
 /** Said by the source at every sign of life: kafkajs itself does not tell when a connection is back. */
 export const ALIVE = "the group's coordinator answers";

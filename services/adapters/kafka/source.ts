@@ -11,7 +11,7 @@ import type { Clock } from "../../domain/ports/clock.ts";
 import type { Log } from "../../domain/ports/log.ts";
 
 import { BatchRun, firstOffset, portions } from "./batch-run.ts";
-import { ALIVE } from "./client.ts";
+import { ALIVE, coordinatorRefusal } from "./client.ts";
 import { isOfKafka, isOutage, isUnknownTopic } from "./outage.ts";
 import { requireHeld } from "./position-lost.ts";
 import { refusalOf } from "./refusal.ts";
@@ -175,7 +175,7 @@ export class KafkaSource implements RecordSource {
   }
 
   private async rejoin(error: Error): Promise<void> {
-    const refused = refusalOf(error);
+    const refused = refusalOf(error) ?? coordinatorRefusal(this.options.kafka);
     if (refused !== undefined || !isOutage(error)) return this.failed.reject(refused ?? error);
     await this.options.clock.sleep(REJOIN_PAUSE_MS);
     if (!this.isStopping) await this.consume().catch(this.failed.reject);
