@@ -4,24 +4,10 @@ import { Kafka, logLevel, type SASLOptions } from "kafkajs";
 import type { Clock } from "../../domain/ports/clock.ts";
 import type { Log } from "../../domain/ports/log.ts";
 import { retryUntilBack } from "../retry/retry.ts";
+import type { KafkaConnection, Sasl } from "./connection.ts";
 import { isOutage } from "./outage.ts";
 import { type KafkaRefusal, refusalOf } from "./refusal.ts";
-import { createTokens, type TokenSource } from "./token.ts";
-
-export interface KafkaConnection {
-  readonly brokers: readonly string[];
-  /** TLS, with PEM texts: authorities instead of the system's own, and a certificate with its key. */
-  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
-  readonly sasl?: Sasl;
-}
-
-export type Sasl =
-  | {
-      readonly mechanism: "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512";
-      readonly user: string;
-      readonly password: string;
-    }
-  | { readonly mechanism: "OAUTHBEARER"; readonly token: TokenSource };
+import { createTokens } from "./token.ts";
 
 export interface KafkaOptions extends KafkaConnection {
   readonly clientId: string;

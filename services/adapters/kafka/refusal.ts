@@ -1,5 +1,5 @@
 // What Kafka will not have, whoever asks again: a certificate, a user, a right.
-import type { KafkaConnection } from "./client.ts";
+import type { KafkaConnection } from "./connection.ts";
 import { isOfKafka } from "./outage.ts";
 
 /** A sentence with what was refused and which setting it comes from. It has no cause: one may look like an outage. */

@@ -2,17 +2,8 @@
 import { readFile } from "node:fs/promises";
 import kafkajs, { type OauthbearerProviderResponse } from "kafkajs";
 import { systemClock } from "../clock/clock.ts";
+import type { TokenSource } from "./connection.ts";
 import { KafkaRefusal } from "./refusal.ts";
-
-/** A file that somebody else renews, or an endpoint that issues tokens to a client (RFC 6749, 4.4). */
-export type TokenSource =
-  | { readonly file: string }
-  | {
-      readonly url: string;
-      readonly clientId: string;
-      readonly clientSecret: string;
-      readonly scope?: string;
-    };
 
 const ANSWER_MS_MAX = 10_000;
 /** A token is used for so much of its life, so that none expires on its way. */

@@ -13,7 +13,7 @@ import {
   url,
 } from "../config/fields.ts";
 import type { ConfigKey } from "../config/keys.ts";
-import type { KafkaConnection } from "../kafka/client.ts";
+import type { KafkaConnection } from "../kafka/connection.ts";
 import { tlsConflicts, tlsOptions } from "./tls.ts";
 
 const SECURITIES = ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] as const;
