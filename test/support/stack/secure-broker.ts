@@ -12,7 +12,7 @@ const SASL = "org.apache.kafka.common.security";
 const DOORS = ["SECURE", "EXPIRED", "FOREIGN"] as const;
 
 export const PASSWORD = "correct-horse";
-export const USERS = ["probe", "processor", "pricing", "settlement", "jobs", "stranger"] as const;
+const USERS = ["probe", "processor", "pricing", "settlement", "jobs", "stranger"] as const;
 
 export interface SecureBroker {
   /** Without any security, for the test itself; whoever comes here is anonymous and may do everything. */
