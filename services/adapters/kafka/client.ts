@@ -22,7 +22,7 @@ const ATTEMPTS_BEFORE_DOUBT = 3;
 const NOBODY_THERE = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH/;
 
 export function openKafka(options: KafkaOptions): Kafka {
-  return clientOf(options, RETRY, options.log);
+  return clientOf(options, RETRY, outageLog(options.log));
 }
 
 const coordinatorRefusals = new WeakMap<Kafka, KafkaRefusal>();
@@ -45,7 +45,7 @@ export async function connectedKafka(
   let attempts = 0;
   const ask = async () => {
     attempts += 1;
-    const admin = clientOf(options, eachBrokerOnce, undefined).admin();
+    const admin = clientOf(options, eachBrokerOnce, (entry) => toDebug(options.log, entry)).admin();
     try {
       await admin.connect();
     } catch (error) {
@@ -64,9 +64,8 @@ export async function connectedKafka(
   return openKafka(options);
 }
 
-function clientOf(options: KafkaOptions, retry: typeof RETRY, log: Log | undefined): Kafka {
+function clientOf(options: KafkaOptions, retry: typeof RETRY, told: (entry: Entry) => void): Kafka {
   const { brokers, clientId, tls, sasl } = options;
-  const told = log === undefined ? () => undefined : outageLog(log);
   const kafka: Kafka = new Kafka({
     clientId,
     brokers: [...brokers],
@@ -102,8 +101,9 @@ export const ALIVE = "the group's coordinator answers";
 
 function outageLog(log: Log): (entry: Entry) => void {
   let away = false;
-  return ({ level, namespace, log: entry }) => {
-    const { message, timestamp: _timestamp, logger: _logger, stack: _stack, ...fields } = entry;
+  return (entry) => {
+    const { level, namespace } = entry;
+    const { message, fields } = partsOf(entry);
     const faulty = level === logLevel.ERROR || level === logLevel.WARN;
     if (
       faulty &&
@@ -116,6 +116,16 @@ function outageLog(log: Log): (entry: Entry) => void {
       away = false;
       log.info({}, "Kafka is back");
     }
-    log.debug({ part: namespace, ...fields }, message);
+    toDebug(log, entry);
   };
+}
+
+function toDebug(log: Log, entry: Entry): void {
+  const { message, fields } = partsOf(entry);
+  log.debug({ part: entry.namespace, ...fields }, message);
+}
+
+function partsOf({ log: entry }: Entry) {
+  const { message, timestamp: _timestamp, logger: _logger, stack: _stack, ...fields } = entry;
+  return { message, fields };
 }
