@@ -1,6 +1,7 @@
-import { duration, flag, integer, list, networks, port, text } from "../adapters/config/fields.ts";
+import { duration, flag, integer, networks, port, text } from "../adapters/config/fields.ts";
 import { correctionMacsField } from "../adapters/process/correction-key.ts";
 import { serviceFields, storeFields } from "../adapters/process/fields.ts";
+import { kafkaFields } from "../adapters/process/kafka-fields.ts";
 
 /** What `key create` needs. */
 export const KEY_FIELDS = storeFields("pricing");
@@ -12,8 +13,7 @@ export const FIELDS = {
   api_rate: integer("METERHOUSE_API_RATE", { default: 50, min: 1, max: 100_000 }),
   api_expensive_max: integer("METERHOUSE_API_EXPENSIVE_MAX", { default: 4, min: 1, max: 1_000 }),
   trusted_proxies: networks("METERHOUSE_TRUSTED_PROXIES", { default: [] }),
-  kafka_brokers: list("METERHOUSE_KAFKA_BROKERS"),
-  topic: text("METERHOUSE_TOPIC", { default: "gpu-time-events" }),
+  ...kafkaFields(),
   invoice_seller: text("METERHOUSE_INVOICE_SELLER", { default: "" }),
   webhook_private: flag("METERHOUSE_WEBHOOK_PRIVATE", { default: false }),
   correction_macs: correctionMacsField(),

@@ -15,8 +15,9 @@ import { configOrExit } from "../adapters/config/start.ts";
 import { newId, randomHex, sha256 } from "../adapters/crypto/crypto.ts";
 import { listen } from "../adapters/http/listen.ts";
 import { urlFault } from "../adapters/http/webhook-address.ts";
-import { openKafka } from "../adapters/kafka/client.ts";
+import { connectedKafka } from "../adapters/kafka/client.ts";
 import { openProducer } from "../adapters/kafka/producer.ts";
+import { kafkaConnection } from "../adapters/process/kafka-fields.ts";
 import { type OneShot, runOneShot } from "../adapters/process/one-shot.ts";
 import { runService, type Service } from "../adapters/process/service.ts";
 import { newKey } from "../billing/access/keys.ts";
@@ -43,7 +44,8 @@ async function serve(
   config: Config<typeof FIELDS>,
 ): Promise<void> {
   const owner = newId();
-  const kafka = openKafka({ brokers: config.kafka_brokers, clientId: "meterhouse-pricing", log });
+  const connection = { ...kafkaConnection(config), clientId: "meterhouse-pricing", log };
+  const kafka = await connectedKafka(connection, { clock, signal: life.signal });
   const corrections = await life.start(
     "Kafka",
     () => openProducer(kafka, config.topic),

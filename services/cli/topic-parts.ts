@@ -1,4 +1,4 @@
-import type { LogBounds, TopicOptions } from "../adapters/kafka/admin.ts";
+import type { LogBounds } from "../adapters/kafka/admin.ts";
 import type { TopicSettings } from "../adapters/kafka/topic-settings.ts";
 import type { TopicIdentity } from "../domain/log/generations.ts";
 import type { Clock } from "../domain/ports/clock.ts";
@@ -11,7 +11,6 @@ export interface TopicParts {
   readonly identity: () => Promise<TopicIdentity>;
   readonly bounds: () => Promise<ReadonlyMap<number, LogBounds>>;
   readonly settings: () => Promise<TopicSettings>;
-  readonly ensure: (options: Omit<TopicOptions, "topic">) => Promise<void>;
   readonly generations: LogGenerations;
   readonly usageLog: UsageLog;
   readonly clock: Clock;

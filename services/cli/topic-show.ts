@@ -1,4 +1,3 @@
-import type { TopicOptions } from "../adapters/kafka/admin.ts";
 import { type TopicFault, type TopicSettings, topicFaults } from "../adapters/kafka/topic-settings.ts";
 import {
   currentGeneration,
@@ -10,8 +9,6 @@ import {
 import { type Output, output } from "./api-command.ts";
 import type { TopicParts } from "./topic-parts.ts";
 
-const RECORD_BYTES_MAX = 1_048_588;
-
 interface Shown {
   readonly identity: TopicIdentity;
   readonly settings: TopicSettings;
@@ -20,16 +17,6 @@ interface Shown {
   })[];
   readonly gaps: readonly LogGap[];
   readonly faults: readonly TopicFault[];
-}
-
-/** Makes the topic where it is not there; one that is there is only checked. */
-export async function ensure(
-  parts: TopicParts,
-  options: Pick<TopicOptions, "partitions" | "replicas" | "retentionMs">,
-  json: boolean,
-): Promise<Output> {
-  await parts.ensure({ ...options, recordBytesMax: RECORD_BYTES_MAX });
-  return show(parts, json);
 }
 
 export async function show(parts: TopicParts, json: boolean): Promise<Output> {

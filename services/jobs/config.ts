@@ -1,11 +1,11 @@
-import { duration, flag, list, optional, path, secret, text } from "../adapters/config/fields.ts";
+import { duration, flag, optional, path, secret, text } from "../adapters/config/fields.ts";
 import { serviceFields } from "../adapters/process/fields.ts";
+import { kafkaFields } from "../adapters/process/kafka-fields.ts";
 import { cronFault } from "../adapters/schedule/schedule.ts";
 
 export const FIELDS = {
   ...serviceFields("jobs", 9467),
-  kafka_brokers: list("METERHOUSE_KAFKA_BROKERS"),
-  topic: text("METERHOUSE_TOPIC", { default: "gpu-time-events" }),
+  ...kafkaFields(),
   lease_ms: duration("METERHOUSE_LEASE", { default: "30s", min: "5s", max: "10m" }),
   alert_schedule: text("METERHOUSE_ALERT_SCHEDULE", { default: "* * * * *", check: cronFault }),
   webhook_secret: optional(secret("METERHOUSE_WEBHOOK_SECRET")),

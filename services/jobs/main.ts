@@ -16,9 +16,11 @@ import type { Config } from "../adapters/config/config.ts";
 import { configOrExit } from "../adapters/config/start.ts";
 import { newId, sha256 } from "../adapters/crypto/crypto.ts";
 import { createWebhookSender, secretFault } from "../adapters/http/webhook.ts";
-import { openKafka } from "../adapters/kafka/client.ts";
+import { connectedKafka } from "../adapters/kafka/client.ts";
 import { logOffsetsAt } from "../adapters/kafka/log-offsets.ts";
+import { kafkaConnection } from "../adapters/process/kafka-fields.ts";
 import { runService, type Service } from "../adapters/process/service.ts";
+import { optionsOf } from "../adapters/process/store.ts";
 import { schedule } from "../adapters/schedule/schedule.ts";
 import type { AlertDeps } from "../billing/budgets/alert.ts";
 
@@ -73,19 +75,23 @@ async function openJobs(
   { life, clickhouse, clock, log, metrics }: Service,
   { documents, leader, owner }: Parts,
 ): Promise<JobsDeps> {
-  const { clickhouse_url: url, clickhouse_database: database } = config;
+  const { clickhouse_database: database } = config;
   const { retention_user: user, retention_password } = config;
   // It may drop days and nothing else, not even ping.
   const dropper = await life.start(
     `ClickHouse as ${user}`,
-    () => openClickHouse({ url, database, user, password: retention_password?.reveal() ?? "" }),
+    () => openClickHouse({ ...optionsOf(config), user, password: retention_password?.reveal() ?? "" }),
     (it) => it.close(),
   );
-  const kafka = openKafka({ brokers: config.kafka_brokers, clientId: "meterhouse-jobs", log });
-  const read = { kafka, topic: config.topic, generations: new ClickHouseLogGenerations(clickhouse) };
+  const connection = { ...kafkaConnection(config), clientId: "meterhouse-jobs", log };
+  // only retention needs it: the rest goes on while Kafka is away
+  const connected = connectedKafka(connection, { clock, signal: life.signal });
+  life.watch("Kafka", connected);
+  const generations = new ClickHouseLogGenerations(clickhouse);
   const retention = {
     days: new ClickHouseLogDays(clickhouse, dropper, leader, database),
-    offsetsAt: (timeMs: number) => logOffsetsAt(read, timeMs),
+    offsetsAt: async (timeMs: number) =>
+      logOffsetsAt({ kafka: await connected, topic: config.topic, generations }, timeMs),
     ageMs: config.retention_ms,
     folder: config.export_folder,
     ...{ clock, log, metrics },

@@ -54,12 +54,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const users = await readOrMakeUsers(join(directory, SECRETS_FILE));
   await makeCorrectionKey(join(directory, CORRECTION_KEY_FILE));
   const databases = options.databases ?? ["meterhouse"];
-  const common = { directory, users, startMsMax: START_MS_MAX };
+  const common = { directory, startMsMax: START_MS_MAX };
   const results = await Promise.allSettled([
     onPort(options.kafkaPort, async (port) =>
       startKafka({ ...common, port, controllerPort: await freePort() }),
     ),
-    onPort(options.clickhousePort, (port) => startClickHouse({ ...common, port, databases })),
+    onPort(options.clickhousePort, (port) => startClickHouse({ ...common, users, port, databases })),
   ]);
   const [kafka, clickhouse] = results;
   if (kafka.status === "rejected" || clickhouse.status === "rejected") {

@@ -1,18 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { confluentIds, loadSchemas } from "../adapters/avro/schemas.ts";
-import {
-  choice,
-  duration,
-  type Field,
-  flag,
-  integer,
-  list,
-  optional,
-  text,
-} from "../adapters/config/fields.ts";
+import { choice, duration, type Field, flag, integer, optional, text } from "../adapters/config/fields.ts";
 import { parseSessionKeys } from "../adapters/crypto/session-keys.ts";
 import { correctionMacsField } from "../adapters/process/correction-key.ts";
 import { serviceFields } from "../adapters/process/fields.ts";
+import { kafkaFields } from "../adapters/process/kafka-fields.ts";
 import type { SignatureCheck } from "../domain/trust/sessions.ts";
 
 const SESSION_KEYS: Field<SignatureCheck> = {
@@ -42,8 +34,7 @@ const SCHEMA_IDS: Field<ReadonlyMap<number, string>> = {
 
 export const FIELDS = {
   ...serviceFields("processor", 9464),
-  kafka_brokers: list("METERHOUSE_KAFKA_BROKERS"),
-  topic: text("METERHOUSE_TOPIC", { default: "gpu-time-events" }),
+  ...kafkaFields(),
   consumer_group: text("METERHOUSE_CONSUMER_GROUP", { default: "meterhouse-processor" }),
   block_rows_max: integer("METERHOUSE_BLOCK_ROWS_MAX", { default: 100_000, min: 1, max: 1_000_000 }),
   block_bytes_max: integer("METERHOUSE_BLOCK_BYTES_MAX", {

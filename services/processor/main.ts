@@ -10,11 +10,12 @@ import { commandOrExit } from "../adapters/command/command.ts";
 import { EXIT } from "../adapters/command/exit-codes.ts";
 import { configOrExit } from "../adapters/config/start.ts";
 import { logBounds } from "../adapters/kafka/admin.ts";
-import { openKafka } from "../adapters/kafka/client.ts";
+import { connectedKafka } from "../adapters/kafka/client.ts";
 import { isUnknownTopic, noTopic } from "../adapters/kafka/outage.ts";
 import { KafkaSource, type RecordHandlers } from "../adapters/kafka/source.ts";
 import { topicIdentity } from "../adapters/kafka/topic-identity.ts";
 import { topicFaults, topicSettings } from "../adapters/kafka/topic-settings.ts";
+import { kafkaConnection } from "../adapters/process/kafka-fields.ts";
 import { runService } from "../adapters/process/service.ts";
 import { Intake } from "../domain/block/intake.ts";
 import type { Clock } from "../domain/ports/clock.ts";
@@ -53,7 +54,8 @@ const PARTS = {
 await runService("processor", config, async ({ life, log, clock, metrics, clickhouse, retry, notReady }) => {
   for (const warning of trustWarnings(trust)) log.warn({}, warning);
   const taken = notReady("no Kafka partition has been taken over yet");
-  const kafka = openKafka({ brokers: config.kafka_brokers, clientId: "meterhouse-processor", log });
+  const connection = { ...kafkaConnection(config), clientId: "meterhouse-processor", log };
+  const kafka = await connectedKafka(connection, { clock, signal: life.signal });
   const source = openSource(kafka, { log, clock });
   const patience = new AbortController();
   const usageLog = clickHouseUsageLog(clickhouse, clock);
@@ -121,8 +123,10 @@ await runService("processor", config, async ({ life, log, clock, metrics, clickh
   );
 });
 
+type Kafka = Awaited<ReturnType<typeof connectedKafka>>;
+
 /** @throws if the topic has wrong settings and METERHOUSE_TOPIC_CHECK says to refuse it */
-async function checkTopic(kafka: ReturnType<typeof openKafka>, log: Log): Promise<void> {
+async function checkTopic(kafka: Kafka, log: Log): Promise<void> {
   if (config.topic_check === "off") return;
   const settings = await topicSettings(kafka, config.topic).catch((error: unknown) => {
     throw isUnknownTopic(error) ? new Error(noTopic(config.topic)) : error;
@@ -138,7 +142,7 @@ async function checkTopic(kafka: ReturnType<typeof openKafka>, log: Log): Promis
   }
 }
 
-function openSource(kafka: ReturnType<typeof openKafka>, parts: { log: Log; clock: Clock }): KafkaSource {
+function openSource(kafka: Kafka, parts: { log: Log; clock: Clock }): KafkaSource {
   return new KafkaSource({
     kafka,
     topic: config.topic,

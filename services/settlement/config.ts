@@ -1,6 +1,7 @@
-import { duration, type Field, integer, list, optional, secret, text } from "../adapters/config/fields.ts";
+import { duration, type Field, integer, optional, secret, text } from "../adapters/config/fields.ts";
 import { type CloseSigner, closeSigner } from "../adapters/crypto/close-key.ts";
 import { serviceFields } from "../adapters/process/fields.ts";
+import { kafkaFields } from "../adapters/process/kafka-fields.ts";
 import { cronFault } from "../adapters/schedule/schedule.ts";
 
 const { key, isSecret } = secret("METERHOUSE_CLOSE_KEY");
@@ -19,8 +20,7 @@ const closeKey: Field<CloseSigner> = {
 
 export const FIELDS = {
   ...serviceFields("settlement", 9465),
-  kafka_brokers: list("METERHOUSE_KAFKA_BROKERS"),
-  topic: text("METERHOUSE_TOPIC", { default: "gpu-time-events" }),
+  ...kafkaFields(),
   grace_ms: duration("METERHOUSE_GRACE", { default: "10m", max: "7d" }),
   unmetered_percent: integer("METERHOUSE_UNMETERED_PERCENT", { default: 5, min: 0, max: 100 }),
   schedule: text("METERHOUSE_CLOSE_SCHEDULE", { default: "*/5 * * * *", check: cronFault }),

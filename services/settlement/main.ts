@@ -7,8 +7,9 @@ import { commandOrExit } from "../adapters/command/command.ts";
 import { EXIT } from "../adapters/command/exit-codes.ts";
 import { configOrExit } from "../adapters/config/start.ts";
 import { newId, sha256 } from "../adapters/crypto/crypto.ts";
-import { openKafka } from "../adapters/kafka/client.ts";
+import { connectedKafka } from "../adapters/kafka/client.ts";
 import { logOffsetsAt } from "../adapters/kafka/log-offsets.ts";
+import { kafkaConnection } from "../adapters/process/kafka-fields.ts";
 import { type OneShot, runOneShot } from "../adapters/process/one-shot.ts";
 import { runService, type Service } from "../adapters/process/service.ts";
 import { schedule } from "../adapters/schedule/schedule.ts";
@@ -30,13 +31,29 @@ const config = configOrExit("settlement", FIELDS);
 if (requested.kind === "serve") await runService("settlement", config, serve);
 else await runOneShot("settlement", config, (parts) => once(parts, requested));
 
-function settlementOf({ life, clock, log, metrics, clickhouse }: Service | OneShot): Settlement {
-  const kafka = openKafka({ brokers: config.kafka_brokers, clientId: "meterhouse-settlement", log });
+type KafkaLater = () => ReturnType<typeof connectedKafka>;
+
+/** Connects where somebody asks: verifying an hour needs no Kafka. */
+function kafkaLater({ life: { signal }, clock, log }: Service | OneShot): KafkaLater {
+  let kafka: ReturnType<KafkaLater> | undefined;
+  const connection = { ...kafkaConnection(config), clientId: "meterhouse-settlement", log };
+  return () => {
+    kafka ??= connectedKafka(connection, { clock, signal });
+    return kafka;
+  };
+}
+
+function settlementOf(
+  { life, clock, log, metrics, clickhouse }: Service | OneShot,
+  kafka: KafkaLater,
+): Settlement {
+  const { topic } = config;
   const generations = new ClickHouseLogGenerations(clickhouse);
-  const read = { kafka, topic: config.topic, generations };
   return {
     store: new ClickHouseSettlementStore(clickhouse, config.clickhouse_database),
-    logTimes: { offsetsAt: (timeMs) => logOffsetsAt(read, timeMs) },
+    logTimes: {
+      offsetsAt: async (timeMs) => logOffsetsAt({ kafka: await kafka(), topic, generations }, timeMs),
+    },
     clock,
     log,
     metrics,
@@ -54,7 +71,9 @@ function settlementOf({ life, clock, log, metrics, clickhouse }: Service | OneSh
 async function serve(service: Service): Promise<void> {
   const { life, retry } = service;
   const passed = service.notReady("the first pass is not through yet");
-  const pass = createPasses(settlementOf(service), config);
+  const kafka = kafkaLater(service);
+  life.watch("Kafka", kafka());
+  const pass = createPasses(settlementOf(service, kafka), config);
   const run = async () => {
     await retry(pass);
     passed();
@@ -71,7 +90,7 @@ async function serve(service: Service): Promise<void> {
 /** Answers the exit code. */
 async function once(parts: OneShot, command: Exclude<SettlementCommand, { kind: "serve" }>): Promise<number> {
   const { retry, inTime } = parts;
-  const plain = settlementOf(parts);
+  const plain = settlementOf(parts, kafkaLater(parts));
   const { store, logTimes } = plain;
   if (command.kind === "audit") {
     return audit(parts, command, { database: config.clickhouse_database, signer: config.close_key });

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { Agent } from "node:https";
 import { Readable } from "node:stream";
 import { ClickHouseLogLevel, type ClickHouseSettings, createClient } from "@clickhouse/client";
 import { compactRows, type EndMark, requireSummary } from "./answers.ts";
@@ -10,6 +11,8 @@ export interface ClickHouseOptions {
   readonly database: string;
   readonly user: string;
   readonly password: string;
+  /** PEM texts for an https address: authorities instead of the system's own, and a certificate with its key. */
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
   /** How long a request may stay silent before it is given up as retriable. */
   readonly requestMsMax?: number;
 }
@@ -59,6 +62,7 @@ export interface ClickHouse {
 const REQUEST_MS_MAX = 60_000;
 /** Below the server's keep-alive (10 s by default), so that no request is sent on a socket it is just closing. */
 const IDLE_SOCKET_MS = 2_500;
+const SOCKETS_MAX = 10;
 /** What an answer may take of the server's memory before it goes to its disk, which may be full. */
 const ANSWER_BYTES_IN_MEMORY = 1 << 20;
 /** The answer's status is then the statement's true end, not that of its start. Neither is a setting, so readers may ask for it. */
@@ -69,6 +73,7 @@ const WAIT_FOR_END = {
 
 export function openClickHouse(options: ClickHouseOptions): ClickHouse {
   const client = createClient({
+    ...tlsAgent(options),
     url: options.url,
     database: options.database,
     username: options.user,
@@ -145,6 +150,13 @@ function rawAnswers(client: ReturnType<typeof createClient>) {
       throw failureOf(error);
     }
   };
+}
+
+/** With a certificate the client's own `tls` leaves the password out, as if the certificate were the user. */
+function tlsAgent({ url, tls }: ClickHouseOptions) {
+  return url.startsWith("https:") && tls !== undefined
+    ? { http_agent: new Agent({ ...tls, keepAlive: true, maxSockets: SOCKETS_MAX }) }
+    : {};
 }
 
 const QUERIES = new URL("../../../clickhouse/queries/", import.meta.url);

@@ -61,6 +61,10 @@ export function readConfig<const F extends Fields>(fields: F, source: ConfigSour
       else faults.push(fault(field, describe(field, found.raw, parsed.problem)));
     }
   }
+  if (faults.length === 0) {
+    for (const { conflicts } of Object.values<Field<unknown>>(fields))
+      faults.push(...(conflicts?.(values) ?? []));
+  }
   if (faults.length > 0) throw new ConfigError(faults);
   return Object.freeze(values) as Config<F>;
 }

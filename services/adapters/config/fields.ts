@@ -15,6 +15,14 @@ export interface Field<T> {
   readonly fallback?: { readonly value: T; readonly text?: string };
   /** May be given as a path under `<key>_FILE`; its raw text never shows in a fault. */
   readonly isSecret?: boolean;
+  /** What is wrong with the settings together, by the names that they are declared under. */
+  readonly conflicts?: (values: Readonly<Record<string, unknown>>) => readonly Conflict[];
+}
+
+export interface Conflict {
+  readonly key: ConfigKey;
+  readonly problem: string;
+  readonly expected: string;
 }
 
 interface Settings<T> {
@@ -51,6 +59,19 @@ export function secretValue<T>(
     return value === undefined ? bad("is not like that") : good(value);
   };
   return { ...field(key, `${expected}; or a file named by ${key}_FILE`, {}, read), isSecret: true };
+}
+
+/** Certificates or a private key, from `<key>` or from the file named by `<key>_FILE`. */
+export function pem(key: ConfigKey): Field<Secret> {
+  const expected = `PEM, such as -----BEGIN CERTIFICATE-----, or a file named by ${key}_FILE`;
+  const parse = (raw: string) =>
+    /-----BEGIN [A-Z ]+-----/.test(raw) ? good(new Secret(raw)) : bad("is no PEM");
+  return { ...field(key, expected, {}, parse), isSecret: true };
+}
+
+/** The same setting, with what it must agree with. */
+export function agreeing<T>(one: Field<T>, conflicts: NonNullable<Field<T>["conflicts"]>): Field<T> {
+  return { ...one, conflicts };
 }
 
 /** The same setting, but it may be absent. */

@@ -11,9 +11,10 @@ import type { Clock } from "../../domain/ports/clock.ts";
 import type { Log } from "../../domain/ports/log.ts";
 
 import { BatchRun, firstOffset, portions } from "./batch-run.ts";
-import { ALIVE } from "./client.ts";
+import { ALIVE, coordinatorRefusal } from "./client.ts";
 import { isOfKafka, isOutage, isUnknownTopic, noTopic } from "./outage.ts";
 import { requireHeld } from "./position-lost.ts";
+import { refusalOf } from "./refusal.ts";
 import { lastStableOffset } from "./whole-batches.ts";
 
 export interface RecordHandlers {
@@ -162,7 +163,7 @@ export class KafkaSource implements RecordSource {
     try {
       await this.consumer.subscribe({ topics: [topic], fromBeginning: true });
     } catch (error) {
-      if (!isUnknownTopic(error)) throw error;
+      if (!isUnknownTopic(error)) throw refusalOf(error) ?? error;
       throw new Error(noTopic(topic));
     }
   }
@@ -180,7 +181,8 @@ export class KafkaSource implements RecordSource {
   }
 
   private async rejoin(error: Error): Promise<void> {
-    if (!isOutage(error)) return this.failed.reject(error);
+    const refused = refusalOf(error) ?? coordinatorRefusal(this.options.kafka);
+    if (refused !== undefined || !isOutage(error)) return this.failed.reject(refused ?? error);
     await this.options.clock.sleep(REJOIN_PAUSE_MS);
     if (!this.isStopping) await this.consume().catch(this.failed.reject);
   }

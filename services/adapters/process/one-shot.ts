@@ -5,6 +5,7 @@ import type { ClickHouse } from "../clickhouse/client.ts";
 import { ClickHouseFailure, isRetriable } from "../clickhouse/failure.ts";
 import { systemClock } from "../clock/clock.ts";
 import { EXIT } from "../command/exit-codes.ts";
+import { KafkaRefusal } from "../kafka/refusal.ts";
 import { type Life, runProcess } from "../lifecycle/lifecycle.ts";
 import { createLog } from "../log/log.ts";
 import { createMetrics, type Metrics } from "../metrics/metrics.ts";
@@ -60,17 +61,21 @@ export async function runOneShot(
       );
       life.stop(await body({ life, log, clock, metrics, clickhouse, retry, inTime }));
     } catch (error) {
-      if (!(error instanceof AwayError || error instanceof ClickHouseFailure)) throw error;
+      if (!isSentence(error)) throw error;
       process.stderr.write(`meterhouse: ${sentence(error, config)}\n`);
       life.stop(EXIT.failed);
     }
   });
 }
 
-function sentence(
-  error: AwayError | ClickHouseFailure,
-  { clickhouse_url, clickhouse_user }: StoreConfig,
-): string {
+type Sentence = AwayError | ClickHouseFailure | KafkaRefusal;
+
+function isSentence(error: unknown): error is Sentence {
+  return error instanceof AwayError || error instanceof ClickHouseFailure || error instanceof KafkaRefusal;
+}
+
+function sentence(error: Sentence, { clickhouse_url, clickhouse_user }: StoreConfig): string {
+  if (error instanceof KafkaRefusal) return error.message;
   const reason = error.message.split("\n")[0];
   if (error instanceof ClickHouseFailure) {
     return `ClickHouse at ${clickhouse_url} refuses what ${clickhouse_user} asks: ${reason}`;

@@ -1,5 +1,6 @@
 import { type ClickHouse, type ClickHouseOptions, openClickHouse } from "../clickhouse/client.ts";
-import type { StoreConfig } from "./fields.ts";
+import { type StoreConfig, storeMaterial } from "./fields.ts";
+import { tlsOptions } from "./tls.ts";
 
 export function optionsOf(config: StoreConfig): ClickHouseOptions {
   return {
@@ -7,6 +8,7 @@ export function optionsOf(config: StoreConfig): ClickHouseOptions {
     database: config.clickhouse_database,
     user: config.clickhouse_user,
     password: config.clickhouse_password.reveal(),
+    tls: tlsOptions(storeMaterial(config)),
   };
 }
 

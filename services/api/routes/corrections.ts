@@ -47,7 +47,8 @@ const amendEvent = (deps: Deps) =>
     method: "POST",
     path: "/v1/events/{event_id}/amend",
     operation: "amendEvent",
-    summary: "Amend an event: void it and send a corrected successor with a new id",
+    summary:
+      "Amend an event: void it and send a corrected successor with a new id; without an answer, repeat the same request",
     scopes: OPERATORS,
     params: EventParams,
     body: AmendBody,

@@ -86,7 +86,9 @@ export async function correct(
     },
     macOf,
   );
-  await corrections.send(successor === null ? [order] : [order, successor.record]);
+  // in turn: they go to different partitions, and a successor whose event still counts would be charged beside it
+  await corrections.send([order]);
+  if (successor !== null) await corrections.send([successor.record]);
 
   const action = successor === null ? "void" : "amend";
   const successor_id = successor?.event_id ?? null;

@@ -106,6 +106,36 @@ describe("an amendment", () => {
     });
   });
 
+  it("that broke off between the two is finished by the same request, with the same successor", async () => {
+    const api = await testApi();
+    const { send } = api.pricing.corrections;
+    const changes = { tokens_in: 1 };
+    const request = {
+      method: "POST" as const,
+      url: `/v1/events/${EVENT}/amend`,
+      payload: { reason: "typing error", changes },
+      headers: { "idempotency-key": "correction-1" },
+    };
+    const breaksOff = async (records: Parameters<typeof send>[0]) => {
+      if (api.sent.length > 0) throw new Error("the process died");
+      await send(records);
+    };
+    Object.assign(api.pricing, { corrections: { send: breaksOff } });
+    expect((await api.ask("operator", request)).status).toBe(500);
+    expect(api.sent.map(({ key }) => hex(key))).toEqual([EVENT]);
+
+    const kept = { reason: "typing error", issued_by: String(api.keys.operator.split("_")[1]) };
+    const when = { issued_at: "2026-11-23T12:00:00Z", ingested_at: "2026-11-23T12:00:00Z" };
+    const voids = new Map([[EVENT, [{ ...kept, ...when }]]]);
+    Object.assign(api.pricing, { corrections: { send } });
+    Object.assign(api.pricing.ledger, memoryLedger({ ...ROWS, voids }));
+    const { status, body } = await api.ask("operator", request);
+    expect(status).toBe(202);
+    expect(api.sent.map(({ key }) => hex(key))).toEqual([EVENT, EVENT, body["successor_id"]]);
+    expect((await api.ask("operator", request)).body).toEqual(body);
+    expect(api.sent).toHaveLength(3);
+  });
+
   it.each([
     // elapsed busy time stays GPU time, and busy time that is taken out is elapsed
     ["elapsed", "120000000", { gpu_time_ns: "60000000" }, 60_000_000, "elapsed"],
