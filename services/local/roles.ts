@@ -96,7 +96,7 @@ export const READER_VIEWS = [
 
 /** What migrations do. Not ALL: that has dictionaries too, whose sources are files and other servers. */
 const MIGRATION_RIGHTS =
-  "SELECT, INSERT, ALTER, SHOW, CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP DATABASE, DROP TABLE, DROP VIEW";
+  "SELECT, INSERT, ALTER, SHOW, CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP DATABASE, DROP TABLE, DROP VIEW, TRUNCATE";
 const TABLE_ENGINES = ["MergeTree", "ReplacingMergeTree", "AggregatingMergeTree", "SummingMergeTree"];
 
 /** Fresh passwords for every role. */

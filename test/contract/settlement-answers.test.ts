@@ -1,5 +1,7 @@
 // A close compares what it read with what it audited: a store that answers nothing, or half, closes nothing.
 import { describe, expect, it } from "vitest";
+import type { HourAudit } from "../../services/domain/closing/audit.ts";
+import { type UsageRow, usageSums } from "../../services/domain/closing/usage.ts";
 import type { SettlementStore } from "../../services/domain/ports/settlement-store.ts";
 import { runPass } from "../../services/settlement/run-pass.ts";
 import { pass, settlementOver, TEN } from "../support/flows/settlement-pass.ts";
@@ -17,6 +19,11 @@ const but = (store: SettlementStore, answers: Partial<SettlementStore>): Settlem
     },
   });
 
+const withoutRows = (audit: HourAudit): HourAudit => {
+  const none = usageSums(() => 0n);
+  return { ...audit, slices: 0n, unique_ids: 0n, event_sums: none, window_sums: none };
+};
+
 describe.each(STORES)("a close over %s", (_name, open) => {
   it("refuses rows that are none, fewer or other than the audited ones, and closes once they come", async () => {
     const { store, append } = await open();
@@ -26,13 +33,15 @@ describe.each(STORES)("a close over %s", (_name, open) => {
         { id: "b", hour: TEN, tenant_id: "other" },
       ]),
     );
+    const read = (change: (rows: readonly UsageRow[]) => readonly UsageRow[]): Partial<SettlementStore> => ({
+      hourUsages: async (cuts, areUnique) =>
+        new Map([...(await store.hourUsages(cuts, areUnique))].map(([hour, rows]) => [hour, change(rows)])),
+    });
     const lies: Partial<SettlementStore>[] = [
-      { hourUsage: async () => [] },
-      { hourUsage: async (hour, cut, areUnique) => (await store.hourUsage(hour, cut, areUnique)).slice(1) },
-      {
-        hourUsage: async (hour, cut, areUnique) =>
-          (await store.hourUsage(hour, cut, areUnique)).map((row) => ({ ...row, events: row.events + 1n })),
-      },
+      { hourUsages: async () => new Map() },
+      { hourAudits: async () => new Map(), hourUsages: async () => new Map() },
+      read((rows) => rows.slice(1)),
+      read((rows) => rows.map((row) => ({ ...row, events: row.events + 1n }))),
     ];
     for (const lie of lies) {
       await expect(runPass(settlementOver(but(store, lie)))).rejects.toMatchObject(INCOMPLETE);
@@ -46,13 +55,9 @@ describe.each(STORES)("a close over %s", (_name, open) => {
     const { store, append } = await open();
     await append(batch(0, 0, [{ id: "a", hour: TEN }]));
     await pass(settlementOver(store));
-    const hourAudit: SettlementStore["hourAudit"] = async (hour, cut) => {
-      const audit = await store.hourAudit(hour, cut);
-      const none = Object.fromEntries(Object.keys(audit.event_sums).map((name) => [name, 0n]));
-      const sums = none as typeof audit.event_sums;
-      return { ...audit, slices: 0n, unique_ids: 0n, event_sums: sums, window_sums: sums };
-    };
-    const empty = but(store, { hourAudit, hourUsage: async () => [] });
+    const hourAudits: SettlementStore["hourAudits"] = async (cuts) =>
+      new Map([...(await store.hourAudits(cuts))].map(([hour, audit]) => [hour, withoutRows(audit)]));
+    const empty = but(store, { hourAudits, hourUsages: async () => new Map() });
     const request = { through: 0, reviseHour: TEN, reason: "by hand" };
     await expect(runPass(settlementOver(empty), request)).rejects.toMatchObject(INCOMPLETE);
     expect((await store.hourClose(TEN))?.revision).toBe(1);
