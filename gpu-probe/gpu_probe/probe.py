@@ -36,6 +36,7 @@ from .scopes import (
     step_scope,
 )
 from .session import KnownLabels, Session
+from .session_token import checked_token
 from .sharing import make_policy
 from .sharing.coefficients import Coefficients
 
@@ -129,11 +130,13 @@ class Probe:
         session_id: str | None = None,
         prompt_tokens: int = 0,
         ticket: str | None = None,
+        session_token: str | None = None,
     ) -> Session:
         """Opens a session and measures nothing by itself: its GPU time is its rows' in ``step``. For engines;
         must be closed. A ``session_id`` that another session of this probe has, or had a short while ago,
         gets the session's number as a suffix. A server in front, in another process, may ask by the
-        ``ticket`` what all sessions with it have used."""
+        ``ticket`` what all sessions with it have used. ``session_token`` is what a gateway signed for the
+        session: its events carry it, and the processor checks it."""
         number = next(self._numbers)
         if session_id is None:
             session_id = f"{self._prefix}-{number}"
@@ -141,6 +144,8 @@ class Probe:
             session_id = checked_label("session_id", session_id)
         if ticket is not None:
             ticket = checked_label("ticket", ticket)
+        if session_token is not None:
+            session_token = checked_token(session_token)
         labels = self._labels.get(
             tenant_id=tenant_id,
             project_id=project_id,
@@ -150,7 +155,9 @@ class Probe:
         )
         prompt = int(prompt_tokens)
         hurry = self._watch.hurry
-        session = Session(number, session_id, prompt, labels, self._close_session, hurry, ticket)
+        session = Session(
+            number, session_id, prompt, labels, self._close_session, hurry, ticket, session_token
+        )
         self._registry.add(session)
         return session
 
@@ -164,6 +171,7 @@ class Probe:
         user_id: str | None = None,
         session_id: str | None = None,
         prompt_tokens: int = 0,
+        session_token: str | None = None,
     ) -> SessionScope:
         """A session for a block, closed with ok, cancelled, timeout or error by what left it.
 
@@ -179,6 +187,7 @@ class Probe:
             user_id=user_id,
             session_id=session_id,
             prompt_tokens=prompt_tokens,
+            session_token=session_token,
         )
         return SessionScope(self._registry, open_session)
 

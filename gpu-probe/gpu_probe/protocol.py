@@ -61,9 +61,11 @@ class ProbeLike(Protocol):
         session_id: str | None = None,
         prompt_tokens: int = 0,
         ticket: str | None = None,
+        session_token: str | None = None,
     ) -> SessionHandle:
         """Opens a session and measures nothing by itself: its GPU time is its rows' in ``step``. By the
-        ``ticket`` a server in another process may ask what it uses."""
+        ``ticket`` a server in another process may ask what it uses. Its events carry the
+        ``session_token``, what a gateway signed for it."""
         ...
 
     def session(
@@ -76,6 +78,7 @@ class ProbeLike(Protocol):
         user_id: str | None = None,
         session_id: str | None = None,
         prompt_tokens: int = 0,
+        session_token: str | None = None,
     ) -> AbstractContextManager[SessionHandle]:
         """For plain code: opens a session, makes it the current one, measures the GPU work launched in the
         block as a step of its own (where no ``step`` is open inside), closes it with ok, or with cancelled

@@ -54,6 +54,7 @@ class Session:
     _close: Callable[[Session, str, int | None], None]
     _hurry: Callable[[], None]
     ticket: str | None = None
+    session_token: str | None = None
     closed: bool = False
     outcome: str | None = None
     tokens_out: int | None = None
@@ -123,8 +124,10 @@ class Session:
     def opening_entry(self, at_ns: int) -> bytes:
         """The journal's entry of its beginning."""
         ticket = "" if self.ticket is None else f'"ticket":{entries.encode_json(self.ticket)},'
+        # Its form leaves nothing to escape.
+        token = "" if self.session_token is None else f'"session_token":"{self.session_token}",'
         return entries.text_entry(
             entries.OPENED,
-            f'{{"session":{self.number},"at_ns":{at_ns},"prompt_tokens":{self.prompt_tokens},{ticket}'
+            f'{{"session":{self.number},"at_ns":{at_ns},"prompt_tokens":{self.prompt_tokens},{ticket}{token}'
             f'"session_id":{entries.encode_json(self.session_id)},{self._labels}}}',
         )

@@ -9,8 +9,8 @@ from imports import circles, imports, room, sources
 
 # From the ground up. A room (a folder or a module of the package) imports rooms of lower floors alone.
 FLOORS = (
-    # when a card's counter is believed; what is clean text; the sum of a session's figures
-    ("counter", "labels", "usage"),
+    # when a card's counter is believed; what is clean text and a token; the sum of a session's figures
+    ("counter", "labels", "session_token", "usage"),
     # NVML, question by question; what of the time a card worked
     ("driver",),
     ("activity",),

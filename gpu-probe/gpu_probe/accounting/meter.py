@@ -118,6 +118,7 @@ class GpuMeter:
                 record.model_version,
                 record.prompt_tokens,
                 ticket=record.ticket,
+                session_token=record.session_token,
             )
         )
 

@@ -27,7 +27,8 @@ class Output(Protocol):
 
 
 def event_record(info: DeviceInfo, draft: Draft, shift_ns: int = 0) -> Record:
-    """The gpu_time_event of a closed draft. ``shift_ns`` is what the wall clock is ahead of the books."""
+    """The gpu_time_event of a closed draft, with a session token in the form of version 3. ``shift_ns`` is
+    what the wall clock is ahead of the books."""
     session = draft.session
     # Outwards to whole microseconds: edges of minutes are whole, so this stays inside the draft's minute.
     started_at, ended_at = (draft.begin + shift_ns) // 1000, -(-(draft.end + shift_ns) // 1000)
@@ -73,6 +74,7 @@ def event_record(info: DeviceInfo, draft: Draft, shift_ns: int = 0) -> Record:
         "apportionment": draft.label,
         "probe_version": PROBE_VERSION,
         "busy_quality": busy_quality,
+        **_proofs(session.session_token),
     }
 
 
@@ -120,6 +122,11 @@ def totals_record(info: DeviceInfo, minute: Minute, models: Iterable[str]) -> Re
         "lost_events": 0,
         "probe_version": PROBE_VERSION + _step_text(minute.step_ns),
     }
+
+
+def _proofs(session_token: str | None) -> Record:
+    """What vouches for an event; without a token it stays one of version 2."""
+    return {} if session_token is None else {"session_token": session_token, "correction_mac": None}
 
 
 def _busy(minute: Minute) -> Record:

@@ -19,7 +19,7 @@ class SessionUsage:
     """An open session, or the operator's own use of the GPU. ``in_flight`` counts steps not yet booked.
 
     ``given`` is what its events said so far, ``waiting`` are its closed drafts that are not events yet.
-    ``ticket`` is what a server in front may ask by."""
+    ``ticket`` is what a server in front may ask by, ``session_token`` what a gateway signed."""
 
     order: int
     session_id: str
@@ -43,6 +43,7 @@ class SessionUsage:
     given: Figures = field(default_factory=Figures)
     waiting: list[Draft] = field(default_factory=list)
     ticket: str | None = None
+    session_token: str | None = None
 
     @property
     def is_over(self) -> bool:

@@ -41,7 +41,7 @@ class DeviceInfo(NamedTuple):
 
 class SessionOpened(NamedTuple):
     """A session begins. ``prompt_tokens`` tell its prefill rows from its decode rows. ``ticket`` is what a
-    server in front of the engine may ask by."""
+    server in front of the engine may ask by, ``session_token`` what a gateway signed for it."""
 
     session: int
     at_ns: int
@@ -53,6 +53,7 @@ class SessionOpened(NamedTuple):
     model_version: str
     prompt_tokens: int
     ticket: str | None = None
+    session_token: str | None = None
 
 
 class SessionClosed(NamedTuple):

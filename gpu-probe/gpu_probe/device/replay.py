@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..session_token import token_or_none
 from .interface import (
     ActivitySample,
     ClockSet,
@@ -163,6 +164,7 @@ class ReplayDevice:
             model=line.get("model", self._model),
             model_version=line.get("model_version", self._model_version),
             prompt_tokens=line["prompt_tokens"],
+            session_token=token_or_none(line.get("session_token")),
         )
 
     def _closed(self, line: dict[str, Any]) -> Record:

@@ -6,17 +6,19 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ..labels import UNKNOWN, clean_label
+from ..session_token import token_or_none
 
 SESSION = "x-meterhouse-session"
 TENANT = "x-meterhouse-tenant"
 PROJECT = "x-meterhouse-project"
 USER = "x-meterhouse-user"
+SESSION_TOKEN = "x-meterhouse-session-token"
 
 
 class Labels(NamedTuple):
     """The fields of gpu_time_event that only the server knows.
 
-    ``session_id`` None: the probe makes one.
+    ``session_id`` None: the probe makes one. ``session_token``: what a gateway signed for the session.
     """
 
     tenant_id: str = UNKNOWN
@@ -25,6 +27,7 @@ class Labels(NamedTuple):
     model_version: str = UNKNOWN
     user_id: str | None = None
     session_id: str | None = None
+    session_token: str | None = None
 
     def fields(self) -> dict[str, Any]:
         """As keyword arguments of ``open_session``."""
@@ -41,7 +44,8 @@ A resolver may verify a signed session here.
 def from_headers(headers: Mapping[str, str], model: str, model_version: str = UNKNOWN) -> Labels:
     """Reads the ``x-meterhouse-*`` headers.
 
-    They are believed: only a gateway that takes them out of what callers send may stand in front.
+    They are believed: only a gateway that takes them out of what callers send may stand in front. The
+    processor checks the token, where it has the gateway's key; what has not a token's form is left out.
     """
     return Labels(
         clean_label(headers.get(TENANT)) or UNKNOWN,
@@ -50,6 +54,7 @@ def from_headers(headers: Mapping[str, str], model: str, model_version: str = UN
         clean_label(model_version) or UNKNOWN,
         clean_label(headers.get(USER)),
         clean_label(headers.get(SESSION)),
+        token_or_none(headers.get(SESSION_TOKEN)),
     )
 
 

@@ -14,10 +14,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..labels import clean_label
-from .labels import PROJECT, SESSION, TENANT, USER
+from .labels import PROJECT, SESSION, SESSION_TOKEN, TENANT, USER
 
 # Header to key of extra_args.
-KEYS = {header: header.replace("x-meterhouse-", "meterhouse_") for header in (TENANT, PROJECT, USER, SESSION)}
+KEYS = {
+    TENANT: "meterhouse_tenant",
+    PROJECT: "meterhouse_project",
+    USER: "meterhouse_user",
+    SESSION: "meterhouse_session",
+    SESSION_TOKEN: "meterhouse_session_token",
+}
 # What the engine's books are asked by, for the figures of one HTTP request. The middleware makes it; it is
 # no header.
 TICKET = "meterhouse_ticket"
@@ -26,11 +32,21 @@ _CARRIER = re.compile(r"mh1\.([A-Za-z0-9_=-]+)\.")
 
 
 def extra_args(
-    tenant_id: str, project_id: str, user_id: str | None = None, session_id: str | None = None
+    tenant_id: str,
+    project_id: str,
+    user_id: str | None = None,
+    session_id: str | None = None,
+    session_token: str | None = None,
 ) -> dict[str, str]:
     """For ``SamplingParams(extra_args=…)`` and the ``vllm_xargs`` field of the OpenAI-compatible server."""
-    labels = {"tenant": tenant_id, "project": project_id, "user": user_id, "session": session_id}
-    return {f"meterhouse_{name}": value for name, value in labels.items() if value is not None}
+    labels = {
+        TENANT: tenant_id,
+        PROJECT: project_id,
+        USER: user_id,
+        SESSION: session_id,
+        SESSION_TOKEN: session_token,
+    }
+    return {KEYS[header]: value for header, value in labels.items() if value is not None}
 
 
 def request_id(labels: Mapping[str, str], given: str | None) -> str:

@@ -18,10 +18,11 @@ from typing import Any
 from ..labels import clean_label
 from ..live.inquiry import ask_soon, journals_of
 from ..live.questions import Question
+from ..session_token import token_or_none
 from ..usage import Usage
 from .answer import Answering, AnsweringSend, answering
 from .asgi_types import App, Message, Receive, Scope, Send
-from .labels import header_text
+from .labels import SESSION_TOKEN, header_text
 from .vllm_forms import with_labels
 from .vllm_labels import KEYS, TICKET, carries_labels, request_id
 
@@ -162,10 +163,13 @@ async def _refuse(scope: Scope, send: Send) -> None:
 def _labels(scope: Scope) -> dict[str, str]:
     labels = {}
     for name, value in scope["headers"]:
-        key = KEYS.get(header_text(name).lower())
-        text = clean_label(header_text(value))
-        if key and text:
-            labels[key] = text
+        header = header_text(name).lower()
+        if header not in KEYS:
+            continue
+        clean = token_or_none if header == SESSION_TOKEN else clean_label
+        text = clean(header_text(value))
+        if text:
+            labels[KEYS[header]] = text
     return labels
 
 

@@ -2,7 +2,7 @@
 
 The file is a line of text, then JSON::
 
-    GPCKP06 FINGERPRINT CRC32
+    GPCKP07 FINGERPRINT CRC32
 
 FINGERPRINT stands for the classes and fields that the JSON is made of (snapshot.py), CRC32 for its bytes,
 both in hexadecimal. A file of another version or with other fields, a damaged one, and one of another user's
@@ -24,7 +24,7 @@ from . import snapshot
 from .books import Books, Terms
 from .codecs import SnapshotError
 
-VERSION = b"GPCKP06"
+VERSION = b"GPCKP07"
 NAME = "checkpoint"
 
 

@@ -66,8 +66,15 @@ def _span(span: OperatorSpan) -> dict[str, Any]:
     return fields
 
 
+def _opened(opened: SessionOpened) -> dict[str, Any]:
+    """Without its token: recordings are handed around, and with a token events can be signed."""
+    form = _renamed("open", at_ns="ts", tenant_id="tenant", project_id="project", user_id="user")(opened)
+    del form["session_token"]
+    return form
+
+
 _FORMS: dict[type, Callable[[Any], dict[str, Any]]] = {
-    SessionOpened: _renamed("open", at_ns="ts", tenant_id="tenant", project_id="project", user_id="user"),
+    SessionOpened: _opened,
     SessionClosed: _renamed("close", at_ns="ts", tokens_out="output_tokens"),
     StepSubmitted: _renamed("submit"),
     StepMeasured: _renamed("step", elapsed_ns="gpu_elapsed_ns"),

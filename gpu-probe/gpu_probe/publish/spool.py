@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..records import GPU_TIME_EVENT, GPU_TOTALS, Schema, encode_single_object
+from ..records import GPU_TIME_EVENT, GPU_TOTALS, SIGNED_GPU_TIME_EVENT, Schema, encode_single_object
 from ..wal import Wal
 
 Record = dict[str, Any]
@@ -30,7 +30,8 @@ class Spool:
         return 0 if self.wal is None else self.wal.end - self.wal.acknowledged
 
     def event(self, record: Record) -> None:
-        if not self._keep(GPU_TIME_EVENT, record):
+        schema = SIGNED_GPU_TIME_EVENT if "session_token" in record else GPU_TIME_EVENT
+        if not self._keep(schema, record):
             self.lost += 1
             self._unreported += 1
 

@@ -119,12 +119,19 @@ def _load(name: str, version: str) -> Schema:
 
 
 GPU_TIME_EVENT = _load("gpu_time_event", "v2")
+# Of a session that a gateway signed.
+SIGNED_GPU_TIME_EVENT = _load("gpu_time_event", "v3")
 GPU_TOTALS = _load("gpu_totals", "v2")
 EVENT_VOID = _load("event_void", "v1")
-# What is written, by name.
+# What is written, by name, where no gateway signs.
 RECORDS: dict[str, Schema] = {schema.name: schema for schema in (GPU_TIME_EVENT, GPU_TOTALS, EVENT_VOID)}
 # What is read: write-ahead logs of an older probe hold older versions.
-SCHEMAS: tuple[Schema, ...] = (*RECORDS.values(), _load("gpu_time_event", "v1"), _load("gpu_totals", "v1"))
+SCHEMAS: tuple[Schema, ...] = (
+    *RECORDS.values(),
+    SIGNED_GPU_TIME_EVENT,
+    _load("gpu_time_event", "v1"),
+    _load("gpu_totals", "v1"),
+)
 _BY_HEADER: dict[bytes, Schema] = {schema.header: schema for schema in SCHEMAS}
 
 

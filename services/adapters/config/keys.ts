@@ -51,7 +51,8 @@ export const CONFIG_KEYS = {
   METERHOUSE_CONFLUENT_SCHEMA_IDS: "Schemas that a registry's ids stand for, such as 1=gpu_time_event/v1.",
   METERHOUSE_CORRECTION_KEY:
     "What voids and successors are vouched for with: key id, a colon, base64; the first of two makes MACs (secret).",
-  METERHOUSE_REQUIRE_SIGNED_SESSIONS: "Whether an event without a session token of the gateway is rejected.",
+  METERHOUSE_REQUIRE_SIGNED_SESSIONS:
+    "Whether an event without a session token of the gateway is rejected; load and warm-up need none, and no tenant pays for them.",
   METERHOUSE_SESSION_KEYS_FILE:
     "Path of a JSON object of the gateway's public keys by key id, Ed25519 in base64url; tokens are checked with them.",
   METERHOUSE_UNSIGNED_VOIDS:

@@ -1,4 +1,5 @@
 import { compareText } from "../closing/usage.ts";
+import { isOperatorPhase } from "../event/phases.ts";
 import { type Decimal, formatDecimal, ONE } from "../money/decimal.ts";
 import { formatHour, type Hour, parseHour } from "../time/hour.ts";
 import { FORMULAS, type Formula, hasContention, NO_WEIGHTS, WEIGHTS, type Weights } from "./formulas.ts";
@@ -271,7 +272,7 @@ function readPhases(read: PriceBookReader, value: unknown): PriceBook["phases"] 
     const payer = fields[phase];
     if (payer === undefined) continue;
     if (payer !== "tenant" && payer !== "operator") read.fault(`phases.${phase}`, "PRICE_BOOK_PAYER");
-    else if (payer === "tenant" && phase !== "inference") {
+    else if (payer === "tenant" && isOperatorPhase(phase)) {
       read.fault(`phases.${phase}`, "PRICE_BOOK_COLD_START");
     }
   }

@@ -55,7 +55,8 @@ export const REJECT_CODES = {
   EVENT_BATCH_SIZE_RANGE:
     "batch_size_avg_milli is over a million sessions a step; send the mean of the steps, in thousandths.",
   EVENT_CONFLICT: "An event with the same id and other contents was counted before; the first one stands.",
-  EVENT_TOKEN_MISSING: "The event has no session_token; have the gateway sign one for the session.",
+  EVENT_TOKEN_MISSING:
+    "The event is no load or warm-up and has no session_token; have the gateway sign one for the session.",
   EVENT_TOKEN_INVALID: "The session_token is none, or is not signed by the key that it names.",
   EVENT_TOKEN_KEY_UNKNOWN:
     "METERHOUSE_SESSION_KEYS_FILE has no key of the token's key id; give processors a new key before the gateway.",

@@ -1,5 +1,6 @@
 import { type GpuPrice, type Payer, type PriceBook, priceOf, type Quality } from "../books/price-book.ts";
 import type { UsageKey, UsageRow } from "../closing/usage.ts";
+import { isOperatorPhase } from "../event/phases.ts";
 import { type Decimal, multiply, ONE, ratio, sumOfProducts } from "../money/decimal.ts";
 import { divideHalfEven } from "../money/rounding.ts";
 import { NS_PER_HOUR } from "../time/hour.ts";
@@ -223,7 +224,7 @@ function contention(row: UsageRow, { contention: { min, max } }: Quality): Decim
 }
 
 function payerOf(phase: string, book: PriceBook): Payer {
-  return phase === "inference" ? book.phases.inference : "operator";
+  return isOperatorPhase(phase) ? "operator" : book.phases.inference;
 }
 
 function factor(factors: Readonly<Record<string, Decimal>>, name: string): Decimal {

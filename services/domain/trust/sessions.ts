@@ -2,6 +2,7 @@
 // a token is remembered, in a table that has a bound.
 
 import type { Fault } from "../event/codes.ts";
+import { OPERATOR_PHASE_NUMBERS } from "../event/phases.ts";
 import { type EventRecord, NUMBERS, TEXTS, type TextField } from "../event/record.ts";
 import { parseSessionToken, SESSION_TOKEN_BYTES_MAX, type SessionClaims } from "./session-token.ts";
 
@@ -9,7 +10,7 @@ export type SignatureVerdict = "valid" | "invalid" | "unknown_key";
 export type SignatureCheck = (key_id: string, signed: string, signature: Uint8Array) => SignatureVerdict;
 
 export interface SessionSettings {
-  /** Whether an event without a token is refused; one with a token is checked in any case. */
+  /** Whether an event without a token is refused, but for the operator's own; one with a token is checked in any case. */
   readonly required: boolean;
   readonly check: SignatureCheck;
 }
@@ -43,13 +44,17 @@ export class Sessions {
   /** @param length of the token in the event's bytes, -1 for none */
   fault(event: EventRecord, start: number, length: number): Fault | undefined {
     if (length < 0) {
-      return this.settings.required ? { code: "EVENT_TOKEN_MISSING", detail: "no session_token" } : undefined;
+      return this.isNeeded(event) ? { code: "EVENT_TOKEN_MISSING", detail: "no session_token" } : undefined;
     }
     if (length > SESSION_TOKEN_BYTES_MAX) {
       return { code: "EVENT_TOKEN_INVALID", detail: `session_token has ${length} bytes` };
     }
     const finding = this.finding(decoder.decode(event.bytes.subarray(start, start + length)));
     return "code" in finding ? finding : grantFault(event, finding);
+  }
+
+  private isNeeded({ numbers }: EventRecord): boolean {
+    return this.settings.required && !OPERATOR_PHASE_NUMBERS.has(numbers[NUMBERS.phase] as number);
   }
 
   private finding(token: string): Finding {

@@ -1,8 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { parseSessionKeys } from "../../../../services/adapters/crypto/session-keys.ts";
+import { readPriceBook } from "../../../../services/domain/books/price-book.ts";
+import { ENUMS } from "../../../../services/domain/event/record.ts";
+import { rate } from "../../../../services/domain/rating/rate.ts";
 import { Sessions } from "../../../../services/domain/trust/sessions.ts";
 import { trustConflict } from "../../../../services/processor/trust.ts";
 import { encodeEvent, makeEvent } from "../../../support/builders/events.ts";
+import { bookDocument, demoBook, usageRow } from "../../../support/builders/price-books.ts";
 import { SESSION_KEYS, sessionTrust, TEST_TRUST, tokenOf } from "../../../support/builders/trust.ts";
 import { NOW_MS, TestIntake } from "../../../support/flows/intake.ts";
 
@@ -62,6 +66,32 @@ describe("signed sessions", () => {
     intake.send(event("again", { session_token: tokenOf() }));
     intake.send(event("again", { session_token: tokenOf({ expires_at_s: 3_900_000_000 }) }));
     expect(intake.account()).toMatchObject({ counted: 1, duplicates: 1, conflicts: 0 });
+  });
+
+  it("need no token for the operator's own work, and what needs none is charged to no tenant", () => {
+    for (const phase of ENUMS.phase) {
+      const intake = new TestIntake({}, sessionTrust(true));
+      intake.send(event(phase, { phase }));
+      const isCounted = intake.account().counted === 1;
+      const rated = rate(usageRow({ phase }), demoBook());
+      const billed = rated.kind === "charged" ? rated.charge.billed_to : "";
+      expect([phase, isCounted, billed]).toEqual(
+        phase === "inference" ? [phase, false, "tenant-01"] : [phase, true, "operator"],
+      );
+      const document = bookDocument();
+      const phases = { ...(document["phases"] as object), [phase]: "tenant" };
+      expect([phase, readPriceBook({ ...document, phases }).ok]).toEqual([phase, !isCounted]);
+    }
+  });
+
+  it("are refused in the operator's phases too where a token is there and is none", () => {
+    const intake = new TestIntake({}, sessionTrust(true));
+    intake.send(event("warm", { phase: "warmup", session_token: "anything" }));
+    intake.send(event("cold", { phase: "load", session_token: tokenOf({ tenant_id: "tenant-02" }) }));
+    expect(intake.rows("rejected").map(({ reject_code }) => reject_code)).toEqual([
+      "EVENT_TOKEN_INVALID",
+      "EVENT_TOKEN_MISMATCH",
+    ]);
   });
 
   it("are not asked for where no key is known, and a processor that requires them needs keys", () => {
