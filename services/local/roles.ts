@@ -26,6 +26,8 @@ export const SETTLEMENT_TABLES = [
 export const PRICING_TABLES = ["leader_lease", "price_books", "pricing_documents"] as const;
 /** Jobs write documents for pricing, and what is about to be dropped. */
 export const JOBS_TABLES = ["leader_lease", "pricing_documents", "log_drops"] as const;
+/** Of migrate; read by whoever hashes payloads: to take records in, and to verify them. */
+const KEY_TABLE = "payload_hash_key";
 export const READER_VIEWS = [
   "events",
   "usage_windows",
@@ -46,6 +48,12 @@ export const READER_VIEWS = [
   "invoice_lines",
   "focus_1_2_invoices",
 ] as const;
+
+const ALL_BUT_THE_KEY = [
+  ...new Set([...PROCESSOR_TABLES, ...SETTLEMENT_TABLES, ...PRICING_TABLES, ...JOBS_TABLES]),
+  "schema_migrations",
+  ...READER_VIEWS,
+];
 
 const TABLE_ENGINES = ["MergeTree", "ReplacingMergeTree", "AggregatingMergeTree", "SummingMergeTree"];
 
@@ -92,13 +100,13 @@ function databaseGrants(role: Role, database: string): string[] {
     case "migrate":
       return [`GRANT ALL ON ${database}.*`];
     case "processor":
-      return [select("schema_migrations"), ...PROCESSOR_TABLES.map(append)];
+      return [select("schema_migrations"), select(KEY_TABLE), ...PROCESSOR_TABLES.map(append)];
     case "settlement":
       return [select("*"), ...SETTLEMENT_TABLES.map(append)];
     case "pricing":
       return [select("*"), ...PRICING_TABLES.map(append)];
     case "jobs":
-      return [select("*"), ...JOBS_TABLES.map(append)];
+      return [...ALL_BUT_THE_KEY.map(select), ...JOBS_TABLES.map(append)];
     case "retention":
       // What DROP PARTITION asks for; there is no narrower right.
       return [`GRANT ALTER DELETE ON ${database}.usage_log`];

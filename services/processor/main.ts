@@ -4,6 +4,7 @@ import { randomBytes, randomInt } from "node:crypto";
 import { hostname } from "node:os";
 import { createRecordReader } from "../adapters/avro/reader.ts";
 import { loadSchemas } from "../adapters/avro/schemas.ts";
+import { payloadHasher } from "../adapters/clickhouse/payload-hash-key.ts";
 import { clickHouseUsageLog } from "../adapters/clickhouse/usage-log.ts";
 import { commandOrExit } from "../adapters/command/command.ts";
 import { EXIT } from "../adapters/command/exit-codes.ts";
@@ -37,7 +38,6 @@ if (conflict !== undefined) {
 }
 const trust = trustOf(config);
 const PARTS = {
-  intake: new Intake(reader, { age_max_ms: config.event_age_max_ms }, trust),
   limits: { ...config, lease_ms: config.session_timeout_ms * LEASE_PARTS },
   owner: `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`,
   seed: randomInt(2 ** 32),
@@ -49,8 +49,10 @@ await runService("processor", config, async ({ life, log, clock, metrics, clickh
   const kafka = openKafka({ brokers: config.kafka_brokers, clientId: "meterhouse-processor", log });
   const source = openSource(kafka, { log, clock });
   const patience = new AbortController();
+  const hashPayload = await retry(() => payloadHasher(clickhouse));
   const pipeline = new Pipeline({
     ...PARTS,
+    intake: new Intake(reader, { age_max_ms: config.event_age_max_ms }, trust, hashPayload),
     clock,
     log,
     usageLog: clickHouseUsageLog(clickhouse, clock),

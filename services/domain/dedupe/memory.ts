@@ -3,7 +3,7 @@
 // double count, and memory has a bound.
 
 import { idHour } from "../event/id.ts";
-import type { PayloadHash } from "../event/payload-hash.ts";
+import type { HalfHash } from "../event/payload-hash.ts";
 import type { HourIndex } from "../time/hour.ts";
 import { DedupeTable, type Novelty } from "./table.ts";
 
@@ -65,7 +65,7 @@ export class DedupeMemory {
     space: IdSpace,
     id: Uint8Array,
     at: number,
-    hash: PayloadHash,
+    hash: HalfHash,
   ): Novelty | typeof LOOK_UP {
     const memory = this.partition(partition);
     const hour = idHour(id, at);

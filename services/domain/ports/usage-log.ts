@@ -2,7 +2,7 @@
 // memory by the tests' double of it; both pass test/contract/usage-log.test.ts.
 
 import type { Block } from "../block/block.ts";
-import type { KnownId } from "../dedupe/known-ids.ts";
+import type { FoundId, KnownId } from "../dedupe/known-ids.ts";
 import type { IdSpace } from "../dedupe/memory.ts";
 import type { HourIndex } from "../time/hour.ts";
 
@@ -46,7 +46,7 @@ export interface UsageLog {
     fromHour: HourIndex,
   ): AsyncIterable<{ space: IdSpace; ids: readonly KnownId[] }>;
   /** Which of the ids (of one space) the log holds, anywhere. */
-  lookUp(space: IdSpace, ids: readonly Uint8Array[]): Promise<KnownId[]>;
+  lookUp(space: IdSpace, ids: readonly Uint8Array[]): Promise<FoundId[]>;
   /** The server's clock, milliseconds since the Unix epoch: leases are judged by it alone. */
   serverTimeMs(): Promise<number>;
 }

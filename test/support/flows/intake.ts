@@ -10,6 +10,7 @@ import type { LogLookUp } from "../../../services/domain/block/seen-ids.ts";
 import { DedupeMemory } from "../../../services/domain/dedupe/memory.ts";
 import type { Fault } from "../../../services/domain/event/codes.ts";
 import type { Trust } from "../../../services/domain/trust/trust.ts";
+import { TEST_HASH } from "../builders/payload-hash.ts";
 import { TEST_TRUST } from "../builders/trust.ts";
 import { type PlainRow, plainRows } from "../doubles/plain-rows.ts";
 
@@ -44,11 +45,13 @@ export class TestIntake {
       [1, "gpu_time_event/v1"],
       [2, "gpu_totals/v2"],
       [3, "gpu_time_event/v2"],
+      [4, "gpu_time_event/v3"],
     ]);
     this.intake = new Intake(
       createRecordReader({ schemas, confluentIds }),
       { age_max_ms: AGE_MAX_MS },
       trust,
+      TEST_HASH,
     );
   }
 

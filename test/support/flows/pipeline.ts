@@ -1,4 +1,5 @@
 // The processor's pipeline over a log in memory and a clock that stands still: every interleaving can be made on purpose.
+
 import { createRecordReader } from "../../../services/adapters/avro/reader.ts";
 import { loadSchemas } from "../../../services/adapters/avro/schemas.ts";
 import type { OutgoingRecord } from "../../../services/adapters/kafka/producer.ts";
@@ -9,6 +10,7 @@ import { type KafkaRecord, type RecordRun, recordOf } from "../../../services/do
 import type { UsageLog } from "../../../services/domain/ports/usage-log.ts";
 import { TRUST_EVERYONE } from "../../../services/domain/trust/trust.ts";
 import { Pipeline, type PipelineParts } from "../../../services/processor/pipeline.ts";
+import { TEST_HASH } from "../builders/payload-hash.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
 import { MemoryUsageLog } from "../doubles/memory-usage-log.ts";
 
@@ -81,7 +83,7 @@ export class TestProcessor {
     this.heartbeatMs = clock.monotonicMs();
     this.pipeline = new Pipeline({
       usageLog,
-      intake: new Intake(reader, { age_max_ms: 90 * 86_400_000 }, TRUST_EVERYONE),
+      intake: new Intake(reader, { age_max_ms: 90 * 86_400_000 }, TRUST_EVERYONE, TEST_HASH),
       limits: { ...LIMITS, ...limits },
       owner,
       seed: 1,
