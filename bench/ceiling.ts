@@ -1,10 +1,12 @@
 // The ceiling: the same rows as prepared Native blocks straight into the same table, one after the other, no Kafka.
 
+import { randomBytes } from "node:crypto";
 import { createRecordReader } from "../services/adapters/avro/reader.ts";
 import { loadSchemas } from "../services/adapters/avro/schemas.ts";
 import type { ClickHouse } from "../services/adapters/clickhouse/client.ts";
 import { encodeNative } from "../services/adapters/clickhouse/native.ts";
 import { systemClock } from "../services/adapters/clock/clock.ts";
+import { SIP_KEY_BYTES, sipHash } from "../services/adapters/crypto/sip-hash.ts";
 import { Block } from "../services/domain/block/block.ts";
 import { Intake } from "../services/domain/block/intake.ts";
 import { closingRows } from "../services/domain/block/other-rows.ts";
@@ -23,6 +25,7 @@ export function prepareBlocks(records: number, endMs: number, spanMs: number): U
     createRecordReader({ schemas: loadSchemas() }),
     { age_max_ms: 24 * HOUR_MS },
     TRUST_EVERYONE,
+    sipHash(randomBytes(SIP_KEY_BYTES)),
   );
   const memory = new DedupeMemory({ dedupe_hours: 24, dedupe_ids_max: records * 2 }, HASH_KEY);
   memory.open(0, 0);

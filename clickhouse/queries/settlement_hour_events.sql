@@ -1,7 +1,7 @@
 -- Event rows of one hour under a cut that are whole events, of some tenants or of all. Nothing is sorted
 -- or grouped, so that an hour of any size can be looked through as it comes.
 SELECT
-    lower(hex(event_id)), toUnixTimestamp(hour), home, kafka_partition, kafka_offset, payload_hash, {{logged_event}}
+    lower(hex(event_id)), toUnixTimestamp(hour), home, kafka_partition, kafka_offset, payload_hash, payload_hash_high, {{logged_event}}
 FROM usage_log AS l
 WHERE
     kind = 'event'

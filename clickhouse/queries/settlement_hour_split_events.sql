@@ -22,7 +22,7 @@ WITH split AS
         )
 )
 SELECT
-    lower(hex(event_id)), toUnixTimestamp(hour), home, kafka_partition, kafka_offset, payload_hash, {{logged_event}}
+    lower(hex(event_id)), toUnixTimestamp(hour), home, kafka_partition, kafka_offset, payload_hash, payload_hash_high, {{logged_event}}
 FROM usage_log AS l
 WHERE
     kind = 'event'

@@ -1,5 +1,5 @@
 -- Without the tenant, so that a copy under another tenant is found; by hour, because the id tells it.
-SELECT hex(event_id) AS id, payload_hash
+SELECT hex(event_id) AS id, payload_hash AS low, payload_hash_high AS upper
 FROM usage_log
 WHERE kind = {kind:String}
   AND home = 1

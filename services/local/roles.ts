@@ -29,6 +29,7 @@ export const JOBS_TABLES = ["leader_lease", "pricing_documents", "log_drops"] as
 /** What each process reads beside what it writes. `test/unit/roles.test.ts` compares them with its queries. */
 const SETTLEMENT_READS = [
   "usage_log",
+  "payload_hash_key",
   "log_drops",
   "log_generations",
   "log_gaps",
@@ -142,7 +143,7 @@ function databaseGrants(role: Role, database: string): string[] {
     case "migrate":
       return [`GRANT ${MIGRATION_RIGHTS} ON ${database}.*`];
     case "processor":
-      return [select("schema_migrations"), ...PROCESSOR_TABLES.map(append)];
+      return [select("schema_migrations"), select("payload_hash_key"), ...PROCESSOR_TABLES.map(append)];
     case "settlement":
       return [...SETTLEMENT_READS.map(select), ...SETTLEMENT_TABLES.map(append)];
     case "pricing":

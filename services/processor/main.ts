@@ -5,6 +5,7 @@ import { hostname } from "node:os";
 import { createRecordReader } from "../adapters/avro/reader.ts";
 import { loadSchemas } from "../adapters/avro/schemas.ts";
 import { ClickHouseLogGenerations } from "../adapters/clickhouse/log-generations.ts";
+import { payloadHasher } from "../adapters/clickhouse/payload-hash-key.ts";
 import { clickHouseUsageLog } from "../adapters/clickhouse/usage-log.ts";
 import { commandOrExit } from "../adapters/command/command.ts";
 import { EXIT } from "../adapters/command/exit-codes.ts";
@@ -45,7 +46,6 @@ if (conflict !== undefined) {
 const trust = trustOf(config);
 const fetchBytesMaxPerPartition = Math.ceil(config.fetch_bytes_max / 4);
 const PARTS = {
-  intake: new Intake(reader, { age_max_ms: config.event_age_max_ms }, trust, config.misplaced_records),
   limits: { ...config, lease_ms: config.session_timeout_ms * LEASE_PARTS },
   owner: `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`,
   hashKey: { low: randomInt(2 ** 32), high: randomInt(2 ** 32) },
@@ -67,8 +67,16 @@ await runService("processor", config, async ({ life, log, clock, metrics, clickh
     fail: (error) => life.fail(error),
     everyMs: config.topic_refresh_ms,
   });
+  const hashPayload = await retrying(() => payloadHasher(clickhouse));
   const pipeline = new Pipeline({
     ...PARTS,
+    intake: new Intake(
+      reader,
+      { age_max_ms: config.event_age_max_ms },
+      trust,
+      hashPayload,
+      config.misplaced_records,
+    ),
     clock,
     log,
     usageLog,

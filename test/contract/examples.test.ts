@@ -17,6 +17,7 @@ import { PROOFS } from "../../services/domain/event/record.ts";
 import { TRUST_EVERYONE } from "../../services/domain/trust/trust.ts";
 import { PROJECT_ROOT } from "../../services/local/paths.ts";
 import { HASH_KEY } from "../support/builders/hash-key.ts";
+import { TEST_HASH } from "../support/builders/payload-hash.ts";
 import { freshDatabase, type TestDatabase } from "../support/stack/stack.ts";
 import { guardOf } from "../support/stores/usage-logs.ts";
 
@@ -56,7 +57,12 @@ const block = new Block({ block_rows_max: 1_000, block_bytes_max: 1 << 24 }, HAS
  */
 function takeAll(): void {
   const schemas = loadSchemas();
-  const intake = new Intake(createRecordReader({ schemas }), { age_max_ms: FOREVER_MS }, TRUST_EVERYONE);
+  const intake = new Intake(
+    createRecordReader({ schemas }),
+    { age_max_ms: FOREVER_MS },
+    TRUST_EVERYONE,
+    TEST_HASH,
+  );
   const memory = new DedupeMemory({ dedupe_hours: FOREVER_MS, dedupe_ids_max: 1_000_000 }, HASH_KEY);
   for (const [partition, { record, version, id, fields }] of examples.entries()) {
     const idName = record === "gpu_totals" ? "totals_id" : "event_id";

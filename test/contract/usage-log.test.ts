@@ -3,6 +3,7 @@ import { homeOf } from "../../services/domain/dedupe/home.ts";
 import type { KnownId } from "../../services/domain/dedupe/known-ids.ts";
 import type { UsageLog } from "../../services/domain/ports/usage-log.ts";
 import { encodeEvent, encodeVoid, makeEvent, uuidV7 } from "../support/builders/events.ts";
+import { TEST_HASH } from "../support/builders/payload-hash.ts";
 import { blockOf, guardOf, USAGE_LOGS } from "../support/stores/usage-logs.ts";
 
 const HOUR_MS = 3_600_000;
@@ -195,6 +196,11 @@ describe.each(USAGE_LOGS)("usage_log %s", (_name, open) => {
     expect([found?.low, found?.high]).toEqual([remembered?.low, remembered?.high]);
     expect(found?.low).toBeGreaterThanOrEqual(0);
     expect(found?.high).toBeGreaterThanOrEqual(0);
+    const [sent] = events(0, 0, 1).records;
+    const value = sent?.value as Uint8Array;
+    const view = new DataView(value.buffer, value.byteOffset, value.length);
+    // the body behind the header, before its two absent proofs
+    expect(found).toMatchObject(TEST_HASH(view, 10, value.length - 2));
   });
 });
 

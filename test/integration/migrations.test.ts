@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { migrate, openForMigration } from "../../services/adapters/clickhouse/migrate.ts";
+import { payloadHasher } from "../../services/adapters/clickhouse/payload-hash-key.ts";
 import {
   JOBS_TABLES,
   PRICING_TABLES,
@@ -102,7 +103,7 @@ describe("the house's own migrations", () => {
     expect(await migrate(client, folder)).toEqual(names);
     expect(await migrate(client, folder)).toEqual([]);
     const tablesOfAll = [...PROCESSOR_TABLES, ...SETTLEMENT_TABLES, ...PRICING_TABLES, ...JOBS_TABLES];
-    const written = [...new Set(tablesOfAll), "schema_migrations"];
+    const written = [...new Set(tablesOfAll), "schema_migrations", "payload_hash_key"];
     expect(await tables()).toEqual([...written, ...READER_VIEWS].sort());
     const reader = database.open("reader");
     for (const view of READER_VIEWS) await reader.query(`SELECT * FROM ${view} LIMIT 1`);
@@ -161,6 +162,25 @@ describe("the house's own migrations", () => {
       "Made from the migrated database by `vitest run test/integration/migrations.test.ts -u`; do not edit. What each view is for is in\n" +
       "[clickhouse](../clickhouse/README.md#views), what an event's fields mean in [schemas](../schemas/README.md). Units stand last in a name.\n";
     await expect(["# Views", "", about, ...parts].join("\n")).toMatchFileSnapshot("../../docs/VIEWS.md");
+  });
+
+  it("make a key of the payload hash once, which neither the jobs nor readers see", async () => {
+    for (const name of await readdir(MIGRATIONS)) await copyFile(join(MIGRATIONS, name), join(folder, name));
+    const keys = () => client.query("SELECT lower(hex(key)) AS key FROM payload_hash_key");
+    await migrate(client, folder);
+    const made = await keys();
+    expect(made).toEqual([{ key: expect.stringMatching(/^[0-9a-f]{32}$/) }]);
+    await migrate(client, folder);
+    expect(await keys()).toEqual(made);
+    for (const role of ["processor", "settlement", "pricing"] as const) {
+      await expect(payloadHasher(database.open(role)), role).resolves.toBeTypeOf("function");
+    }
+    for (const role of ["jobs", "reader", "retention"] as const) {
+      const read = database.open(role).query("SELECT key FROM payload_hash_key");
+      await expect(read, role).rejects.toThrow("Not enough privileges");
+    }
+    await client.command("TRUNCATE TABLE payload_hash_key");
+    await expect(payloadHasher(client)).rejects.toThrow("restore its row from a backup");
   });
 
   it("make what a test's database, a copy, has", async () => {

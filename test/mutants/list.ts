@@ -316,6 +316,38 @@ export const MUTANTS: readonly Mutant[] = [
     failure: "to deeply equal",
   },
   {
+    name: "phases without a token",
+    safeguard: "token of a session",
+    why: "a phase that a tenant pays for needs no token",
+    patch: {
+      file: "services/domain/event/phases.ts",
+      text: '["load", "warmup"]',
+      replacement: '["load", "warmup", "inference"]',
+    },
+    test: {
+      file: "test/unit/domain/trust/sessions.test.ts",
+      suite: "signed sessions",
+      title: "need no token for the operator's own work, and what needs none is charged to no tenant",
+    },
+    failure: "PRICE_BOOK_COLD_START",
+  },
+  {
+    name: "key of the payload hash",
+    safeguard: "key of the payload hash",
+    why: "another event that was made to have the same hash counts as a copy",
+    patch: {
+      file: "services/domain/block/intake.ts",
+      text: "const hash = this.hashPayload(view, bodyStart, contentEnd);",
+      replacement: "const hash = unkeyedHash(view, bodyStart, contentEnd);",
+    },
+    test: {
+      file: "test/unit/domain/block/payload-hash.test.ts",
+      suite: "the payload hash",
+      title: "tells two events apart that were made to have one hash where it has no key",
+    },
+    failure: "to match object",
+  },
+  {
     name: "retention guard of hours",
     safeguard: "retention guard",
     why: "an hour is added up from what a dropped day left of it, and the rest is credited",

@@ -28,6 +28,8 @@ export interface Mutant {
 
 export const SAFEGUARDS = [
   "proof of a correction",
+  "token of a session",
+  "key of the payload hash",
   "stream fence",
   "position guard",
   "lease",

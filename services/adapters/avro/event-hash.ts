@@ -1,5 +1,5 @@
 import { EVENT_TEXT_FIELDS, type EventFields, QUANTITY_FIELDS } from "../../domain/closing/logged-event.ts";
-import { hash, hashPayload } from "../../domain/event/payload-hash.ts";
+import { type HashPayload, hashNumber, unkeyedHash } from "../../domain/event/payload-hash.ts";
 import {
   type EnumField,
   NULLABLE_TEXTS,
@@ -20,7 +20,8 @@ const NULLABLE: ReadonlySet<TextField | EnumField> = NULLABLE_TEXTS;
  */
 export function eventHasher(
   schemas: readonly KnownSchema[],
-): (event_id: string, fields: EventFields) => readonly bigint[] {
+  hashPayload: HashPayload,
+): (event_id: string, fields: EventFields, isKeyed: boolean) => readonly bigint[] {
   const versions = schemas
     .filter(({ record }) => record === "gpu_time_event")
     .map((schema) => ({
@@ -28,7 +29,8 @@ export function eventHasher(
       proofs: Object.keys(PROOFS).filter((name) => hasField(schema, name)).length,
       write: writerOf(schema),
     }));
-  return (event_id, fields) => {
+  return (event_id, fields, isKeyed) => {
+    const hash = isKeyed ? hashPayload : unkeyedHash;
     const isUnsaid = fields.busy_quality === unsaidBusyQuality(fields.gpu_busy_ns !== null);
     const values = valuesOf(event_id, fields);
     return versions.flatMap(({ saysQuality, proofs, write }) => {
@@ -36,7 +38,7 @@ export function eventHasher(
       if (!saysQuality && !isUnsaid) return [];
       const value = write(values);
       // without proofs, which are not hashed, each is the one byte of its union's null
-      return value === null ? [] : [hashOf(value.subarray(0, value.length - proofs))];
+      return value === null ? [] : [hashOf(value.subarray(0, value.length - proofs), hash)];
     });
   };
 }
@@ -65,7 +67,7 @@ function valuesOf(event_id: string, fields: EventFields): Record<string, unknown
   return values;
 }
 
-function hashOf(value: Uint8Array): bigint {
-  hashPayload(new DataView(value.buffer, value.byteOffset, value.length), HEADER_BYTES, value.length);
-  return (BigInt(hash.high) << 32n) | BigInt(hash.low);
+function hashOf(value: Uint8Array, hash: HashPayload): bigint {
+  const view = new DataView(value.buffer, value.byteOffset, value.length);
+  return hashNumber(hash(view, HEADER_BYTES, value.length));
 }

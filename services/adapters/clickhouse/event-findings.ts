@@ -14,6 +14,7 @@ import type { EnumField, TextField } from "../../domain/event/record.ts";
 import { eventHasher } from "../avro/event-hash.ts";
 import { loadSchemas } from "../avro/schemas.ts";
 import { type ClickHouse, loadQuery, type Params } from "./client.ts";
+import { payloadHasher } from "./payload-hash-key.ts";
 
 const NAMED_MAX = 100;
 /** Batches are few, and each one asks once more. */
@@ -43,7 +44,7 @@ export async function findEvents(
   const odd = await oddEvents(clickhouse, params);
   for (const event of odd.events) found.add(event);
   found.more += odd.more;
-  const hashesOf = eventHasher(loadSchemas());
+  const hashesOf = eventHasher(loadSchemas(), await payloadHasher(clickhouse));
   for await (const rows of eventsOf(clickhouse, params)) {
     const [row] = rows;
     // what is there twice is no split of one event, and has been named
@@ -90,7 +91,7 @@ async function* eventsOf(clickhouse: ClickHouse, params: Params): AsyncGenerator
 
 function eventRow(values: readonly unknown[]): EventRow {
   // in the order of settlement_hour_events.sql
-  const [event_id, hour, home, kafka_partition, kafka_offset, payload_hash, ...fields] = values;
+  const [event_id, hour, home, kafka_partition, kafka_offset, low, high, ...fields] = values;
   const texts = EVENT_TEXT_FIELDS.map((name, at): [TextField | EnumField, string] => [
     name,
     String(fields[at]),
@@ -105,7 +106,7 @@ function eventRow(values: readonly unknown[]): EventRow {
     home: home === 1,
     kafka_partition: Number(kafka_partition),
     kafka_offset: BigInt(kafka_offset as string),
-    payload_hash: BigInt(payload_hash as string),
+    payload_hash: (BigInt(high as string) << 64n) | BigInt(low as string),
     fields: Object.fromEntries([...texts, ...quantities]) as EventFields,
   };
 }

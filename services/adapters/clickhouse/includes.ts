@@ -60,7 +60,7 @@ const cutOf = (hour: string): string =>
   `transform(toUInt64(${hour}) * 65536 + kafka_partition, {cut_keys:Array(UInt64)}, {cut_offsets:Array(UInt64)}, toUInt64(0))`;
 
 /** As the log was when closes began to vouch for it: a hash that was made of these stays theirs, so the list never changes. */
-const LOG_COLUMNS_1 = `kind, ingest_day, kafka_partition, kafka_offset, ingested_at, hour, event_id, payload_hash, home, session_id,
+const LOG_COLUMNS_1 = `kind, ingest_day, kafka_partition, kafka_offset, ingested_at, hour, event_id, payload_hash, payload_hash_high, home, session_id,
     sequence, tenant_id, project_id, user_id, model, model_version, node, container_id, gpu_uuid, gpu_model, mig_profile, sharing,
     rank, world_size, phase, outcome, started_at, ended_at, gpu_time_ns, gpu_busy_ns, communication_ns, time_quality,
     memory_peak_bytes, memory_scope, memory_total_bytes, energy_uj, power_avg_mw, power_peak_mw, power_limit_mw, energy_quality,

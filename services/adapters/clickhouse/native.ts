@@ -125,6 +125,8 @@ function eventWhole(name: ColumnName, block: Block, stamp: BlockStamp): Piece {
       return view(events.hour, n);
     case "payload_hash":
       return view(events.payloadHash, n * 2);
+    case "payload_hash_high":
+      return view(events.payloadHashHigh, n * 2);
     case "home":
       return view(events.home, n);
   }
@@ -151,8 +153,8 @@ const EVENT_WHOLES = new Map<string, EventColumn>([
 function otherWhole(name: ColumnName, rows: readonly Row[], bytes: number, stamp: BlockStamp): Piece {
   const piece = Buffer.alloc(rows.length * bytes);
   for (const [i, row] of rows.entries()) {
-    if (name === "payload_hash") {
-      const [low, high] = row.payload_hash_words ?? [0, 0];
+    if (name === "payload_hash" || name === "payload_hash_high") {
+      const [low = 0, high = 0] = row.payload_hash_words?.slice(name === "payload_hash" ? 0 : 2) ?? [];
       piece.writeUInt32LE(low, i * 8);
       piece.writeUInt32LE(high, i * 8 + 4);
     } else {

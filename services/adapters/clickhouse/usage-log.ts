@@ -6,9 +6,10 @@
 import type { Block } from "../../domain/block/block.ts";
 import { closingRows } from "../../domain/block/other-rows.ts";
 import type { Homes } from "../../domain/dedupe/home.ts";
-import type { KnownId } from "../../domain/dedupe/known-ids.ts";
+import type { FoundId, KnownId } from "../../domain/dedupe/known-ids.ts";
 import { ID_SPACES, type IdSpace } from "../../domain/dedupe/memory.ts";
 import { ID_BYTES, idTimeMs } from "../../domain/event/id.ts";
+import { hashOfColumns } from "../../domain/event/payload-hash.ts";
 import type { Clock } from "../../domain/ports/clock.ts";
 import type { AppendResult, Guard, Ownership, UsageLog } from "../../domain/ports/usage-log.ts";
 import { DAY_MS, HOUR_MS, HOUR_S, type HourIndex, hourOf } from "../../domain/time/hour.ts";
@@ -147,16 +148,16 @@ class ClickHouseUsageLog implements UsageLog {
     }
   }
 
-  async lookUp(space: IdSpace, ids: readonly Uint8Array[]): Promise<KnownId[]> {
-    const found: KnownId[] = [];
+  async lookUp(space: IdSpace, ids: readonly Uint8Array[]): Promise<FoundId[]> {
+    const found: FoundId[] = [];
     for (let at = 0; at < ids.length; at += LOOK_UP_IDS_MAX) {
       const some = ids.slice(at, at + LOOK_UP_IDS_MAX);
-      const rows = await this.client.query<{ id: string; payload_hash: string }>(this.queries.lookUp, {
+      const rows = await this.client.query<{ id: string; low: string; upper: string }>(this.queries.lookUp, {
         kind: space,
         hours_s: [...new Set(some.flatMap(hoursOf))],
         ids: some.map((id) => Buffer.from(id).toString("hex")),
       });
-      found.push(...rows.map((row) => knownId(row.id, BigInt(row.payload_hash))));
+      found.push(...rows.map(foundId));
     }
     return found;
   }
@@ -187,8 +188,8 @@ function hoursOf(id: Uint8Array): number[] {
   return ms % HOUR_MS === 0 ? [hour, hour - HOUR_S] : [hour];
 }
 
-function knownId(hex: string, hash: bigint): KnownId {
-  return { id: Buffer.from(hex, "hex"), low: Number(hash & 0xffff_ffffn), high: Number(hash >> 32n) };
+function foundId({ id, low, upper }: { id: string; low: string; upper: string }): FoundId {
+  return { id: Buffer.from(id, "hex"), ...hashOfColumns(BigInt(low), BigInt(upper)) };
 }
 
 /** How many ids came, and how many the row of the count says. */

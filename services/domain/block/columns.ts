@@ -75,6 +75,7 @@ export const COLUMNS = {
   hour: { kind: "datetime" },
   event_id,
   payload_hash: UINT64,
+  payload_hash_high: UINT64,
   home: { kind: "uint8" },
   ...EVENT_COLUMNS,
   numbers: { kind: "numbers" },
@@ -100,8 +101,8 @@ export type Row = { readonly kind: RowKind } & { readonly [N in Whole]?: number 
   readonly [N in EnumField]?: number;
 } & { readonly [N in DictionaryColumn]?: number } & { readonly [N in TextColumn]?: Uint8Array } & {
   readonly event_id?: Uint8Array;
-  /** Low and high 32 bits. */
-  readonly payload_hash_words?: readonly [number, number];
+  /** Of 32 bits, from the lowest on: two of payload_hash, two of payload_hash_high. */
+  readonly payload_hash_words?: readonly [number, number, number, number];
   readonly numbers?: readonly bigint[];
 };
 

@@ -50,6 +50,7 @@ export class EventColumns {
   /** Four 32-bit words per row. */
   readonly id: Int32Array;
   readonly payloadHash: Uint32Array;
+  readonly payloadHashHigh: Uint32Array;
   readonly home: Uint8Array;
   /** In the order TIME_FIELDS, UINT64_FIELDS. */
   readonly uint64: Uint32Array[];
@@ -71,6 +72,7 @@ export class EventColumns {
     this.hour = new Uint32Array(capacity);
     this.id = new Int32Array(capacity * 4);
     this.payloadHash = new Uint32Array(capacity * 2);
+    this.payloadHashHigh = new Uint32Array(capacity * 2);
     this.home = new Uint8Array(capacity);
     this.uint64 = arrays(UINT64.length, () => new Uint32Array(capacity * 2));
     this.nullableUint64 = arrays(NULLABLE_UINT64.length, () => new Uint32Array(capacity * 2));
@@ -104,6 +106,8 @@ export class EventColumns {
     this.home[row] = slice.isLastSlice ? 1 : 0;
     this.payloadHash[pair] = hash.low;
     this.payloadHash[pair + 1] = hash.high;
+    this.payloadHashHigh[pair] = hash.upperLow;
+    this.payloadHashHigh[pair + 1] = hash.upperHigh;
     for (let i = 0; i < 4; i++) this.id[row * 4 + i] = event.view.getInt32(event.id + i * 4, true);
     const staged = row - this.tileStart;
     const firstNumber = staged * NUMBER_COUNT;

@@ -6,7 +6,7 @@ import type { DedupeMemory, IdSpace } from "../dedupe/memory.ts";
 import { CONFLICT, DUPLICATE, NEW } from "../dedupe/table.ts";
 import type { Fault } from "../event/codes.ts";
 import { ID_BYTES, idHour } from "../event/id.ts";
-import { hashPayload, type PayloadHash } from "../event/payload-hash.ts";
+import { copyOfHash, type HashPayload, type PayloadHash, unkeyedHash } from "../event/payload-hash.ts";
 import type { RecordReader } from "../event/reader.ts";
 import { EventRecord, NUMBERS } from "../event/record.ts";
 import { type AcceptedAge, validateEvent } from "../event/validate.ts";
@@ -47,6 +47,7 @@ interface SingleRow {
   readonly id: Uint8Array;
   readonly fault: Fault | undefined;
   readonly row: (hash: PayloadHash) => Row;
+  readonly hashPayload: HashPayload;
 }
 
 export class Intake {
@@ -54,15 +55,23 @@ export class Intake {
   private readonly reader: RecordReader;
   private readonly age: AcceptedAge;
   private readonly trust: Trust;
+  private readonly hashPayload: HashPayload;
   private readonly misplaced: MisplacedRecords;
   private readonly memoryIds = new MemoryIds();
   private readonly slice = new SliceRef();
 
-  constructor(reader: RecordReader, age: AcceptedAge, trust: Trust, misplaced: MisplacedRecords = "look_up") {
+  constructor(
+    reader: RecordReader,
+    age: AcceptedAge,
+    trust: Trust,
+    hashPayload: HashPayload,
+    misplaced: MisplacedRecords = "look_up",
+  ) {
     this.reader = reader;
     this.misplaced = misplaced;
     this.age = age;
     this.trust = trust;
+    this.hashPayload = hashPayload;
   }
 
   /** Takes a record into the block, or hands back the late record to set aside. */
@@ -125,6 +134,7 @@ export class Intake {
           fault:
             keyFault(record, totals.totals_id, 0) ?? validateTotals(totals, record.ingestedAtMs, this.age),
           row: (hash) => totalsRow(block, batch.partition, record, totals, hash),
+          hashPayload: this.hashPayload,
         });
       }
       case "void": {
@@ -137,6 +147,7 @@ export class Intake {
             validateVoid(order, record.ingestedAtMs) ??
             voidTrustFault(order, this.trust.corrections),
           row: (hash) => voidRow(block, batch.partition, record, order, hash),
+          hashPayload: this.hashPayload,
         });
       }
       case "unreadable":
@@ -161,8 +172,13 @@ export class Intake {
       rejectEvent(block, batch, record, event, keys);
       return undefined;
     }
-    const hash = hashPayload(event.view, event.bodyStart, event.contentEnd);
-    switch (seen.add("event", event.bytes, event.id, hash)) {
+    const { bytes, id, view, bodyStart, contentEnd } = event;
+    const hash = this.hashPayload(view, bodyStart, contentEnd);
+    let novelty = seen.add("event", bytes, id, hash);
+    // the one that was counted may be of before, without a key; whoever sends this one cannot know a hash with a key
+    if (novelty === CONFLICT)
+      novelty = seen.add("event", bytes, id, unkeyedHash(view, bodyStart, contentEnd));
+    switch (novelty) {
       case NEW:
         batch.counted++;
         this.slice.partition = batch.partition;
@@ -178,10 +194,9 @@ export class Intake {
         addEventConflict(block, batch, record, event, keys, hash);
         return undefined;
       default: {
-        const id = event.bytes.slice(event.id, event.id + ID_BYTES);
         const hours = eventHour(event) - firstHour(event.numbers[NUMBERS.started_at] as number) + 1;
         block.reserve(hours, record.valueLength);
-        return lateRecord(batch.partition, record, "event", id, hash);
+        return lateRecord(batch.partition, record, "event", bytes.slice(id, id + ID_BYTES), hash);
       }
     }
   }
@@ -192,16 +207,21 @@ function takeSingleRow(
   batch: PartitionBatch,
   record: KafkaRecord,
   seen: SeenIds,
-  { space, id, fault, row: makeRow }: SingleRow,
+  { space, id, fault, row: makeRow, hashPayload }: SingleRow,
 ): LateRecord | undefined {
   if (fault !== undefined) {
     reject(block, batch, record, fault);
     return undefined;
   }
-  const hash = hashPayload(record.view, record.valueStart, record.valueStart + record.valueLength);
+  const { view, valueStart, valueLength } = record;
+  const hash = hashPayload(view, valueStart, valueStart + valueLength);
   // made of copies and late records too: their texts then have places in the dictionaries before the block is sealed
   const row = makeRow(hash);
-  switch (seen.add(space, id, 0, hash)) {
+  let novelty = seen.add(space, id, 0, hash);
+  if (novelty === CONFLICT) {
+    novelty = seen.add(space, id, 0, unkeyedHash(view, valueStart, valueStart + valueLength));
+  }
+  switch (novelty) {
     case NEW:
       batch.counted++;
       block.addRow(row, record.valueLength);
@@ -225,9 +245,9 @@ function lateRecord(
   record: KafkaRecord,
   space: IdSpace,
   id: Uint8Array,
-  { low, high }: PayloadHash,
+  hash: PayloadHash,
 ): LateRecord {
   const value = record.bytes.subarray(record.valueStart, record.valueStart + record.valueLength);
   const copy = recordOf(record.offset, record.ingestedAtMs, id, value);
-  return { record: copy, partition, space, id, hash: { low, high } };
+  return { record: copy, partition, space, id, hash: copyOfHash(hash) };
 }

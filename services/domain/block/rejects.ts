@@ -63,7 +63,7 @@ export function addEventConflict(
     ...keyColumns(keys),
     hour: hourStart(hour),
     event_id: event.bytes.slice(event.id, event.id + ID_BYTES),
-    payload_hash_words: [hash.low, hash.high],
+    payload_hash_words: [hash.low, hash.high, hash.upperLow, hash.upperHigh],
   });
 }
 

@@ -2,7 +2,7 @@
 import { type DedupeMemory, type IdSpace, LOOK_UP } from "../dedupe/memory.ts";
 import { CONFLICT, DUPLICATE, NEW, type Novelty } from "../dedupe/table.ts";
 import { ID_BYTES } from "../event/id.ts";
-import type { PayloadHash } from "../event/payload-hash.ts";
+import { copyOfHash, isSameHash, type PayloadHash } from "../event/payload-hash.ts";
 
 export interface SeenIds {
   /** Remembers the id, 16 bytes at `at`, if it is new. LOOK_UP: only usage_log can tell. */
@@ -37,12 +37,13 @@ export class LateIds implements SeenIds {
   add(space: IdSpace, id: Uint8Array, at: number, hash: PayloadHash): Novelty {
     const copy = id.slice(at, at + ID_BYTES);
     const key = `${space}${copy.join()}`;
-    const { low, high } = hash;
+    // before the look-up, which may hash too
+    const own = copyOfHash(hash);
     const first = this.before.get(key) ?? this.lookUp(space, copy);
     if (first === undefined) {
-      this.before.set(key, { low, high });
+      this.before.set(key, own);
       return NEW;
     }
-    return first.low === low && first.high === high ? DUPLICATE : CONFLICT;
+    return isSameHash(first, own) ? DUPLICATE : CONFLICT;
   }
 }

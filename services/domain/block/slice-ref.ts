@@ -9,7 +9,7 @@ import { KafkaRecord } from "./record-run.ts";
 export class SliceRef {
   partition = 0;
   record: KafkaRecord = new KafkaRecord();
-  hash: PayloadHash = { low: 0, high: 0 };
+  hash: PayloadHash = { low: 0, high: 0, upperLow: 0, upperHigh: 0 };
   /** Hours since the Unix epoch. */
   hour: HourIndex = 0;
   /** The last slice stands for the event: it alone counts as one. Column `home`. */

@@ -18,13 +18,15 @@ export interface EventRow {
   readonly home: boolean;
   readonly kafka_partition: number;
   readonly kafka_offset: bigint;
-  /** Over the event's bytes when it was counted. */
+  /** Over the event's bytes when it was counted: 128 bits, of which the upper 64 are 0 where the hash has no key. */
   readonly payload_hash: bigint;
   readonly fields: EventFields;
 }
 
 export const EVENT_TEXT_FIELDS = [...Object.keys(TEXTS), ...Object.keys(ENUMS)] as (TextField | EnumField)[];
 export const QUANTITY_FIELDS = Object.keys(NUMBERS).filter((name) => !(name in ENUMS)) as QuantityField[];
+
+const KEYED_FROM = 1n << 64n;
 
 const DIVIDED_NAMES: ReadonlySet<string> = new Set(DIVIDED);
 /** The same in every hour of an event. */
@@ -49,14 +51,15 @@ export function wholeEvent(rows: readonly EventRow[]): EventFields | null {
   return isSplitInto(whole, parts) ? whole : null;
 }
 
-/** Whether the rows of an event are what was counted. `hashesOf`: the hashes that its bytes can have, none if no event has these values. */
+/** Whether the rows of an event are what was counted. `hashesOf`: the hashes that its bytes can have, with or without a key; none if no event has these values. */
 export function isAsCounted(
   rows: readonly EventRow[],
-  hashesOf: (event_id: string, fields: EventFields) => readonly bigint[],
+  hashesOf: (event_id: string, fields: EventFields, isKeyed: boolean) => readonly bigint[],
 ): boolean {
   const whole = wholeEvent(rows);
   const [row] = rows;
-  return whole !== null && row !== undefined && hashesOf(row.event_id, whole).includes(row.payload_hash);
+  if (whole === null || row === undefined) return false;
+  return hashesOf(row.event_id, whole, row.payload_hash >= KEYED_FROM).includes(row.payload_hash);
 }
 
 function isPartOf(part: EventRow, last: EventRow): boolean {

@@ -1,7 +1,12 @@
-import type { PayloadHash } from "../event/payload-hash.ts";
+import type { HalfHash, PayloadHash } from "../event/payload-hash.ts";
 
-/** An id that usage_log holds, and the hash of the record that was counted under it. */
-export interface KnownId extends PayloadHash {
+/** An id that usage_log holds, and half the hash of the record that was counted under it. */
+export interface KnownId extends HalfHash {
+  readonly id: Uint8Array;
+}
+
+/** The same with the whole hash. */
+export interface FoundId extends PayloadHash {
   readonly id: Uint8Array;
 }
 
@@ -9,5 +14,5 @@ export interface KnownId extends PayloadHash {
 export const idText = (id: Uint8Array): string => id.join();
 
 /** For the few late ids of a batch. */
-export const hashesById = (ids: readonly KnownId[]): ReadonlyMap<string, PayloadHash> =>
-  new Map(ids.map(({ id, low, high }) => [idText(id), { low, high }]));
+export const hashesById = (ids: readonly FoundId[]): ReadonlyMap<string, PayloadHash> =>
+  new Map(ids.map((found) => [idText(found.id), found]));

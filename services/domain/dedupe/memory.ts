@@ -4,7 +4,7 @@
 
 import { idHour } from "../event/id.ts";
 import type { HashKey } from "../event/keyed-hash.ts";
-import type { PayloadHash } from "../event/payload-hash.ts";
+import type { HalfHash } from "../event/payload-hash.ts";
 import type { HourIndex } from "../time/hour.ts";
 import type { Homes } from "./home.ts";
 import { DedupeTable, type Novelty } from "./table.ts";
@@ -74,7 +74,7 @@ export class DedupeMemory {
     space: IdSpace,
     id: Uint8Array,
     at: number,
-    hash: PayloadHash,
+    hash: HalfHash,
   ): Novelty | typeof LOOK_UP {
     const memory = this.partition(partition);
     const hour = idHour(id, at);

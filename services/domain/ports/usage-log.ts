@@ -3,7 +3,7 @@
 
 import type { Block } from "../block/block.ts";
 import type { Homes } from "../dedupe/home.ts";
-import type { KnownId } from "../dedupe/known-ids.ts";
+import type { FoundId, KnownId } from "../dedupe/known-ids.ts";
 import type { IdSpace } from "../dedupe/memory.ts";
 import type { HourIndex } from "../time/hour.ts";
 
@@ -51,7 +51,7 @@ export interface UsageLog {
     fromHour: HourIndex,
   ): AsyncIterable<{ space: IdSpace; ids: readonly KnownId[] }>;
   /** Which of the ids (of one space) the log holds, anywhere. */
-  lookUp(space: IdSpace, ids: readonly Uint8Array[]): Promise<KnownId[]>;
+  lookUp(space: IdSpace, ids: readonly Uint8Array[]): Promise<FoundId[]>;
   /** The server's clock, milliseconds since the Unix epoch: leases are judged by it alone. */
   serverTimeMs(): Promise<number>;
 }

@@ -4,9 +4,10 @@
 import type { Block } from "../../../services/domain/block/block.ts";
 import { closingRows } from "../../../services/domain/block/other-rows.ts";
 import { type Homes, homeOf } from "../../../services/domain/dedupe/home.ts";
-import type { KnownId } from "../../../services/domain/dedupe/known-ids.ts";
+import type { FoundId } from "../../../services/domain/dedupe/known-ids.ts";
 import type { IdSpace } from "../../../services/domain/dedupe/memory.ts";
 import { idTimeMs } from "../../../services/domain/event/id.ts";
+import { hashOfColumns } from "../../../services/domain/event/payload-hash.ts";
 import type { Clock } from "../../../services/domain/ports/clock.ts";
 import type { AppendResult, Guard, Ownership, UsageLog } from "../../../services/domain/ports/usage-log.ts";
 import { HOUR_MS } from "../../../services/domain/time/hour.ts";
@@ -105,7 +106,7 @@ export class MemoryUsageLog implements UsageLog {
     partition: number,
     homes: Homes,
     fromHour: number,
-  ): AsyncIterable<{ space: IdSpace; ids: readonly KnownId[] }> {
+  ): AsyncIterable<{ space: IdSpace; ids: readonly FoundId[] }> {
     for (const space of ["event", "totals", "void"] as const) {
       const ids = this.homes(space)
         .filter(
@@ -113,18 +114,18 @@ export class MemoryUsageLog implements UsageLog {
             homeOf(Buffer.from(row.event_id as string, "hex"), 0, homes) === partition &&
             Number(row.hour) >= (fromHour - 1) * HOUR_S,
         )
-        .map(knownId);
+        .map(foundId);
       if (ids.length > 0) yield { space, ids };
     }
   }
 
-  async lookUp(space: IdSpace, ids: readonly Uint8Array[]): Promise<KnownId[]> {
+  async lookUp(space: IdSpace, ids: readonly Uint8Array[]): Promise<FoundId[]> {
     const homes = Map.groupBy(this.homes(space), ({ event_id }) => event_id);
     const names = new Set(ids.map((id) => Buffer.from(id).toString("hex")));
     return [...names].flatMap((name) => {
       const hours = hoursOf(Buffer.from(name, "hex"));
       const [first] = (homes.get(name) ?? []).filter(({ hour }) => hours.includes(Number(hour)));
-      return first === undefined ? [] : [knownId(first)];
+      return first === undefined ? [] : [foundId(first)];
     });
   }
 
@@ -177,11 +178,9 @@ function hoursOf(id: Uint8Array): number[] {
   return ms % HOUR_MS === 0 ? [hour, hour - HOUR_S] : [hour];
 }
 
-function knownId({ event_id, payload_hash }: PlainRow): KnownId {
-  const hash = payload_hash as bigint;
+function foundId({ event_id, payload_hash, payload_hash_high }: PlainRow): FoundId {
   return {
     id: Buffer.from(event_id as string, "hex"),
-    low: Number(hash & 0xffff_ffffn),
-    high: Number(hash >> 32n),
+    ...hashOfColumns(payload_hash as bigint, payload_hash_high as bigint),
   };
 }

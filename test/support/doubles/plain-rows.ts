@@ -92,6 +92,7 @@ function wideColumns({ events }: Block): Map<string, Uint32Array | undefined> {
     ["kafka_offset", events.offset],
     ["ingested_at", events.ingestedAt],
     ["payload_hash", events.payloadHash],
+    ["payload_hash_high", events.payloadHashHigh],
     ...[...TIME_FIELDS, ...UINT64_FIELDS].map((field, i) => [field, events.uint64[i]] as const),
   ]);
 }
@@ -109,8 +110,8 @@ function narrowColumns({ events }: Block): Map<string, Typed | undefined> {
 function otherValue(name: ColumnName, texts: readonly string[], row: Row): PlainValue {
   const { kind } = COLUMNS[name];
   if (name === "kind") return row.kind;
-  if (name === "payload_hash") {
-    const [low, high] = row.payload_hash_words ?? [0, 0];
+  if (name === "payload_hash" || name === "payload_hash_high") {
+    const [low = 0, high = 0] = row.payload_hash_words?.slice(name === "payload_hash" ? 0 : 2) ?? [];
     return BigInt(low) | (BigInt(high) << 32n);
   }
   switch (kind) {

@@ -11,6 +11,7 @@ import { DedupeMemory } from "../../../services/domain/dedupe/memory.ts";
 import type { Fault } from "../../../services/domain/event/codes.ts";
 import type { Trust } from "../../../services/domain/trust/trust.ts";
 import { HASH_KEY } from "../builders/hash-key.ts";
+import { TEST_HASH } from "../builders/payload-hash.ts";
 import { TEST_TRUST } from "../builders/trust.ts";
 import { type PlainRow, plainRows } from "../doubles/plain-rows.ts";
 
@@ -51,6 +52,7 @@ export class TestIntake {
       createRecordReader({ schemas, confluentIds }),
       { age_max_ms: AGE_MAX_MS },
       trust,
+      TEST_HASH,
     );
   }
 

@@ -12,6 +12,7 @@ import type { UsageLog } from "../../../services/domain/ports/usage-log.ts";
 import { TRUST_EVERYONE } from "../../../services/domain/trust/trust.ts";
 import { Pipeline, type PipelineParts } from "../../../services/processor/pipeline.ts";
 import { HASH_KEY } from "../builders/hash-key.ts";
+import { TEST_HASH } from "../builders/payload-hash.ts";
 import { ManualClock } from "../doubles/manual-clock.ts";
 import { MemoryUsageLog } from "../doubles/memory-usage-log.ts";
 
@@ -90,7 +91,7 @@ export class TestProcessor {
     this.heartbeatMs = clock.monotonicMs();
     this.pipeline = new Pipeline({
       usageLog,
-      intake: new Intake(reader, { age_max_ms: 90 * 86_400_000 }, TRUST_EVERYONE),
+      intake: new Intake(reader, { age_max_ms: 90 * 86_400_000 }, TRUST_EVERYONE, TEST_HASH),
       limits: { ...LIMITS, ...limits },
       owner,
       hashKey: HASH_KEY,

@@ -1,4 +1,5 @@
 // The usage_logs that must give the same answers, and blocks to put into them.
+
 import { createRecordReader } from "../../../services/adapters/avro/reader.ts";
 import { loadSchemas } from "../../../services/adapters/avro/schemas.ts";
 import { clickHouseUsageLog } from "../../../services/adapters/clickhouse/usage-log.ts";
@@ -11,6 +12,7 @@ import { DedupeMemory } from "../../../services/domain/dedupe/memory.ts";
 import type { Guard, Ownership, UsageLog } from "../../../services/domain/ports/usage-log.ts";
 import { TRUST_EVERYONE } from "../../../services/domain/trust/trust.ts";
 import { HASH_KEY } from "../builders/hash-key.ts";
+import { TEST_HASH } from "../builders/payload-hash.ts";
 import { MemoryUsageLog } from "../doubles/memory-usage-log.ts";
 import { databaseOfTest } from "../stack/stack.ts";
 
@@ -47,6 +49,7 @@ const intake = new Intake(
   createRecordReader({ schemas: loadSchemas() }),
   { age_max_ms: 90 * 86_400_000 },
   TRUST_EVERYONE,
+  TEST_HASH,
 );
 
 export interface Stretch {

@@ -15,9 +15,12 @@ import {
 import { type NativeColumn, type NativeValue, readNative } from "../../../support/checks/native-reader.ts";
 import { NOW_MS, TestIntake } from "../../../support/flows/intake.ts";
 
-const LATER = new URL("../../../../clickhouse/migrations/0007_busy_time.sql", import.meta.url);
+const LATER = ["0007_busy_time", "0012_payload_hash_key"].map(
+  (name) => new URL(`../../../../clickhouse/migrations/${name}.sql`, import.meta.url),
+);
 /** A column that was added: its name, its type, and the one that it stands after. */
-const ADDED = /ADD COLUMN (busy_quality) (Enum8\(.*?\))\s+DEFAULT .*?\s+AFTER (\w+)/g;
+const ADDED =
+  /ADD COLUMN (busy_quality|payload_hash_high) (Enum8\(.*?\)|UInt64)\s+DEFAULT .*?\s+AFTER (\w+)/g;
 const MIGRATION = new URL("../../../../clickhouse/migrations/0001_usage_log.sql", import.meta.url);
 const INGEST_DAY = 20_780;
 const EPOCHS = new Map([
@@ -129,6 +132,7 @@ const text = (value: NativeValue | undefined): string => (value as Buffer).toStr
 const NOTHING: Line = {
   event_id: Buffer.alloc(16),
   payload_hash: 0n,
+  payload_hash_high: 0n,
   home: 0,
   session_id: Buffer.alloc(0),
   user_id: Buffer.alloc(0),
@@ -155,7 +159,9 @@ describe("a block in ClickHouse's Native format", () => {
       const [, name, type] = /^ {4}([a-z_]+) +(.*?)(?: CODEC\(.*\))?,?$/.exec(line) ?? [];
       return name === undefined ? [] : [{ name, type, values: [] as never[] }];
     });
-    for (const [, name, type, after] of readFileSync(LATER, "utf8").matchAll(ADDED)) {
+    for (const [, name, type, after] of LATER.flatMap((file) => [
+      ...readFileSync(file, "utf8").matchAll(ADDED),
+    ])) {
       const at = columns.findIndex((column) => column.name === after);
       columns.splice(at + 1, 0, { name: String(name), type, values: [] });
     }
@@ -181,8 +187,8 @@ describe("a block in ClickHouse's Native format", () => {
     const rows = ofKind(lines(columnsOf(stream)), "event");
     expect(rows).toHaveLength(events.length);
     for (const [i, fields] of events.entries()) {
-      const { payload_hash, ...row } = rows[i] as Line;
-      expect(payload_hash).not.toBe(0n);
+      const { payload_hash, payload_hash_high, ...row } = rows[i] as Line;
+      expect([payload_hash, payload_hash_high]).not.toContain(0n);
       const rest = {
         kind: "event",
         ingest_day: INGEST_DAY,

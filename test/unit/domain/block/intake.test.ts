@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { PartitionBatch } from "../../../../services/domain/block/block.ts";
 import type { RowKind } from "../../../../services/domain/block/columns.ts";
 import { idTimeMs } from "../../../../services/domain/event/id.ts";
-import { hash, hashPayload } from "../../../../services/domain/event/payload-hash.ts";
+import { hashNumber, type PayloadHash } from "../../../../services/domain/event/payload-hash.ts";
 import { WINDOW_SUMS, type WindowCount, type WindowSum } from "../../../../services/domain/window/sums.ts";
 import {
   ENUM_FIELDS,
@@ -16,6 +16,7 @@ import {
   makeVoid,
   uuidV7,
 } from "../../../support/builders/events.ts";
+import { TEST_HASH } from "../../../support/builders/payload-hash.ts";
 import type { PlainRow } from "../../../support/doubles/plain-rows.ts";
 import {
   HOUR_MS,
@@ -159,10 +160,9 @@ const anyRecord: fc.Arbitrary<Case> = fc.oneof(
 );
 
 /** Of an event the body before its two absent proofs; of others, where `header` is 0, all. */
-function hashOf(value: Uint8Array, header = 10): { low: number; high: number } {
+function hashOf(value: Uint8Array, header = 10): PayloadHash {
   const end = header === 0 ? value.length : value.length - 2;
-  hashPayload(new DataView(value.buffer, value.byteOffset, value.length), header, end);
-  return { ...hash };
+  return { ...TEST_HASH(new DataView(value.buffer, value.byteOffset, value.length), header, end) };
 }
 
 /** What must become of each record, by a Map. Ids in `logged` are in the log already, with these very bytes. */
@@ -321,8 +321,9 @@ function expectEvents(rows: readonly PlainRow[], judged: readonly Judged[]): voi
   expect(new Set(byId.keys())).toEqual(new Set(counted.map(({ sent }) => id(sent))));
   for (const { sent, fields } of counted) {
     expectSlices(byId.get(id(sent)) ?? [], fields as EventFields);
-    const { low, high } = hashOf(sent.value as Uint8Array);
-    expect(byId.get(id(sent))?.[0]?.payload_hash).toBe((BigInt(high) << 32n) | BigInt(low));
+    const hash = hashNumber(hashOf(sent.value as Uint8Array));
+    const row = byId.get(id(sent))?.[0];
+    expect([row?.payload_hash, row?.payload_hash_high]).toEqual([hash & (2n ** 64n - 1n), hash >> 64n]);
   }
 }
 

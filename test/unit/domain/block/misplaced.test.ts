@@ -9,6 +9,7 @@ import { DedupeMemory } from "../../../../services/domain/dedupe/memory.ts";
 import { TRUST_EVERYONE } from "../../../../services/domain/trust/trust.ts";
 import { encodeEvent, makeEvent } from "../../../support/builders/events.ts";
 import { HASH_KEY } from "../../../support/builders/hash-key.ts";
+import { TEST_HASH } from "../../../support/builders/payload-hash.ts";
 import { NOW_HOUR, NOW_MS } from "../../../support/flows/intake.ts";
 
 const HOMES = { first: 0, partitions: 2 };
@@ -25,6 +26,7 @@ function taken(lies: readonly number[], owned: readonly number[], misplaced: Mis
     createRecordReader({ schemas: loadSchemas() }),
     { age_max_ms: 86_400_000 },
     TRUST_EVERYONE,
+    TEST_HASH,
     misplaced,
   );
   const late = lies.map((partition, offset) =>

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { hash, hashPayload } from "../../../../services/domain/event/payload-hash.ts";
+import { unkeyedHash } from "../../../../services/domain/event/payload-hash.ts";
 
 const MASK = 0xffff_ffffn;
 const times = (a: bigint, b: bigint): bigint => (a * b) & MASK;
@@ -43,7 +43,7 @@ function slowly(bytes: Uint8Array): string {
 const hex = (low: bigint, high: bigint): string => ((high << 32n) | low).toString(16).padStart(16, "0");
 
 function hashed(bytes: Uint8Array, start = 0, end = bytes.length): string {
-  hashPayload(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), start, end);
+  const hash = unkeyedHash(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), start, end);
   return hex(BigInt(hash.low), BigInt(hash.high));
 }
 
