@@ -45,6 +45,7 @@ if (conflict !== undefined) {
 }
 const trust = trustOf(config);
 const fetchBytesMaxPerPartition = Math.ceil(config.fetch_bytes_max / 4);
+const AGE = { age_max_ms: config.event_age_max_ms };
 const PARTS = {
   limits: { ...config, lease_ms: config.session_timeout_ms * LEASE_PARTS },
   owner: `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`,
@@ -67,16 +68,20 @@ await runService("processor", config, async ({ life, log, clock, metrics, clickh
     fail: (error) => life.fail(error),
     everyMs: config.topic_refresh_ms,
   });
+  const known = {
+    generations: new ClickHouseLogGenerations(clickhouse),
+    usageLog,
+    found,
+    bounds: () => logBounds(kafka, config.topic),
+    retry: retrying,
+    log,
+    owner: PARTS.owner,
+    misplaced: config.misplaced_records,
+  };
   const hashPayload = await retrying(() => payloadHasher(clickhouse));
   const pipeline = new Pipeline({
     ...PARTS,
-    intake: new Intake(
-      reader,
-      { age_max_ms: config.event_age_max_ms },
-      trust,
-      hashPayload,
-      config.misplaced_records,
-    ),
+    intake: new Intake(reader, AGE, trust, hashPayload, config.misplaced_records),
     clock,
     log,
     usageLog,
@@ -84,21 +89,7 @@ await runService("processor", config, async ({ life, log, clock, metrics, clickh
     retry: retrying,
     patience: patience.signal,
     source,
-    identify: async () => {
-      const generations = new ClickHouseLogGenerations(clickhouse);
-      const bounds = () => logBounds(kafka, config.topic);
-      const parts = {
-        generations,
-        usageLog,
-        found,
-        bounds,
-        retry: retrying,
-        log,
-        owner: PARTS.owner,
-        misplaced: config.misplaced_records,
-      };
-      return watch.expect(await identify(parts));
-    },
+    identify: async () => watch.expect(await identify(known)),
     fail: (error) => life.fail(error),
   });
   const handlers: RecordHandlers = {

@@ -11,6 +11,12 @@ const MAIN = {
   jobs: "services/jobs/main.ts",
 } as const;
 
+/** Jobs load the store of closed hours, and verify none: the key is not theirs. */
+const UNREAD: Readonly<Record<string, readonly string[]>> = {
+  settlement: [],
+  pricing: [],
+  jobs: ["payload_hash_key"],
+};
 const WRITTEN = { settlement: SETTLEMENT_TABLES, pricing: PRICING_TABLES, jobs: JOBS_TABLES } as const;
 
 const migrations = readdirSync("clickhouse/migrations").map((name) =>
@@ -61,8 +67,9 @@ describe.each(["settlement", "pricing", "jobs"] as const)("%s", (role) => {
   it("may read what its queries name", () => {
     const files = adaptersOf(MAIN[role]);
     expect(files.size).toBeGreaterThan(2);
+    const read = readBy(files).filter((name) => !UNREAD[role]?.includes(name));
     // Whoever appends to a table may read it back.
-    expect(selectable(role)).toEqual([...new Set([...readBy(files), ...WRITTEN[role]])].sort());
+    expect(selectable(role)).toEqual([...new Set([...read, ...WRITTEN[role]])].sort());
   });
 });
 
