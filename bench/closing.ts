@@ -16,7 +16,11 @@ import { demoBook } from "../test/support/builders/price-books.ts";
 import { settlementOver, TEN } from "../test/support/flows/settlement-pass.ts";
 import { appendBatch, batch } from "../test/support/stores/logged-batches.ts";
 
-const { values } = parseArgs({ options: { hours: { type: "string", default: "700" } } });
+const { values } = parseArgs({
+  options: {
+    hours: { type: "string", default: "700" },
+  },
+});
 const hours = Number(values.hours);
 const EVENTS_PER_HOUR = 3;
 

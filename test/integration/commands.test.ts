@@ -41,6 +41,7 @@ it("settlement closes by the clock, is ready once it did, shows it in its metric
   const settings = settingsOf(flow, "settlement", {
     METERHOUSE_METRICS_PORT: String(port),
     METERHOUSE_CLOSE_SCHEDULE: "* * * * * *",
+    METERHOUSE_REVISION_PAUSE: "0ms",
   });
   const service = startMeterhouse(settings, "settlement");
   onTestFinished(() => void service.kill("SIGKILL"));

@@ -99,6 +99,7 @@ describe("a command in the documents", () => {
       demo: flagsOf("demo"),
       bench: optionsOf("bench/main.ts"),
       "bench:pricing": optionsOf("bench/pricing/main.ts"),
+      "bench:closing": optionsOf("bench/closing.ts"),
     };
     for (const { path, rest } of saying("npm", (it) => it !== "ci")) {
       const [, name = "", args = ""] = /^(?:run )?(\S+)(?: -- (.*))?$/.exec(rest) ?? [];

@@ -9,6 +9,7 @@ import { createInterface } from "node:readline";
 import { expect, it, onTestFinished } from "vitest";
 import { openClickHouse } from "../../services/adapters/clickhouse/client.ts";
 import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
+import { systemClock } from "../../services/adapters/clock/clock.ts";
 import { NODE_FLAGS } from "../../services/adapters/lifecycle/node-flags.ts";
 import type { Role } from "../../services/local/roles.ts";
 import { demoBook } from "../support/builders/price-books.ts";
@@ -64,7 +65,7 @@ it("drop an old day once, and say so", async () => {
   await appendBatch(processor, batch(0, 1, [{ id: "b", hour: recent.hour }]), recent.ingest_day);
   await pass(
     settlementOver(new ClickHouseSettlementStore(open("settlement"), database), {
-      clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now(), sleep: async () => {} },
+      clock: systemClock,
     }),
   );
 

@@ -31,6 +31,8 @@ interface Since {
   readonly faults: readonly TilingFault[];
   /** Of the first close only: batches, voids and rejects are in one close. */
   readonly between: typeof NO_ROWS;
+  /** Rows of hours up to this one may have been dropped. */
+  readonly floor: Hour;
 }
 
 /**
@@ -52,7 +54,8 @@ export async function closeTogether(
   const faults = tilingFaults(await store.batchRuns(from, cut), from, cut);
   const [between = NO_ROWS] = await store.logHashesBetween([{ from, cut }]);
   const read = await auditedUsage(store, cut, hours);
-  const written = linked(deps, lease, cut, hours, read, { link, faults, between });
+  const floor = await store.logFloor();
+  const written = linked(deps, lease, cut, hours, read, { link, faults, between, floor });
   if (written.length === 0) return [];
   await store.writeUsage(written);
   const closes = written.map(({ close }) => close);
@@ -73,12 +76,13 @@ function linked(
   cut: Cut,
   hours: readonly HourToClose[],
   read: ReadonlyMap<Hour, ReadHour>,
-  { link, faults, between }: Since,
+  { link, faults, between, floor }: Since,
 ): ClosedUsage[] {
   const written: ClosedUsage[] = [];
   for (const { hour, reason, before } of hours) {
     const { audit, rows, log } = read.get(hour) as ReadHour;
-    requireRead(hour, readFault(audit, rows, before?.slices ?? 0n));
+    // of an hour whose rows were dropped something is missing: the commit refuses it
+    if (hour > floor) requireRead(hour, readFault(audit, rows, before?.slices ?? 0n));
     const content = { hour, unique_ids: audit.unique_ids, voided: audit.voided, rows };
     const contentHash = (version: TextVersion) => deps.hash(contentText(content, version));
     if (before !== null && before.content_hash === contentHash(before.text_version)) continue;
