@@ -91,6 +91,7 @@ const rejects = (flow: Flow): Promise<Reject[]> =>
 const rejectOf = (code: string, { key, value }: OutgoingRecord): Reject => ({
   reject_code: code,
   raw: Buffer.from(value ?? [])
+    .subarray(0, 65_536)
     .toString("hex")
     .toUpperCase(),
   record_key: Buffer.from(key ?? [])

@@ -2,6 +2,7 @@
 // and voids through avsc.
 import type { Type } from "avsc";
 import avro from "avsc";
+import { VALUE_BYTES_MAX } from "../../domain/block/record-run.ts";
 import type { RejectCode } from "../../domain/event/codes.ts";
 import type { EventVoid, GpuTotals, Read, RecordReader } from "../../domain/event/reader.ts";
 import { ENUMS, type EventRecord } from "../../domain/event/record.ts";
@@ -10,7 +11,6 @@ import { AvroCursor } from "./cursor.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { KnownSchema } from "./schemas.ts";
 
-const VALUE_BYTES_MAX = 65_536;
 const SINGLE_OBJECT_HEADER = 10;
 const CONFLUENT_HEADER = 5;
 

@@ -3,7 +3,7 @@ import type { KafkaMessage } from "kafkajs";
 import { KafkaRecord, type RecordRun } from "../../domain/block/record-run.ts";
 import type { Fault } from "../../domain/event/codes.ts";
 import { decompress } from "./codecs/decompress.ts";
-import { rejectedBatch } from "./rejected-batch.ts";
+import { cutOversize, rejectedBatch } from "./rejected-batch.ts";
 import { WholeBatch, type WholeBatchFields } from "./whole-batch.ts";
 // its batches are what that makes kafkajs hand on
 import "./whole-batches.ts";
@@ -140,6 +140,7 @@ export class BatchRun implements RecordRun {
     if (!isWithin || !isWhole) return false;
     this.position = end;
     this.nextOffset = record.offset + 1;
+    cutOversize(record);
     return true;
   }
 

@@ -1,11 +1,9 @@
 // A batch that cannot be decoded, as records that are rejected: one for each of its offsets, the first of which keeps its bytes.
 import { createHash } from "node:crypto";
-import { KafkaRecord } from "../../domain/block/record-run.ts";
+import { KafkaRecord, VALUE_BYTES_MAX } from "../../domain/block/record-run.ts";
 import type { Fault } from "../../domain/event/codes.ts";
 import type { WholeBatchFields } from "./whole-batch.ts";
 
-/** The beginning is enough to see who sent it and by which codec; Kafka has the rest. */
-const KEPT_BYTES_MAX = 65_536;
 /** A few bytes can stand for millions of offsets: the last row stands for those beyond. */
 const ROWS_MAX = 10_000;
 
@@ -16,6 +14,28 @@ export interface Rejection {
   readonly nowMs: number;
   readonly offsetMax: number;
 }
+
+/**
+ * A key or a value of more than VALUE_BYTES_MAX makes the record a rejected one, of which the beginning is kept: enough to see who
+ * sent it; Kafka has the rest.
+ */
+export function cutOversize(record: KafkaRecord): void {
+  const { bytes, keyStart, keyLength, valueStart, valueLength } = record;
+  record.fault = undefined;
+  if (valueLength > VALUE_BYTES_MAX) {
+    const value = bytes.subarray(valueStart, valueStart + valueLength);
+    record.fault = { code: "RECORD_TOO_LARGE", detail: sizeAndHash(value) };
+    record.valueLength = VALUE_BYTES_MAX;
+  }
+  if (keyLength > VALUE_BYTES_MAX) {
+    const key = bytes.subarray(keyStart, keyStart + keyLength);
+    record.fault ??= { code: "RECORD_KEY_MISMATCH", detail: `key of ${sizeAndHash(key)}` };
+    record.keyLength = VALUE_BYTES_MAX;
+  }
+}
+
+const sizeAndHash = (bytes: Uint8Array): string =>
+  `${bytes.length} bytes, SHA-256 ${createHash("sha256").update(bytes).digest("hex")}`;
 
 /** The same object every time. */
 export function* rejectedBatch(
@@ -28,9 +48,8 @@ export function* rejectedBatch(
   record.ingestedAtMs = Math.max(0, Math.min(batch.maxTimestampMs, nowMs));
   record.bytes = batch.bytes;
   record.view = new DataView(batch.bytes.buffer, batch.bytes.byteOffset, batch.bytes.length);
-  record.valueLength = Math.min(batch.bytes.length, KEPT_BYTES_MAX);
-  const hash = createHash("sha256").update(batch.bytes).digest("hex");
-  const whole = `${fault.detail}; batch of ${batch.bytes.length} bytes, SHA-256 ${hash}`;
+  record.valueLength = Math.min(batch.bytes.length, VALUE_BYTES_MAX);
+  const whole = `${fault.detail}; batch of ${sizeAndHash(batch.bytes)}`;
   const lastRow = Math.min(last, from + ROWS_MAX - 1);
   for (let offset = from; offset <= lastRow; offset++) {
     record.offset = offset;

@@ -1,5 +1,8 @@
 import type { Fault } from "../event/codes.ts";
 
+/** No value is longer: an event is a few hundred bytes. Of what cannot be counted so much is kept. */
+export const VALUE_BYTES_MAX = 65_536;
+
 /** One record as it lies in a fetch: ranges of a buffer that is reused once the record was dealt with. */
 export class KafkaRecord {
   offset = 0;

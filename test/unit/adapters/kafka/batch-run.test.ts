@@ -144,8 +144,8 @@ describe("records of whole record batches", () => {
     );
   });
 
-  it("of 100 KB are read where they lie", async () => {
-    const value = Buffer.alloc(100_000, 0x61);
+  it("of 64 KiB are read where they lie", async () => {
+    const value = Buffer.alloc(65_536, 0x61);
     const [record] = await read(batchOf(5, [{ key: Buffer.alloc(300), value, offsetDelta: 0 }]));
     expect(record).toMatchObject({ offset: 5, value: value.toString() });
   });
@@ -372,4 +372,27 @@ describe("batches to decompress", () => {
     expect(lengths).toEqual([8, 8, 5]);
     expect(portions([])).toEqual([[]]);
   });
+});
+
+it("of a key or value that is too long the beginning is kept, with its length and SHA-256; what is behind it is read", async () => {
+  const [long, kept] = [Buffer.alloc(200_000, 7), 65_536];
+  const sha256 = createHash("sha256").update(long).digest("hex");
+  const records: RawRecord[] = [
+    { key: utf8("k"), value: long, offsetDelta: 0 },
+    { key: long, value: utf8("v"), offsetDelta: 1 },
+    { key: utf8("k"), value: long.subarray(0, kept), offsetDelta: 2 },
+    simple(3),
+  ];
+  const run = new BatchRun(await decoded(batchOf(0, records)), LIMITS);
+  const found = [];
+  while (run.next()) {
+    const { keyLength, valueLength, fault } = run.record;
+    found.push([keyLength, valueLength, fault]);
+  }
+  expect(found).toEqual([
+    [1, kept, { code: "RECORD_TOO_LARGE", detail: `200000 bytes, SHA-256 ${sha256}` }],
+    [kept, 1, { code: "RECORD_KEY_MISMATCH", detail: `key of 200000 bytes, SHA-256 ${sha256}` }],
+    [1, kept, undefined],
+    [1, 2, undefined],
+  ]);
 });
