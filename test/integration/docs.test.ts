@@ -100,6 +100,7 @@ describe("a command in the documents", () => {
       bench: optionsOf("bench/main.ts"),
       "bench:pricing": optionsOf("bench/pricing/main.ts"),
       "bench:closing": optionsOf("bench/closing.ts"),
+      "bench:takeover": optionsOf("bench/takeover.ts"),
     };
     for (const { path, rest } of saying("npm", (it) => it !== "ci")) {
       const [, name = "", args = ""] = /^(?:run )?(\S+)(?: -- (.*))?$/.exec(rest) ?? [];
