@@ -51,10 +51,18 @@ export function wholeSessions(
     const next = Math.floor((ended_at - 1 + SILENCE_US) / HOUR_US) * HOUR_S;
     // What was cut at the hour's start began before it.
     if (began_at % HOUR_US === 0 || !seen.has(`${next} ${first.tenant_id}`)) return [];
-    const sum = (name: "tokens_in" | "tokens_out") => parts.reduce((total, it) => total + it[name], 0n);
     const { tenant_id } = first;
-    return [{ tenant_id, parts, tokens_in: sum("tokens_in"), tokens_out: sum("tokens_out") }];
+    return [
+      { tenant_id, parts, tokens_in: tokens(parts, "tokens_in"), tokens_out: tokens(parts, "tokens_out") },
+    ];
   });
+}
+
+/** Ranks work on the same tokens and each of them counts them: they are those of the rank that counted most. */
+function tokens(parts: readonly SessionPart[], name: "tokens_in" | "tokens_out"): bigint {
+  const byRank = new Map<number, bigint>();
+  for (const part of parts) byRank.set(part.rank, (byRank.get(part.rank) ?? 0n) + part[name]);
+  return [...byRank.values()].reduce((most, count) => (count > most ? count : most), 0n);
 }
 
 /** What each session costs under a book and a plan in an hour; none for a card without a price. */

@@ -37,6 +37,13 @@ describe("wholeSessions", () => {
     expect(names(ranks)).toBe(1);
   });
 
+  it("has the tokens of one rank, however many ranks counted them", () => {
+    const of = (rank: number, tokens_out: bigint) =>
+      seconds(1, { ranks: 8, rank, tokens_in: 100n, tokens_out });
+    const parts = Array.from({ length: 8 }, (_, rank) => of(rank, rank === 7 ? 39n : 40n));
+    expect(wholeSessions(parts, HOURS)).toMatchObject([{ tokens_in: 100n, tokens_out: 40n }]);
+  });
+
   it.each([
     ["its first event", { first_sequence: 1, last_sequence: 1 }],
     ["one in between", { last_sequence: 2, events: 2n }],
