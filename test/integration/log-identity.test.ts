@@ -1,9 +1,14 @@
 // A position is of one topic in one cluster. Another one ends the process; a new generation and a gap are accepted by name.
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
+import { openClickHouse } from "../../services/adapters/clickhouse/client.ts";
+import { ClickHouseSettlementStore } from "../../services/adapters/clickhouse/settlement-store.ts";
 import { ensureTopic } from "../../services/adapters/kafka/admin.ts";
 import { topicIdentity } from "../../services/adapters/kafka/topic-identity.ts";
 import { encodeEvent, makeEvent } from "../support/builders/events.ts";
+import { demoBook } from "../support/builders/price-books.ts";
+import { ManualClock } from "../support/doubles/manual-clock.ts";
 import { type Flow, sharedFlow } from "../support/flows/flow.ts";
+import { pass, settlementOver } from "../support/flows/settlement-pass.ts";
 import { meterhouse, settingsOf } from "../support/stack/meterhouse.ts";
 import type { ProcessorProcess } from "../support/stack/processor-process.ts";
 
@@ -126,4 +131,25 @@ it("a gap is accepted exactly as it is, with who and why, and tiles", async () =
   expect(await flow.query("SELECT first_offset, last_offset, lost FROM batches WHERE lost > 0")).toEqual([
     { first_offset: "10", last_offset: "14", lost: "5" },
   ]);
+});
+
+it.each([
+  ["a gap that was accepted is no fault of the hour", "", []],
+  ["a gap that nobody accepted is", "TRUNCATE TABLE log_gaps", ["tiling"]],
+])("%s", async (_name, statement, failed_checks) => {
+  const flow = await sharedFlow({ partitions: 1, priceBooks: [demoBook()] });
+  const { clickhouseUrl: url, users, database, admin } = flow.target;
+  await flow.send(events(0, 10));
+  await counted(flow, 10);
+  await flow.send(events(10, 20));
+  await expire(flow, 25);
+  const gap = ["gap", "--partition", "0", "--from", "10", "--to", "25", "--reason", "a full disk"];
+  expect(await topicCommand(flow, ...gap)).toMatchObject({ code: 0 });
+  await counted(flow, 15);
+  if (statement !== "") await admin.command(statement);
+  const settlement = openClickHouse({ url, database, ...users.settlement });
+  onTestFinished(() => settlement.close());
+  const store = new ClickHouseSettlementStore(settlement, database);
+  const { closed } = await pass(settlementOver(store, { clock: new ManualClock(NOW_MS + 7_200_000) }));
+  expect(closed[0]).toMatchObject({ failed_checks });
 });

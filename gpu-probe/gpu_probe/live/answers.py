@@ -60,6 +60,9 @@ class Answers:
         try:
             # What a keeper that was killed left.
             (folder / SOCKET).unlink(missing_ok=True)
+            # Before it is bound: Linux makes the file with the socket's own mode, other systems refuse.
+            with contextlib.suppress(OSError):
+                os.fchmod(listener.fileno(), FILE_MODE)
             with address(folder) as path:
                 listener.bind(path)
             # Nobody can connect before it listens.
