@@ -40,7 +40,9 @@ describe.each(STORES)("leading, chaining and pricing %s", (_name, open) => {
     const [close, rating] = [closed[0], rated[0]];
     if (close === undefined || rating === undefined) throw new Error("not closed");
     const lease = held(await store.takeLease("first", 60_000));
-    await expect(store.commitCloses([close], lease)).rejects.toThrow("METERHOUSE_SEQUENCE_TAKEN");
+    // the hour's next revision, so that its place in the chain is all that is wrong
+    const again = { ...close, revision: 2, attempt_id: randomUUID() };
+    await expect(store.commitCloses([again], lease)).rejects.toThrow("METERHOUSE_SEQUENCE_TAKEN");
     await store.releaseLease(lease);
     await systemClock.sleep(2);
     const writes = [
